@@ -140,13 +140,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Answer of the store to accept. `fuller` (it states more of a known outcome), `elsewhere`: nothing was done."""
+    """Answer of the store to accept. `fuller` (it states more of a known outcome), `elsewhere`: nothing was done.
 
-    status: Literal["accepted", "duplicate", "late", "elsewhere", "fuller"]
+    `ignored`: it is of a run that did nothing, and nothing else is known of that.
+    """
+
+    status: Literal["accepted", "duplicate", "late", "ignored", "elsewhere", "fuller"]
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
     id_reused: bool = False  # another fact came under the same delivery id before
     letters: tuple[tuple[int, bytes], ...] = ()  # of the store alone: messages to other partitions
+    differs: bool = field(default=False, compare=False)  # a duplicate whose error or end is another than the recorded
 
 
 @dataclass(frozen=True, slots=True)

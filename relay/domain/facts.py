@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
+from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event, Operation
 from relay.domain.failed_phases import FAILED_PHASE, ends_phase, first_failed
 from relay.domain.labels import merged
 from relay.domain.run_numbers import number_run, restarts_of
@@ -24,6 +24,7 @@ PRESSED = "pressed"
 PARTS = ("phase", "results", "error", "cancellation", "batch")
 OUTCOME_PARTS = ("error", "results", "cancellation")
 MAX_FIELDS = 20  # of a part that are compared
+_Stated = TypeVar("_Stated", Event, Operation)
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
 _dumped = lru_cache(1024)(_to_json)  # there are few spaces, and each is in many events
 
@@ -69,7 +70,8 @@ NOWHERE = Space()  # states nothing
 
 def placed(event: Event, spaces: Mapping[str, str]) -> Event:
     """Set the name spaces of the event's ids, as the store keeps them: '' for the first that used an id."""
-    return replace(event, spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})
+    others = {id_: space for id_, space in spaces.items() if space}
+    return replace(event, spaces={**event.spaces, **others}) if others else event
 
 
 def facts(event: Event) -> dict[str, str]:
@@ -116,14 +118,14 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         failed_phase = first_failed(event, run, remembered.get(FAILED_PHASE, ""))
         lasting: dict[str, Any] = {name: getattr(operation, name) or remembered.get(name, "") for name in LASTING}
         lasting |= {name: merged(getattr(operation, name), remembered.get(name, "")) for name in LABELS}
-        operation = replace(
+        operation = _with(
             operation,
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
             retry=run,
             **lasting,
         )
     whose = Space.of_event(event).filled(Space.of(remembered))
-    return replace(
+    return _with(
         event,
         operation=operation,
         restarts=restarts,
@@ -135,6 +137,14 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         pressed=_cancelled_by(event, remembered.get(PRESSED, "")),
         failed_phase=failed_phase,
     )
+
+
+def _with(record: _Stated, **values: Any) -> _Stated:
+    """Return it with these values, itself where it has them: mostly an event states what is known."""
+    new = {
+        name: value for name, value in values.items() if (was := getattr(record, name)) is not value and was != value
+    }
+    return replace(record, **new) if new else record
 
 
 def number_member(event: Event, remembered: Mapping[str, str]) -> Event:

@@ -1,4 +1,4 @@
-"""Causes of failed runs that state none: the first of their phases that failed, and has not succeeded since. Pure.
+"""Causes of failed runs that state none: the first of their phases that failed, and did not succeed since. Pure.
 
 Phases and outcomes come in any order, and senders such as GitHub state an error of the phase alone.
 """
@@ -6,14 +6,16 @@ Phases and outcomes come in any order, and senders such as GitHub state an error
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 from relay.domain.display import boundary
 from relay.domain.events import FAILED, Document, Event
 from relay.domain.identity import error_of, has_failed
 
 FAILURE = "operation.failed"
-FAILED_PHASE = "failed_phase"  # the fact: number of the run, name of the phase, its error
+FAILED_PHASE = "failed_phase"  # the fact: number of the run, names of its failed phases, each with its error
 MAX_NAME, MAX_ERROR = 120, 300  # characters
+MAX_PHASES = 3  # of a run
 _MESSAGES = ("message", "errorMessage", "detail", "error")
 
 
@@ -36,23 +38,30 @@ def lacks_cause(event: Event) -> bool:
 
 
 def first_failed(event: Event, run: int, known: str) -> str:
-    """Return the fact of the run with this event: what is known stays until that phase has succeeded after all."""
-    of_run, first, _ = json.loads(known) if known else (None, "", "")
-    known, first = (known, first) if of_run == run else ("", "")
+    """Return the fact of the run with this event. Where the first succeeds after all, the next one is the cause."""
+    of_run, *listed = json.loads(known) if known else (None,)
+    if of_run != run:
+        known, listed = "", []
     if not ends_phase(event):
         return known
+    failed = {name: reason for name, reason in zip(listed[::2], listed[1::2], strict=True) if name}
     name = _cut(event.phase_name, MAX_NAME)
     if has_failed(event.phase):
-        return known if first else json.dumps([run, name, _cut(reason_of(event.phase), MAX_ERROR)])
-    cleared = event.mapped and first == name
-    return json.dumps([run, "", ""]) if cleared else known  # the store replaces facts, and drops none
+        if name in failed or len(failed) == MAX_PHASES:
+            return known
+        failed[name] = _cut(reason_of(event.phase), MAX_ERROR)
+    elif event.mapped and name in failed:
+        del failed[name]
+    else:
+        return known
+    return json.dumps([run, *chain.from_iterable(failed.items() or [("", "")])])  # the store drops no facts
 
 
 def with_cause(event: Event, fact: str) -> Event:
     """Return a failure that states no cause with that of its run's first failed phase; any other event as it is."""
     if not fact or not lacks_cause(event):
         return event
-    run, name, reason = json.loads(fact)
+    run, name, reason, *_ = json.loads(fact)
     if run != event.retry or not name:
         return event
     words = f"{name} failed – {reason}" if reason else f"{name} failed"

@@ -1,15 +1,15 @@
 """An event is accepted: identity, order, what it changes of its operation, and who is notified of it."""
 
 from relay.domain.deliveries import Accepted
-from relay.engine import jobs, outcomes, presses, watch
+from relay.engine import alarms, jobs, outcomes, presses, watch
 from relay.engine.arrival import Arrival
 from relay.engine.dispatch import dispatch
 from relay.engine.entries import Settings
 from relay.engine.identity import is_known, remember
 from relay.engine.ledger import count_event, note
 from relay.engine.links import end_in_batch, link_retry, mark_shared
-from relay.engine.order import Was, advance, begins_run, is_late, is_subset, update_summary
-from relay.engine.records import Operation
+from relay.engine.order import advance, begins_run, is_late, is_subset, update_summary
+from relay.engine.records import Operation, Was
 from relay.engine.state import Draft
 
 
@@ -22,7 +22,7 @@ def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
     same = repeated or (used and is_known(d, known, a.fact_as_stated))
     if same or is_subset(a, was):
         return _repeated(d, settings, a, was, same=same, used=used)
-    if a.watch and watch.is_outdated(known, a):  # not remembered: it may come true later
+    if a.watch and alarms.is_outdated(known, a):  # not remembered: it may come true later
         return _dropped(d, "late")
     if why := presses.rejected(known, a):
         return _dropped(d, why)
@@ -44,7 +44,7 @@ def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
 
 def _record(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
     if a.watch:
-        return watch.record_alarm(d, o, a)
+        return alarms.record_alarm(d, o, a)
     if a.action:
         return presses.record(d, o, a)
     if not a.terminal:

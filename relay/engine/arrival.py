@@ -44,8 +44,35 @@ class Recipient:
     withheld: str = ""  # why a new message of it was not made
 
     @property
+    def destination(self) -> str:
+        return self.target.destination
+
+    @property
+    def channel(self) -> str:
+        return self.target.channel
+
+    @property
+    def address(self) -> str:
+        return self.target.address
+
+    @property
     def live(self) -> bool:
         return isinstance(self.target.how, Live)
+
+    @property
+    def updates_only(self) -> bool:
+        """Return whether another message already covers the address, so that none is begun."""
+        return isinstance(self.target.how, Live) and self.target.how.update_only
+
+    @property
+    def post_after(self) -> int:
+        """Return the ms that a run must last before its first message."""
+        return round(self.target.how.post_after * 1000) if isinstance(self.target.how, Live) else 0
+
+    @property
+    def min_interval(self) -> int:
+        """Return the ms between two edits."""
+        return round(self.target.how.min_interval * 1000) if isinstance(self.target.how, Live) else 0
 
     @property
     def passes(self) -> str:
@@ -64,12 +91,6 @@ class Recipient:
         how = self.target.how
         window = None if isinstance(how, Digest) else how.quiet_window
         return milliseconds(window) if window else None
-
-    @property
-    def silence(self) -> tuple[str, int, int, bool] | None:
-        """Return the silence at hand: id, start and end in ms, and whether its summary has what it holds."""
-        it = self.target.silence
-        return (it.id, round(it.start * 1000), round(it.end * 1000), it.in_summary) if it else None
 
 
 @dataclass(eq=False)
@@ -233,7 +254,7 @@ class Arrival:
     @property
     def deadline(self) -> int | None:
         run = self.event.operation
-        return ms(run.deadline) if run and run.deadline else None
+        return ms(run.deadline) if run and run.deadline and not self.event.about_batch else None
 
     @cached_property
     def mishap(self) -> str:

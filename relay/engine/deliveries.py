@@ -2,32 +2,10 @@
 
 from typing import Any
 
+from relay.engine import lanes
 from relay.engine.arrival import Arrival, Recipient
-from relay.engine.lanes import (
-    BUNDLED,
-    due_of,
-    end_hand_out,
-    join,
-    leave,
-    leave_queues,
-    let_urgent_pass,
-    make_due,
-    release_replies,
-    set_due,
-)
 from relay.engine.ledger import note, record_end
-from relay.engine.records import (
-    CHANNELS,
-    DEAD,
-    MAIN,
-    REPLIES,
-    Body,
-    Bundle,
-    Delivery,
-    Operation,
-    Thread,
-    rows,
-)
+from relay.engine.records import CHANNELS, DEAD, MAIN, REPLIES, Body, Bundle, Delivery, Operation, Thread, rows
 from relay.engine.state import Draft
 
 # What all deliveries of a live message have in common: kept with its thread, for one that is made without an event.
@@ -43,32 +21,12 @@ def converges(kind: str) -> bool:
 
 def delivery_for(d: Draft, a: Arrival, r: Recipient, seq: int, kind: str) -> Delivery:
     """Make the delivery of an event to a recipient, due now; `create` queues it."""
-    target = r.target
-    return Delivery(
-        r.id,
-        operation=a.operation,
-        destination=target.destination,
-        channel=target.channel,
-        address=target.address,
-        kind=kind,
-        event=a.name,
-        lane=r.lane,
-        queue=REPLIES if kind == "reply" else MAIN,
-        body="" if kind == "live" else a.body_name,
-        calls=r.calls,
-        urgency=a.urgency,
-        seq=seq,
-        due=d.now,
-        passes=r.passes,
-        loud=target.presentation.broadcast,
-        cause=cause_of(a, r),
-        raised=a.watch.get("raised") or 0,
-    )
-
-
-def cause_of(a: Arrival, r: Recipient) -> tuple[int, int, str, str] | None:
-    """Return what failures of one cause are grouped by: window in ms, gravity, whose run failed, signature."""
-    return (round(r.target.group * 1000), *a.cause) if r.target.group and a.cause else None
+    grouped = (round(r.target.group * 1000), *a.cause) if r.target.group and a.cause else None
+    return Delivery(r.id, operation=a.operation, destination=r.destination, channel=r.channel, address=r.address,
+                    kind=kind, event=a.name, lane=r.lane, queue=REPLIES if kind == "reply" else MAIN,
+                    body="" if kind == "live" else a.body_name, calls=r.calls, urgency=a.urgency, seq=seq, due=d.now,
+                    passes=r.passes, loud=r.target.presentation.broadcast, cause=grouped,
+                    raised=a.watch.get("raised") or 0)  # fmt: skip
 
 
 def create(d: Draft, x: Delivery) -> None:
@@ -82,20 +40,21 @@ def create(d: Draft, x: Delivery) -> None:
     d.count("pending")
     if converges(x.kind):
         d.edit(Thread, x.lane).waiting = x.name
-    join(d, x)
+    lanes.join(d, x)
 
 
 def lend_body(d: Draft, name: str, text: bytes) -> None:
-    """Keep a document for one more delivery that needs it."""
-    body = d.edit(Body, name)
-    body.text, body.users = text, body.users + 1
+    """Keep the document of this step's event for one more delivery that needs it."""
+    body = d.changed(Body, name) or Body(name, text)
+    body.users += 1
+    d.add(body)
 
 
 def forget(d: Draft, x: Delivery) -> None:
     """The delivery is over: drop it, and the event's document with the last one that needed it."""
-    leave_queues(d, x)
-    end_hand_out(d, x)
-    if x.kind in BUNDLED:
+    lanes.leave_queues(d, x)
+    lanes.end_hand_out(d, x)
+    if x.kind in lanes.BUNDLED:
         d.clear(rows(x.name))
         if (bundle := d.get(Bundle, x.name)) and bundle.closed:
             d.add(Bundle(x.name, kind=bundle.kind, closed=bundle.closed))  # known for longer than anything comes late
@@ -115,7 +74,7 @@ def supersede(d: Draft, x: Delivery, why: str) -> None:
     note(d, x.operation, "superseded", x.destination, why)
     if why != "newer state" or not converges(x.kind):  # of a message that is kept true nothing ended
         record_end(d, x, "superseded", why)
-    leave(d, x)
+    lanes.leave(d, x)
     forget(d, x)
 
 
@@ -145,8 +104,8 @@ def keep_doubt(d: Draft, x: Delivery) -> None:
 
 def requeue(d: Draft, x: Delivery, at: int) -> None:
     """Put it back into the queue. A live delivery behind which a newer one already waits has nothing left to show."""
-    end_hand_out(d, x)
-    set_due(d, x, at)
+    lanes.end_hand_out(d, x)
+    lanes.set_due(d, x, at)
     if not detach_outcome(d, x) and converges(x.kind):
         thread = d.edit(Thread, x.lane)
         if thread.waiting and thread.waiting != x.name:
@@ -154,9 +113,9 @@ def requeue(d: Draft, x: Delivery, at: int) -> None:
             supersede(d, x, "newer state")
             return
         thread.waiting, thread.sending = x.name, ""
-    make_due(d, x)
-    let_urgent_pass(d, x)
-    release_replies(d, x)
+    lanes.make_due(d, x)
+    lanes.let_urgent_pass(d, x)
+    lanes.release_replies(d, x)
 
 
 def _inherit(d: Draft, heir: Delivery, x: Delivery, at: int) -> None:
@@ -165,7 +124,7 @@ def _inherit(d: Draft, heir: Delivery, x: Delivery, at: int) -> None:
     A new event during each attempt would mean attempts without end otherwise, and repeats without a bound.
     """
     if heir.urgency != "1" or x.urgency == "1":  # an outcome need not wait for the back-off of progress
-        set_due(d, heir, max(due_of(d, heir), at))
+        lanes.set_due(d, heir, max(lanes.due_of(d, heir), at))
     heir.attempts = max(heir.attempts, x.attempts)
     heir.unknowns = max(heir.unknowns, x.unknowns)
     for name in TROUBLE:
@@ -188,13 +147,13 @@ def detach_outcome(d: Draft, x: Delivery) -> bool:
 
 def dead_letter(d: Draft, x: Delivery, reason: str, error: str) -> None:
     """Give it up; people may deliver it again."""
-    leave_queues(d, x)
+    lanes.leave_queues(d, x)
     if x.kind == "live" and d.get(Operation, x.operation):  # what it would show is made from the operation's documents
         d.edit(Operation, x.operation).dead = d.now
         d.edit(Thread, x.lane).dead = x.name  # the next run leaves it the outcome of this one
     keep_doubt(d, x)
     detach_outcome(d, x)
-    end_hand_out(d, x)
+    lanes.end_hand_out(d, x)
     x.reason, x.error, x.died = reason, error, d.now
     d.place(DEAD, x.name, d.now)
     d.count("pending", -1)
@@ -202,7 +161,7 @@ def dead_letter(d: Draft, x: Delivery, reason: str, error: str) -> None:
     d.count(f"buried:{reason}")
     note(d, x.operation, "dead", x.destination, reason, error)
     record_end(d, x, "dead", reason, error)
-    leave(d, x)
+    lanes.leave(d, x)
 
 
 def standing_of(x: Delivery) -> dict[str, Any]:

@@ -61,12 +61,14 @@ class Taken:
 class Held:
     """Something about a delivery that was handed out. Answer: bool; False: it is no longer the sender's.
 
-    `lane` is the delivery's, for a receipt that comes when the delivery is gone.
+    lane     the delivery's, for a receipt that comes when the delivery is gone
+    probing  it went ahead of what waits for its channel
     """
 
     id: str
     ticket: str
     lane: str = ""
+    probing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Mark(Held):
 
 @dataclass(frozen=True, slots=True)
 class Release(Held):
-    """Nothing was sent. `probes_in`: it was to probe its channel, which is probed again in so many ms."""
+    """Nothing was sent. `probes_in`: its channel, which it was to probe, is probed again in so many ms."""
 
     delay: int = 0  # ms
     probes_in: int | None = None
@@ -123,7 +125,6 @@ class Failed(Held):
     refused: bool = False
     unsent: bool = False
     unresponsive: bool = False
-    probing: bool = False
     pauses: tuple[PauseScope, ...] = ()
 
 
@@ -134,7 +135,6 @@ class GiveUp(Held):
     reason: str = ""
     error: str = ""
     bounce: str = ""
-    probing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,10 +284,11 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class Unsuppress:
-    """Answer: whether it was suppressed."""
+    """Answer: whether it was suppressed, and for that `reason` ('' for any)."""
 
     destination: str
     address: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,35 @@ class AskedPlatform:
     """The platform was asked about these operations."""
 
     operations: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Take the turn to ask the platform, one in each `period` ms. Answer: ms of the newest `Reconciled`; None: wait."""
+
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Every run that began before `at` (ms) is known."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTick:
+    """The newest tick of this name failed; without `error` it did not."""
+
+    name: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMissing:
+    """The report that a run has not begun is too old, or cannot be read."""
+
+    operation: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,6 @@ def leave_queues(d: Draft, x: Delivery) -> None:
         d.edit(Delivery, x.name).parked = ""
 
 
-def set_urgency(d: Draft, x: Delivery, urgency: str) -> None:
-    """Change its urgency; `make_due` places it anew."""
-    if urgency != x.urgency:
-        leave_queues(d, x)
-        x.urgency = urgency
-
-
 def end_hand_out(d: Draft, x: Delivery) -> None:
     """Nobody has it any more."""
     if x.ticket:
@@ -99,13 +92,11 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
     first = d.get(Delivery, ids[0]) if len(ids) > 1 else None
     if first is None or first.ticket or first.due <= soon:
         return
-    for name in ids[1:]:
-        other = d.get(Delivery, name)
+    for name, other in d.get_all(Delivery, ids[1:]).items():
         if other and other.urgency == "1" and other.due <= soon:
             leave_queues(d, first)
-            queue = d.edit(Thread, x.lane).queues[x.queue]
-            queue.remove(name)
-            queue.insert(0, name)
+            queues = d.edit(Thread, x.lane).queues
+            queues[x.queue] = [name, *(id_ for id_ in queues[x.queue] if id_ != name)]
             make_due(d, other)
             return
 
@@ -129,7 +120,7 @@ def release_lane(d: Draft, lane: str, shown: int = -1) -> None:
 def beside(d: Draft, lane: str) -> list[Delivery]:
     """Return what waits beside the message of this lane, held or not: to look at, and not to change."""
     names = [*queued(d, lane, REPLIES), *queued(d, lane, HELD)]
-    return [x for name in names if (x := d.get(Delivery, name))]
+    return [x for x in d.get_all(Delivery, names).values() if x]
 
 
 def queued(d: Draft, lane: str, queue: str) -> list[str]:
@@ -146,11 +137,6 @@ def first_of(d: Draft, lane: str, queue: str) -> Delivery | None:
     thread = d.get(Thread, lane)
     names = thread.queues.get(queue) if thread else None
     return d.get(Delivery, names[0]) if names else None
-
-
-def is_live(thread: Thread | None) -> bool:
-    """Return whether the operation has, or is to have, a live message here."""
-    return thread is not None and bool(thread.standing)
 
 
 def _is_first(d: Draft, x: Delivery) -> bool:

@@ -1,6 +1,6 @@
 """Order: what is older than what is known, and what an event changes of its run."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from relay.engine import watch
 from relay.engine.arrival import Arrival
@@ -14,26 +14,13 @@ from relay.engine.records import (
     STALLED,
     TERMINAL,
     Operation,
+    Was,
     documents,
 )
 from relay.engine.state import Draft
 
 STARTS = 8  # of runs before the newest, which tell what is repeated of a run from what is new
 LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary, what a new run keeps
-
-
-class Was(NamedTuple):
-    """Order of an operation's events before one changes it."""
-
-    rank: int | None = None
-    run: int | None = None
-    percentage: float | None = None
-    phases: int | None = None
-    at: int = 0
-
-    @classmethod
-    def of(cls, o: Operation) -> "Was":
-        return cls(o.rank, o.run, o.percentage, o.phases, o.at)
 
 
 def is_late(a: Arrival, was: Was) -> bool:

@@ -10,8 +10,8 @@ from relay.engine.holds import heal
 from relay.engine.lanes import beside
 from relay.engine.ledger import note
 from relay.engine.names import bundle
-from relay.engine.order import Was, update_summary
-from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, documents, rows
+from relay.engine.order import update_summary
+from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, Was, documents, rows
 from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 

@@ -1,7 +1,7 @@
 """Records of a partition's state, and the names of its tables, indexes and logs. Times are ms since the epoch."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from relay.engine.state import Record
 
@@ -28,7 +28,7 @@ class Operation(Record):
     summary: dict[str, Any] = field(default_factory=dict)  # its newest state (relay.domain.digest_entries)
     leads_to: str = ""  # the operation that continues it: it is a retry under a new id
     shared: bool = False  # other tenants use its id as well; their spaces are in the table `spaces:<name>`
-    job: str = ""  # of what job it is, where a template names them
+    job: str = ""  # the names of its job (JSON), where a template names them
     # Order
     rank: int | None = None
     run: int | None = None  # number of the run
@@ -58,6 +58,8 @@ class Operation(Record):
     lanes: list[str] = field(default_factory=list)  # of the live messages that showed the outcome
     holds: list[tuple[str, int]] = field(default_factory=list)  # deliveries of its failure, and until when they wait
     dead: int = 0  # when a live message of it became a dead letter
+    skipped: tuple[int, int] | None = None  # a run that ended before it was known, and when
+    retained: int = 0  # where its documents are gone, or it has none: ms for which the rest is kept
     # Watchdog
     heard: int | None = None
     moved: int | None = None
@@ -70,6 +72,24 @@ class Operation(Record):
     deadline: int | None = None
     alarms: str = ""  # relay.domain.jobs.Alarms
     asked: int = 0  # when the platform was asked about it
+
+    @property
+    def lives(self) -> int:
+        return self.KEPT if self.shared else self.retained or self.KEPT  # other tenants' are found by it
+
+
+class Was(NamedTuple):
+    """Order of an operation's events before one changes it."""
+
+    rank: int | None = None
+    run: int | None = None
+    percentage: float | None = None
+    phases: int | None = None
+    at: int = 0
+
+    @classmethod
+    def of(cls, o: Operation) -> "Was":
+        return cls(o.rank, o.run, o.percentage, o.phases, o.at)
 
 
 @dataclass
@@ -151,6 +171,11 @@ class Thread(Record):
     healed: tuple[int, int, str] | None = None  # the run that makes a failure good, how many in a row, what was wrong
     bundle: str = ""  # the list that has it while the cap is exceeded
     first_failed: str = ""  # of a batch: the delivery of its first failure
+    retained: int = 0  # as of Operation
+
+    @property
+    def lives(self) -> int:
+        return self.retained or self.KEPT
 
 
 MAIN, REPLIES, HELD = "main", "replies", "held"
@@ -221,9 +246,10 @@ class Cause(Record):
 
 @dataclass
 class Pause(Record):
-    """Something that fails for everybody, or that a person paused. Its name is the scope (relay.engine.pauses)."""
+    """Something that fails for everybody. Its name is the scope (relay.engine.pauses)."""
 
     PREFIX: ClassVar[str] = "pause:"
+    KEPT: ClassVar[int] = 8 * DAY
 
     until: int = 0
     at: int = 0  # when that was decided
@@ -231,9 +257,21 @@ class Pause(Record):
     reason: str = ""
     probe: bool = False
     probes: int = 0  # that failed
+    expires: int = 0
+
+
+@dataclass
+class OperatorPause(Record):
+    """A destination that a person paused."""
+
+    PREFIX: ClassVar[str] = "paused:"
+
+    until: int = 0
+    at: int = 0
+    since: int = 0
+    reason: str = ""
     by: str = ""
     ends: bool = True
-    expires: int = 0
 
 
 @dataclass
@@ -296,6 +334,16 @@ class Suppression(Record):
 
 
 @dataclass
+class Bounces(Record):
+    """Refusals of an address, in small letters, by its server."""
+
+    PREFIX: ClassVar[str] = "bounces:"
+    KEPT: ClassVar[int] = 14 * DAY
+
+    deliveries: dict[str, int] = field(default_factory=dict)  # refused delivery → when
+
+
+@dataclass
 class Silence(Record):
     """A silence that people made, as its text; "over" from `ends` on."""
 
@@ -318,6 +366,8 @@ class Ticks(Record):
     left: int = 0
     asked: int = 0
     reconciled: int = 0
+    step: int = 0  # by how many ms the clock was set back last, and when
+    stepped: int = 0
     turns: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     doing: dict[str, int] = field(default_factory=dict)
@@ -362,18 +412,19 @@ def rows(bundle: str) -> str:
 
 
 MISSING = "missing"  # operation of a run that was announced and has not begun → its job
-HOLDS = "throttled"  # index: limits that are throttled for long
 DEAD = "dead"  # index: dead letters → when they died
 WATCH = "watch"  # index: runs that go on → when the watchdog looks
 STALLED = "stalled"  # index: runs with an alarm
 OVER = "over"  # index: runs that are over → when their documents go
 FLYING = "flying"  # index: deliveries that are handed out → when
+BROKEN = "broken"  # index: paused scope that is probed, also a limit throttled for long → when its pause ends
 PARKING = "parking"  # index: "<channel> <scope>" → when it is looked at
 CHANNELS = "channels"  # index: channels that had deliveries
-JOBS = "jobs"  # index: "<job> <names>" → its last end
+JOBS = "jobs"  # index: job → its last end
+JOB_NAMES = "job-names"  # job → its names (JSON), which an index would not seal
 SILENCES = "silences"  # index: id → when it ends
 HISTORIES = "histories"  # index: destination → its newest row
-PAUSED = "paused"  # index: destinations that people paused
+PAUSED = "paused"  # index: destinations that people paused → until when
 
 
 def due(channel: str, urgency: str) -> str:
@@ -396,10 +447,6 @@ def parked_urgent(place: str) -> str:
 def silenced(silence: str) -> str:
     """Index: deliveries that wait for its end."""
     return f"silenced:{silence}"
-
-
-def bounces(address: str) -> str:
-    return f"bounces:{address}"
 
 
 def roots(channel: str, address: str) -> str:

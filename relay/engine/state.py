@@ -39,6 +39,11 @@ class Record:
     def key(self) -> str:
         return self.PREFIX + self.name
 
+    @property
+    def lives(self) -> int:
+        """Return the ms for which it is kept after its last write; 0: until it is dropped."""
+        return self.KEPT
+
 
 R = TypeVar("R", bound=Record)
 
@@ -62,6 +67,7 @@ class NotLoaded(Exception):
     def __init__(self, kind: str, *names: Any) -> None:
         super().__init__(kind, *names)
         self.kind, self.names = kind, names
+        self.others: Sequence[NotLoaded] = ()  # what is missing as well
 
 
 class Sorted:
@@ -91,12 +97,16 @@ class TableChange:
 
 @dataclass(slots=True)
 class LogChange:
-    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, by people alone."""
+    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, by people alone.
+
+    `cleared`: drop what was there.
+    """
 
     lines: list[bytes]
     most: int
     kept: int
     stream: bool = False
+    cleared: bool = False
 
 
 @dataclass(slots=True)
@@ -129,6 +139,23 @@ class Draft:
         return changed[key] if key in changed else self.base.record(kind, name)  # type: ignore[return-value]
 
     record = get
+
+    def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
+        """Return these records to look at. What has to be read for that is asked for at once."""
+        found, missing = dict[str, R | None](), list[NotLoaded]()
+        for name in names:
+            try:
+                found[name] = self.get(kind, name)
+            except NotLoaded as need:
+                missing.append(need)
+        if missing:
+            missing[0].others = missing[1:]
+            raise missing[0]
+        return found
+
+    def changed(self, kind: type[R], name: str) -> R | None:
+        """Return the record as it is in this draft alone; None where that does not have it."""
+        return self.changes.records.get(kind.PREFIX + name)  # type: ignore[return-value]
 
     def edit(self, kind: type[R], name: str) -> R:
         """Return the record to change, a new one where there is none."""
@@ -241,12 +268,22 @@ class Draft:
 
     def log(self, log: str) -> Sequence[bytes]:
         change = self.changes.logs.get(log)
-        lines = [*self.base.log(log), *(change.lines if change else ())]
-        return lines[-change.most :] if change else lines
+        if change is None:
+            return self.base.log(log)
+        return [*(() if change.cleared else self.base.log(log)), *change.lines][-change.most :]
 
     def append(self, log: str, line: bytes, *, most: int, kept: int, stream: bool = False) -> None:
         change = self.changes.logs.setdefault(log, LogChange([], most, kept, stream))
         change.lines.append(line)
+        change.most, change.kept = most, kept
+
+    def cut(self, log: str, *, most: int, kept: int) -> None:
+        """Keep its last lines alone, for so many ms from now on."""
+        change = self.changes.logs.setdefault(log, LogChange([], most, kept))
+        change.most, change.kept = most, kept
+
+    def clear_log(self, log: str) -> None:
+        self.changes.logs[log] = LogChange([], 1, 0, cleared=True)
 
     def count(self, name: str, by: int = 1) -> None:
         counts = self.changes.counts
@@ -266,10 +303,12 @@ class Draft:
         for name, index in changes.indexes.items():
             mine.indexes.setdefault(name, {}).update(index)
         for name, log in changes.logs.items():
-            if name in mine.logs:
-                mine.logs[name].lines.extend(log.lines)
-            else:
+            if log.cleared or name not in mine.logs:
                 mine.logs[name] = log
+            else:
+                known_log = mine.logs[name]
+                known_log.lines.extend(log.lines)
+                known_log.most, known_log.kept = log.most, log.kept
         for name, by in changes.counts.items():
             mine.counts[name] = mine.counts.get(name, 0) + by
 
@@ -282,6 +321,7 @@ class Memory:
         self.tables: dict[str, dict[str, bytes]] = {}
         self.indexes: dict[str, Sorted] = {}
         self.logs: dict[str, list[bytes]] = {}
+        self.streams: dict[str, list[tuple[int, int, bytes]]] = {}  # ms, number within it, line
         self.counts: dict[str, int] = {}
         self._expiries: dict[str, int] = {}
 
@@ -317,7 +357,7 @@ class Memory:
                 self.records.pop(key, None)
             else:
                 self.records[key] = record
-                self._expire(key, record.KEPT, now)
+                self._expire(key, record.lives, now)
         for name, change in changes.tables.items():
             before = {} if change.cleared else self.tables.get(name, {})
             fields: dict[str, bytes | None] = {**before, **change.fields}
@@ -330,16 +370,30 @@ class Memory:
             for member, score in scores.items():
                 index.set(member, score)
         for name, log in changes.logs.items():
-            self.logs[name] = [*self.logs.get(name, ()), *log.lines][-log.most :]
+            if log.stream:
+                self._stream(name, log, now)
+            else:
+                lines = () if log.cleared else self.logs.get(name, ())
+                self.logs[name] = [*lines, *log.lines][-log.most :]
+                if not self.logs[name]:
+                    del self.logs[name]
             self._expire(name, log.kept, now)
         for name, by in changes.counts.items():
             self.counts[name] = self.counts.get(name, 0) + by
 
     def forget(self, now: int) -> None:
         for name in [name for name, at in self._expiries.items() if at <= now]:
-            for part in (self.records, self.tables, self.logs):
+            for part in (self.records, self.tables, self.logs, self.streams):
                 part.pop(name, None)
             del self._expiries[name]
+
+    def _stream(self, name: str, log: LogChange, now: int) -> None:
+        """Where the clock was set back, a line has the time of the last one."""
+        stream = self.streams.setdefault(name, [])
+        for line in log.lines:
+            ms, number = stream[-1][:2] if stream else (now, -1)
+            stream.append((now, 0, line) if now > ms else (ms, number + 1, line))
+        del stream[: -log.most]
 
     def _expire(self, name: str, kept: int, now: int) -> None:
         if kept:

@@ -8,6 +8,7 @@ import pytest
 
 from relay.domain.parsing import parse
 from relay.formats.ping import Ping, document
+from tests.support import records
 from tests.support.bundles import send
 from tests.support.clock import Clock
 from tests.support.runs import HOUR, MINUTE, Watched, iso
@@ -77,7 +78,7 @@ async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begin
     await until(daily, "2024-01-25 09:00")
     assert daily.words == ["stalled missing", "recovered missing"]
     assert daily.told[1].document["recovered"]["seconds"] == 100 * MINUTE
-    assert await daily.store.redis.hlen("{relay}:missing") == 0
+    assert await records.members(daily.store, "missing") == []
 
 
 async def test_a_cron_job_by_pings_misses_a_run_and_makes_up_for_it(process: Callable[..., Watched]) -> None:
@@ -189,8 +190,7 @@ async def test_it_goes_where_the_expectation_says_instead_of_by_rules(process: C
 
 
 async def queued(relay: Watched) -> dict[str, int]:
-    rows = await relay.store.redis.keys("{relay}:delivery:*")
-    channels = [(await relay.store.redis.hget(row, "channel")).decode() for row in rows]
+    channels = await records.channels(relay.store)
     return {name: channels.count(name) for name in ("slack", "email")}
 
 

@@ -6,7 +6,7 @@ from relay.config import parse_config
 from relay.domain.events import Event
 from relay.store.admin import Admin
 from relay.store.runs import Runs
-from tests.support import events
+from tests.support import events, records
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import send
 from tests.support.runs import HOUR, MINUTE, Watched, iso
@@ -74,8 +74,8 @@ async def test_it_stands_below_the_message_of_the_batch_which_goes_on_to_show_wh
 
 
 async def due_name(relay: Watched) -> str:
-    (name,) = await relay.store.redis.zrange("{relay}:watch", 0, -1)
-    return str(name.decode())
+    (name,) = await records.members(relay.store, "watch")
+    return name
 
 
 async def test_an_alarm_after_its_end_is_late(relay: Watched) -> None:

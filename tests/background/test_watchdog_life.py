@@ -52,13 +52,13 @@ async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Cal
     assert relay.words == ["stalled silent", "stalled silent 1", "stalled silent 2", "stalled silent 3",
                            "stalled silent 4 last"]  # fmt: skip
     assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(29 * 24 * HOUR, abs=HOUR)
-    assert await relay.store.redis.zcard("{relay}:watch") == 0
+    assert await records.members(relay.store, "watch") == []
 
 
 async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay: Watched) -> None:
     await relay.progress(40)
     await relay.passes(16 * MINUTE)
-    await relay.store.redis.delete(*await relay.store.redis.keys("{relay}:operation:*"))
+    await records.forget(relay.store, *await records.operations(relay.store))
     before = REGISTRY.get_sample_value("relay_runs_left_stalled_total") or 0.0
     relay.clock.advance(31 * 24 * HOUR)
 
@@ -67,7 +67,7 @@ async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay
 
     assert [line["runs"] for line in lines if line["event"] == "watchdog.left_stalled"] == [1]
     assert REGISTRY.get_sample_value("relay_runs_left_stalled_total") == before + 1
-    assert await relay.store.redis.exists("{relay}:watch", "{relay}:stalled") == 0
+    assert await records.members(relay.store, "watch") + await records.members(relay.store, "stalled") == []
 
 
 async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Callable[..., Watched]) -> None:

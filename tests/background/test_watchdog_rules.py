@@ -66,7 +66,7 @@ async def test_an_end_ends_everything(relay: Watched) -> None:
 
     assert relay.words == ["stalled silent"]
     assert (await Runs(relay.store).tick(0)).stalled == 0
-    assert await relay.store.redis.zcard("{relay}:watch") == 0
+    assert await records.members(relay.store, "watch") == []
 
 
 async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:

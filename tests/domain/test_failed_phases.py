@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.domain.failed_phases import MAX_ERROR, first_failed, lacks_cause, with_cause
+from relay.domain.failed_phases import MAX_ERROR, MAX_PHASES, first_failed, lacks_cause, with_cause
 from relay.domain.parsing import dump, load, parse
 from tests.support.events import RECEIVED
 
 LINT, NONE = '[0, "lint", "exit 1"]', '[0, "", ""]'
+BOTH = '[0, "lint", "exit 1", "unit", "no room"]'
 
 
 def of(name: str, *, run: int = 0, **parts: Any) -> Event:
@@ -27,7 +28,9 @@ def ended(status: str, **phase: Any) -> Event:
     ("event", "run", "known", "fact"),
     [
         (ended("Failed", message="no\nroom"), 0, "", '[0, "unit", "no room"]'),
-        (ended("Failed", message="no room"), 0, LINT, LINT),  # the first one stays
+        (ended("Failed", message="no room"), 0, LINT, BOTH),  # the first one stays
+        (ended("Completed", phaseName="lint"), 0, BOTH, '[0, "unit", "no room"]'),
+        (ended("Completed"), 0, BOTH, LINT),
         (ended("Failed", message=7), 1, LINT, '[1, "unit", ""]'),  # that of another run does not
         (ended("Completed", message="fine"), 0, "", ""),
         (ended("Completed"), 0, LINT, LINT),
@@ -44,13 +47,18 @@ def test_the_first_failed_phase_of_a_run_is_remembered(event: Event, run: int, k
 
 
 def test_the_fact_is_short_whatever_a_sender_states() -> None:
-    assert len(first_failed(ended("Failed", message="x" * 100_000, phaseName="y" * 100_000), 0, "")) < 2 * MAX_ERROR
+    fact = ""
+    for number in range(10):
+        fact = first_failed(ended("Failed", message="x" * 100_000, phaseName=f"{number}" * 100_000), 0, fact)
+
+    assert len(fact) < 2 * MAX_PHASES * MAX_ERROR
 
 
 @pytest.mark.parametrize(
     ("event", "fact", "message"),
     [
         (of("operation.failed"), LINT, "lint failed – exit 1"),
+        (of("operation.failed"), BOTH, "lint failed – exit 1"),
         (of("operation.failed", error={"code": "E1"}), '[0, "lint", ""]', "lint failed"),
         (of("operation.failed", error={"message": "disk full"}), LINT, "disk full"),
         (of("operation.failed", run=1), LINT, None),  # of another run

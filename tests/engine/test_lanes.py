@@ -1,52 +1,9 @@
 """Lanes: order, one under way, and replies beside the message."""
 
-from relay.engine.deliveries import create, dead_letter, forget, requeue, supersede
-from relay.engine.lanes import LISTED, beside, leave, queued
-from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, due
-from relay.engine.state import Draft, Memory
-
-LANE = "a" * 32
-NOW = 1_000_000
-
-
-class Lab:
-    """A state in memory, changed step by step."""
-
-    def __init__(self) -> None:
-        self.memory = Memory()
-        self.d = Draft(self.memory, NOW)
-
-    def commit(self, later: int = 0) -> None:
-        self.memory.apply(self.d.changes, self.d.now)
-        self.d = Draft(self.memory, self.d.now + later)
-
-    def new(self, name: str, kind: str = "each", **fields: object) -> Delivery:
-        queue = REPLIES if kind == "reply" else MAIN
-        given = {"queue": queue, "lane": LANE, "due": NOW, "operation": "o", "destination": "team", "channel": "slack"}
-        create(self.d, Delivery(name, kind=kind, **{**given, **fields}))  # type: ignore[arg-type]
-        return self.edit(name)
-
-    def edit(self, name: str) -> Delivery:
-        return self.d.edit(Delivery, name)
-
-    def take(self, name: str) -> Delivery:
-        """Hand it out."""
-        x = self.edit(name)
-        x.ticket = f"t:{name}"
-        self.d.take_out(due(x.channel, x.urgency), name)
-        self.d.place(FLYING, name, self.d.now)
-        if x.kind == "live":
-            thread = self.d.edit(Thread, x.lane)
-            thread.sending, thread.waiting = name, ""
-        return x
-
-    def end(self, name: str) -> None:
-        x = self.edit(name)
-        leave(self.d, x)
-        forget(self.d, x)
-
-    def due(self, urgency: str = "") -> list[str]:
-        return [name for _, name in self.d.ascending(due("slack", urgency))]
+from relay.engine.deliveries import requeue
+from relay.engine.lanes import LISTED, queued
+from relay.engine.records import MAIN, Delivery, Thread
+from tests.engine.lab import LANE, NOW, Lab
 
 
 def test_only_the_first_of_a_queue_is_due() -> None:
@@ -58,16 +15,6 @@ def test_only_the_first_of_a_queue_is_due() -> None:
     lab.end("1")
 
     assert lab.due() == ["2"]
-
-
-def test_what_is_handed_out_lets_nothing_pass() -> None:
-    lab = Lab()
-    lab.new("1")
-    lab.take("1")
-
-    lab.new("2", urgency="1")
-
-    assert lab.due() == [] == lab.due("1")
 
 
 def test_the_queue_of_a_storm_keeps_its_order() -> None:
@@ -141,37 +88,3 @@ def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> Non
     assert lab.d.get(Delivery, "old") is None
     assert lab.due() == ["new"]
     assert lab.d.changes.counts == {"accepted": 2, "pending": 1, "superseded": 1}
-
-
-def test_a_dead_letter_leaves_its_lane_to_the_next() -> None:
-    lab = Lab()
-    lab.new("1")
-    lab.new("2")
-    lab.take("1")
-
-    dead_letter(lab.d, lab.edit("1"), "refused", "no such channel")
-
-    lab.commit()
-    assert lab.due() == ["2"]
-    assert lab.memory.records["d:1"].reason == "refused"  # type: ignore[attr-defined]
-    assert lab.memory.size("dead") == 1
-    assert lab.memory.size(FLYING) == 0
-
-
-def test_a_doubt_about_the_first_message_outlives_its_delivery() -> None:
-    lab = Lab()
-    x = lab.new("1", "live", unknowns=1, first_marked=NOW - 7)
-
-    supersede(lab.d, x, "covered_by_batch")
-
-    thread = lab.d.edit(Thread, LANE)
-    assert (thread.doubt, thread.waiting) == (NOW - 7, "")
-
-
-def test_replies_and_held_ones_are_beside_the_message() -> None:
-    lab = Lab()
-    lab.new("held", "reply", queue=HELD)
-    lab.new("reply", "reply")
-    lab.new("each")
-
-    assert [x.name for x in beside(lab.d, LANE)] == ["reply", "held"]

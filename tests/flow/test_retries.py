@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.domain.parsing import parse
+from tests.support import records
 from tests.support.flow import Flow
 from tests.support.flow_events import attempt_in, event_of, outcome_of
 
@@ -64,7 +65,7 @@ async def test_a_retry_that_was_heard_of_before_it_named_its_original_keeps_its_
 
     assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Failed", "Completed"]
     assert (await brisk.ledger()).imbalance == 0
-    assert await brisk.store.redis.zcard("{relay}:watch") == 0
+    assert await records.members(brisk.store, "watch") == []
 
 
 async def test_a_thin_report_that_meets_the_one_that_names_the_original_follows_it(brisk: Flow) -> None:

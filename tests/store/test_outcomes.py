@@ -10,7 +10,7 @@ from relay.domain.facts import complete_outcome
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts
 from tests.support.targets import team
@@ -172,7 +172,7 @@ class TestCalls:
             ("reply", "Failed", False)
         ]
         assert [one.edits for one in sent if one.kind == "live"] == [True]
-        assert await fast.redis.keys("{relay}:event:*") == []
+        assert await records.bodies(fast) == 0
 
 
 class TestInABatch:

@@ -8,7 +8,7 @@ from relay.policy.watchdog import decide, event_of
 from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.runs import DueRun, Runs
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.targets import team
 
@@ -64,13 +64,13 @@ async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
     await store.accept(events.progress(10, timeoutAt="2024-01-20T11:00:00Z"), [])
     (look,) = (await watch.due(10)).runs
     history = await watch.history(look.operation)
-    await store.redis.delete(f"{{relay}}:operation:{look.operation}")
+    await records.forget(store, look.operation)
 
     news = decide(look.run, Watchdog(), clock())
     assert news is not None
     answer = await store.accept(event_of(news, look.run, history, clock()), [])
 
-    assert (answer.status, await store.redis.keys("{relay}:operation:*")) == ("late", [])
+    assert (answer.status, await records.operations(store)) == ("late", [])
 
 
 async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: Runs, clock: Clock) -> None:

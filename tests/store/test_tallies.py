@@ -4,9 +4,8 @@ from typing import Any
 
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.keys import operation
 from relay.store.notes import Counted
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.queue import counts
 from tests.support.targets import mail
@@ -43,5 +42,5 @@ async def test_many_reasons_by_turns_become_lines_instead_of_a_record_that_grows
         )
         clock.advance(1)
 
-    assert await store.redis.llen("{relay}:log:" + operation(OP)) == 8
+    assert await records.lines(store, OP) == 8
     assert sum(line[0] == "held" for line in await story(store)) == 12

@@ -9,6 +9,7 @@ from relay.store import Store
 from relay.store.keys import operation, partition
 from relay.store.partitions import Partition
 from relay.store.target_plan import home_of
+from tests.support.records import in_memory
 from tests.support.targets import mail, room, team
 from tests.support.waiting import until
 
@@ -33,7 +34,9 @@ def source_of(store: Store, id_: str = OP) -> Partition:
 
 
 async def waiting(store: Store) -> int:
-    """Letters that are not applied yet."""
+    """Letters that are not applied yet: none where one process decides over everything."""
+    if in_memory(store) is not None:
+        return 0
     return sum([await store.redis.llen(key) for key in await store.redis.keys("*:letters:*")])
 
 

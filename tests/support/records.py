@@ -1,24 +1,90 @@
-"""The packed fields of an operation's record."""
+"""What a store keeps, where no question of the store's asks for it."""
+
+from typing import Any
 
 from relay.store import Store
 from relay.store.keys import operation
 from relay.store.records import PACKED, Value, pack, unpack
 
+# By the names of packed fields, those of the engine's record.
+ATTRIBUTES = {"retry": "run", "watch:alarms": "alarms", "watch:gaps": "gaps", "rank": "rank"}
+
+
+def in_memory(store: Any) -> Any:
+    """Return the state of a store over the engine; None where it is in Redis."""
+    return store.shared.memory if hasattr(store, "shared") else None
+
 
 async def read(store: Store, subject: str, name: str) -> Value:
-    """One value as it is kept; None where it is absent."""
+    """One value of an operation as it is kept; None where it is absent."""
+    if memory := in_memory(store):
+        value = getattr(memory.records[f"op:{operation(subject)}"], ATTRIBUTES[name])
+        return " ".join(map(str, value)) if isinstance(value, list) else value
     field, place = _place(name)
     values = [*unpack(await store.redis.hget(key(subject), field) or b"")]
     return values[place] if place < len(values) else None
 
 
 async def write(store: Store, subject: str, name: str, value: Value) -> None:
-    """Put one value there, whatever the scripts think of it."""
+    """Put one value there, whatever the store thinks of it."""
+    if memory := in_memory(store):
+        from relay.engine.records import Operation
+
+        record = memory.records.setdefault(f"op:{operation(subject)}", Operation(operation(subject), subject=subject))
+        setattr(record, ATTRIBUTES[name], value)
+        return
     field, place = _place(name)
     values = [*unpack(await store.redis.hget(key(subject), field) or b"")]
     values += [None] * (place + 1 - len(values))
     values[place] = value
     await store.redis.hset(key(subject), field, pack(tuple(values)))
+
+
+async def members(store: Store, name: str) -> list[str]:
+    """Return what a set, or the fields of a hash, of this name has."""
+    if memory := in_memory(store):
+        return [*memory.tables.get(name, ()), *(memory.indexes[name].scores if name in memory.indexes else ())]
+    ask = {b"zset": lambda it: store.redis.zrange(it, 0, -1), b"set": store.redis.smembers, b"hash": store.redis.hkeys}
+    kind = await store.redis.type(f"{{relay}}:{name}")
+    return [member.decode() for member in await ask[kind](f"{{relay}}:{name}")] if kind in ask else []
+
+
+async def bodies(store: Store) -> int:
+    """Count the documents that are kept for deliveries."""
+    if memory := in_memory(store):
+        return sum(name.startswith("body:") for name in memory.records)
+    return len(await store.redis.keys("{relay}:event:*"))
+
+
+async def channels(store: Store) -> list[str]:
+    """Return the channels of all deliveries, one of each delivery."""
+    if memory := in_memory(store):
+        return [record.channel for name, record in memory.records.items() if name.startswith("d:")]
+    rows = await store.redis.keys("{relay}:delivery:*")
+    return [(await store.redis.hget(row, "channel")).decode() for row in rows]
+
+
+async def lines(store: Store, subject: str) -> int:
+    """Count the lines that an operation's log has."""
+    if memory := in_memory(store):
+        return len(memory.logs.get(f"story:{operation(subject)}", ()))
+    return int(await store.redis.llen(f"{{relay}}:log:{operation(subject)}"))
+
+
+async def operations(store: Store) -> list[str]:
+    """Return the names of the operations that are known."""
+    if memory := in_memory(store):
+        return [name.removeprefix("op:") for name in memory.records if name.startswith("op:")]
+    return [name.decode().removeprefix("{relay}:operation:") for name in await store.redis.keys("{relay}:operation:*")]
+
+
+async def forget(store: Store, *names: str) -> None:
+    """Forget these operations, as if 30 days had passed."""
+    for name in names:
+        if memory := in_memory(store):
+            del memory.records[f"op:{name}"]
+        else:
+            await store.redis.delete(f"{{relay}}:operation:{name}")
 
 
 def _place(name: str) -> tuple[str, int]:

@@ -43,11 +43,10 @@ async def _drain(world: World, last: Process) -> None:
     for _ in range(ROUNDS):
         await last.store.pulse()
         waits = await _claimed(world, last)
-        if not last.store.scripts.pending:
+        if not last.store.pending:
             return
-        leased = await world.redis.keys("*:leases")
-        world.clock.advance(1 if leased else max(1, min(waits, default=1)))
-    raise AssertionError(f"stuck: {last.store.scripts.ledgers}")
+        world.clock.advance(1 if await last.store.leased() else max(1, min(waits, default=1)))
+    raise AssertionError(f"stuck: {last.store.pending}")
 
 
 async def _claimed(world: World, last: Process) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.domain.deliveries import Accepted, Target
+from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.store import Store, accepting
@@ -87,6 +87,27 @@ class LifeStore(Store):
         self._meanwhile = meanwhile
         self._record = record
         self._accept_lock = asyncio.Lock()
+
+    @property
+    def pending(self) -> int:
+        return self.scripts.pending
+
+    async def leased(self) -> bool:
+        return bool(await self.redis.keys("*:leases"))
+
+    async def kind_of(self, delivery: Delivery) -> str:
+        """Return what kind a delivery is by now; '' where it is over."""
+        where = self.partitions.of(delivery.id)
+        return (await self.redis.hget(where.key(f"delivery:{delivery.id}"), "kind") or b"").decode()
+
+    async def settled(self, settle: Callable[[], Awaitable[bool]]) -> bool:
+        """Settle one; `was_settled` says what Redis did, whether or not the answer arrives."""
+        self.scripts.answers.pop("settle", None)
+        return await settle()
+
+    @property
+    def was_settled(self) -> bool:
+        return self.scripts.answers.get("settle", ())[:1] == [b"ok"]
 
     async def accept(
         self, event: Event, targets: Sequence[Target], *, completes: bool = False, unasked: bool = False

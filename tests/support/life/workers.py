@@ -136,13 +136,10 @@ class Work:
         """Tell Redis; the record learns whether it got there, also where the answer did not."""
         assert self._settle
         if self._attempt and self._delivery.kind == "live":
-            where = self._store.partitions.of(self._delivery.id)
-            kind = await self._store.redis.hget(where.key(f"delivery:{self._delivery.id}"), "kind")
-            self._attempt.outlived |= kind == b"reply"
-        self._store.scripts.answers.pop("settle", None)
+            self._attempt.outlived |= await self._store.kind_of(self._delivery) == "reply"
         try:
-            await self._settle()
+            await self._store.settled(self._settle)
         finally:
-            if self._store.scripts.answers.get("settle", ())[:1] == [b"ok"] and self._attempt and not self._unknown:
+            if self._store.was_settled and self._attempt and not self._unknown:
                 self._attempt.known = True
         self.done = True

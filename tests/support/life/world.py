@@ -5,9 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
-
-from redis.asyncio import Redis
 
 from relay.background.upkeep import SilenceWatch
 from relay.background.watchdog import WatchdogTick
@@ -39,17 +36,17 @@ class Process:
 
 
 class World:
-    """One life, decided by its seed. `options` are those of every store, such as the number of its partitions."""
+    """One life, decided by its seed. `opens` makes the store of a process."""
 
-    def __init__(self, redis: Redis, clock: Clock, seed: int, **options: Any) -> None:
-        self.redis, self.clock = redis, clock
+    def __init__(self, opens: Callable[..., LifeStore], clock: Clock, seed: int) -> None:
+        self.clock = clock
         self.pick = Random(seed)
         self.record = Record()
         self.set_back = 0.0  # seconds by which relay's clock is behind; the platform's own is right
         self.unanswered: list[Message] = []
         self.standing: list[Delivery] = []  # live messages with buttons
         self._platform = Platform(self.pick, lambda: clock() + self.set_back)
-        self._options = options
+        self._opens = opens
         self._started = 0
         self._interrupted = False  # an interruption is not interrupted
         self.processes = [self.start() for _ in range(PROCESSES)]
@@ -57,10 +54,8 @@ class World:
     def start(self, losses: float = LOSSES) -> Process:
         """A new process, with nothing in its memory."""
         self._started += 1
-        store = LifeStore(
-            self.redis, self.record, self.pick, self._meanwhile, losses=losses, clock=self.clock,
-            worker=f"worker-{self._started}", **self._options,
-        )  # fmt: skip
+        name = f"worker-{self._started}"
+        store = self._opens(self.record, self.pick, self._meanwhile, losses=losses, clock=self.clock, worker=name)
         watch = SilenceWatch(Silences(), SilenceList(store), clock=self.clock)
         ingest = Ingest(store, lambda: CONFIG, CHANNELS, clock=self.clock, silences=watch.silences)
         return Process(store, ingest, WatchdogTick(store, ingest.ingest, lambda: CONFIG, CHANNELS), watch)

@@ -1,0 +1,167 @@
+"""Failures of different runs that have one cause, at one address.
+
+The first is sent as ever. What is due within the window after it is sent below it: in its thread, or, where there are
+no threads, in one message at the end of the window. Decided when a failure is about to be sent and not when it comes:
+what is held until then, or heals, is the first of nothing.
+"""
+
+from collections.abc import Sequence
+
+from relay.engine import names
+from relay.engine.arrival import ESSENTIAL
+from relay.engine.bundles import add_row, has_summary, is_closed, move_to_bundle, open_bundle
+from relay.engine.deliveries import create, lend_body, supersede
+from relay.engine.lanes import beside, join, leave, leave_queues, set_due
+from relay.engine.records import REPLIES, Bundle, Cause, Delivery, Operation, Thread, documents
+from relay.engine.state import Draft
+
+
+def group_of(x: Delivery, *, edit: bool = False) -> str:
+    """Return the name of the failures that it is grouped with; '' where none are."""
+    return names.of_address(x.destination, f"{x.address}\0{x.cause[3]}") if x.cause and not edit else ""
+
+
+def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
+    """Send it below the first failure of its cause, and not now. False: it is sent as it is.
+
+    What may have arrived already is not moved; nor another failure of the same run, or a graver one.
+    """
+    first = None if x.row else _first(d, x, edit=edit)
+    if first is None or not x.cause or x.attempts or x.unknowns:
+        return False
+    window, gravity, run, _ = x.cause
+    if first.first == x.name or first.run == run or gravity > first.gravity:
+        return False
+    if x.kind == "each":
+        return _move_to_bundle(d, x, first, window)
+    return _move_to_thread(d, x, first.lane)
+
+
+def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
+    """It is sent now, and others are sent below it from here on, unless another one has that place.
+
+    People whom the first mentioned count as mentioned, if a graver one takes its place.
+    """
+    if x.row or not x.cause or edit:
+        return
+    first, name = _first(d, x, edit=edit), group_of(x)
+    window, gravity, run, _ = x.cause
+    if first and gravity <= first.gravity:
+        return
+    if first is None:
+        d.drop(Cause, name)
+    cause = d.edit(Cause, name)
+    cause.at, cause.first, cause.run, cause.gravity, cause.lane = d.now, x.name, run, gravity, x.lane
+    cause.expires = d.now + window
+
+
+def leave_cause(d: Draft, x: Delivery) -> None:
+    """It was dropped: nothing is sent below it, and another one mentions the people that it was to mention."""
+    name = group_of(x)
+    if not name or _current(d, name) is None:
+        return
+    cause = d.edit(Cause, name)
+    cause.callers = {person: caller for person, caller in cause.callers.items() if caller != x.name}
+    if cause.first == x.name:
+        cause.at = 0
+
+
+def confirm_sent(d: Draft, x: Delivery) -> None:
+    """It arrived: of the first of a cause, and of those that mentioned people, the others are to know."""
+    name = group_of(x)
+    cause = _current(d, name) if name else None
+    if cause and (cause.first == x.name or x.name in cause.callers.values()):
+        d.edit(Cause, name).sent[x.name] = d.now
+
+
+def claim_mentions(d: Draft, group: str, people: Sequence[str], delivery: str, window: int) -> tuple[str, ...]:
+    """Return the people that a delivery mentions: no other of its cause did within the window, or it never will."""
+    if not people:
+        return ()
+    if _current(d, group) is None:
+        d.drop(Cause, group)
+    cause = d.edit(Cause, group)
+    cause.expires = d.now + window
+    mentioned = []
+    for person in people:
+        caller = cause.callers.get(person.casefold())
+        if caller is None or caller == delivery or _gives_way(d, cause, caller):
+            cause.callers[person.casefold()] = delivery
+            mentioned.append(person)
+    return tuple(mentioned)
+
+
+def _current(d: Draft, name: str) -> Cause | None:
+    cause = d.get(Cause, name)
+    return cause if cause and d.now < cause.expires else None
+
+
+def _first(d: Draft, x: Delivery, *, edit: bool) -> Cause | None:
+    """Return the failures of its cause, where the first of them has its place still."""
+    name = group_of(x, edit=edit)
+    cause = _current(d, name) if name else None
+    if cause is None or not cause.at or not x.cause:
+        return None
+    if cause.at > d.now:  # the clock was set back since: it is as of now, and stays so
+        cause = d.edit(Cause, name)
+        cause.at = d.now
+    window, *_, signature = x.cause
+    if d.now - cause.at >= window or _gives_way(d, cause, cause.first, signature):
+        return None
+    return cause
+
+
+def _gives_way(d: Draft, cause: Cause, delivery: str, signature: str = "") -> bool:
+    """Return whether it will never report the cause: it is dead, or was not sent and is gone or shows another state."""
+    x = d.get(Delivery, delivery)
+    if x and x.died:
+        return True
+    if delivery in cause.sent:
+        return False
+    return x is None or not x.cause or x.cause[3] != (signature or x.cause[3])
+
+
+def _move_to_bundle(d: Draft, x: Delivery, first: Cause, window: int) -> bool:
+    """List it in a message at the end of the window. What also reaches readers who have unsubscribed does not wait."""
+    start, end = first.at, first.at + window
+    name = names.bundle(x.lane, "cause", (x.destination, f"{x.address}\0{first.name}"), start, end)
+    if x.passes == ESSENTIAL or d.now >= end or is_closed(d, name) or not has_summary(d.get(Operation, x.operation)):
+        return False
+    open_bundle(d, name, "cause", x, start, end)
+    add_row(d, name, x.operation)
+    if x.passes:
+        d.edit(Bundle, name).passes = True
+    move_to_bundle(d, x, "same_cause")
+    return True
+
+
+def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
+    """Make it a reply in another one's thread. One that has no message of its own yet needs none for that."""
+    if x.kind == "reply":
+        leave_queues(d, x)
+        leave(d, x, apart=True)
+        x.lane, x.queue, x.row = lane, REPLIES, True
+        set_due(d, x, d.now)
+        join(d, x)
+        return True
+    if _is_sent_beside(d, x):
+        supersede(d, x, "covered_by_cause")
+        return True
+    text = d.field(documents(x.operation), x.event)
+    if text is None:
+        return False
+    d.edit(Thread, x.lane).calls_people = ""
+    row = Delivery(f"{x.name}-row", operation=x.operation, destination=x.destination, channel=x.channel,
+                   address=x.address, kind="reply", event=x.event, lane=lane, queue=REPLIES, body=f"{x.name}-row",
+                   calls=x.calls, urgency=x.urgency, seq=x.seq, due=d.now, created=x.created, passes=x.passes,
+                   loud=x.loud, cause=x.cause, row=True)  # fmt: skip
+    supersede(d, x, "covered_by_cause")
+    lend_body(d, row.body, text)
+    create(d, row)
+    return True
+
+
+def _is_sent_beside(d: Draft, x: Delivery) -> bool:
+    """Return whether a reply of its own waits to say the same: that becomes the row, when its time has come."""
+    shown = x.operation, x.event, x.seq
+    return any((reply.operation, reply.event, reply.seq) == shown for reply in beside(d, x.lane))

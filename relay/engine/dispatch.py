@@ -1,0 +1,98 @@
+"""Dispatch of an event to its recipients."""
+
+from relay.domain.deliveries import Digest
+from relay.engine import digests
+from relay.engine.arrival import ESSENTIAL, Arrival, Recipient
+from relay.engine.batches import reply_in_batch
+from relay.engine.deliveries import delivery_for, supersede
+from relay.engine.gates import gate
+from relay.engine.holds import held_until, hold
+from relay.engine.lanes import beside, first_of, make_due, queued, set_due
+from relay.engine.ledger import note
+from relay.engine.live import shown_elsewhere, upsert
+from relay.engine.presses import is_muted
+from relay.engine.records import MAIN, REPLIES, Delivery, Operation, Thread
+from relay.engine.state import Draft
+from relay.engine.suppressions import suppressed
+from relay.engine.withholding import enqueue
+
+
+def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tuple[str, str]]]:
+    """Notify every recipient; return how many are, and of the others destination and reason."""
+    d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
+    held = [(r.destination, why) for r in a.recipients if (why := _notify(d, o, a, r, seq))]
+    return len(a.recipients) - len(held), held
+
+
+def _notify(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
+    """Return why the recipient is not notified; '' if it is."""
+    bundled = isinstance(r.target.how, Digest) and bool(r.target.how.windows)
+    if refused := r.target.hold_reason or suppressed(d, r.destination, r.address, r.passes == ESSENTIAL):
+        return _hold(d, a, r, refused, r.address)
+    reason = "" if bundled else _reason_against(d, o, a, r)
+    if reason == "batch" and (withheld := reply_in_batch(d, o, a, r, seq)) is not None:
+        return withheld
+    if reason:
+        return _hold(d, a, r, reason)
+    if r.target.failure_shown and not _give_way(d, a, r):
+        if not r.live:
+            return _hold(d, a, r, "failure_shown")
+        r.reply = False
+    if bundled:
+        digests.add(d, o, a, r)
+        return ""
+    withheld = upsert(d, o, a, r, seq) if r.live and a.rank is not None else _send(d, o, a, r, seq)
+    if not withheld:
+        note(d, a.operation, "queued", r.destination, r.address)
+    return withheld
+
+
+def _reason_against(d: Draft, o: Operation, a: Arrival, r: Recipient) -> str:
+    """Return what the operation itself, its batch, or a person who muted it, says against a notification."""
+    if reason := shown_elsewhere(d, a, r):
+        return reason
+    if a.rank is None and not a.action and is_muted(o, r):
+        return "muted"
+    return gate(d, o, a, r)
+
+
+def _hold(d: Draft, a: Arrival, r: Recipient, reason: str, detail: str = "") -> str:
+    """Count and note it; `detail`: the address, or the silence by which people find it."""
+    if reason == "silenced" and r.target.silence:
+        detail = r.target.silence.id
+    d.count("accepted")
+    d.count(f"held:{reason}")
+    note(d, a.operation, "held", r.destination, reason, detail)
+    return reason
+
+
+def _send(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
+    """Queue a message of its own. An event that no live message could show stands beside that."""
+    x = delivery_for(d, a, r, seq, "reply" if r.live else "each")
+    x.alone = r.live
+    if until := held_until(d, r, a.run):
+        x.due, x.error_line = until, a.error_line
+        hold(o, r.id, until)
+    withheld = enqueue(d, o, a, r, x)
+    if a.terminal:
+        _hurry_progress(d, r)
+    return withheld
+
+
+def _hurry_progress(d: Draft, r: Recipient) -> None:
+    """An outcome does not wait for the next attempt of a progress message that it makes pointless."""
+    first = first_of(d, r.lane, REPLIES if r.live else MAIN)
+    if first and first.event == "operation.progress" and not first.ticket:
+        first = d.edit(Delivery, first.name)
+        set_due(d, first, d.now)
+        make_due(d, first)
+
+
+def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:
+    """Drop a failure of this run whose sending has not begun, for its completion. False: people have it."""
+    names = queued(d, r.lane, MAIN)
+    for x in beside(d, r.lane) if r.live else d.get_all(Delivery, names).values():
+        if x and x.operation == a.operation and x.event == "operation.failed" and not x.ticket and not x.attempts:
+            supersede(d, d.edit(Delivery, x.name), "newer state")
+            return True
+    return False

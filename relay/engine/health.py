@@ -1,0 +1,20 @@
+"""Health of channels and of destinations' addresses: the last success, and since when and why they fail."""
+
+from relay.engine.records import Health
+from relay.engine.state import Draft
+
+
+def record_success(d: Draft, scope: str) -> None:
+    health = d.edit(Health, scope)
+    health.works, health.since, health.refused = d.now, 0, False
+
+
+def record_failure(d: Draft, scope: str, lane: str, cause: str, *, refused: bool) -> None:
+    """Record a failed attempt.
+
+    lane     where the message stands: those of a lane are no two messages
+    refused  credentials or an address of relay's own were refused, and no time mends that
+    """
+    health = d.edit(Health, scope)
+    health.since = health.since or d.now
+    health.failed, health.by, health.cause, health.refused = d.now, lane, cause, refused

@@ -1,0 +1,185 @@
+"""From a parsed event to its deliveries: earlier facts are filled in, the rules decide, and it is accepted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from relay.domain.deliveries import Accepted, Target
+from relay.domain.events import Event
+from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed
+from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
+from relay.domain.jobs import named
+from relay.domain.permissions import Permissions, listed_members
+from relay.domain.run_numbers import compare, stated_begin
+from relay.domain.silences import load
+from relay.engine import jobs, names
+from relay.engine.accept import accept
+from relay.engine.arrival import Arrival, ms
+from relay.engine.entries import Report, Settings
+from relay.engine.known import Facts, known
+from relay.engine.records import DAY, SILENCES, Operation, Silence
+from relay.engine.runs import event_of
+from relay.engine.state import Draft
+from relay.policy.presentation import as_failure, mark_informed
+from relay.policy.silences import Silences
+
+
+def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
+    """Accept an event. Raises AmbiguousId and NotPermitted."""
+    event = entry.event
+    if entry.targets is not None:
+        return _accept(d, settings, event, entry.targets, completes=entry.completes)
+    permissions = entry.permissions if entry.permissions and entry.permissions.needs_facts else None
+    event = _placed_batch(d, event, permissions) if event.about_batch else _filled(d, event, permissions)
+    if event.compared and event.compared.late:
+        return Accepted("late")
+    if _is_skipped(d, event):
+        return Accepted("ignored")
+    event = _with_job(d, settings, event)
+    accepted = _accept(d, settings, event, _targets(d, settings, event), completes=entry.completes)
+    if is_failed_phase(event):
+        _explain(d, settings, event)
+    return accepted
+
+
+def _accept(
+    d: Draft, settings: Settings, event: Event, targets: Sequence[Target], *, completes: bool = False
+) -> Accepted:
+    """Accept it, an outcome that states more than the recorded one together with that."""
+    accepted = accept(d, settings, Arrival(event, targets, completes))
+    if accepted.status == "fuller":
+        recorded = event_of(d, names.operation(event.subject, event.space(event.subject)), event.name)
+        if recorded:
+            event = replace(complete_outcome(recorded, event), job=event.job, compared=event.compared)
+        accepted = accept(d, settings, Arrival(event, targets, completes=True))
+    if accepted.status == "fuller":
+        accepted = replace(accepted, status="duplicate")
+    if accepted.status == "duplicate" and event.compared and event.compared.differs:
+        return replace(accepted, differs=True)
+    return accepted
+
+
+def _is_skipped(d: Draft, event: Event) -> bool:
+    """Return whether it is of a run that did nothing, and of which nothing else is known.
+
+    The end of such a run is remembered for a day: what it overtook would begin a message that never ends.
+    """
+    name = names.operation(event.subject, event.space(event.subject))
+    o = d.get(Operation, name)
+    if o and o.first is not None and event.retry <= (o.run or 0):
+        return False
+    if event.quiet:
+        is_new, o = o is None, d.edit(Operation, name)
+        o.skipped = event.retry, ms(event.occurred_at)
+        o.retained = DAY if is_new else o.retained
+        return True
+    if o is None or o.skipped is None:
+        return False
+    moment = stated_begin(event)
+    if event.name == "operation.phase.completed" and event.dated:
+        moment = event.occurred_at
+    run, ended = o.skipped
+    return moment is not None and event.retry <= run and ms(moment) <= ended
+
+
+def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:
+    targets = settings.targets(event)
+    if event.compared and event.compared.completes and not event.is_alert:  # people wait for what is resolved
+        targets = mark_informed(targets, settings.targets(as_failure(event)))
+    silences = _silences(d)
+    return silences.applied(event, targets) if silences else targets
+
+
+def _silences(d: Draft) -> Silences | None:
+    """Return the silences that are not over."""
+    rows = []
+    for ends, id_ in d.descending(SILENCES):
+        if ends <= d.now:
+            break
+        if record := d.get(Silence, id_):
+            rows.append((id_, record.text, ends))
+    return _read_silences(tuple(rows)) if rows else None
+
+
+@lru_cache(maxsize=8)
+def _read_silences(rows: Sequence[tuple[str, str, int]]) -> Silences:
+    """Return them with their patterns. One that is damaged holds nothing."""
+    silences = []
+    for id_, text, ends in rows:
+        try:
+            silences.append(load(id_, text, ends / 1000))
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return Silences(silences)
+
+
+def _with_job(d: Draft, settings: Settings, event: Event) -> Event:
+    """Add the name of its job by the operator's template, and to an outcome those before, where a rule asks."""
+    if settings.job and event.operation:
+        event = replace(event, job=named(settings.job, event.operation.document, event.document))
+    if not (event.terminal and settings.asks("changes")):
+        return event
+    job = jobs.of(d, event)
+    return jobs.compared(d, event, job) if job else event
+
+
+def _explain(d: Draft, settings: Settings, event: Event) -> None:
+    """Complete the recorded failure, quietly, where this failed phase of its run came behind it."""
+    if event.about_batch or event.original:
+        return
+    failure = event_of(d, names.operation(event.subject, event.space(event.subject)), FAILURE)
+    if failure and lacks_cause(failure):
+        explained = with_cause(failure, event.failed_phase)
+        if not lacks_cause(explained):
+            _accept(d, settings, explained, settings.targets(explained))
+
+
+def _known(d: Draft, event: Event, id_: str) -> Facts:
+    """Return what is known of this id. relay's own events are of an operation that was found before."""
+    return known(d, id_, event.spaces if event.watch or event.action else Space.of_event(event))
+
+
+def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
+    """Fill in what earlier events stated of the operation, or of the one that it retries under a new id.
+
+    Which run a retry is, its first event decides: the one its document names, and in any case one after the
+    original's last.
+    """
+    stated, facts = event, _known(d, event, event.own_id)
+    spaces, own = {event.own_id: facts.pop("space", "")}, facts
+    if facts and not facts.get("original"):  # it has a message of its own by now
+        event = replace(event, original="")
+    if event.original and not facts:
+        facts = _known(d, event, event.original)
+        spaces[event.original] = facts.pop("space", "")
+        run = int(facts.get("runs", 0)) + 1
+        # Who pressed Cancel, did so in the run before.
+        facts = {**facts, "original": facts.get("original", event.original), "retry": f"{run}", PRESSED: ""}
+    if "original_space" in facts:
+        spaces[facts["original"]] = facts.pop("original_space")
+    event = fill(event, facts)
+    event = with_cause(compare(event, facts), event.failed_phase)
+    if permissions:
+        permissions.check(stated, event, own)
+    if event.member_of and not event.watch:
+        batch = _known(d, event, event.member_of)
+        spaces[event.member_of] = batch.pop("space", "")  # also where another one's batch is all that is known
+        event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
+    return placed(event, spaces)
+
+
+def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Event:
+    """Fill in the batch's tenant, and the run of the member that it reports: one of the same tenant."""
+    stated, batch, facts = event, _known(d, event, event.subject), Facts()
+    spaces = {event.subject: batch.pop("space", "")}
+    whose = Space.of_event(event).filled(Space.of(batch))
+    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project)
+    if event.operation:
+        facts = _known(d, event, event.own_id)
+        spaces[event.own_id] = facts.pop("space", "")
+        event = number_member(event, facts)
+    if permissions:
+        listed = [] if batch or facts else [_known(d, event, id_) for id_ in listed_members(event)]
+        permissions.check_batch(stated, batch, facts, [known for known in listed if known.keys() - {"space"}])
+        event = permissions.with_kind(event, facts)
+    return placed(event, spaces)

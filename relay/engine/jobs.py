@@ -1,0 +1,142 @@
+"""History of jobs: how the last runs of each ended."""
+
+from collections import defaultdict
+from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
+
+from pydantic_core import from_json, to_json
+
+from relay.domain.events import Event, Outcome
+from relay.domain.jobs import LENGTHS, Job, job_of
+from relay.domain.outcomes import before, outcome_of
+from relay.engine import names
+from relay.engine.arrival import Arrival
+from relay.engine.entries import Settings
+from relay.engine.records import DAY, JOB_NAMES, JOBS, WATCH, Operation, job
+from relay.engine.runs import began, run_of
+from relay.engine.state import Draft, State
+
+ENDS = 50  # of each
+KEEP_JOB = 90 * DAY  # after its last end
+FORGOTTEN_AT_ONCE = 100
+MOST_RUNS = 50_000  # that are looked at for their jobs
+
+
+def name_of(its: Job) -> str:
+    """Return what a job is called in the state."""
+    return names.digest("job", *its.key).hex()
+
+
+def stated(a: Arrival) -> str:
+    """Return the names of the job of an event before the outcome, where a template names jobs; '' for none."""
+    its = job_of(a.event, name=a.event.job) if a.event.job else None
+    return _names(its) if its else ""
+
+
+def of(d: State, event: Event) -> Job | None:
+    """Return the job of an event's run, also where a template names jobs and only earlier events stated it."""
+    if event.job is not None:
+        return job_of(event, name=event.job)
+    o = d.record(Operation, names.operation(event.subject, event.space(event.subject)))
+    return read_job(o.job) if o else None
+
+
+def compared(d: State, event: Event, its: Job) -> Event:
+    """Add the outcomes before the event's own, which say what it changes of its job."""
+    return replace(event, past=before(ends(d, its), _run_name(event), outcome_of(event).ended))
+
+
+def named(d: State, name: str) -> Job | None:
+    """Return the job that is called so in the state."""
+    text = d.field(JOB_NAMES, name)
+    return read_job(text) if text else None
+
+
+def ends(d: State, its: Job) -> tuple[Outcome, ...]:
+    """Return the last ends of its runs, in the order of their events; of a run there may be several."""
+    return tuple(end for line in d.log(job(name_of(its))) if (end := _read(line)))
+
+
+def keep_end(d: Draft, o: Operation, a: Arrival, settings: Settings, *, new_run: bool) -> None:
+    """Record an outcome in the history of its job, and when its run began; not when one before did (`new_run`)."""
+    event = a.event
+    its = job_of(event, name=event.job) or (None if event.about_batch or event.job is not None else read_job(o.job))
+    if its is None:
+        return
+    name = name_of(its)
+    line = _line(event, None if new_run else began(o))
+    d.append(job(name), line, most=ENDS, kept=KEEP_JOB)
+    is_new = d.score(JOBS, name) is None
+    d.place(JOBS, name, d.now)
+    if is_new:
+        d.put(JOB_NAMES, name, _names(its).encode())
+        forget(d, settings.max_jobs)
+
+
+def forget(d: Draft, most: int | None = None) -> None:
+    """Forget jobs that did not end for long; of more than `most`, those that ended longest ago."""
+    surplus = 0 if most is None else d.size(JOBS) - most
+    for place, (ended, name) in enumerate(islice(d.ascending(JOBS), FORGOTTEN_AT_ONCE)):
+        if d.now - ended < KEEP_JOB and place >= surplus:
+            return
+        d.take_out(JOBS, name)
+        d.remove(JOB_NAMES, name)
+        d.clear_log(job(name))
+
+
+def starts(state: State, *, named: bool = False) -> dict[Job, list[float]]:
+    """Return when each job's present runs began (s). `named`: a template names the jobs."""
+    found: dict[Job, list[float]] = defaultdict(list)
+    for _, operation in islice(state.ascending(WATCH), MOST_RUNS):
+        if o := state.record(Operation, operation):
+            run = run_of(o)
+            its = read_job(o.job) if named else run.job
+            if its and run.started is not None:
+                found[its].append(run.started)
+    return found
+
+
+def read_job(text: str | bytes) -> Job | None:
+    """Read the names of a job; None where they are damaged, or fewer."""
+    try:
+        parts = from_json(text)
+    except ValueError:
+        return None
+    return Job(*map(str, parts[: len(Job._fields)])) if isinstance(parts, list) and len(parts) >= LENGTHS[0] else None
+
+
+@lru_cache(1024)
+def _names(its: Job) -> str:
+    return to_json([_text(part) for part in its.key]).decode()
+
+
+def _run_name(event: Event) -> str:
+    return f"{names.operation(event.subject, event.space(event.subject))[:16]}:{event.retry}"
+
+
+def _line(event: Event, started: float | None) -> bytes:
+    """Write an end; its times are ms, and `started` is for one that does not state its own."""
+    end = outcome_of(event, _run_name(event))
+    started = started if end.started is None else end.started
+    if started is not None and started >= end.ended:  # of an outcome that was the first event of the run
+        started = None
+    lasted = end.ended - started if end.duration is None and started is not None else end.duration
+    phases = [[_text(name), seconds] for name, seconds in end.phases]
+    times = round(1000 * end.ended), None if started is None else round(1000 * started)
+    return to_json([end.run, end.status, *times, lasted, end.error, _text(end.priority), phases])
+
+
+def _read(line: bytes) -> Outcome | None:
+    """Read an end; None for one that is damaged."""
+    try:
+        run, status, ended, started, lasted, error, priority, phases, *_ = from_json(line)
+        spans = tuple((str(name), float(seconds)) for name, seconds in phases)
+        start = None if started is None else started / 1000
+        return Outcome(run, status, ended / 1000, start, lasted, spans, error, priority)
+    except (ValueError, TypeError):
+        return None
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -1,0 +1,79 @@
+"""Rate limits (GCRA), and everything else that a delivery may have to wait for before it is sent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from relay.engine.pauses import (
+    LIMIT,
+    OPERATOR,
+    channel_scope,
+    destination_scope,
+    failed_probes,
+    lane_scope,
+    paused_until,
+)
+from relay.engine.records import Delivery, Limit, Pause, Rate
+from relay.engine.state import Draft
+
+PROBED = 30_000  # ms for which the others wait for what becomes of a probe
+
+
+@dataclass
+class Waits:
+    """What deliveries wait for in one hand-out. `behind`: limit → how many so far, so that they line up."""
+
+    behind: dict[str, int] = field(default_factory=dict)
+
+    def of(self, d: Draft, x: Delivery, limits: list[Limit]) -> tuple[float, str]:
+        """Return the ms that it waits, 0 for none; and, where that is for something paused, the scope of the pause."""
+        for scope in scopes_of(x, limits):
+            if (until := paused_until(d, scope)) > d.now:
+                return until - d.now, scope
+        if (until := paused_until(d, lane_scope(x))) > d.now:
+            return until - d.now, ""
+        return next((wait for limit in limits if (wait := self._of_limit(d, x, limit))), 0), ""
+
+    def _of_limit(self, d: Draft, x: Delivery, limit: Limit) -> float:
+        """The last `reserve` of a burst are for outcomes: however many runs report progress, an end is sent at once."""
+        name, period, burst, reserve = limit
+        usable = burst if x.urgency == "1" else burst - reserve
+        wait = _next_slot(d, limit) - (usable - 1) * period - d.now
+        if wait <= 0:
+            return 0
+        self.behind[name] = self.behind.get(name, -1) + 1
+        return float(wait + self.behind[name] * period)
+
+
+def scopes_of(x: Delivery, limits: list[Limit]) -> Iterator[str]:
+    """Yield what must work for it to be sent, the widest first; above all, no person may have paused its destination.
+
+    `limits`: of the call that it would make.
+    """
+    yield OPERATOR + x.destination
+    yield channel_scope(x)
+    yield destination_scope(x)
+    for limit in limits:
+        yield LIMIT + limit[0]
+
+
+def probe(d: Draft, x: Delivery, limits: list[Limit]) -> None:
+    """It goes ahead where a pause of something broken is over: the others wait for its success, or for so long."""
+    for scope in scopes_of(x, limits):
+        if failed_probes(d, scope) is not None:
+            pause = d.edit(Pause, scope)
+            pause.until, pause.at = d.now + PROBED, d.now
+
+
+def spend(d: Draft, limits: list[Limit]) -> None:
+    for limit in limits:
+        at = _next_slot(d, limit) + limit[1]
+        d.edit(Rate, limit[0]).at = at
+
+
+def _next_slot(d: Draft, limit: Limit) -> float:
+    """Return when the limit's next slot would be free if all of its burst were used."""
+    name, period, burst, _ = limit
+    rate = d.get(Rate, name)
+    at = rate.at if rate else 0.0
+    # Later than a full burst makes it, the clock was set back since: it begins anew.
+    return float(d.now) if at > d.now + period * burst + 1 else max(at, d.now)

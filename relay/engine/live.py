@@ -1,0 +1,138 @@
+"""Live messages: one for each operation at an address, which is kept true.
+
+At most one delivery waits for each; it means "show the present state", so a newer event joins it.
+"""
+
+from relay.engine.arrival import Arrival, Recipient
+from relay.engine.batches import claim_reply, has_message, is_loud
+from relay.engine.deliveries import create, delivery_for, standing_of, supersede
+from relay.engine.holds import held_until, hold
+from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
+from relay.engine.ledger import note
+from relay.engine.presses import is_muted
+from relay.engine.records import HELD, Delivery, Operation, Thread
+from relay.engine.state import Draft
+from relay.engine.withholding import enqueue, withhold
+
+# A reply gives the edit that comes with it so long to be the first. Where the message turns out to be gone, a new one
+# shows everything, and the reply has nothing to add.
+EDIT_FIRST = 3000  # ms
+
+
+def shown_elsewhere(d: Draft, a: Arrival, r: Recipient) -> str:
+    """Return why a live message does not show it: low priority, or its batch speaks for it; '' if one does.
+
+    A message that is posted, or on its way, is kept true all the same.
+    """
+    if not r.live or a.rank is None:
+        return ""
+    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    if thread.sending or thread.posted:
+        return ""
+    if r.batch_lane != r.lane and has_message(d, r):
+        if thread.waiting:
+            x = d.edit(Delivery, thread.waiting)
+            if x.urgency == "1":
+                return ""
+            supersede(d, x, "covered_by_batch")
+        return "batch"
+    if r.target.presentation.new_message or thread.waiting:
+        return ""
+    return "told_beside" if r.updates_only else "low_priority"
+
+
+def upsert(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
+    """Show an event in the live message; return why it is withheld, '' if it is not."""
+    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    begun = bool(thread.sending or thread.posted)
+    due = _due(d, o, a, r, thread)
+    if not (thread.waiting or begun) and (why := withhold(d, o, a, r, due)):
+        return why
+    grouped = r.batch_lane == r.lane or has_message(d, r)
+    # A failure that may heal: with nothing to edit, it is the message itself that waits.
+    held = held_until(d, r, a.run) if r.reply and not grouped else 0
+    x = delivery_for(d, a, r, seq, "live")
+    standing = standing_of(x)
+    x.due = due
+    if grouped:  # the message of a batch shows more than one cause
+        x.cause = None
+    if held and not begun:
+        hold(o, thread.waiting or r.id, held)
+        x.due, x.error_line = held, a.error_line
+    if thread.waiting:
+        _join(d, a, d.edit(Delivery, thread.waiting), x, held=bool(held and not begun))
+    else:
+        if thread.doubt and not thread.posted:
+            x.unknowns, x.first_marked = 1, thread.doubt
+        create(d, x)
+    replies = r.reply and (not grouped or claim_reply(d, a, r))
+    _keep_standing(d, r, standing, a.name if replies and not begun else "")
+    if replies and begun:
+        _reply(d, o, a, r, seq, held=held, grouped=grouped)
+    return ""
+
+
+def _due(d: Draft, o: Operation, a: Arrival, r: Recipient, thread: Thread) -> int:
+    if a.terminal:
+        return d.now
+    if thread.posted:
+        # The end of a phase waits for the start of the next, which says more.
+        patience = r.min_interval if a.phase_end and not a.urgency else 0
+        return max(d.now + patience, min(thread.touched, d.now) + r.min_interval)
+    if r.reply:
+        return d.now
+    first = d.now if o.first is None else min(o.first, d.now)
+    return max(d.now, first + r.post_after)
+
+
+def _join(d: Draft, a: Arrival, waiting: Delivery, x: Delivery, *, held: bool) -> None:
+    """Let the delivery that waits show this event as well, as `x` would have.
+
+    An outcome need not wait for the time that was planned. What is looked at anew leaves whatever it was parked for.
+    """
+    stored, was = waiting.due, due_of(d, waiting)
+    due = x.due if held or a.terminal else min(was, x.due)
+    if (waiting.attempts or waiting.faults) and not a.terminal:
+        due = was  # its back-off holds
+    urgency = min(x.urgency, waiting.urgency, key=URGENCIES.index)
+    moved = bool(waiting.parked) or due != stored or urgency != waiting.urgency
+    if moved:
+        leave_queues(d, waiting)
+    waiting.urgency = urgency
+    set_due(d, waiting, due)
+    waiting.seq, waiting.event, waiting.cause, waiting.error_line = x.seq, x.event, x.cause, x.error_line
+    waiting.passes = x.passes or waiting.passes
+    waiting.loud = x.loud or waiting.loud
+    waiting.lapsed = ""  # a late receipt is of an older state than this
+    if moved:
+        make_due(d, waiting)
+    d.count("accepted")
+    d.count("superseded")
+
+
+def _keep_standing(d: Draft, r: Recipient, standing: dict[str, object], calls: str) -> None:
+    """Keep what deliveries without an event need. `calls`: the event whose mentions the message itself is to have.
+
+    Those who look for the message may find it posted before by then; a reply calls them instead.
+    """
+    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    if (thread.standing, thread.interval, thread.calls_people) != (standing, r.min_interval, calls):
+        thread = d.edit(Thread, r.lane)
+        thread.standing, thread.interval, thread.calls_people = standing, r.min_interval, calls
+
+
+def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: int, grouped: bool) -> None:
+    """Reply below the message."""
+    if is_muted(o, r):
+        d.count("accepted")
+        d.count("held:muted")
+        note(d, a.operation, "held", r.destination, "muted")
+        return
+    x = delivery_for(d, a, r, seq, "reply")
+    x.name, x.due = f"{r.id}-reply", d.now + EDIT_FIRST
+    if held:
+        x.due, x.queue, x.error_line = held, HELD, a.error_line
+        hold(o, x.name, held)
+    if grouped and x.loud:
+        x.loud = is_loud(d, a, r)
+    enqueue(d, o, a, r, x)

@@ -1,0 +1,165 @@
+"""Pauses: what fails for everybody, and for how long nothing is tried there.
+
+A scope says what a pause concerns:
+    operator:<destination>               a person paused it; nothing else lifts it
+    channel:<name>[@<host>]              of a host that an address has a credential of its own for
+    destination:<destination>/<address>
+    removed:<destination>/<address>      the newest configuration lacks it
+    limit:<name>                         the other side asked for patience
+    lane:<lane>                          the same, of the messages of one lane
+"""
+
+from collections.abc import Iterable
+
+from relay.engine.entries import Failed, PauseScope
+from relay.engine.health import record_success
+from relay.engine.records import BROKEN, DAY, MAIN, PARKING, Delivery, Health, OperatorPause, Pause
+from relay.engine.records import Limit as Rate
+from relay.engine.state import Draft
+from relay.engine.suppressions import forgive
+
+OPERATOR, CHANNEL, DESTINATION, REMOVED, LIMIT = "operator:", "channel:", "destination:", "removed:", "limit:"
+WITNESS = 60_000  # ms within which another message has to fail as well, before a channel counts as broken
+PROBED = 7 * DAY  # a scope where nothing was tried for so long counts as working
+
+
+def channel_scope(x: Delivery) -> str:
+    """Return the scope of its channel, or of the host that its address has a credential of its own for."""
+    own = x.calls.get("own")
+    return f"{CHANNEL}{x.channel}@{own}" if own else f"{CHANNEL}{x.channel}"
+
+
+def destination_scope(x: Delivery) -> str:
+    return f"{DESTINATION}{x.destination}/{x.address}"
+
+
+def lane_of(x: Delivery) -> str:
+    """Return its lane, which is another one for the replies in a thread."""
+    return x.lane if x.queue in ("", MAIN) else f"{x.lane}/{x.queue}"
+
+
+def lane_scope(x: Delivery) -> str:
+    return f"lane:{lane_of(x)}"
+
+
+def place_of(channel: str, scope: str) -> str:
+    """Return the name of the place where deliveries of a channel wait for the end of a pause."""
+    return f"{channel} {scope}"
+
+
+def look_at(d: Draft, place: str) -> None:
+    """Look at a place at once, if anything waits there: its pause may be over."""
+    if d.score(PARKING, place) is not None:
+        d.place(PARKING, place, 0)
+
+
+def find(d: Draft, scope: str) -> Pause | OperatorPause | None:
+    """Return the pause of a scope; one that is probed stays after its end, until something arrives."""
+    kind: type[Pause | OperatorPause] = Pause
+    name = scope
+    if scope.startswith(OPERATOR):
+        kind, name = OperatorPause, scope.removeprefix(OPERATOR)
+    pause = d.get(kind, name)
+    if pause is None or (isinstance(pause, Pause) and 0 < pause.expires <= d.now):
+        return None
+    if pause.at > d.now:  # the clock was set back since: what was left of it begins now
+        pause = d.edit(kind, name)
+        pause.until -= pause.at - d.now
+        pause.at = d.now
+    return pause
+
+
+def paused_until(d: Draft, scope: str) -> int:
+    """Return when the pause of a scope ends; 0 if there is none."""
+    pause = find(d, scope)
+    return pause.until if pause else 0
+
+
+def failed_probes(d: Draft, scope: str) -> int | None:
+    """Return how many probes of a scope have failed; None if it is not paused, or not probed."""
+    pause = find(d, scope)
+    return pause.probes if isinstance(pause, Pause) and pause.probe else None
+
+
+def drop(d: Draft, scope: str) -> bool:
+    """End a pause that no person made. False if there is none."""
+    if d.score(BROKEN, scope) is not None:
+        d.take_out(BROKEN, scope)
+    if d.get(Pause, scope) is None:
+        return False
+    d.drop(Pause, scope)
+    return True
+
+
+def pause(d: Draft, x: Delivery, entry: Failed) -> bool:
+    """Pause what a failed attempt says is broken.
+
+    Return whether the delivery waits among what is parked for it, also where that ends before its time.
+    """
+    parks = False
+    for fault in entry.pauses:
+        scope = lane_scope(x) if fault.scope == "lane" else fault.scope
+        of_channel = scope.startswith(CHANNEL)
+        if not fault.witnessed or _is_witnessed(d, scope, lane_of(x)):
+            paused = _pause(d, scope, fault)
+            paused.probes += of_channel and entry.probing
+            parks |= fault.probe and scope.startswith((CHANNEL, LIMIT))
+        if of_channel and entry.unresponsive:
+            d.edit(Health, scope).unresponsive = d.now
+    return parks
+
+
+def _pause(d: Draft, scope: str, fault: PauseScope) -> Pause:
+    known = find(d, scope)
+    if known is None:
+        drop(d, scope)
+    ms = min(fault.ms, DAY)  # whatever the other side asks for
+    until = d.now + ms
+    longest = max(until, min(known.until, d.now + DAY)) if known else until
+    paused = d.edit(Pause, scope)
+    paused.until = until if fault.probe else longest
+    paused.reason, paused.at, paused.since = fault.reason, d.now, paused.since or d.now
+    paused.expires = d.now + ms + PROBED if fault.probe else longest + 1000
+    if fault.probe:
+        paused.probe = True
+        d.place(BROKEN, scope, until)
+    return paused
+
+
+def _is_witnessed(d: Draft, scope: str, lane: str) -> bool:
+    """Return whether a failure that may be the message's own pauses its channel: also another message fails."""
+    if find(d, scope):
+        return True
+    health = d.get(Health, scope)
+    if health is None or not health.failed or health.by == lane:
+        return False
+    return d.now - health.failed <= WITNESS and health.works <= health.failed
+
+
+def probe_again(d: Draft, x: Delivery, after: int | None) -> None:
+    """Let the next delivery probe its channel at once; or after so many ms, where this one found no answer."""
+    scope = channel_scope(x)
+    if find(d, scope):
+        paused = d.edit(Pause, scope)
+        paused.until, paused.at = d.now + (after or 0), d.now
+        paused.probes += after is not None
+        look_at(d, place_of(x.channel, scope))
+
+
+def resume(d: Draft, x: Delivery) -> None:
+    """What arrived says that all it needed works, and that its address takes messages."""
+    forgive(d, x.address)
+    for scope in (destination_scope(x), channel_scope(x)):
+        record_success(d, scope)
+        if drop(d, scope):
+            look_at(d, place_of(x.channel, scope))
+
+
+def lift_throttles(d: Draft, x: Delivery, limits: Iterable[Rate]) -> None:
+    """End the long throttles of these limits: something got through. Shorter ones end by the clock."""
+    if not d.size(BROKEN):
+        return
+    for limit in limits:
+        scope = f"{LIMIT}{limit[0]}"
+        if d.score(BROKEN, scope) is not None and drop(d, scope):
+            look_at(d, place_of(x.channel, scope))

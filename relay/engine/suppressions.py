@@ -1,0 +1,73 @@
+"""Addresses that are not written to: their readers unsubscribed, their servers refused, or an operator added them."""
+
+from relay.engine import entries
+from relay.engine.records import DAY, Bounces, Delivery, Suppression
+from relay.engine.state import Draft
+from relay.reasons import Held
+
+EVERYWHERE = "*"
+BOUNCES, BOUNCE_WINDOW = 3, 14 * DAY  # so many refusals within this time, and the address is written to no more
+
+
+def suppressed(d: Draft, destination: str, address: str, essential: bool = False) -> str:
+    """Return why nothing may be sent there; '' if it may.
+
+    `essential`: it reaches readers who have unsubscribed as well.
+    """
+    for scope in (destination, EVERYWHERE):
+        known = d.get(Suppression, _name(scope, address))
+        if known and not (essential and known.reason == Held.UNSUBSCRIBED.value):
+            return known.reason
+    return ""
+
+
+def add(d: Draft, destination: str, address: str, reason: str, detail: str = "") -> bool:
+    """Suppress it. False if it was already, which keeps its reason."""
+    name = _name(destination, address)
+    if d.get(Suppression, name):
+        return False
+    entry = d.edit(Suppression, name)
+    entry.reason, entry.at, entry.address, entry.detail = reason, d.now, address, detail
+    return True
+
+
+def bounce(d: Draft, x: Delivery, how: str, error: str) -> bool:
+    """Count a refusal of its address; return whether it is suppressed by that.
+
+    hard: there is no such address. soft: its server does not want this mail, which may pass.
+    """
+    bounces = d.edit(Bounces, folded(x.address))
+    oldest = d.now - BOUNCE_WINDOW
+    bounces.deliveries = {name: at for name, at in bounces.deliveries.items() if at > oldest} | {x.name: d.now}
+    if how != "hard" and len(bounces.deliveries) < BOUNCES:
+        return False
+    return add(d, EVERYWHERE, x.address, Held.BOUNCED.value, error)
+
+
+def forgive(d: Draft, address: str) -> None:
+    """Forget its refusals: something arrived."""
+    if d.get(Bounces, folded(address)):
+        d.drop(Bounces, folded(address))
+
+
+def suppress(d: Draft, entry: entries.Suppress, _: entries.Settings) -> bool:
+    return add(d, entry.destination, entry.address, entry.reason, entry.detail)
+
+
+def unsuppress(d: Draft, entry: entries.Unsuppress, _: entries.Settings) -> bool:
+    name = _name(entry.destination, entry.address)
+    known = d.get(Suppression, name)
+    if known is None or entry.reason not in ("", known.reason):
+        return False
+    d.drop(Suppression, name)
+    forgive(d, entry.address)
+    return True
+
+
+def _name(destination: str, address: str) -> str:
+    return f"{destination} {folded(address)}"
+
+
+def folded(address: str) -> str:
+    """Return an address as it is compared: ASCII letters in small ones, all others as they are."""
+    return address.encode("utf-8", "replace").lower().decode()

@@ -1,0 +1,114 @@
+"""New messages that nobody wants now: in quiet hours, or while they are silenced. A summary shows them later.
+
+Which silence means a message is decided by relay.policy.silences. What is due at its end is in an index, by which an
+earlier end finds it.
+"""
+
+from relay.domain.silences import Silenced
+from relay.engine.arrival import Arrival, Recipient
+from relay.engine.bundles import Place, add_row, has_summary, is_closed, move_rows, open_bundle
+from relay.engine.deliveries import create, lend_body
+from relay.engine.ledger import note
+from relay.engine.names import bundle as bundle_name
+from relay.engine.records import Bundle, Delivery, Operation, Silence, rows, silenced
+from relay.engine.state import Draft
+
+
+def enqueue(d: Draft, o: Operation, a: Arrival, r: Recipient, x: Delivery) -> str:
+    """Queue a new message; return why it was withheld instead, '' if it was not."""
+    if why := withhold(d, o, a, r, d.now):
+        return why
+    if x.body:
+        lend_body(d, x.body, a.body)
+    create(d, x)
+    return ""
+
+
+def withhold(d: Draft, o: Operation, a: Arrival, r: Recipient, due: int) -> str:
+    """Withhold a new message that is due then; return why, '' if it may be sent."""
+    silence, quiet = r.target.silence, r.quiet
+    why = ""
+    if silence and due < end_of(silence) and _hold_for_silence(d, a, r, silence):
+        why = "silenced"
+    elif quiet and due < quiet[1] and _hold_for_quiet_hours(d, a, r, quiet):
+        why = "quiet_hours"
+    r.withheld = why
+    if not why:
+        return ""
+    d.count("accepted")
+    d.count(f"held:{why}")
+    shown = why == "quiet_hours" or (silence is not None and silence.in_summary)
+    note(d, a.operation, "held", r.destination, why, silence.id if silence and why == "silenced" else "")
+    if a.name == "operation.stalled" and shown:
+        o.alarms_sent[r.lane] = d.now
+    return why
+
+
+def end_of(silence: Silenced) -> int:
+    return round(silence.end * 1000)
+
+
+def is_over(d: Draft, silence: Silenced) -> bool:
+    """Return whether it has ended: people may end it before its time."""
+    made = d.get(Silence, silence.id)
+    return d.now >= end_of(silence) or (made is not None and made.ends <= d.now)
+
+
+def await_end(d: Draft, silence: Silenced, name: str) -> None:
+    """Let a delivery, or a bundle, be sent at its end."""
+    d.place(silenced(silence.id), name, end_of(silence))
+
+
+def bundle_silenced(d: Draft, x: Delivery, silence: Silenced) -> bool:
+    """Put a delivery that was not sent, or all of a round-up, into the silence's summary. False: it has left."""
+    if x.kind != "roundup" and not has_summary(d.get(Operation, x.operation)):
+        return False
+    name = _summary(d, silence, x)
+    if not name:
+        return False
+    if x.kind == "roundup":
+        move_rows(d, x.name, name)
+    else:
+        add_row(d, name, x.operation)
+    return True
+
+
+def _summary(d: Draft, silence: Silenced, where: Place) -> str:
+    """Open the summary of this silence at an address; '' if it has left."""
+    start, end = round(silence.start * 1000), end_of(silence)
+    name = bundle_name(where.lane, f"silence {silence.id}", (where.destination, where.address), start, end)
+    if is_closed(d, name):
+        return ""
+    open_bundle(d, name, "silence", where, start, end)
+    if where.passes:
+        d.edit(Bundle, name).passes = True
+    await_end(d, silence, name)
+    return name
+
+
+def _hold_for_silence(d: Draft, a: Arrival, r: Recipient, silence: Silenced) -> bool:
+    if is_over(d, silence):
+        return False
+    if silence.in_summary:
+        name = a.summary and _summary(d, silence, r)
+        if not name:
+            return False
+        add_row(d, name, a.operation)
+    if r.quiet:  # it is in the silence's summary, and not shown twice
+        name = _quiet_bundle(r, r.quiet)
+        if not is_closed(d, name):
+            d.remove(rows(name), a.operation)
+    return True
+
+
+def _hold_for_quiet_hours(d: Draft, a: Arrival, r: Recipient, quiet: tuple[int, int]) -> bool:
+    name = _quiet_bundle(r, quiet)
+    if r.passes or d.now >= quiet[1] or not a.summary or is_closed(d, name):
+        return False
+    add_row(d, name, a.operation)
+    open_bundle(d, name, "quiet", r, *quiet)
+    return True
+
+
+def _quiet_bundle(r: Recipient, quiet: tuple[int, int]) -> str:
+    return bundle_name(r.lane, "quiet", (r.destination, r.address), *quiet)

@@ -1,0 +1,65 @@
+"""A partition in memory, where events come one by one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from relay.domain.deliveries import Accepted, Target
+from relay.domain.events import Event
+from relay.domain.permissions import Permissions
+from relay.engine import intake, names
+from relay.engine.entries import Report
+from relay.engine.ledger import write_story
+from relay.engine.records import Operation
+from relay.engine.state import Draft, Memory
+
+SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
+START = 1_705_749_600_000  # ms; 2024-01-20T11:20:00Z, inside the seed's own day
+
+
+@dataclass
+class Partition:
+    """`rules` give the targets of an event; `asked`: whether one has the condition `changes`."""
+
+    rules: Callable[[Event], Sequence[Target]] = lambda _: ()
+    asked: bool = False
+    job: str = ""
+    max_jobs: int = 100
+    now: int = START
+    memory: Memory = field(default_factory=Memory)
+    routed: list[Event] = field(default_factory=list)  # events as the rules saw them, the newest last
+
+    def targets(self, event: Event) -> Sequence[Target]:
+        self.routed.append(event)
+        return self.rules(event)
+
+    def asks(self, _condition: str) -> bool:
+        return self.asked
+
+    @property
+    def d(self) -> Draft:
+        """What is known now, to look at."""
+        self.memory.forget(self.now)
+        return Draft(self.memory, self.now)
+
+    def do(self, decide: Callable[..., Any], entry: Any) -> Any:
+        d = self.d
+        answer = decide(d, entry, self)
+        write_story(d)
+        self.memory.apply(d.changes, self.now)
+        return answer
+
+    def report(
+        self, event: Event, targets: Sequence[Target] | None = None, permissions: Permissions | None = None
+    ) -> Accepted:
+        accepted: Accepted = self.do(intake.report, Report(event, targets, permissions))
+        return accepted
+
+    def statuses(self, *events: Event) -> list[str]:
+        return [self.report(event).status for event in events]
+
+    def operation(self, subject: str = "", space: str = "") -> Operation:
+        subject = subject or next(o.subject for o in self.memory.records.values() if isinstance(o, Operation))
+        o = self.d.get(Operation, names.operation(subject, space))
+        assert o
+        return o

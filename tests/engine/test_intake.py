@@ -1,0 +1,172 @@
+"""From a parsed event to the rules: what is filled in, whose it is, and what is refused."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.domain.events import Event
+from relay.domain.permissions import Permissions
+from relay.domain.silences import Silence, dump
+from relay.engine import forgetting, runs
+from relay.engine.entries import ForgetDocuments
+from relay.engine.known import all_of, known
+from relay.engine.records import SILENCES
+from relay.engine.records import Silence as SilenceRecord
+from relay.errors import AmbiguousId, NotPermitted, NotYetKnown
+from tests.engine.partition import DAY, START, Partition
+from tests.support import events
+from tests.support.targets import team
+
+CALLBACK = Permissions("callback", begins=False)
+
+
+def of_tenant(tenant: str, percentage: float = 10, **operation: Any) -> Event:
+    return events.event_of(events.body(percentage=percentage, **operation) | {"tenantId": tenant})
+
+
+def bare(status: str = "Failed", **operation: Any) -> Event:
+    """A report with nothing but id and status."""
+    document = {"operation": {"operationId": "op-1", "status": status, **operation}, "tenantId": "tenant-1"}
+    return events.event_of(document | {"timestamp": "2024-01-20T11:50:00Z"})
+
+
+def phase(name: str, status: str, *, mapped: bool = True) -> Event:
+    document = events.body("operation.phase.completed", None)
+    ended = {"phaseName": name, "status": status, **({"errorMessage": "disk full"} if status == "Failed" else {})}
+    return replace(events.event_of(document | {"phase": ended, "timestamp": "2024-01-20T11:39:00Z"}), mapped=mapped)
+
+
+def test_what_earlier_events_stated_decides_too() -> None:
+    partition = Partition()
+    first = events.progress(10, operationId="op-1", operationName="Sales", priority="High")
+    partition.report(first)
+    partition.report(bare())
+
+    operation = partition.routed[-1].operation
+    assert operation
+    assert (operation.name, operation.priority, partition.routed[-1].project) == ("Sales", "High", "project-1")
+    assert known(partition.d, "op-1")["ended"] == "1705751400000"
+
+
+def test_a_retry_under_a_new_id_continues_its_original() -> None:
+    partition = Partition()
+    partition.report(events.failed(operationId="op-1"))
+    partition.report(events.started(operationId="op-2", originalOperationId="op-1"))
+    partition.report(events.completed(operationId="op-2"))
+
+    assert [(event.subject, event.retry) for event in partition.routed[1:]] == [("op-1", 1), ("op-1", 1)]
+    assert known(partition.d, "op-2")["runs"] == "1"
+
+
+def test_an_id_of_several_tenants_means_the_one_that_fits_or_none() -> None:
+    partition = Partition()
+    partition.statuses(of_tenant("a"), of_tenant("b"), of_tenant("b", 20))
+    subject = partition.routed[0].subject
+
+    assert [event.space(subject) != "" for event in partition.routed] == [False, True, True]
+    assert [facts["tenant"] for facts in all_of(partition.d, subject)] == ["a", "b"]
+    with pytest.raises(AmbiguousId):
+        partition.report(of_tenant("", 30))
+
+
+def test_a_batchs_member_is_one_of_its_own_tenant() -> None:
+    partition = Partition()
+    partition.statuses(of_tenant("a"), of_tenant("b"))
+    member = partition.routed[0].subject
+    batch = {"batch": {"batchId": "batch-1"}, "operation": {"operationId": member, "status": "Completed"}}
+    document = batch | {"event": "batch.operation.completed", "tenantId": "b", "timestamp": "2024-01-20T12:00:00Z"}
+
+    partition.report(events.event_of(document))
+
+    assert partition.routed[-1].space(member) == partition.routed[1].space(member) != ""
+
+
+def test_a_source_that_may_not_begin_runs_reports_known_ones_of_their_own_tenant() -> None:
+    partition = Partition()
+    with pytest.raises(NotYetKnown):
+        partition.report(events.progress(10), permissions=CALLBACK)
+    partition.report(events.progress(10))
+    with pytest.raises(NotYetKnown):
+        partition.report(events.started(retryNumber=1), permissions=CALLBACK)
+    with pytest.raises(NotPermitted):
+        partition.report(events.progress(20), permissions=Permissions("other", tenants=frozenset({"tenant-2"})))
+
+    assert partition.report(events.progress(20), permissions=CALLBACK).status == "accepted"
+
+
+def test_a_fuller_report_completes_the_recorded_outcome_and_a_thinner_one_adds_nothing() -> None:
+    partition = Partition()
+    thin = events.event_of(events.body("operation.failed", 67, status="Failed"))
+    assert partition.statuses(thin, events.failed(), thin) == ["accepted", "duplicate", "duplicate"]
+
+    recorded = runs.event_of(partition.d, partition.operation().name, "operation.failed")
+    assert recorded
+    assert recorded.error["code"] == "SOURCE_TIMEOUT"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_failure_without_a_cause_has_that_of_its_failed_phase(*, late: bool) -> None:
+    partition = Partition()
+    failure = events.event_of(events.body("operation.failed", 67, status="Failed"))
+    for event in [failure, phase("Load", "Failed")] if late else [phase("Load", "Failed"), failure]:
+        partition.report(event)
+
+    recorded = runs.event_of(partition.d, partition.operation().name, "operation.failed")
+    assert recorded
+    assert recorded.error["message"] == "Load failed – disk full"
+
+
+def test_the_end_of_a_run_that_did_nothing_is_ignored_unless_the_run_is_known() -> None:
+    partition = Partition()
+    end = replace(events.cancelled(), quiet=True)
+
+    assert partition.statuses(end, events.progress(10), end) == ["ignored", "accepted", "accepted"]
+
+
+def test_what_the_end_of_a_run_that_did_nothing_overtook_is_ignored_and_another_run_is_not() -> None:
+    partition = Partition()
+    overtaken = [events.started(), phase("Load", "Completed")]
+    end = replace(events.cancelled(), quiet=True)
+    assert partition.statuses(end, *overtaken) == ["ignored"] * 3
+
+    assert partition.statuses(events.started(retryNumber=1)) == ["accepted"]
+    assert partition.statuses(events.started()) == ["late"]
+
+
+def test_silences_hold_what_would_be_a_new_message() -> None:
+    now = START / 1000
+    silence = Silence("s-1", "olga", "maintenance", now - 60, now + 7200, now - 60, types=("*",))
+    partition = Partition(lambda _: (team(),))
+    d = partition.d
+    record, ends = d.edit(SilenceRecord, "s-1"), round(silence.until * 1000)
+    record.text, record.ends = dump(silence), ends
+    d.place(SILENCES, "s-1", ends)
+    partition.memory.apply(d.changes, partition.now)
+
+    partition.report(events.failed())
+
+    assert partition.memory.counts["held:silenced"] == 1
+
+
+def test_three_days_after_its_end_the_documents_of_a_run_are_forgotten_and_its_facts_stay() -> None:
+    partition = Partition()
+    partition.statuses(events.started(), events.progress(40), events.completed())
+    name, facts = partition.operation().name, known(partition.d, partition.routed[0].subject)
+    due = ForgetDocuments(100, 30 * DAY)
+    partition.now = START + 3 * DAY - 1
+    assert partition.do(forgetting.documents, due) == 0
+
+    partition.now += 1
+    assert partition.do(forgetting.documents, due) == 1
+
+    assert runs.history(partition.d, name) == ()
+    assert known(partition.d, partition.routed[0].subject) == facts
+    assert partition.statuses(events.progress(40), events.completed(), events.progress(80)) == [
+        "duplicate",
+        "duplicate",
+        "late",
+    ]
+    assert partition.do(forgetting.documents, due) == 0
+    partition.now = START + 31 * DAY
+    assert known(partition.d, partition.routed[0].subject) == {}

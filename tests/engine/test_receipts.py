@@ -1,0 +1,124 @@
+"""What became of a hand-out: it counts once, and only while the hand-out goes on."""
+
+import pytest
+
+from relay.domain.silences import Silenced
+from relay.engine.entries import Mark, SetAside, Withhold
+from relay.engine.records import FLYING
+from tests.engine.sending import Sending
+from tests.support import events
+from tests.support.targets import room, team
+
+
+@pytest.fixture
+def partition() -> Sending:
+    return Sending()
+
+
+def test_a_receipt_counts_once(partition: Sending) -> None:
+    partition.report(events.completed(), [room()])
+    taken = partition.take_one()
+
+    assert partition.arrive(taken)
+    assert not partition.arrive(taken)
+
+    assert partition.counts == {"accepted": 1, "delivered": 1}
+    assert partition.d.size(FLYING) == 0
+
+
+class TestALapse:
+    def test_after_the_mark_leaves_an_unknown_outcome(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        partition.tell(Mark, partition.take_one())
+        partition.lapse()
+
+        assert partition.take_one().unknown
+        assert partition.counts["unknown_outcomes"] == 1
+
+    def test_is_of_the_process_that_is_gone_alone(self, partition: Sending) -> None:
+        partition.report(events.completed(operationId="1"), [room()])
+        partition.take_one(process="a")
+        partition.report(events.completed(operationId="2"), [room()])
+        partition.take_one(process="b")
+
+        partition.lapse("b:")
+
+        assert [taken.event.subject for taken in partition.take()] == ["2"]
+
+    def test_a_receipt_after_it_ends_what_nobody_has_taken_since(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        taken = partition.take_one()
+        partition.tell(Mark, taken)
+        partition.lapse()
+
+        assert partition.arrive(taken)
+        assert partition.take() == []
+
+    def test_what_lapses_too_often_is_given_up(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        for _ in range(8):
+            partition.take_one()
+            partition.lapse()
+
+        assert partition.take() == []
+        assert partition.counts["buried:worker_crashed"] == 1
+
+
+class TestALiveMessage:
+    def test_that_a_lapsed_hand_out_posted_takes_the_newer_state(self, partition: Sending) -> None:
+        partition.report(events.progress(10), [team()])
+        early = partition.take_one(process="a")
+        partition.tell(Mark, early)
+        partition.lapse()
+        partition.now += 2000
+        partition.report(events.progress(90), [team()])
+        late = partition.take_one(process="b")
+        partition.tell(Mark, late)
+        assert not partition.arrive(early)
+
+        partition.arrive(late)
+        partition.now += 60_000
+
+        (repaired,) = partition.take()
+        assert repaired.thread == {"channel": "C1", "ts": "1.1"}
+        assert partition.d.size(FLYING) == 1
+
+    def test_that_was_found_shows_the_present_state_next(self, partition: Sending) -> None:
+        partition.report(events.progress(10), [team()])
+        partition.tell(Mark, partition.take_one())
+        partition.lapse()
+        partition.now += 2000
+        again = partition.take_one()
+        partition.report(events.completed(), [team()])
+
+        assert partition.arrive(again, found=True, shown="operation.progress")
+
+        edit = partition.take_one()
+        assert edit.event.name == "operation.completed"
+        assert edit.thread == {"channel": "C1", "ts": "1.1"}
+        assert not edit.unknown
+
+
+def test_what_cannot_be_read_waits_and_is_given_up_in_the_end(partition: Sending) -> None:
+    partition.report(events.completed(), [room()])
+    for _ in range(8):
+        partition.tell(SetAside, partition.take_one(), error="of another release")
+        partition.now += 30_000
+
+    assert partition.take() == []
+    assert partition.counts["buried:unreadable"] == 1
+
+
+class TestASilence:
+    def silence(self, partition: Sending) -> Silenced:
+        return Silenced("s-1", partition.now / 1000 - 60, partition.now / 1000 + 60)
+
+    @pytest.mark.parametrize(("how", "kind"), [("bundled", "roundup"), ("later", "each"), ("dropped", None)])
+    def test_withholds_until_its_end(self, partition: Sending, how: str, kind: str | None) -> None:
+        partition.report(events.completed(), [room()])
+        silence = self.silence(partition)
+        assert partition.tell(Withhold, partition.take_one(), silence=silence, how=how)
+
+        assert partition.take() == []
+        partition.now += 60_000
+        assert [taken.kind for taken in partition.take()] == ([kind] if kind else [])

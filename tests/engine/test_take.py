@@ -1,0 +1,276 @@
+"""Hand-outs: their order, what leaves the heap instead, and faults that concern one delivery alone."""
+
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Limit, Limits, Window
+from relay.domain.events import Event
+from relay.engine.entries import Take
+from relay.engine.records import DEAD, FLYING, Body, Configured, Delivery, Pause, due, parked
+from relay.engine.state import Memory, NotLoaded
+from relay.engine.step import step
+from relay.engine.take import MANY, OLDEST, STARVED
+from relay.errors import StoreUnavailable
+from tests.engine.hand_out import HandingOut, subjects
+from tests.engine.partition import DAY, MINUTE, SECOND
+from tests.support import events
+from tests.support.targets import mail, room, team
+
+ROOM = room(limits=Limits())
+BROKEN = f"destination:{ROOM.destination}/{ROOM.address}"
+
+
+def many(first: int, last: int) -> list[Event]:
+    return [events.completed(operationId=f"op-{number}") for number in range(first, last)]
+
+
+def handing_out(*queued: Event) -> HandingOut:
+    partition = HandingOut()
+    partition.queue(*queued, to=ROOM)
+    return partition
+
+
+def test_outcomes_leave_before_the_rest_and_each_stays_with_its_sender_until_it_lapses() -> None:
+    partition = handing_out(events.progress(10, operationId="a"), events.completed(operationId="b"))
+
+    first, second = partition.take()
+
+    assert subjects([first, second]) == ["b", "a"]
+    partition.now += DAY
+    assert (partition.take(), partition.waits, partition.d.size(FLYING)) == ([], None, 2)
+    partition.lapse()
+    assert subjects(partition.take()) == ["b", "a"]
+
+
+def test_one_place_in_eight_is_for_the_oldest_once_that_has_waited_for_long() -> None:
+    partition = handing_out(events.progress(10, operationId="old"))
+    partition.now += STARVED - SECOND
+    partition.queue(*many(0, 40), to=ROOM)
+    assert "old" not in subjects(partition.take(most=OLDEST))
+
+    partition.now += SECOND
+
+    assert subjects(partition.take(most=OLDEST))[0] == "old"
+
+
+def test_where_places_become_free_one_by_one_one_of_about_eight_is_for_the_oldest() -> None:
+    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(80)))
+    partition.now += STARVED
+    partition.queue(*many(0, 400), to=ROOM)
+
+    taken = [name for _ in range(400) for name in subjects(partition.take(most=1))]
+
+    assert 25 < sum(name.startswith("old") for name in taken) < 80
+
+
+def test_a_crowd_that_waits_for_a_broken_conversation_leaves_the_heap_and_delays_no_other() -> None:
+    partition = handing_out(*many(0, 1))
+    partition.fail(partition.take()[0], BROKEN)
+    partition.queue(*many(1, 3 * MANY), to=ROOM)
+    partition.now += 1
+    partition.queue(events.completed(operationId="other"), to=team(limits=Limits()))
+
+    assert subjects(partition.take()) == ["other"]
+
+    for _ in range(3):
+        assert partition.take() == []
+    assert partition.waits == pytest.approx(60, abs=0.1)
+    assert partition.d.size(parked(f"slack {BROKEN}")) == 3 * MANY - 1
+
+
+def test_one_goes_ahead_as_a_probe_when_the_pause_is_over_and_the_rest_follows_its_success() -> None:
+    partition = handing_out(*many(0, 5))
+    partition.fail(partition.take(most=1)[0], BROKEN)
+    assert partition.take() == []
+
+    partition.now += 62 * SECOND
+    (probe,) = partition.take()
+
+    assert (probe.trial.probe, partition.take()) == (None, [])  # no probe of its channel
+    partition.send(probe)
+    assert len(partition.take()) == 4
+
+
+def test_what_waits_for_a_limit_lines_up_and_the_reserve_of_a_burst_is_for_outcomes() -> None:
+    limited = room(limits=Limits((Limit("room", 10.0, burst=3, reserve=1),)))
+    partition = HandingOut()
+    partition.queue(*(events.progress(10, operationId=f"op-{number}") for number in range(5)), to=limited)
+    assert len(partition.take()) == 2
+    partition.queue(events.completed(operationId="end"), to=limited)
+
+    assert subjects(partition.take()) == ["end"]
+
+    assert sorted(x.due - partition.now for x in partition.waiting() if not x.ticket) == [10_000, 20_000, 30_000]
+    partition.now -= DAY  # set back: the limit begins anew, and what waits for a time is brought forward by its entry
+    partition.queue(events.completed(operationId="later"), to=limited)
+    assert subjects(partition.take()) == ["later"]
+
+
+def test_in_quiet_hours_a_new_message_becomes_a_row_of_what_is_sent_in_the_morning() -> None:
+    partition = handing_out(events.completed(operationId="a"), events.failed(operationId="b"))
+    night = Window(partition.now / 1000 - 60, partition.now / 1000 + 3600)
+    assert partition.take(quiet={"*": night}) == []
+
+    partition.now += 3600 * SECOND
+    (morning,) = partition.take()
+
+    rows = morning.event.document["entries"]
+    assert (morning.kind, sorted(row["id"] for row in rows)) == ("roundup", ["a", "b"])
+
+
+def test_above_the_cap_runs_are_in_one_list_until_they_have_a_message() -> None:
+    capped = team(limits=Limits(new_message_cap=(1, 60.0)))
+    partition = HandingOut()
+    partition.queue(*(events.started(operationId=name) for name in "abc"), to=capped)
+
+    first, rolling = partition.send_all()
+
+    assert (first.kind, first.event.subject) == ("live", "a")
+    assert (rolling.kind, [row["id"] for row in rolling.event.document["entries"]]) == ("roundup", ["b", "c"])
+    partition.now += MINUTE
+    partition.queue(events.progress(40, operationId="b"), to=capped)
+    sent = partition.send_all()
+    assert [one.kind for one in sent] == ["live", "roundup"]
+    assert [row["id"] for row in sent[1].event.document["entries"]] == ["c"]
+
+
+class TestRemoved:
+    def announce(self, partition: HandingOut, **addresses: list[str]) -> None:
+        d = partition.d
+        configured = d.edit(Configured, "configured")
+        configured.announced, configured.addresses = True, addresses
+        partition.memory.apply(d.changes, partition.now)
+
+    def test_what_is_for_a_former_address_is_looked_at_each_minute_and_goes_on_when_that_is_back(self) -> None:
+        partition = handing_out(*many(0, 3))
+        self.announce(partition, other=["#other"])
+        assert partition.take() == []
+        configured = partition.d.get(Configured, "configured")
+        assert configured and list(configured.lacking) == [f"{ROOM.destination}\0{ROOM.address}"]
+        partition.now += MINUTE
+        assert partition.take() == []
+
+        self.announce(partition, **{ROOM.destination: [ROOM.address]})
+        partition.now += MINUTE
+
+        assert len(partition.take()) + len(partition.take()) == 3
+
+    def test_it_goes_to_the_one_address_that_its_destination_has_now(self) -> None:
+        partition = handing_out(*many(0, 1))
+        d = partition.d
+        configured = d.edit(Configured, "configured")
+        configured.announced, configured.addresses = True, {ROOM.destination: ["#new"]}
+        configured.heirs = {f"{ROOM.destination}\0slack": "#new"}
+        partition.memory.apply(d.changes, partition.now)
+
+        assert partition.take() == []
+        assert [one.address for one in partition.take()] == ["#new"]
+
+    def test_three_days_after_the_first_it_is_a_dead_letter(self) -> None:
+        partition = handing_out(*many(0, 1))
+        self.announce(partition, other=["#other"])
+        partition.take()
+        partition.now += 3 * DAY + MINUTE
+
+        partition.take()
+
+        assert (partition.d.size(DEAD), partition.memory.counts["buried:destination_removed"]) == (1, 1)
+
+
+class TestFaults:
+    def test_what_cannot_be_read_is_given_up_at_the_eighth_time_and_delays_nobody(self) -> None:
+        partition = handing_out(*many(0, 3))
+        damaged = next(record for record in partition.memory.records.values() if isinstance(record, Body))
+        damaged.text = b"{}"
+
+        assert len(partition.take()) == 2
+
+        for _ in range(8):
+            assert partition.d.size(DEAD) == 0
+            partition.now += 30 * SECOND
+            assert partition.take() == []
+        (letter,) = [x for x in partition.memory.records.values() if isinstance(x, Delivery) and x.died]
+        assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")
+
+    def test_what_ended_its_process_eight_times_is_given_up(self) -> None:
+        partition = handing_out(*many(0, 1))
+        for _ in range(8):
+            assert len(partition.take()) == 1
+            partition.lapse()
+
+        assert (partition.take(), partition.memory.counts["buried:worker_crashed"]) == ([], 1)
+
+    def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(self) -> None:
+        partition = handing_out(*many(0, 3))
+        sealed = next(x.name for x in partition.waiting() if x.queue)
+        state = Sealed(partition.memory, f"d:{sealed}")
+
+        changes, taken = step(state, Take("slack", 5, "t:1"), partition.now, partition)
+
+        assert len(taken.deliveries) == 2
+        assert sealed not in [*changes.records]
+        assert changes.indexes[due("slack", "1")][sealed] == partition.now + 30 * SECOND
+
+
+class Part(Memory):
+    """A memory of which only a part is at hand."""
+
+    def __init__(self, whole: Memory) -> None:
+        super().__init__()
+        self.whole, self.loaded = whole, set[tuple[Any, ...]]()
+
+    def record(self, kind: Any, name: str) -> Any:
+        return self.part("record", kind, name)
+
+    def field(self, table: str, name: str) -> bytes | None:
+        return self.part("field", table, name)  # type: ignore[no-any-return]
+
+    def table(self, table: str) -> Any:
+        return self.part("table", table)
+
+    def part(self, kind: str, *names: Any) -> Any:
+        if (kind, *names) not in self.loaded:
+            raise NotLoaded(kind, *names)
+        return getattr(self.whole, kind)(*names)
+
+
+class Sealed(Part):
+    def part(self, kind: str, *names: Any) -> Any:
+        if kind == "record" and names[0].PREFIX + names[1] == self.sealed:
+            raise StoreUnavailable("another key")
+        return getattr(self.whole, kind)(*names)
+
+    def __init__(self, whole: Memory, sealed: str) -> None:
+        super().__init__(whole)
+        self.sealed, self.indexes = sealed, whole.indexes
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_state_that_is_read_piece_by_piece_is_asked_for_many_deliveries_at_once(broken: bool) -> None:
+    partition = handing_out(*many(0, 150))
+    if broken:
+        d = partition.d
+        pause = d.edit(Pause, BROKEN)
+        pause.until = pause.expires = partition.now + MINUTE
+        partition.memory.apply(d.changes, partition.now)
+    cold = Part(partition.memory)
+    cold.indexes = partition.memory.indexes
+    rounds = 0
+    while True:
+        try:
+            _, taken = step(cold, Take("slack", 100, "t:1"), partition.now, partition)
+            break
+        except NotLoaded as missing:
+            cold.loaded |= {(need.kind, *need.names) for need in (missing, *missing.others)}
+            rounds += 1
+
+    assert len(taken.deliveries) == (0 if broken else 100)
+    assert rounds < 40
+
+
+def test_mail_takes_nothing_from_slack() -> None:
+    partition = handing_out(*many(0, 1))
+    partition.queue(events.completed(operationId="m"), to=mail(limits=Limits()))
+
+    assert subjects(partition.take(channel="email")) == ["m"]
