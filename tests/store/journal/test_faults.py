@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
 EVENT = Admission.PROGRESS
-
-
-@pytest.fixture
-async def between(redis_server: RedisServer) -> AsyncIterator[Proxy]:
-    async with proxy(redis_server) as between:
-        yield between
 
 
 def once(name: str, fate: Fate, times: int = 1) -> Any:
