@@ -165,7 +165,8 @@ class HandOut:
             self.taken.append(handed_out)
 
     def _handed_out(self, d: Draft, index: str, name: str) -> HandedOut | None:
-        if d.get(Delivery, name) is None:
+        known = d.get(Delivery, name)
+        if known is None or known.ticket or known.died:
             d.take_out(index, name)
             return None
         x = d.edit(Delivery, name)
@@ -175,11 +176,9 @@ class HandOut:
             return None
         thread = d.get(Thread, x.lane)
         edit = converges(x.kind) and thread is not None and thread.posted > 0
-        if (
-            divert(d, x, self._hours(x), edit=edit)
-            or join_cause(d, x, edit=edit)
-            or over_request_limit(d, x, edit=edit)
-        ):
+        if divert(d, x, self._hours(x), edit=edit) or join_cause(d, x, edit=edit):
+            return None
+        if over_request_limit(d, x, edit=edit):
             return None
         limits = x.calls["edit" if edit else "new"]
         wait, scope = self.waits.of(d, x, limits)
@@ -207,8 +206,8 @@ class HandOut:
         spend_request(d, x, edit=edit)
         if converges(x.kind):
             thread = d.edit(Thread, x.lane)
-            if x.kind not in OF_BUNDLES:
-                x.seq = _newest(d, x)
+            if o := None if x.kind in OF_BUNDLES else d.get(Operation, x.operation):
+                x.seq = o.seq
             thread.sending, thread.waiting, thread.shown, thread.shown_seq = x.name, "", x.event, x.seq
         leave_queues(d, x)
         d.place(FLYING, x.name, d.now)
@@ -254,8 +253,3 @@ def _set_aside(d: Draft, index: str, name: str, error: Exception) -> None:
     set_due(d, x, d.now + UNREADABLE)
     x.error, x.unreadable = f"{type(error).__name__} at {relay_line(error)}", True
     x.crashes += 1
-
-
-def _newest(d: Draft, x: Delivery) -> int:
-    o = d.get(Operation, x.operation)
-    return o.seq if o else 0

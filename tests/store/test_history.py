@@ -12,7 +12,7 @@ from relay.store.history import History
 from relay.store.history_rows import Ended
 from relay.store.merging import LOOKED
 from relay.store.suppressions import Suppressions
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import POSTED, accept, claim, claim_one, send
@@ -98,12 +98,7 @@ async def test_a_page_that_finds_little_says_how_far_it_looked(store: Store, clo
     await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
     clock.advance(1)
     await fill(store, clock, 1)
-    key = "{relay}:history:room"
-    [(_, delivered)] = await store.redis.xrevrange(key, count=1)
-    async with store.redis.pipeline() as pipeline:
-        for _ in range(LOOKED):
-            pipeline.xadd(key, delivered, id=f"{int(clock() * 1000)}-*")
-        await pipeline.execute()
+    await records.repeat(store, "room", LOOKED, int(clock() * 1000))
 
     first = await History(store).page(outcome="dead")
     second = await History(store).page(outcome="dead", cursor=first.cursor)

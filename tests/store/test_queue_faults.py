@@ -15,6 +15,7 @@ from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one
+from tests.support.records import damage
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room
 
@@ -116,14 +117,12 @@ async def test_what_relay_cannot_read_waits_for_another_release_and_is_then_a_de
     store: Store, clock: Clock
 ) -> None:
     await store.accept(events.completed(), [mail()])
-    (body,) = await store.redis.keys("{relay}:event:*")
-    whole = await store.redis.hget(body, "body")
-    await store.redis.hset(body, "body", b"{}")
+    mend = await damage(store)
     for _ in range(9):
         assert await claim(store, "email") == []
         clock.advance(store.lease)
     (letter,) = await Admin(store).dead()
-    await store.redis.hset(body, "body", whole)
+    await mend()
     await Admin(store).replay([letter.id])
 
     assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")

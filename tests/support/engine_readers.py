@@ -4,6 +4,7 @@ Each has the surface of the class in relay.store that it stands for, which says 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -210,7 +211,7 @@ class EngineAdmin(Reader):
     """Of relay.store.admin.Admin."""
 
     async def ledger(self) -> Ledger:
-        return Ledger({name: count for name, count in self.shared.memory.counts.items() if count})
+        return Ledger(Counter(self.shared.memory.counts))
 
     async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
         subject, name = await self.store.spaces.named(subject, space)
@@ -320,6 +321,12 @@ class EngineAdmin(Reader):
         return configured.heirs.get(f"{destination}\0{channel}", "") if configured else ""
 
     async def unread(self) -> int:
+        return 0
+
+    async def faults(self) -> int:
+        return 0  # the quarantine is a plain list in Redis
+
+    async def quarantine_size(self) -> int:
         return 0
 
     async def dead(self, *, limit: int = 100) -> list[DeadLetter]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import count
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from relay import metrics
@@ -29,6 +29,7 @@ from relay.store.claiming import Claimed
 from relay.store.client import Durability, Promise
 from relay.store.queue import LEASE
 from relay.store.run_plan import MAX_JOBS
+from relay.store.server_signs import Signs
 from relay.store.settling import Pause, digest_baseline_of
 from relay.store.silences import MOST
 
@@ -88,11 +89,17 @@ class Shared:
     def pulse(self, worker: str, lease: float) -> float:
         now = self.clock()
         back = max(0.0, self.latest - now)
+        self.latest = now
         if back > SET_BACK:
             self.step(entries.ClockSetBack(round(back * 1000)))
             self.pulses = {name: at - back for name, at in self.pulses.items()}
             self.leases = {name: at - back for name, at in self.leases.items()}
-        self.latest = now
+        self.sign(worker, lease)
+        return back if back > SET_BACK else 0.0
+
+    def sign(self, worker: str, lease: float) -> None:
+        """Give a sign of life; who gave none for long is gone."""
+        now = self.clock()
         away = now - max(self.pulses.values(), default=now) - PULSE_GAP
         if away > 0:  # nobody gave a sign: Redis was away, and who holds something may settle it first
             self.pulses = {name: at + away for name, at in self.pulses.items()}
@@ -101,7 +108,6 @@ class Shared:
         for gone in [name for name, at in self.pulses.items() if at < now - PULSE_LIFE]:
             del self.pulses[gone]
             self.give_up(f"{gone}:")
-        return back if back > SET_BACK else 0.0
 
     def give_up(self, begins: str = "") -> None:
         """Let the leases of these tickets lapse now; the claims to come take them back."""
@@ -115,6 +121,7 @@ class OnePartition:
 
     def __init__(self) -> None:
         self.away: dict[int, str] = {}
+        self.patience = None
         self.present = [self]
 
     def of(self, _name: str) -> "OnePartition":
@@ -133,6 +140,7 @@ class EngineStore:
     intake = True  # `Ingest` decides in the step that accepts
     emptied = False
     sealer = None
+    redis = SimpleNamespace(connection_pool=None)
     away: Mapping[int, str] = MappingProxyType({})
 
     def __init__(self, shared: Shared, *, worker: str, lease: float = LEASE, jobs: int = MAX_JOBS) -> None:
@@ -166,6 +174,9 @@ class EngineStore:
 
     async def fullness(self) -> float:
         return 0.0
+
+    async def signs(self) -> Signs:
+        return Signs(0.0, 0, 0, 0, 0, aof_failing=False, fsyncs_delayed=0)
 
     async def probe(self) -> dict[int, str]:
         return {}
@@ -203,6 +214,8 @@ class EngineStore:
         idle: float = 0.0,
         without: Collection[int] = (),
     ) -> Claimed:
+        if self.worker in self.shared.pulses:
+            self.shared.sign(self.worker, self.lease)
         self.shared.lapse()
         ticket = f"{self.worker}:{next(self._hand_outs)}"
         taken = self.shared.step(entries.Take(channel, limit, ticket, quiet), self.settings)

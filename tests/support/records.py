@@ -1,5 +1,7 @@
 """What a store keeps, where no question of the store's asks for it."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from relay.store import Store
@@ -62,6 +64,41 @@ async def channels(store: Store) -> list[str]:
         return [record.channel for name, record in memory.records.items() if name.startswith("d:")]
     rows = await store.redis.keys("{relay}:delivery:*")
     return [(await store.redis.hget(row, "channel")).decode() for row in rows]
+
+
+async def damage(store: Store) -> Callable[[], Awaitable[None]]:
+    """Damage the one document that is kept for deliveries; the answer mends it."""
+    if memory := in_memory(store):
+        (key,) = [name for name in memory.records if name.startswith("body:")]
+        record = memory.records[key]
+        memory.records[key] = replace(record, text=b"{}")
+
+        async def mend() -> None:
+            memory.records[key] = record
+
+        return mend
+    (key,) = await store.redis.keys("{relay}:event:*")
+    whole = await store.redis.hget(key, "body")
+    await store.redis.hset(key, "body", b"{}")
+
+    async def put_back() -> None:
+        await store.redis.hset(key, "body", whole)
+
+    return put_back
+
+
+async def repeat(store: Store, destination: str, times: int, ms: int) -> None:
+    """Add so many like the newest row of a destination's history, all at this time."""
+    if memory := in_memory(store):
+        rows = memory.streams[f"history:{destination}"]
+        rows += [(ms, number, rows[-1][2]) for number in range(times)]
+        return
+    key = f"{{relay}}:history:{destination}"
+    [(_, newest)] = await store.redis.xrevrange(key, count=1)
+    async with store.redis.pipeline() as pipeline:
+        for _ in range(times):
+            pipeline.xadd(key, newest, id=f"{ms}-*")
+        await pipeline.execute()
 
 
 async def lines(store: Store, subject: str) -> int:
