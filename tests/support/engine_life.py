@@ -17,13 +17,14 @@ from relay.errors import StoreUnavailable
 from relay.store.admin import Admin
 from relay.store.claiming import Claimed
 from relay.store.settling import Pause
+from tests.support.engine_state import contradictions
 from tests.support.engine_store import EngineStore, Shared
 from tests.support.life.losses import LifeStore
 from tests.support.life.record import Record
 
 
 class Lossy:
-    """What all processes share, by a way on which calls and answers get lost. After each step the ledger adds up."""
+    """What all processes share, by a way on which calls and answers get lost. After each step the state adds up."""
 
     def __init__(self, shared: Shared, pick: Random, losses: float) -> None:
         self._shared, self._pick, self._losses = shared, pick, losses
@@ -42,6 +43,7 @@ class Lossy:
         states = ("pending", "delivered", "superseded", "digested", "dead", "dropped")
         assert counts.get("accepted", 0) == held + sum(counts.get(state, 0) for state in states), (entry, counts)
         assert counts.get("pending", 0) >= 0, (entry, counts)
+        assert contradictions(self._shared.memory) == [], entry
         if self._pick.random() < self._losses:
             raise StoreUnavailable("the answer was lost")
         return self.answer
