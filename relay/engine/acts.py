@@ -93,7 +93,7 @@ def _revive(d: Draft, x: Delivery) -> None:
 
 
 def pause(d: Draft, entry: entries.PauseDestination, _: Settings) -> None:
-    """Pause a destination, in the place of an earlier pause. No success and no reload lifts it, and no probe is sent."""
+    """Pause a destination, in the place of an earlier pause. No success, no reload lifts it; no probe is sent."""
     for name in d.first(PAUSED, d.now):
         _forget_pause(d, name)
     until = d.now + (FOR_EVER if entry.ms is None else entry.ms)

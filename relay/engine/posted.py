@@ -55,7 +55,7 @@ def _call_people(d: Draft, thread: Thread, event: str, name: str) -> None:
 
 
 def repair(d: Draft, entry: Arrived) -> None:
-    """Show the newest state again: a hand-out that had lapsed touched the message, and may have put an old one over it."""
+    """Show the newest state again: a hand-out that had lapsed may have put an old one over it."""
     thread = d.get(Thread, entry.lane) if entry.converges and entry.lane else None
     if thread is None or not thread.standing:
         return
