@@ -6,6 +6,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from pydantic_core import to_jsonable_python
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
@@ -220,11 +221,16 @@ class Both:
             theirs = await getattr(self._theirs, name)(*args, **options)
             ours = await getattr(self._ours, name)(*args, **options)
             if name not in UNLIKE and not isinstance(self._theirs, Admin):
-                agree(f"{type(self._theirs).__name__}.{name}{args}", ours, theirs)
+                agree(f"{type(self._theirs).__name__}.{name}{args}", plain(ours), plain(theirs))
             await self._store.compare(f"{type(self._theirs).__name__}.{name}")
             return theirs
 
         return call
+
+
+def plain(answer: Any) -> Any:
+    """Return an answer without its classes, which are not the same."""
+    return to_jsonable_python(answer, fallback=str)
 
 
 UNLIKE = ("read", "lift", "announce")  # a version, or of what a crash leaves
