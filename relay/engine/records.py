@@ -426,6 +426,7 @@ JOBS = "jobs"  # index: job → its last end
 JOB_NAMES = "job-names"  # job → its names (JSON), which an index would not seal
 SILENCES = "silences"  # index: id → when it ends
 HISTORIES = "histories"  # index: destination → its newest row
+SUPPRESSED = "suppressed"  # index: names of suppressions → since when
 PAUSED = "paused"  # index: destinations that people paused → until when
 
 
