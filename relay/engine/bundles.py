@@ -94,7 +94,7 @@ def close(d: Draft, name: str) -> None:
     bundle.closed = d.now
     if bundle.kind == "digest":
         if past := d.get(Baseline, of_address(bundle.destination, bundle.address)):
-            bundle.baseline = _figures(past)
+            bundle.baseline = figures(past)
         return
     for operation, o in d.get_all(Operation, [*d.table(rows(name))][:REFRESHED]).items():
         if has_summary(o):
@@ -121,8 +121,9 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _figures(past: Baseline) -> dict[str, str]:
-    figures = {"to": str(past.end), "last": past.last}
+def figures(past: Baseline) -> dict[str, str]:
+    """Return what the digests before amounted to, as a bundle keeps it."""
+    texts = {"to": str(past.end), "last": past.last}
     for day, (completed, failed) in past.days.items():
-        figures |= {f"c:{day}": str(completed), f"f:{day}": str(failed)}
-    return figures
+        texts |= {f"c:{day}": str(completed), f"f:{day}": str(failed)}
+    return texts

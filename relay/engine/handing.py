@@ -16,8 +16,7 @@ from relay.engine.pauses import channel_scope, failed_probes, lane_of
 from relay.engine.records import Body, Bundle, Delivery, Health, Operation, Thread, documents, rows
 from relay.engine.state import Draft
 
-# The kinds of deliveries that carry a bundle, and the kind of message each becomes. A rolling one is a round-up that is
-# edited.
+# The kinds of deliveries that carry a bundle, and the kind of message each becomes; a rolling one is edited.
 OF_BUNDLES: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
 
 
@@ -33,29 +32,15 @@ def delivery_of(d: Draft, x: Delivery) -> HandedOut:
     grouped = "" if converges(x.kind) and thread.posted else group_of(x)
     healed = thread.healed if _heals(x, o, thread) else None
     wording: Wording = "healed" if healed else "also" if x.row else ""
+    window = x.cause[0] / 1000 if grouped and x.cause else 0.0
+    kind, created = OF_BUNDLES.get(x.kind, cast("Kind", x.kind)), datetime.fromtimestamp(x.created / 1000, UTC)
     return HandedOut(
-        id=x.name,
-        lease=x.ticket,
-        destination=x.destination,
-        channel=x.channel,
-        address=x.address,
-        kind=OF_BUNDLES.get(x.kind, cast("Kind", x.kind)),
-        event=event,
-        history=history,
-        thread=thread.receipt,
-        attempt=x.attempts + 1,
-        created_at=datetime.fromtimestamp(x.created / 1000, UTC),
-        unknown=x.unknowns > 0,
-        lane=lane_of(x),
-        options=_options(x),
-        broadcast=x.kind == "reply" and x.loud,
-        wording=wording,
-        group=grouped,
-        window=x.cause[0] / 1000 if grouped and x.cause else 0.0,
-        mishap=healed[2] if healed else "",
-        trial=_trial(d, x),
-        host=str(x.calls.get("own", "")),
-    )
+        id=x.name, lease=x.ticket, destination=x.destination, channel=x.channel, address=x.address, kind=kind,
+        event=event, history=history, thread=dict(thread.receipt), attempt=x.attempts + 1, created_at=created,
+        unknown=x.unknowns > 0, lane=lane_of(x), options=_options(x), broadcast=x.kind == "reply" and x.loud,
+        wording=wording, group=grouped, window=window, mishap=healed[2] if healed else "", trial=_trial(d, x),
+        host=x.calls.get("own", ""),
+    )  # fmt: skip
 
 
 def bundle_event(d: Draft, bundle: Bundle) -> Event:
@@ -63,16 +48,11 @@ def bundle_event(d: Draft, bundle: Bundle) -> Event:
     start, end, past = bundle.start / 1000, bundle.end / 1000, bundle.baseline
     summaries = d.table(rows(bundle.name))
     dates = [name[2:] for name in past if name.startswith(("c:", "f:"))]
-    document = build_digest(
-        bundle.kind or "digest",
-        start,
-        end,
-        [json.loads(summaries[name]) for name in sorted(summaries)],
-        zone=bundle.zone or "UTC",
-        held=bundle.held,
-        before=json.loads(past["last"]) if past.get("last") else None,
-        days={date: (int(past.get(f"c:{date}", 0)), int(past.get(f"f:{date}", 0))) for date in dates},
-    )
+    days = {date: (int(past.get(f"c:{date}", 0)), int(past.get(f"f:{date}", 0))) for date in dates}
+    shown = [json.loads(summaries[name]) for name in sorted(summaries)]
+    before = json.loads(past["last"]) if past.get("last") else None
+    document = build_digest(bundle.kind or "digest", start, end, shown, zone=bundle.zone or "UTC", held=bundle.held,
+                            before=before, days=days)  # fmt: skip
     when = datetime.fromtimestamp(end, UTC)
     return Event(bundle.name, document["event"], "relay", when, when, document=document)
 
@@ -113,12 +93,7 @@ def _trial(d: Draft, x: Delivery) -> Trial:
     scope = channel_scope(x)
     health = d.get(Health, scope) if x.failed or x.first_marked else None
     return Trial(
-        failing=x.failing / 1000,
-        faults=x.faults,
-        failed=x.failed / 1000,
-        doubted=x.first_marked / 1000,
-        repeated=x.last_marked / 1000,
-        probe=failed_probes(d, scope),
-        works=health.works / 1000 if health else 0.0,
+        failing=x.failing / 1000, faults=x.faults, failed=x.failed / 1000, doubted=x.first_marked / 1000,
+        repeated=x.last_marked / 1000, probe=failed_probes(d, scope), works=health.works / 1000 if health else 0.0,
         deaf=health.unresponsive / 1000 if health else 0.0,
-    )
+    )  # fmt: skip

@@ -44,7 +44,7 @@ def of(d: State, event: Event) -> Job | None:
 
 def compared(d: State, event: Event, its: Job) -> Event:
     """Add the outcomes before the event's own, which say what it changes of its job."""
-    return replace(event, past=before(ends(d, its), _run_name(event), outcome_of(event).ended))
+    return replace(event, past=before(ends(d, its), run_name(event), outcome_of(event).ended))
 
 
 def named(d: State, name: str) -> Job | None:
@@ -55,7 +55,7 @@ def named(d: State, name: str) -> Job | None:
 
 def ends(d: State, its: Job) -> tuple[Outcome, ...]:
     """Return the last ends of its runs, in the order of their events; of a run there may be several."""
-    return tuple(end for line in d.log(job(name_of(its))) if (end := _read(line)))
+    return tuple(end for line in d.log(job(name_of(its))) if (end := read_end(line)))
 
 
 def keep_end(d: Draft, o: Operation, a: Arrival, settings: Settings, *, new_run: bool) -> None:
@@ -111,13 +111,13 @@ def _names(its: Job) -> str:
     return to_json([_text(part) for part in its.key]).decode()
 
 
-def _run_name(event: Event) -> str:
+def run_name(event: Event) -> str:
     return f"{names.operation(event.subject, event.space(event.subject))[:16]}:{event.retry}"
 
 
 def _line(event: Event, started: float | None) -> bytes:
     """Write an end; its times are ms, and `started` is for one that does not state its own."""
-    end = outcome_of(event, _run_name(event))
+    end = outcome_of(event, run_name(event))
     started = started if end.started is None else end.started
     if started is not None and started >= end.ended:  # of an outcome that was the first event of the run
         started = None
@@ -127,7 +127,7 @@ def _line(event: Event, started: float | None) -> bytes:
     return to_json([end.run, end.status, *times, lasted, end.error, _text(end.priority), phases])
 
 
-def _read(line: bytes) -> Outcome | None:
+def read_end(line: bytes) -> Outcome | None:
     """Read an end; None for one that is damaged."""
     try:
         run, status, ended, started, lasted, error, priority, phases, *_ = from_json(line)

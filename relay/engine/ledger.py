@@ -106,6 +106,6 @@ def record_end(d: Draft, x: Delivery, outcome: str, why: str = "", detail: str =
         max(0, d.now - (x.created or d.now)), why, detail,
     ]  # fmt: skip
     if x.kind in ("live", "rolling"):
-        row.append(x.lane)
+        row += [x.lane, d.now]  # the time that its thread has, where Redis dates the row by its own
     d.append(history(x.destination), to_json(row), most=HISTORY, kept=KEPT, stream=True)
     d.place(HISTORIES, x.destination, d.now)

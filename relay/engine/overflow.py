@@ -40,8 +40,7 @@ def _open_list(d: Draft, x: Delivery, cap: Cap) -> str:
     pointer = d.edit(Pointer, f"overflow {names.of_address(x.destination, x.address)}")
     known = d.get(Bundle, pointer.bundle) if pointer.bundle and d.now < pointer.expires else None
     if known is None or d.now - known.start > EPISODES * cap[1] or d.now - known.added > cap[1]:
-        place = x.destination, x.address
-        pointer.bundle = names.bundle(x.lane, "overflow", place, d.now, d.now)
+        pointer.bundle = names.bundle(x.lane, "overflow", (x.destination, x.address), d.now, d.now)
     pointer.expires = int(d.now + cap[1])
     describe(d, pointer.bundle, "overflow", x, d.now, d.now).added = d.now
     keep(d, pointer.bundle, d.now)

@@ -233,6 +233,7 @@ class Cause(Record):
     """Failures of one cause at an address: the first that was told, and who was mentioned by which."""
 
     PREFIX: ClassVar[str] = "cause:"
+    KEPT: ClassVar[int] = DAY  # the longest window
 
     at: int = 0
     first: str = ""
@@ -316,6 +317,7 @@ class Pointer(Record):
     """The bundle that takes more at an address: "overflow <digest>" or "backlog <digest>"."""
 
     PREFIX: ClassVar[str] = "pointer:"
+    KEPT: ClassVar[int] = KEEP_BUNDLE
 
     bundle: str = ""
     expires: int = 0
@@ -424,6 +426,7 @@ JOBS = "jobs"  # index: job → its last end
 JOB_NAMES = "job-names"  # job → its names (JSON), which an index would not seal
 SILENCES = "silences"  # index: id → when it ends
 HISTORIES = "histories"  # index: destination → its newest row
+SUPPRESSED = "suppressed"  # index: names of suppressions → since when
 PAUSED = "paused"  # index: destinations that people paused → until when
 
 

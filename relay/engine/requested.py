@@ -32,7 +32,7 @@ def over_request_limit(d: Draft, x: Delivery, *, edit: bool) -> bool:
         return False
     if len(requests.deliveries) < most + (ceil(most * GRAVE) if _is_grave(o, x) else 0):
         return False
-    start, end = requests.start, requests.start + ms
+    start, end = requests.start, int(requests.start + ms)
     name = names.bundle(x.lane, "requested", (x.destination, reader), start, end)
     if is_closed(d, name):
         return False

@@ -65,16 +65,29 @@ def event_of(state: State, operation: str, name: str) -> Event | None:
 
 def last_event_of_members(state: State, events: Sequence[Event], now: float) -> float:
     """Return the time of the last event of any member of the batch with these events; `now` where all are over."""
-    members = {member: over for event in events for member, over in _members(event)}
+    members = _members_of(events)
     if not members:
         return 0.0
-    newest = events[-1]
-    whose = Space.of_event(newest)
-    spaces = dict.fromkeys((whose.dump(), newest.space(newest.subject), ""))  # the plain name may be another tenant's
-    meant = [_member(state, member, whose, [*spaces]) for member in members]
+    whose = Space.of_event(events[-1])
+    meant = [_member(state, member, whose, _spaces_of_members(events[-1])) for member in members]
     if all(over or (o and o.rank == TERMINAL) for over, o in zip(members.values(), meant, strict=True)):
         return now
     return max(max(o.last, o.heard or 0) / 1000 if o else 0.0 for o in meant)
+
+
+def names_of_members(events: Sequence[Event]) -> list[str]:
+    """Return the names of all operations that `last_event_of_members` may look at."""
+    spaces = _spaces_of_members(events[-1]) if events else []
+    return [names.operation(member, space) for member in _members_of(events) for space in spaces]
+
+
+def _members_of(events: Sequence[Event]) -> dict[str, bool]:
+    return {member: over for event in events for member, over in _members(event)}
+
+
+def _spaces_of_members(newest: Event) -> list[str]:
+    """Return the spaces that they may be in: the plain name may be another tenant's."""
+    return [*dict.fromkeys((Space.of_event(newest).dump(), newest.space(newest.subject), ""))]
 
 
 def _member(state: State, id_: str, whose: Space, spaces: Sequence[str]) -> Operation | None:

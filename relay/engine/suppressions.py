@@ -1,7 +1,7 @@
 """Addresses that are not written to: their readers unsubscribed, their servers refused, or an operator added them."""
 
 from relay.engine import entries
-from relay.engine.records import DAY, Bounces, Delivery, Suppression
+from relay.engine.records import DAY, SUPPRESSED, Bounces, Delivery, Suppression
 from relay.engine.state import Draft
 from relay.reasons import Held
 
@@ -15,7 +15,7 @@ def suppressed(d: Draft, destination: str, address: str, essential: bool = False
     `essential`: it reaches readers who have unsubscribed as well.
     """
     for scope in (destination, EVERYWHERE):
-        known = d.get(Suppression, _name(scope, address))
+        known = d.get(Suppression, name_of(scope, address))
         if known and not (essential and known.reason == Held.UNSUBSCRIBED.value):
             return known.reason
     return ""
@@ -23,11 +23,12 @@ def suppressed(d: Draft, destination: str, address: str, essential: bool = False
 
 def add(d: Draft, destination: str, address: str, reason: str, detail: str = "") -> bool:
     """Suppress it. False if it was already, which keeps its reason."""
-    name = _name(destination, address)
+    name = name_of(destination, address)
     if d.get(Suppression, name):
         return False
     entry = d.edit(Suppression, name)
     entry.reason, entry.at, entry.address, entry.detail = reason, d.now, address, detail
+    d.place(SUPPRESSED, name, d.now)
     return True
 
 
@@ -55,16 +56,18 @@ def suppress(d: Draft, entry: entries.Suppress, _: entries.Settings) -> bool:
 
 
 def unsuppress(d: Draft, entry: entries.Unsuppress, _: entries.Settings) -> bool:
-    name = _name(entry.destination, entry.address)
+    name = name_of(entry.destination, entry.address)
     known = d.get(Suppression, name)
     if known is None or entry.reason not in ("", known.reason):
         return False
     d.drop(Suppression, name)
+    d.take_out(SUPPRESSED, name)
     forgive(d, entry.address)
     return True
 
 
-def _name(destination: str, address: str) -> str:
+def name_of(destination: str, address: str) -> str:
+    """Return the name of the record of an address at a destination."""
     return f"{destination} {folded(address)}"
 
 

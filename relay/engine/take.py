@@ -83,12 +83,16 @@ class HandOut:
         self.quiet: dict[str, Hours] = {name: milliseconds(window) for name, window in self.entry.quiet.items()}
 
     def oldest(self) -> None:
-        """Hand out the oldest that have waited for long, for one place in eight: the ticket says which."""
-        places, rest = divmod(self.entry.most, OLDEST)
-        places += crc32(self.entry.ticket.encode()) % OLDEST < rest
-        indexes = [due(self.entry.channel, urgency) for urgency in URGENCIES]
+        """Where places are scarce, hand out the oldest that have waited for long, for one place in eight.
+
+        Of fewer places than eight the ticket says whether one of them is.
+        """
+        most, indexes = self.entry.most, [due(self.entry.channel, urgency) for urgency in URGENCIES]
+        places = most // OLDEST + (crc32(self.entry.ticket.encode()) % OLDEST < most % OLDEST)
+        if not places or sum(1 for index in indexes for _ in islice(self._due(index), most + 1)) <= most:
+            return
         starved = merge(*(((*row, index) for row in self._due(index, STARVED)) for index in indexes))
-        for _, name, index in [*islice(starved, NEWEST)] if places else ():
+        for _, name, index in [*islice(starved, NEWEST)]:
             if len(self.taken) < places:
                 self._decide(index, name)
 
@@ -165,7 +169,8 @@ class HandOut:
             self.taken.append(handed_out)
 
     def _handed_out(self, d: Draft, index: str, name: str) -> HandedOut | None:
-        if d.get(Delivery, name) is None:
+        known = d.get(Delivery, name)
+        if known is None or known.ticket or known.died:
             d.take_out(index, name)
             return None
         x = d.edit(Delivery, name)
@@ -175,11 +180,9 @@ class HandOut:
             return None
         thread = d.get(Thread, x.lane)
         edit = converges(x.kind) and thread is not None and thread.posted > 0
-        if (
-            divert(d, x, self._hours(x), edit=edit)
-            or join_cause(d, x, edit=edit)
-            or over_request_limit(d, x, edit=edit)
-        ):
+        if divert(d, x, self._hours(x), edit=edit) or join_cause(d, x, edit=edit):
+            return None
+        if over_request_limit(d, x, edit=edit):
             return None
         limits = x.calls["edit" if edit else "new"]
         wait, scope = self.waits.of(d, x, limits)
@@ -207,8 +210,8 @@ class HandOut:
         spend_request(d, x, edit=edit)
         if converges(x.kind):
             thread = d.edit(Thread, x.lane)
-            if x.kind not in OF_BUNDLES:
-                x.seq = _newest(d, x)
+            if o := None if x.kind in OF_BUNDLES else d.get(Operation, x.operation):
+                x.seq = o.seq
             thread.sending, thread.waiting, thread.shown, thread.shown_seq = x.name, "", x.event, x.seq
         leave_queues(d, x)
         d.place(FLYING, x.name, d.now)
@@ -254,8 +257,3 @@ def _set_aside(d: Draft, index: str, name: str, error: Exception) -> None:
     set_due(d, x, d.now + UNREADABLE)
     x.error, x.unreadable = f"{type(error).__name__} at {relay_line(error)}", True
     x.crashes += 1
-
-
-def _newest(d: Draft, x: Delivery) -> int:
-    o = d.get(Operation, x.operation)
-    return o.seq if o else 0

@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 from itertools import islice
-from operator import itemgetter
 
 from relay.domain.facts import Space
 from relay.domain.jobs import Run
@@ -92,18 +91,25 @@ def asked(d: Draft, entry: AskedPlatform, _: Settings) -> None:
 
 
 def unheard(d: Draft, quiet: int, most: int, space: Space) -> list[tuple[str, Operation]]:
-    """Return runs of a project without an event for `quiet` ms, those first that were asked about longest ago.
+    """Return runs of a project without an event for `quiet` ms, those first that were asked about longest ago."""
+    runs = (d.get(Operation, operation) for _, operation in islice(d.ascending(WATCH), MOST_LOOKED_AT))
+    found = [o for o in runs if o and is_unheard(o, d.now - quiet, space)]
+    return [(o.name, o) for o in sorted(found, key=asked_about)[:most]]
 
-    A run whose platform, tenant or project is not known is given too; a batch is not.
+
+def is_unheard(o: Operation, since: int, space: Space) -> bool:
+    """Return whether a run of this project had no event since then.
+
+    Also one whose platform, tenant or project is not known; not a batch.
     """
-    found = []
-    for _, operation in islice(d.ascending(WATCH), MOST_LOOKED_AT):
-        o = d.get(Operation, operation)
-        if not (o and o.heard and o.subject) or is_batch(o):
-            continue
-        if d.now - o.heard >= quiet and Space.of(o.facts).filled(space) == space:
-            found.append((max(o.heard, o.asked), operation, o))
-    return [(operation, o) for _, operation, o in sorted(found, key=itemgetter(0))[:most]]
+    if not o.heard or not o.subject or is_batch(o):
+        return False
+    return o.heard <= since and Space.of(o.facts).filled(space) == space
+
+
+def asked_about(o: Operation) -> int:
+    """Return since when it waits to be asked about."""
+    return max(o.heard or 0, o.asked)
 
 
 def report_tick(d: Draft, entry: ReportTick, _: Settings) -> None:

@@ -6,6 +6,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from pydantic_core import to_jsonable_python
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
@@ -17,13 +18,14 @@ from relay.errors import StoreUnavailable
 from relay.store.admin import Admin
 from relay.store.claiming import Claimed
 from relay.store.settling import Pause
+from tests.support.engine_state import contradictions
 from tests.support.engine_store import EngineStore, Shared
 from tests.support.life.losses import LifeStore
 from tests.support.life.record import Record
 
 
 class Lossy:
-    """What all processes share, by a way on which calls and answers get lost. After each step the ledger adds up."""
+    """What all processes share, by a way on which calls and answers get lost. After each step the state adds up."""
 
     def __init__(self, shared: Shared, pick: Random, losses: float) -> None:
         self._shared, self._pick, self._losses = shared, pick, losses
@@ -42,6 +44,7 @@ class Lossy:
         states = ("pending", "delivered", "superseded", "digested", "dead", "dropped")
         assert counts.get("accepted", 0) == held + sum(counts.get(state, 0) for state in states), (entry, counts)
         assert counts.get("pending", 0) >= 0, (entry, counts)
+        assert contradictions(self._shared.memory) == [], entry
         if self._pick.random() < self._losses and not isinstance(entry, entries.Take):  # handed over in memory
             raise StoreUnavailable("the answer was lost")
         return self.answer
@@ -218,11 +221,16 @@ class Both:
             theirs = await getattr(self._theirs, name)(*args, **options)
             ours = await getattr(self._ours, name)(*args, **options)
             if name not in UNLIKE and not isinstance(self._theirs, Admin):
-                agree(f"{type(self._theirs).__name__}.{name}{args}", ours, theirs)
+                agree(f"{type(self._theirs).__name__}.{name}{args}", plain(ours), plain(theirs))
             await self._store.compare(f"{type(self._theirs).__name__}.{name}")
             return theirs
 
         return call
+
+
+def plain(answer: Any) -> Any:
+    """Return an answer without its classes, which are not the same."""
+    return to_jsonable_python(answer, fallback=str)
 
 
 UNLIKE = ("read", "lift", "announce")  # a version, or of what a crash leaves

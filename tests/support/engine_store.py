@@ -27,6 +27,9 @@ from relay.ingest import Ingest
 from relay.policy.targets import Targets
 from relay.store.claiming import Claimed
 from relay.store.client import Durability, Promise
+from relay.store.queries.bundles import Bundles
+from relay.store.queries.reader import MemoryReader
+from relay.store.queries.spaces import Spaces
 from relay.store.queue import LEASE
 from relay.store.run_plan import MAX_JOBS
 from relay.store.server_signs import Signs
@@ -144,7 +147,7 @@ class EngineStore:
     away: Mapping[int, str] = MappingProxyType({})
 
     def __init__(self, shared: Shared, *, worker: str, lease: float = LEASE, jobs: int = MAX_JOBS) -> None:
-        from tests.support.engine_readers import EngineBundles, EngineCauses, EngineSpaces
+        from tests.support.engine_readers import EngineCauses
 
         self.shared = shared
         self.worker = worker
@@ -152,10 +155,14 @@ class EngineStore:
         self.promise = Promise("memory")
         self.partitions = OnePartition()
         self.settings = Configured(max_jobs=jobs)
-        self.spaces = EngineSpaces(shared)
-        self.bundles = EngineBundles(shared)
+        self.reader = MemoryReader(shared.memory, lambda: int(shared.clock() * 1000))
+        self.spaces = Spaces(self)
+        self.bundles = Bundles(self)
         self.causes = EngineCauses(shared)
         self._hand_outs = count()
+
+    async def submit(self, entry: Any) -> Any:
+        return self.shared.step(entry, self.settings)
 
     def keep_copies(self, _bounds: tuple[int, int] | None) -> None:
         """Copies are a plain list in Redis, and no decision."""
@@ -338,37 +345,9 @@ def runs(item: Any) -> bool:
 @cache
 def read_by_engine() -> None:
     """Let each class that reads a store give its like for the engine, when it is made with the engine's."""
-    from relay.store import (
-        admin,
-        dead_pages,
-        history,
-        jobs,
-        operations,
-        operator_pauses,
-        reachability,
-        reconciliation,
-        runs,
-        silences,
-        suppressions,
-        waiting,
-    )
-    from tests.support import engine_readers as its
+    from tests.support.engine_readers import ALIKE
 
-    alike: dict[type, type] = {
-        Ingest: EngineIngest,
-        admin.Admin: its.EngineAdmin,
-        dead_pages.DeadPages: its.EngineDeadPages,
-        history.History: its.EngineHistory,
-        jobs.Jobs: its.EngineJobs,
-        operations.Operations: its.EngineOperations,
-        operator_pauses.OperatorPauses: its.EnginePauses,
-        reachability.Reachability: its.EngineReachability,
-        reconciliation.ReconciliationState: its.EngineReconciliation,
-        runs.Runs: its.EngineRuns,
-        silences.SilenceList: its.EngineSilences,
-        suppressions.Suppressions: its.EngineSuppressions,
-        waiting.Waiting: its.EngineWaiting,
-    }
+    alike: dict[type, type] = {Ingest: EngineIngest, **ALIKE}
     for kind, like in alike.items():
         kind.__new__ = partial(_made, kind, like)  # type: ignore[method-assign,assignment]
 
@@ -378,7 +357,9 @@ def _made(kind: type, like: type, cls: type, store: Any = None, *args: Any, **op
     if cls is kind and hasattr(store, "engine") and kind is not Ingest:
         theirs = object.__new__(kind)
         theirs.__init__(store, *args, **options)
+        options.pop("partial", None)  # there is one partition
         return store.both(theirs, like(store.engine, *args, **options))
     if cls is not kind or not isinstance(store, EngineStore) or (kind is Ingest and not store.intake):
         return object.__new__(cls)
+    options.pop("partial", None)
     return object.__new__(like) if issubclass(like, kind) else like(store, *args, **options)

@@ -94,16 +94,22 @@ class Codec:
 
     def value(self, value: Any, key: str) -> bytes:
         """Return an entry or an answer as bytes: of one of the kinds, or what JSON has."""
+        return self.seal(self.dumped(value), key)
+
+    def read_value(self, stored: bytes, key: str) -> Any:
+        return self.loaded(self.open(stored, key), key)
+
+    def dumped(self, value: Any) -> bytes:
+        """Return it unsealed, to stand in another value."""
         content: dict[str, Any] = {FORMAT: VERSION}
         if type(value) in self._kinds.values():
             values = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
             content |= {KIND: type(value).__name__} | self._layout(type(value)).written(values)
         else:
             content["value"] = value
-        return self.seal(_dumped(content), key)
+        return _dumped(content)
 
-    def read_value(self, stored: bytes, key: str) -> Any:
-        content = self.open(stored, key)
+    def loaded(self, content: bytes, key: str) -> Any:
         try:
             raw = from_json(content)
             if KIND not in raw:

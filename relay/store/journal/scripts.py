@@ -81,12 +81,15 @@ class Scripts:
             metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
 
     async def read(self, key: str, commands: Sequence[Command]) -> list[Any]:
-        """Return the answers to commands about keys of this key's slot, all by one connection."""
+        """Return the answers to commands about keys of this key's slot, all by one connection.
+
+        That a key holds something else than was asked for is an answer.
+        """
 
         async def asked(redis: Redis) -> list[Any]:
             answers = await cast("WiredPool", redis.connection_pool).call(*commands)
             for answer in answers:
-                if isinstance(answer, RedisError):
+                if isinstance(answer, RedisError) and not str(answer).startswith("WRONGTYPE"):
                     raise answer
             return answers
 

@@ -1,13 +1,24 @@
-"""An empty Redis for each test, and the scripts on it."""
+"""An empty Redis for each test, and processes of relay that share a partition on it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from relay.store.client import connect
+from relay.store.journal.batch import Rules
+from relay.store.journal.codec import Codec
+from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
+from tests.store.journal.proxy import Proxy, proxy
+from tests.store.journal.toy import KINDS, Aside, Settings, step
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
+
+P = "{relay}:"
 
 
 @pytest.fixture
@@ -21,3 +32,67 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
 @pytest.fixture
 def scripts(redis: Redis) -> Scripts:
     return Scripts(redis)
+
+
+class Process:
+    """A process of relay, with a monotonic clock that the test may put forward."""
+
+    def __init__(self, url: str, name: str, **options: Any) -> None:
+        self.ahead = 0.0
+        self.redis = connect(url)
+        codec = Codec(KINDS, options.pop("sealer", None))
+        rules = Rules(options.pop("step", step), lambda _entry, error: Aside(str(error)), codec)
+        given: dict[str, Any] = {"process": name, "alone": True, "monotonic": self.monotonic} | options
+        self.partition = Partition(self.redis, rules, Settings(), **given)
+        self.submit = self.partition.submit
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    async def start(self, *, owns: bool = True) -> "Process":
+        self.partition.start()
+        if owns:
+            await until(lambda: self.partition.owns)
+        return self
+
+    async def die(self) -> None:
+        """End at once, wherever it is, as by SIGKILL."""
+        tasks = self.partition._tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.redis.connection_pool.disconnect()
+        await self.redis.aclose()
+
+
+Open = Callable[..., Process]
+
+
+@pytest.fixture
+async def open_process(redis: Redis, redis_server: RedisServer) -> AsyncIterator[Open]:
+    opened: list[Process] = []
+
+    def open_one(name: str = "a", url: str = "", **options: Any) -> Process:
+        opened.append(Process(url or redis_server.url, name, **options))
+        return opened[-1]
+
+    yield open_one
+    for process in opened:
+        await process.die()
+
+
+@pytest.fixture
+async def between(redis_server: RedisServer) -> AsyncIterator[Proxy]:
+    async with proxy(redis_server) as between:
+        yield between
+
+
+@pytest.fixture
+async def shared(redis: Redis) -> None:
+    """Several processes, which have been there for a while: who comes first may own the partition."""
+    seconds, _ = await redis.time()
+    await redis.zadd(P + "pulses", {"": seconds * 1000 - 60_000, "another": seconds * 1000 - 1_000})
+
+
+async def ledger(redis: Redis) -> dict[str, int]:
+    return {name.decode(): int(count) for name, count in (await redis.hgetall(P + "ledger")).items()}

@@ -27,7 +27,7 @@ function verbs.pulse()
 end
 
 -- ARGV: a number that no other of this process has, a term that is surely over, an owner that has not moved for longer
--- than a lease lasts, how long after an outage nobody may take it. Answers {taken, now, term, mark, 1 after a handover,
+-- than a lease lasts (*: whatever it is, it is gone), how long after an outage nobody may take it (ms). Answers {taken, now, term, mark, 1 after a handover,
 -- processes}; {held, now, owner, processes}.
 function verbs.take()
   pulse()
@@ -36,7 +36,8 @@ function verbs.take()
     back = now
     redis.call('ZADD', KEYS[4], now, BACK)
   end
-  if not mine and (owner and owner ~= ARGV[6] or not owner and now - back < tonumber(ARGV[7])) then
+  local waits = owner and owner ~= ARGV[6] or not owner and now - back < tonumber(ARGV[7])
+  if waits and not mine and ARGV[6] ~= '*' then
     return {'held', now, owner or '', unpack(living())}
   end
   local was = redis.call('GET', KEYS[2]) or '0'

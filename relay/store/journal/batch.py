@@ -1,0 +1,148 @@
+"""Entries that are decided together, on copies: nothing is taken over before their commit stands."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from relay.engine.state import Changes, Draft, NotLoaded, State
+from relay.errors import HandlingFailed, RelayError, StoreUnavailable, relay_line
+from relay.store.journal.codec import Codec
+from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
+from relay.store.journal.writes import MOST_WRITES, count_writes
+
+Step = Callable[[State, Any, int, Any], tuple[Changes, Any]]
+SetAside = Callable[[Any, Exception], Any]  # an entry that nobody can be told of, and why → the entry that counts it
+WAITING = "waiting"  # table: entries of the inbox that need something that cannot be read → as they were appended
+SUSPECTS = "suspects"  # table: entries of the inbox that may have been under way when an owner died → further deaths
+ASIDE = "aside"  # log: entries that were set aside, as they were appended
+MOST_ASIDE, KEEP_ASIDE = 1_000, 30 * 86_400_000
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides: the pure step, and the entry that stands for one that it cannot take."""
+
+    step: Step
+    set_aside: SetAside
+    codec: Codec
+
+
+class Batch:
+    """`outcomes`: the answer or the error of each item that was stepped, in their order."""
+
+    def __init__(self, rules: Rules, state: State, now: int, settings: Any) -> None:
+        self.now = now
+        self.draft = Draft(state, now)
+        self.outcomes: list[tuple[Item, Any]] = []
+        self._rules, self._settings = rules, settings
+        self._asked = set[tuple[Any, ...]]()
+        self._writes = 0
+
+    @property
+    def used(self) -> list[bytes]:
+        """Ids of the entries of the inbox that are done with."""
+        return [str(item).encode() for item, _ in self.outcomes if item.id != NOTHING]
+
+    @property
+    def takes_on(self) -> bool:
+        return any(item.admission > Admission.ALWAYS for item, _ in self.outcomes)
+
+    def run(self, items: Sequence[Item]) -> list[NotLoaded]:
+        """Step on, as far as one commit goes; return what has to be read before the next one can be."""
+        for at in range(len(self.outcomes), len(items)):
+            if self._writes >= MOST_WRITES:
+                break
+            item = items[at]
+            try:
+                outcome = self._outcome(item)
+            except NotLoaded as missing:
+                need = (missing.kind, *missing.names)
+                if need in self._asked:  # it was read, and is asked for again
+                    item.failed = HandlingFailed("NotLoaded", missing.kind)
+                    return self.run(items)
+                self._asked.add(need)
+                return [missing, *self._foresee(items[at + 1 :])]
+            self.outcomes.append((item, outcome))
+        return []
+
+    def _foresee(self, items: Sequence[Item]) -> list[NotLoaded]:
+        """Return what these would have to be read for, as far as can be seen; what they change is thrown away."""
+        missing: list[NotLoaded] = []
+        for item in items:
+            try:
+                self._rules.step(Draft(self.draft, self.now), item.entry, self.now, self._settings)
+            except NotLoaded as need:
+                missing.append(need)
+            except Exception:  # noqa: BLE001, S112 - it is stepped in its turn
+                continue
+        return missing
+
+    def _outcome(self, item: Item) -> Any:
+        try:
+            return self._decided(item)
+        except NotLoaded:
+            raise
+        except StoreUnavailable as error:
+            return self._postponed(item, error)
+        except RelayError as error:
+            return self._refused(item, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
+            return self._refused(item, HandlingFailed(type(error).__name__, relay_line(error)))
+
+    def _decided(self, item: Item) -> Any:
+        if item.failed:
+            raise item.failed
+        if isinstance(item.entry, StoreUnavailable):  # it came from the inbox, and could not be read
+            raise item.entry
+        known = self.draft.get(Answer, item.act) if item.act else None
+        if known is not None and known.done:
+            answer = value_of(known, self._rules.codec)
+        else:
+            answer = self._take(item.entry, item.act)
+        self._done_with(item)
+        return answer
+
+    def _take(self, entry: Any, act: str = "") -> Any:
+        """Step it, and take over what it changes once nothing of it can fail."""
+        changes, answer = self._rules.step(self.draft, entry, self.now, self._settings)
+        value = self._rules.codec.dumped(answer) if act else b""
+        self.draft.take(changes)
+        self._writes += count_writes(changes)
+        if act:
+            record = self.draft.edit(Answer, act)
+            record.done, record.value = True, value
+        return answer
+
+    def _postponed(self, item: Item, error: StoreUnavailable) -> StoreUnavailable:
+        """Let it wait for what cannot be read, out of the way of the others."""
+        if item.id != NOTHING:
+            self.draft.put(WAITING, str(item), item.appended)
+            self._done_with(item)
+        return error
+
+    def _refused(self, item: Item, error: RelayError) -> RelayError:
+        """Say so; of an entry whose sender was told that it is taken, count it and keep it for people."""
+        if item.act:
+            record = self.draft.edit(Answer, item.act)
+            record.done = True
+            record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
+        if item.id != NOTHING or item.waits:
+            log.warning("an entry is set aside", entry=type(item.entry).__name__, reason=str(error))
+            try:
+                self._take(self._rules.set_aside(item.entry, error))
+            except NotLoaded:
+                raise
+            except Exception as another:  # noqa: BLE001 - it must not stand in the way for ever
+                log.error("an entry that was set aside cannot be counted", reason=type(another).__name__)
+            self.draft.append(ASIDE, item.appended, most=MOST_ASIDE, kept=KEEP_ASIDE)
+            self._done_with(item)
+        return error
+
+    def _done_with(self, item: Item) -> None:
+        if item.waits:
+            self.draft.remove(WAITING, item.waits)
+        if item.suspect:
+            self.draft.remove(SUSPECTS, str(item))

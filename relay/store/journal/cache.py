@@ -1,0 +1,253 @@
+"""The state that decisions read, over Redis: what was read or written lately is in memory, and true.
+
+Nobody but the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not
+here raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from redis.exceptions import RedisError
+
+from relay.engine.state import Changes, NotLoaded, Record, Score, Sorted, TableChange
+from relay.errors import StoreUnavailable
+from relay.store.journal.codec import Codec, Unreadable
+from relay.store.journal.scripts import Scripts
+from relay.store.journal.writes import SLACK
+from relay.store.wire import Command
+
+R = TypeVar("R", bound=Record)
+PAGE = 5_000  # members of an index that are read at once
+MOST_BYTES = 256 << 20
+# What a value takes in memory, about: some bytes for each of those in Redis, and some for each entry of a container.
+SPREAD, EACH = 6, 150
+
+
+class OtherData(Exception):
+    """Redis does not hold what this owner committed last."""
+
+
+@dataclass(slots=True)
+class Hot:
+    """A value in memory. `whole`: all fields of the table are here. `until`: when it has expired; 0: never."""
+
+    value: Any
+    size: int
+    until: int = 0
+    whole: bool = True
+
+
+class Cache:
+    """A `State`. `now` is the partition's time of the batch, by which values expire."""
+
+    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, most_bytes: int = MOST_BYTES) -> None:
+        self.scripts, self._codec, self.prefix = scripts, codec, prefix
+        self._most_bytes = most_bytes
+        self._hot = OrderedDict[str, Hot]()
+        self.bytes = 0
+        self.now = 0
+
+    # What decisions read
+
+    def record(self, kind: type[R], name: str) -> R | None:
+        hot = self._find(kind.PREFIX + name)
+        if hot is None:
+            raise NotLoaded("record", kind, name)
+        return hot.value  # type: ignore[no-any-return]
+
+    def field(self, table: str, name: str) -> bytes | None:
+        hot = self._find(table)
+        if hot is None or (not hot.whole and name not in hot.value):
+            raise NotLoaded("field", table, name)
+        return hot.value.get(name) if hot.value else None
+
+    def table(self, table: str) -> Mapping[str, bytes]:
+        hot = self._find(table)
+        if hot is None or not hot.whole:
+            raise NotLoaded("table", table)
+        return hot.value or {}
+
+    def score(self, index: str, member: str) -> Score | None:
+        return self._index(index).scores.get(member)
+
+    def size(self, index: str) -> int:
+        return len(self._index(index).scores)
+
+    def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
+        return iter(self._index(index).order)
+
+    def descending(self, index: str) -> Iterator[tuple[Score, str]]:
+        return reversed(self._index(index).order)
+
+    def log(self, log: str) -> Sequence[bytes]:
+        hot = self._find(log)
+        if hot is None:
+            raise NotLoaded("log", log)
+        return hot.value or ()
+
+    def _index(self, index: str) -> Sorted:
+        hot = self._find(index)
+        if hot is None:
+            raise NotLoaded("index", index)
+        return hot.value  # type: ignore[no-any-return]
+
+    def _find(self, key: str) -> Hot | None:
+        hot = self._hot.get(key)
+        if hot is None:
+            return None
+        self._hot.move_to_end(key)
+        if isinstance(hot.value, StoreUnavailable):
+            raise hot.value.with_traceback(None)
+        if hot.until and hot.until <= self.now:
+            hot.value, hot.whole, hot.until = None, True, 0
+        return hot
+
+    # What a commit changed
+
+    def apply(self, changes: Changes, now: int, sizes: Mapping[str, int]) -> None:
+        """Take over what is committed. Of tables, indexes and logs that are not here nothing is kept."""
+        self.now = now
+        for key, record in changes.records.items():
+            until = now + record.KEPT if record is not None and record.KEPT else 0
+            self._keep(key, Hot(record, sizes.get(key, 0) * SPREAD + EACH, until))
+        for name, table in changes.tables.items():
+            self._apply_table(name, table, now)
+        for name, index in changes.indexes.items():
+            if hot := self._known(name):
+                before = len(hot.value.scores)
+                for member, score in index.items():
+                    hot.value.set(member, score)
+                self._resize(hot, (len(hot.value.scores) - before) * EACH * 2)
+        for name, log in changes.logs.items():
+            if hot := self._known(name):
+                hot.value = [*(hot.value or ()), *log.lines][-log.most :]
+                hot.until = now + log.kept if log.kept else hot.until
+                self._resize(hot, sum(map(len, log.lines)) + EACH * len(log.lines))
+
+    def _apply_table(self, name: str, table: TableChange, now: int) -> None:
+        if table.cleared:
+            self._keep(name, Hot({}, EACH))
+        hot = self._known(name)
+        if hot is None:
+            return
+        fields = hot.value = hot.value or {}
+        for key, value in table.fields.items():
+            self._resize(hot, len(value or b"") + EACH)
+            if value is None and hot.whole:
+                fields.pop(key, None)
+            else:
+                fields[key] = value
+        hot.until = now + table.kept if table.kept else hot.until
+        if hot.whole and not fields:
+            hot.until = 0  # Redis keeps no empty table
+
+    def _known(self, key: str) -> Hot | None:
+        """Return what is here and can be kept up to date."""
+        try:
+            return self._find(key)
+        except StoreUnavailable:
+            return None
+
+    def _keep(self, key: str, hot: Hot) -> None:
+        if was := self._hot.pop(key, None):
+            self.bytes -= was.size
+        self._hot[key] = hot
+        self.bytes += hot.size
+
+    def _resize(self, hot: Hot, by: int) -> None:
+        hot.size += by
+        self.bytes += by
+
+    def trim(self) -> None:
+        """Let go of what was not used for longest. What could not be read is read again the next time."""
+        unreadable = [key for key, hot in self._hot.items() if isinstance(hot.value, StoreUnavailable)]
+        for key in unreadable:
+            self.bytes -= self._hot.pop(key).size
+        while self.bytes > self._most_bytes and self._hot:
+            self.bytes -= self._hot.popitem(last=False)[1].size
+
+    def forget(self) -> None:
+        self._hot.clear()
+        self.bytes = 0
+
+    # What is not here
+
+    async def load(self, missing: Iterable[NotLoaded], mark: str) -> None:
+        """Read all of it. OtherData where Redis has another mark than this one when that is done."""
+        wanted = [*{(need.kind, *need.names): None for need in missing}]
+        at, pages = 0, dict[str, list[tuple[str, Score]]]()
+        while wanted:
+            commands: list[Command] = []
+            for kind, *names in wanted:
+                commands += self._asking(kind, names, at)
+            answers = await self.scripts.read(self.prefix + "mark", [*commands, ("GET", self.prefix + "mark")])
+            if (answers.pop() or b"").decode() != mark:
+                raise OtherData
+            rest = iter(answers)
+            # Of an index, there is more as long as its pages are full.
+            wanted = [want for want in wanted if self._loaded(want, rest, pages)]
+            at += PAGE
+
+    def _asking(self, kind: str, names: Sequence[Any], at: int) -> list[Command]:
+        key = self.prefix + (names[0].PREFIX + names[1] if kind == "record" else names[0])
+        reading: dict[str, Command] = {
+            "record": ("GET", key),
+            "field": ("HGET", key, names[-1]),
+            "table": ("HGETALL", key),
+            "index": ("ZRANGE", key, at, at + PAGE - 1, "WITHSCORES"),
+            "log": ("LRANGE", key, 0, -1),
+        }
+        return [reading[kind]] if kind == "index" else [reading[kind], ("PTTL", key)]
+
+    def _loaded(self, want: Sequence[Any], answers: Iterator[Any], pages: dict[str, list[tuple[str, Score]]]) -> bool:
+        """Keep what was asked for; True where there is more of it."""
+        kind, *names = want
+        key = names[0].PREFIX + names[1] if kind == "record" else names[0]
+        answer = next(answers)
+        left = -1 if kind == "index" else next(answers)
+        until = self.now + left - SLACK if left >= 0 else 0
+        try:
+            if isinstance(answer, RedisError):
+                raise Unreadable(key, "it is something else")
+            if kind == "index":
+                return self._add_page(key, answer, pages)
+            value = None if until and until <= self.now else self._opened(kind, names, key, answer)
+        except StoreUnavailable as error:
+            self._keep(key, Hot(error, EACH))
+            return False
+        hot = self._hot.get(key)
+        if kind == "field" and hot is not None and not isinstance(hot.value, StoreUnavailable):
+            if not hot.whole:  # else it came whole with the same answers
+                hot.value[names[1]] = value
+                self._resize(hot, len(value or b"") + EACH)
+        elif kind == "field":
+            self._keep(key, Hot({names[1]: value}, len(value or b"") + 2 * EACH, until, whole=False))
+        else:
+            size = len(answer or b"") * SPREAD if kind == "record" else sum(len(row) + EACH for row in answer)
+            self._keep(key, Hot(value, size + EACH, until if value else 0))
+        return False
+
+    def _opened(self, kind: str, names: Sequence[Any], key: str, answer: Any) -> Any:
+        codec = self._codec
+        match kind:
+            case "record":
+                return None if answer is None else codec.read_record(names[0], names[1], answer, key)
+            case "field":
+                return None if answer is None else codec.open(answer, f"{key}\0{names[1]}")
+            case "table":
+                pairs = zip(answer[::2], answer[1::2], strict=True) if isinstance(answer, list) else answer.items()
+                return {(name := field.decode()): codec.open(value, f"{key}\0{name}") for field, value in pairs}
+            case _:
+                return [codec.open(line, key) for line in answer]
+
+    def _add_page(self, key: str, answer: list[Any], pages: dict[str, list[tuple[str, Score]]]) -> bool:
+        flat = [part for pair in answer for part in pair] if answer and isinstance(answer[0], list) else answer
+        page = [(member.decode(), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
+        pages.setdefault(key, []).extend(page)
+        if len(page) == PAGE:
+            return True
+        members = pages.pop(key)
+        self._keep(key, Hot(Sorted(members), EACH + sum(len(member) + 2 * EACH for member, _ in members)))
+        return False

@@ -1,0 +1,100 @@
+"""The lease of a partition: who owns it. It counts once confirmed, by this process's monotonic clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any, Literal
+
+from relay.store.journal.scripts import Scripts, Value
+
+LASTS = 5.0  # seconds after its last renewal, by Redis's clock
+RENEWED = 1.0  # seconds after which it is renewed, or tried for
+LEFT = 1.0  # seconds of it that have to be left for a first byte to leave
+GRACE = 4.0  # seconds after the first pulse behind an outage in which nobody but its owner may take it
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A new term, and the mark of the last commit of the terms before. `handed_over`: that one ended in good order."""
+
+    term: int
+    mark: str
+    handed_over: bool
+    ms: int
+
+
+class Lease:
+    """`living`: processes that gave a sign of life within the last seconds, this one included."""
+
+    def __init__(
+        self, scripts: Scripts, prefix: str, process: str, monotonic: Callable[[], float], *, at_once: bool = False
+    ) -> None:
+        """`at_once`: nobody else has this Redis, so it is taken without waiting for others."""
+        self.process = f"{process}-{token_hex(4)}"
+        self._scripts, self._monotonic, self._at_once = scripts, monotonic, at_once
+        self._keys = [prefix + name for name in ("owner", "term", "mark", "pulses", "handed")]
+        self.term = 0
+        self.living = frozenset[str]()
+        self._until = self._asked = float("-inf")
+        self._number = 0
+        self._seen: tuple[str, float] = ("", 0.0)  # the owner's value, and since when it is that
+        self.held = False
+
+    @property
+    def is_due(self) -> bool:
+        """Return True where it is time to renew it, or to try for it."""
+        return self._monotonic() - self._asked >= RENEWED
+
+    def may_send(self) -> bool:
+        return self.held and self._monotonic() < self._until - LEFT
+
+    async def take(self) -> Taken | None:
+        """Begin a term; None while another process has it, or may have."""
+        owner, since = self._seen
+        # A clock that is set back keeps its key for longer than it lasts.
+        gone = "*" if self._at_once else owner if owner and self._monotonic() - since > LASTS else ""
+        asked, (outcome, ms, *rest) = await self._ask("take", self.term, gone, int(GRACE * 1000))
+        if outcome != b"taken":
+            self._note(rest)
+            return None
+        term, mark, handed_over, *living = rest
+        self.term, self.held, self._until = int(term), True, asked + LASTS
+        self.living = frozenset(name.decode() for name in living if name)
+        return Taken(self.term, mark.decode(), bool(handed_over), ms)
+
+    async def renew(self, mark: str) -> int | None:
+        """Return Redis's time; None where it is lost, or the data is not what this term has committed."""
+        asked, (outcome, ms, *rest) = await self._ask("renew", self.term, mark)
+        if outcome != b"renewed":
+            self.lose()
+            return None
+        self._until = asked + LASTS
+        self._note(rest)
+        return int(ms)
+
+    async def pulse(self) -> None:
+        """Give a sign of life, without wanting it."""
+        _, (_, _, *rest) = await self._ask("pulse")
+        self._note(rest)
+
+    async def give(self) -> None:
+        """Let another process take it at once."""
+        self.lose()
+        await self._ask("give", self.term)
+
+    def lose(self) -> None:
+        self.held, self._seen = False, ("", 0.0)
+        self._until = self._asked = float("-inf")
+
+    async def _ask(self, verb: Literal["take", "renew", "pulse", "give"], *args: Value) -> tuple[float, list[Any]]:
+        self._number += 1
+        number = () if verb in ("pulse", "give") else (self._number,)
+        asked = self._asked = self._monotonic()
+        rest = (verb, self.process, int(LASTS * 1000), *number, *args)
+        return asked, await self._scripts.run("lease", self._keys, rest, although_full=True)
+
+    def _note(self, rest: list[Any]) -> None:
+        owner, *living = (name.decode() for name in rest)
+        if owner != self._seen[0]:
+            self._seen = owner, self._monotonic()
+        self.living = frozenset(name for name in living if name)

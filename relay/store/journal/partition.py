@@ -1,0 +1,270 @@
+"""The owner's loop: what arrives is decided in batches, each is one commit, and answers wait until it is confirmed.
+
+One commit is in flight at a time, and nothing is decided on a state in doubt: whether a commit was done is found out by
+the same commit again. Where Redis holds other data than was committed last, everything is forgotten and a new term
+begins. A process that does not own the partition appends what arrives to the owner's inbox.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from relay.engine.entries import ClockSetBack
+from relay.errors import StoreUnavailable
+from relay.store.journal.batch import WAITING, Rules
+from relay.store.journal.cache import MOST_BYTES as MOST_HOT
+from relay.store.journal.cache import Cache, OtherData
+from relay.store.journal.clock import PartitionClock
+from relay.store.journal.inbox import TAKEN, Inbox
+from relay.store.journal.items import Admission, Answer, Item, Queue, value_of
+from relay.store.journal.lease import RENEWED, Lease, Taken
+from relay.store.journal.scripts import Scripts
+from relay.store.journal.term import PAUSES, Term
+
+PREFIX = "{relay}:"
+COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
+POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
+RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
+EXPIRE = 0.5
+STOPPING = 10.0  # seconds that a stop waits for what is under way
+log = structlog.get_logger(__name__)
+
+
+class NotOwner(StoreUnavailable):
+    """Only the owner of the partition can do this, and that is another process."""
+
+
+class Partition:
+    """`settings` may be replaced at any moment: what is decided from then on goes by the new ones."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        rules: Rules,
+        settings: Any,
+        *,
+        process: str,
+        prefix: str = PREFIX,
+        replicas: int = 0,
+        alone: bool = False,
+        may_own: bool = True,
+        hot: int = MOST_HOT,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`alone`: no other process takes events, so nothing has to be read before an event is decided."""
+        self.settings = settings
+        self._rules, self._prefix, self._alone, self._may_own, self._hot = rules, prefix, alone, may_own, hot
+        self._monotonic = monotonic
+        self._scripts = Scripts(redis, replicas)
+        self._queue = Queue(monotonic)
+        self._clock = PartitionClock(monotonic)
+        self._inbox = Inbox(self._scripts, rules.codec, prefix)
+        self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone)
+        self._term: Term | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self._lent_at = self._retried = self._read_at = 0.0
+
+    # What others use
+
+    @property
+    def owns(self) -> bool:
+        return self._term is not None
+
+    @property
+    def living(self) -> frozenset[str]:
+        """Processes that gave a sign of life within the last seconds."""
+        return self._lease.living
+
+    @property
+    def process(self) -> str:
+        """The name of this process and its start."""
+        return self._lease.process
+
+    def may_send(self) -> bool:
+        """Return True where a first byte may leave: the lease has time left, by this process's own clock."""
+        return self._term is not None and self._lease.may_send()
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._expire())]
+
+    async def aclose(self) -> None:
+        """Take no more events, finish what is here, and let another process own the partition at once."""
+        self._closing = True
+        self._queue.wake.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=STOPPING)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._forget()
+
+    async def submit(
+        self,
+        entry: Any,
+        *,
+        act: str = "",
+        admission: Admission = Admission.ALWAYS,
+        lazy: bool = False,
+        only_owner: bool = False,
+    ) -> Any:
+        """Return the step's answer once everything that it rests on is confirmed; TAKEN where the owner is elsewhere.
+
+        act         id of an act of people, which counts once however often it is submitted
+        admission   what it is, for the case that too much waits
+        lazy        its changes go with the next commit, and its answer comes at once
+        only_owner  not for another process: NotOwner
+        """
+        if self._closing and admission > Admission.ALWAYS:
+            raise StoreUnavailable("relay is stopping")
+        answered = asyncio.get_running_loop().create_future()
+        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
+        self._queue.add(item)
+        answer = await answered
+        return await self._inbox.answer(act) if answer is TAKEN and act else answer
+
+    # The loop
+
+    async def _run(self) -> None:
+        pause, longest = PAUSES
+        while not self._closing or len(self._queue):
+            try:
+                await (self._turn(self._term) if self._term else self._stand_by())
+                pause = PAUSES[0]
+                continue
+            except OtherData:
+                log.warning("the partition is another process's, or its data is other data", term=self._lease.term)
+                self._forget()
+            except StoreUnavailable as error:
+                log.warning("the partition waits for Redis", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - the loop goes on, whatever it is
+                log.error("the partition begins anew", error=type(error).__name__)
+                self._forget()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+        if self._term:
+            await self._lease.give()
+
+    async def _turn(self, term: Term) -> None:
+        if self._lease.is_due:
+            ms = await self._lease.renew(term.mark)
+            if ms is None:
+                raise OtherData
+            self._clock.hear(ms)
+        if step := self._clock.take_set_back():
+            await self._commit(term, [Item(ClockSetBack(step))])
+        await self._lend(term)
+        unplaced = [] if self._alone else self._queue.unplaced()
+        poll = POLL_ALONE if self._alone else POLL
+        if unplaced or self._inbox.has_more or self._monotonic() - self._read_at >= poll:
+            self._read_at = self._monotonic()
+            newest = await self._inbox.read()
+            for item in unplaced:
+                item.follows = newest
+        items = self._next_items(term.limit)
+        if self._monotonic() - self._retried > RETRY_WAITING:
+            items += await self._waiting(term, max(0, term.limit - len(items)))
+        if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
+            await self._commit(term, items)
+        else:
+            await self._idle(min(COMPANY, poll) if term.carries else poll)
+
+    async def _lend(self, term: Term) -> None:
+        while lazy := self._queue.take(self._queue.lazy, term.limit):
+            if not term.carries:
+                self._lent_at = self._monotonic()
+            try:
+                lazy = await term.lend(lazy, self.settings)
+            finally:
+                self._queue.lazy.extendleft(reversed([item for item in lazy if not item.is_answered]))
+
+    def _next_items(self, most: int) -> list[Item]:
+        """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
+        queue, inbox = self._queue, self._inbox
+        items = queue.take(queue.acts, max(1, most // 2) if inbox.pending else most)
+        items += inbox.take(most - len(items))
+        return items + queue.take(queue.events, most - len(items), self._is_next)
+
+    def _is_next(self, item: Item) -> bool:
+        return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
+
+    async def _waiting(self, term: Term, most: int) -> list[Item]:
+        """Return entries that could not be read, to be tried again."""
+        self._retried = self._monotonic()
+        table = await term.table(WAITING)
+        return [self._inbox.item_of(appended, waits=name) for name, appended in sorted(table.items())[:most]]
+
+    async def _commit(self, term: Term, items: Sequence[Item]) -> None:
+        left = items
+        try:
+            left = await term.commit(items, self.settings)
+        finally:
+            self._inbox.put_back(left)
+            self._queue.put_back(left)
+
+    async def _idle(self, seconds: float) -> None:
+        self._queue.wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._queue.wake.wait()
+
+    # Who owns it
+
+    async def _stand_by(self) -> None:
+        if self._lease.is_due:
+            if not self._may_own or self._closing:
+                await self._lease.pulse()
+            elif taken := await self._lease.take():
+                await self._begin(taken)
+                return
+        queue = self._queue
+        items = [item for line in (queue.lazy, queue.acts, queue.events) for item in queue.take(line, len(line))]
+        if items:
+            await asyncio.gather(*(self._pass_on(item) for item in items))
+        else:
+            await self._idle(RENEWED)
+
+    async def _begin(self, taken: Taken) -> None:
+        last = taken.mark.rpartition(".")[2]
+        self._clock.begin(int(last) if last.isdecimal() else 0)
+        self._clock.hear(taken.ms)
+        cache = Cache(self._scripts, self._rules.codec, self._prefix, self._hot)
+        term = Term(taken, self._rules, cache, self._clock, self._inbox)
+        self._retried = self._monotonic() - RETRY_WAITING
+        self._inbox.forget()
+        await self._inbox.read()
+        if not taken.handed_over:
+            await term.suspect([*self._inbox.pending])
+        self._term = term
+        log.info("the partition is owned", term=taken.term)
+
+    def _forget(self) -> None:
+        self._term = None
+        self._lease.lose()
+        self._inbox.forget()
+        self._queue.displace()
+
+    async def _pass_on(self, item: Item) -> None:
+        if item.only_owner:
+            item.answer(NotOwner("another process owns the partition"))
+            return
+        try:
+            known = await self._inbox.append(item)
+        except StoreUnavailable as error:
+            if item.admission == Admission.ALWAYS and not item.act:  # a receipt is kept until it is confirmed
+                self._queue.put_back([item])
+                raise
+            item.answer(error)
+            return
+        answer = self._rules.codec.read_record(Answer, item.act, known, Answer.PREFIX + item.act) if known else None
+        item.answer(value_of(answer, self._rules.codec) if answer and answer.done else TAKEN)
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE)
+            self._queue.expire()

@@ -1,0 +1,208 @@
+"""One term of an owner: its view of the state, and its commits. Another term begins with another object."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from secrets import token_hex
+from typing import Any
+
+import structlog
+
+from relay.engine.state import Changes, Draft, LogChange, NotLoaded, TableChange
+from relay.errors import HandlingFailed, StoreUnavailable
+from relay.store.journal.batch import SUSPECTS, Batch, Rules
+from relay.store.journal.cache import Cache, OtherData
+from relay.store.journal.clock import PartitionClock
+from relay.store.journal.inbox import Inbox
+from relay.store.journal.items import Admission, Item
+from relay.store.journal.lease import Taken
+from relay.store.journal.scripts import BadCommit, Full
+from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, count_bytes, encode
+
+PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
+DEATHS = 2  # of processes that handled an entry alone, after which it is set aside
+Keep = Callable[[], Any]
+log = structlog.get_logger(__name__)
+
+
+class Term:
+    """`limit`: how many entries the next commit may take. `mark`: of the last commit, on which the next one stands."""
+
+    def __init__(self, taken: Taken, rules: Rules, cache: Cache, clock: PartitionClock, inbox: Inbox) -> None:
+        self.number, self.mark = taken.term, taken.mark
+        self.limit = MOST_ENTRIES
+        self.commits = 0
+        self._narrow = 0  # entries that are left of those for which the limit is low
+        self._carried = Changes()
+        self._carries = False
+        self._nonce = token_hex(6)
+        self._composed = 0
+        self._rules, self._clock, self._inbox = rules, clock, inbox
+        self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
+
+    @property
+    def carries(self) -> bool:
+        """Return True where changes of lazy entries wait for the next commit."""
+        return self._carries
+
+    async def lend(self, items: Sequence[Item], settings: Any) -> list[Item]:
+        """Answer at once what changes the state with the next commit only; return those that are left."""
+        batch = await self._decide(items, settings)
+        self._carried = joined(self._carried, batch.draft.changes)
+        self._carries = True
+        self._answer(batch)
+        return [*items[len(batch.outcomes) :]]
+
+    async def commit(self, items: Sequence[Item], settings: Any) -> list[Item]:
+        """Decide and commit; answer what is done, and return the rest. OtherData if this term is over."""
+        batch = await self._decide(items, settings)
+        changes = joined(self._carried, batch.draft.changes) if self._carries else batch.draft.changes
+        try:
+            writes, sizes = encode(changes, self._rules.codec)
+            if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
+                self._narrow_to(len(batch.outcomes) // 2, len(items))
+                return [*items]
+            commit = self._compose(batch, writes)
+            ms, newest = await self._send(commit)
+        except Full as error:
+            return _refuse_events(items, error)
+        except (HandlingFailed, BadCommit) as error:
+            return await self._find_fault(items, batch, error, settings)
+        self.mark = commit.sets
+        self.commits += 1
+        self._carried, self._carries = Changes(), False
+        self._clock.hear(ms)
+        self._inbox.hear(newest)
+        self.cache.apply(changes, batch.now, sizes)
+        self.cache.trim()
+        self._answer(batch)
+        self._narrow -= len(batch.outcomes)
+        if self._narrow <= 0:
+            self.limit = MOST_ENTRIES
+        return [*items[len(batch.outcomes) :]]
+
+    async def table(self, name: str) -> dict[str, bytes]:
+        """Return one of the driver's own tables."""
+        draft = self._lower(self._clock.now())
+        try:
+            return dict(draft.table(name))
+        except NotLoaded as missing:
+            await self.cache.load([missing], self.mark)
+        return dict(draft.table(name))
+
+    async def suspect(self, items: Sequence[Item]) -> None:
+        """Handle these one at a time: they may have been under way when the owner before died.
+
+        Whatever is the first of them again and again lets processes die, and is set aside.
+        """
+        known = await self.table(SUSPECTS)
+        if not items and not known:
+            return
+        batch = Batch(self._rules, self._lower(self._clock.now()), self._clock.now(), None)
+        for name in known.keys() - {str(item) for item in items}:
+            batch.draft.remove(SUSPECTS, name)
+        for item in items:
+            item.suspect = True
+            deaths = int(known.get(str(item), b"-1")) + (item is items[0])
+            if deaths >= DEATHS:
+                item.failed = HandlingFailed("ProcessDied", "relay/store/journal/term.py")
+            batch.draft.put(SUSPECTS, str(item), b"%d" % max(deaths, 0))
+        writes, _ = encode(batch.draft.changes, self._rules.codec)
+        commit = self._compose(batch, writes)
+        await self._send(commit)
+        self.mark = commit.sets
+        self.cache.apply(batch.draft.changes, batch.now, {})
+        self._narrow_to(1, len(items))
+
+    def _lower(self, now: int) -> Draft:
+        """Return what entries are decided on: what is committed, and what is lent."""
+        self.cache.now = now
+        draft = Draft(self.cache, now)
+        draft.changes = self._carried
+        return draft
+
+    async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
+        now = self._clock.now()
+        batch = Batch(self._rules, self._lower(now), now, settings)
+        while missing := batch.run(items):
+            try:
+                await self.cache.load(missing, self.mark)
+            except BadCommit as error:  # a name that Redis cannot have
+                items[len(batch.outcomes)].failed = HandlingFailed(type(error).__name__, "relay/store/journal/cache.py")
+        return batch
+
+    def _compose(self, batch: Batch, writes: Sequence[Any]) -> Commit:
+        # No two that differ have the same mark, not even where one of them was never done.
+        self._composed += 1
+        sets = f"{self.number}.{self.commits + 1}.{self._nonce}-{self._composed}.{batch.now}"
+        return Commit(self.number, self.mark, sets, writes, batch.used, batch.takes_on)
+
+    async def _send(self, commit: Commit) -> tuple[int, bytes]:
+        """Send it until what became of it is known; return Redis's time and the newest entry of the inbox."""
+        keys, args = commit.arguments(self._prefix)
+        in_doubt = False
+        pause, longest = PAUSES
+        while True:
+            # In doubt it is sent though Redis may be full: a refusal would not say whether it was done before.
+            although_full = in_doubt or not commit.takes_on
+            try:
+                outcome, ms, newest = await self._scripts.run("commit", keys, args, although_full=although_full)
+            except Full:
+                raise
+            except StoreUnavailable as error:
+                log.warning("a commit is in doubt", reason=str(error))
+                in_doubt = True
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest)
+                continue
+            if outcome == b"refused":
+                raise OtherData
+            return ms, newest
+
+    async def _find_fault(
+        self, items: Sequence[Item], batch: Batch, error: HandlingFailed | BadCommit, settings: Any
+    ) -> list[Item]:
+        """Return the items, each to be tried alone, up to the one that cannot be written."""
+        if not batch.outcomes:
+            log.error("what was handed out cannot be written", reason=str(error))
+            self._carried, self._carries = Changes(), False
+        elif self._carries:
+            await self.commit([], settings)
+        elif len(batch.outcomes) > 1:
+            self._narrow_to(1, len(items))
+        else:
+            failed = error if isinstance(error, HandlingFailed) else HandlingFailed("BadCommit", "relay/store/journal")
+            items[0].failed = failed
+        return [*items]
+
+    def _narrow_to(self, limit: int, count: int) -> None:
+        self.limit, self._narrow = max(1, limit), count
+
+    def _answer(self, batch: Batch) -> None:
+        for item, outcome in batch.outcomes:
+            item.answer(outcome)
+
+
+def _refuse_events(items: Sequence[Item], error: Full) -> list[Item]:
+    """Return those that are done although Redis is full; the senders of events are asked to try again."""
+    for item in items:
+        if item.admission > Admission.ALWAYS:
+            item.answer(error)
+    return [item for item in items if item.admission == Admission.ALWAYS]
+
+
+def joined(before: Changes, after: Changes) -> Changes:
+    """Return both as one, and leave them as they are."""
+    draft = Draft(Nothing, 0)  # type: ignore[arg-type]
+    draft.changes = Changes(
+        {**before.records},
+        {name: TableChange({**table.fields}, table.cleared, table.kept) for name, table in before.tables.items()},
+        {name: {**index} for name, index in before.indexes.items()},
+        {name: LogChange([*log.lines], log.most, log.kept, log.stream) for name, log in before.logs.items()},
+        {**before.counts},
+    )
+    draft.take(after)
+    return draft.changes
+
+
+class Nothing:
+    """A state that is not read."""

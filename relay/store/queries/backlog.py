@@ -1,0 +1,101 @@
+"""Figures of waiting deliveries: in the queues, behind a pause, or of a channel that is configured no more."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from relay.engine.entries import GatherParked, GiveUpChannel, GiveUpParked, LiftPauses
+from relay.engine.lanes import URGENCIES
+from relay.engine.pauses import LIMIT, find, place_of
+from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, due, parked
+from relay.store.queries.questions import Questions
+from relay.store.queries.reader import Span
+
+SCHEDULED = 1000  # deliveries of a later time that are looked at, of each channel
+STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
+
+
+class Backlog(Questions):
+    async def queued(self, channels: Sequence[str]) -> dict[str, int]:
+        """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
+        places = await self._all_members(PARKING) if channels else []
+        queues = [
+            [*(due(channel, urgency) for urgency in URGENCIES),
+             *(parked(place) for place in places if place.startswith(f"{channel} "))]
+            for channel in channels
+        ]  # fmt: skip
+        sizes = iter(await self._reader.sizes([*chain(*queues)]))
+        return {channel: sum(next(sizes) for _ in its) for channel, its in zip(channels, queues, strict=True)}
+
+    async def waiting(self, channels: Sequence[str], now: float) -> dict[str, int]:
+        """The same without digests and round-ups whose time is still to come: these are no backlog."""
+        queued = await self.queued(channels)
+        # They are in the least urgent queue.
+        spans = [Span(due(channel, ""), SCHEDULED, low=round(now * 1000)) for channel in channels]
+        for channel, later in zip(channels, await self._reader.members(spans), strict=True):
+            deliveries = await self._reader.records(Delivery, [name for name, _ in later])
+            of_calendar = sum(x is not None and x.kind in ("digest", "roundup") for x in deliveries)
+            queued[channel] = max(0, queued[channel] - of_calendar)
+        return queued
+
+    async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
+        """Return the paused ones of these scopes, each with the time of the pause and the reason."""
+        pauses = await self._ask(lambda d: [find(d, scope) for scope in scopes])  # until something arrives there
+        found = zip(scopes, pauses, strict=True)
+        return {scope: (pause.since / 1000, pause.reason) for scope, pause in found if pause}
+
+    async def throttled(self) -> dict[str, tuple[float, str]]:
+        """The limits (limit:<name>) that are throttled for long, each with the time since which it is, and why."""
+        return await self.paused([scope for scope in await self._all_members(BROKEN) if scope.startswith(LIMIT)])
+
+    async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:
+        """Count the deliveries of these channels that wait for each of these paused scopes."""
+        sizes = iter(await self._reader.sizes([parked(place_of(one, scope)) for scope in scopes for one in channels]))
+        return {scope: sum(next(sizes) for _ in channels) for scope in (scopes if channels else ())}
+
+    async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
+        """Return the due time of the oldest delivery of each channel that is not handed out, where there is one."""
+        queues = [(channel, due(channel, urgency)) for channel in channels for urgency in URGENCIES]
+        firsts = await self._reader.members([Span(queue, 1) for _, queue in queues])
+        times = sorted(
+            ((rows[0][1] / 1000, channel) for (channel, _), rows in zip(queues, firsts, strict=True) if rows),
+            reverse=True,
+        )
+        return {channel: at for at, channel in times}  # of each the last one, which is the oldest
+
+    async def stranded(self, configured: Collection[str]) -> dict[str, int]:
+        """The channels that had deliveries and are not configured any more, with the number that still wait."""
+        counts = await self.queued(await self._removed(configured))
+        return {name: count for name, count in counts.items() if count}
+
+    async def bundle_backlog(self, kept: int) -> int:
+        """Of more than `kept` that wait for one broken thing, put the oldest into a round-up; how many that were."""
+        return await self._in_steps(partial(GatherParked, kept))
+
+    async def expire_parked(self, max_age: float) -> int:
+        """Give up what has waited for something broken for more than `max_age` seconds; how many that were."""
+        return await self._in_steps(partial(GiveUpParked, int(max_age * 1000)))
+
+    async def expire_stranded(self, configured: Collection[str], max_age: float) -> int:
+        """Give up what has waited for so long in the queue of a channel that is not configured any more."""
+        age = int(max_age * 1000)
+        entries = [partial(GiveUpChannel, channel, age) for channel in await self._removed(configured)]
+        return sum([await self._in_steps(entry) for entry in entries])
+
+    async def resume_all(self, scopes: Sequence[str]) -> None:
+        """Forget these pauses and long throttles: the configuration changed, so the reason may be gone."""
+        if scopes := [*scopes, *await self.throttled()]:
+            await self._store.submit(LiftPauses(tuple(scopes)))
+
+    async def _removed(self, configured: Collection[str]) -> list[str]:
+        return sorted({*await self._all_members(CHANNELS)} - {*configured})
+
+    async def _in_steps(self, entry: Callable[[int], Any]) -> int:
+        total = 0
+        for _ in range(STEPS):
+            done = int(await self._store.submit(entry(STEP)))
+            total += done
+            if done < STEP:
+                break
+        return total

@@ -1,0 +1,132 @@
+"""Reads of a partition's state in Redis (relay/store/journal/writes.py says how it is kept there)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from relay.engine.state import Record
+from relay.errors import NoRoom
+from relay.store.journal.codec import Codec
+from relay.store.journal.scripts import Scripts
+from relay.store.journal.writes import LEDGER
+from relay.store.queries.reader import Id, Line, Span, Stretch
+from relay.store.wire import Command
+
+log = structlog.get_logger(__name__)
+
+STEP = 250  # commands, or values of one, at a time: events wait for no more
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+class RedisReader:
+    """What cannot be read, for it is sealed with another key or of a newer release, is logged and left out."""
+
+    def __init__(self, scripts: Scripts, codec: Codec, prefix: str) -> None:
+        """`prefix` begins all keys of the partition, with their hash tag."""
+        self._scripts = scripts
+        self._codec = codec
+        self._prefix = prefix
+
+    async def now(self) -> int:
+        [(seconds, micros)] = await self._ask([("TIME",)])
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def records(self, kind: type[R], names: Sequence[str]) -> list[R | None]:
+        steps = [names[first : first + STEP] for first in range(0, len(names), STEP)]
+        answers = [await self._ask([("MGET", *(self._prefix + kind.PREFIX + name for name in step))]) for step in steps]
+        stored = zip(names, (value for [values] in answers for value in values), strict=True)
+
+        def read(name: str, value: bytes) -> R:
+            return self._codec.read_record(kind, name, value, kind.PREFIX + name)
+
+        return [_readable(kind.PREFIX, read, name, value) if value is not None else None for name, value in stored]
+
+    async def table(self, table: str) -> Mapping[str, bytes]:
+        fields: dict[str, bytes] = {}
+        cursor: bytes | int = 0
+        while True:  # piece by piece
+            [(cursor, flat)] = await self._ask([("HSCAN", self._prefix + table, cursor, "COUNT", STEP)])
+            names = [name.decode() for name in flat[::2]]
+            opened = zip(names, self._opened(table, zip(names, flat[1::2], strict=True)), strict=True)
+            fields |= {name: value for name, value in opened if value is not None}
+            if not int(cursor):
+                return fields
+
+    async def fields(self, table: str, names: Sequence[str]) -> list[bytes | None]:
+        if not names:
+            return []
+        [values] = await self._ask([("HMGET", self._prefix + table, *names)])
+        return self._opened(table, zip(names, values, strict=True))
+
+    async def table_sizes(self, tables: Sequence[str]) -> list[int]:
+        return await self._ask([("HLEN", self._prefix + table) for table in tables])
+
+    async def scores(self, places: Sequence[tuple[str, str]]) -> list[int | None]:
+        answers = await self._ask([("ZSCORE", self._prefix + index, member) for index, member in places])
+        return [None if score is None else int(score) for score in answers]
+
+    async def sizes(self, indexes: Sequence[str]) -> list[int]:
+        return await self._ask([("ZCARD", self._prefix + index) for index in indexes])
+
+    async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]:
+        answers = await self._ask([self._span(span) for span in spans])
+        return [[(row[i].decode(), int(row[i + 1])) for i in range(0, len(row), 2)] for row in answers]
+
+    def _span(self, span: Span) -> Command:
+        low = "-inf" if span.low is None else span.low
+        high = "+inf" if span.high is None else span.high
+        order = (high, low, "BYSCORE", "REV") if span.descending else (low, high, "BYSCORE")
+        return "ZRANGE", self._prefix + span.name, *order, "LIMIT", span.skip, span.most, "WITHSCORES"
+
+    async def logs(self, logs: Sequence[str], most: int) -> list[Sequence[bytes]]:
+        answers = await self._ask([("LRANGE", self._prefix + name, -most, -1) for name in logs])
+        read = [[self._line(name, line) for line in lines] for name, lines in zip(logs, answers, strict=True)]
+        return [[line for line in lines if line is not None] for lines in read]
+
+    async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]:
+        # Asked for what is older than all that a stream has, Redis would look at all of it.
+        behind = [stretch for stretch in stretches if stretch.before]
+        firsts = await self._ask([("XRANGE", self._prefix + it.name, "-", "+", "COUNT", 1) for it in behind])
+        oldest = {it.name: _id(rows[0][0]) for it, rows in zip(behind, firsts, strict=True) if rows}
+        asked = [it for it in stretches if it.before is None or it.before > oldest.get(it.name, it.before)]
+        answers = iter(await self._ask([self._stretch(stretch) for stretch in asked]))
+        return [self._lines(it.name, next(answers)) if it in asked else [] for it in stretches]
+
+    def _stretch(self, stretch: Stretch) -> Command:
+        end = f"({stretch.before[0]}-{stretch.before[1]}" if stretch.before else "+"
+        return "XREVRANGE", self._prefix + stretch.name, end, stretch.since, "COUNT", stretch.most
+
+    def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
+        lines = ((id_, self._line(name, fields[1])) for id_, fields in rows)
+        return [Line(*_id(id_), content) for id_, content in lines if content is not None]
+
+    async def counts(self) -> Mapping[str, int]:
+        [flat] = await self._ask([("HGETALL", self._prefix + LEDGER)])
+        return {name.decode(): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True)}
+
+    def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
+        return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
+
+    def _line(self, place: str, stored: bytes) -> bytes | None:
+        return _readable("", lambda where, value: self._codec.open(value, where), place, stored)
+
+    async def _ask(self, commands: Sequence[Command]) -> list[Any]:
+        answers: list[Any] = []
+        for first in range(0, len(commands), STEP):
+            answers += await self._scripts.read(self._prefix + LEDGER, commands[first : first + STEP])
+        return answers
+
+
+def _readable(prefix: str, read: Callable[[str, bytes], T], name: str, stored: bytes) -> T | None:
+    try:
+        return read(name, stored)
+    except NoRoom as error:  # one that cannot be read costs no other its place on a page
+        log.error("record.unreadable", record=prefix + name.partition("\0")[0], error=str(error))
+        return None
+
+
+def _id(text: bytes) -> Id:
+    ms, _, number = text.partition(b"-")
+    return int(ms), int(number)

@@ -1,0 +1,123 @@
+"""Story of an operation or a batch, and its newest events."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from relay.domain.events import Event
+from relay.domain.facts import NOWHERE, Space
+from relay.engine import runs
+from relay.engine.ledger import HELD, LATE, STORY
+from relay.engine.records import Operation, story
+from relay.store.queries.questions import Questions
+from relay.store.queries.spaces import Spaces
+
+PROGRESS = "operation.progress"
+ACCEPTED = 4  # values of such a line: event, status, percentage, source
+PLACES = 3  # values that say why one destination gets no message
+TEXTS = {"dead": 3, "suppressed": 3, "superseded": 2}  # values of lines whose last ones may be empty
+NAMES = {  # of what a timeline shows beside facts
+    "id": "subject", "status": "status", "percentage": "percentage", "retry": "run", "rank": "rank", "seq": "seq",
+    "at": "at", "phases": "phases", "first": "first", "last": "last", "began": "began", "watch:heard": "heard",
+    "watch:moved": "moved", "watch:phase": "phase", "watch:estimate": "estimate", "watch:moves": "estimate_moves",
+    "watch:deadline": "deadline", "watch:alarms": "alarms",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything still known of one operation."""
+
+    subject: str
+    facts: Mapping[str, str]
+    log: Sequence[Sequence[Any]]  # [ms since the epoch, what, …]
+
+
+class Counted(NamedTuple):
+    """The last value of a line that covers several, which differ in time and percentage alone (engine/ledger.py)."""
+
+    times: int
+    until: int  # when the last of them came, in ms since the epoch; the line has the time of the first
+    lowest: float | None  # percentage; the line has the highest
+
+
+class Timelines(Questions):
+    """By the id that people know. AmbiguousId if several have it, and `space` does not say which."""
+
+    async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
+        """Return the history of an operation or batch; None if it is not known (any more)."""
+        subject, name = await Spaces(self._store).named(subject, space)
+        o = await self._record(Operation, name) or Operation(name)
+        lines = await self.story(o)
+        return Timeline(subject, facts_of(o), lines) if o.subject or lines else None
+
+    async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
+        """Return the kept events of an operation or batch: the newest of each name, oldest first."""
+        _, name = await Spaces(self._store).named(subject, space)
+        # Platforms write whole seconds: within one, the order in which the events came.
+        return sorted(await self.history(name), key=lambda event: event.occurred_at)
+
+    async def history(self, operation: str) -> tuple[Event, ...]:
+        """Return the newest event of each name in the newest run of the operation of this name, as they came."""
+        return await self._ask(lambda d: runs.history(d, operation))
+
+    async def story(self, o: Operation) -> list[list[Any]]:
+        """Return the lines of its story, the oldest first."""
+        [kept] = await self._reader.logs([story(o.name)], STORY)
+        lines = [*map(from_json, kept)]
+        counting = [line for line in map(_without_end, o.tallies) if line not in lines]  # else closed since it was read
+        read = [line for kept_line in [*lines, *counting] for line in lines_of(kept_line)]
+        return sorted(read, key=lambda line: int(line[0]))
+
+
+def facts_of(o: Operation) -> dict[str, str]:
+    """Return all values of an operation as texts: what it stated under `fact:`, the watchdog's under `watch:`."""
+    values = {name: getattr(o, field) for name, field in NAMES.items()}
+    stated = {
+        name: _text(value) for name, value in values.items() if value not in (None, "", 0) or name == "percentage"
+    }
+    return {name: text for name, text in stated.items() if text} | {
+        f"fact:{name}": text for name, text in o.facts.items()
+    }
+
+
+def lines_of(line: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield what a line of a story says: also, in lines of their own, why there is no message."""
+    at, kind, *values = line
+    if kind in (HELD, LATE):
+        yield from _counted(at, kind, values)
+    elif kind == "accepted" and len(values) > ACCEPTED:
+        yield [at, kind, *values[:ACCEPTED]]
+        yield [at, "held", "", *values[ACCEPTED:]]
+    else:
+        yield [at, kind, *values, *[""] * (TEXTS.get(kind, 0) - len(values))]
+
+
+def _counted(at: int, kind: str, values: Sequence[Any]) -> Iterator[list[Any]]:
+    times, lasted, lowest, highest, status, sender, *held = [*values, *[None] * 6][: max(len(values), 6)]
+    behind = [Counted(times, at + lasted, lowest)] if times > 1 else []
+    percentage = "" if highest is None else highest
+    if kind == LATE:
+        yield [at, "late", PROGRESS, percentage, *behind]
+        return
+    yield [at, "accepted", PROGRESS, status, percentage, sender, *behind]
+    for first in range(0, len(held), PLACES):
+        destination, reason, *address = held[first : first + PLACES]
+        yield [at, "held", destination, reason, *(value for value in address if value is not None), *behind]
+
+
+def _without_end(line: Sequence[Any]) -> list[Any]:
+    """Return an open line as it would be written (`write_story`)."""
+    written = [*line]
+    while written[-1] in (None, ""):
+        written.pop()
+    return written
+
+
+def _text(value: Any) -> str:
+    """Return 30 for 30.0."""
+    if value is None:
+        return ""
+    return f"{int(value)}" if isinstance(value, float) and value.is_integer() else f"{value}"

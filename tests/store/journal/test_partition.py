@@ -1,0 +1,185 @@
+"""What an owner answers rests on what is in Redis, in as few commits as there can be."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from relay.errors import HandlingFailed, StoreUnavailable
+from relay.store.journal import cache
+from relay.store.journal.items import Admission
+from relay.store.sealing import Sealer
+from tests.store.journal.conftest import Open, P, ledger
+from tests.store.journal.toy import Add, Broken, Counter, Fire, Hand, Look, Press, Settings
+from tests.support.waiting import until
+
+EVENT = Admission.PROGRESS
+
+
+async def commits(redis: Redis) -> int:
+    return int((await redis.get(P + "mark")).split(b".")[1])
+
+
+async def test_an_owner_counts_each_event_once_and_so_does_the_next(open_process: Open, redis: Redis) -> None:
+    first = await open_process("a").start()
+    assert await first.submit(Add("x", "e1", 2), admission=EVENT) == {"total": 2, "duplicate": False}
+    assert await first.submit(Add("x", "e1", 2), admission=EVENT) == {"total": 2, "duplicate": True}
+    await first.die()
+    second = await open_process("b").start()
+
+    assert await second.submit(Add("x", "e1", 2), admission=EVENT) == {"total": 2, "duplicate": True}
+    assert await second.submit(Add("x", "e2"), admission=EVENT) == {"total": 3, "duplicate": False}
+    assert await second.submit(Look("x")) == {"total": 3, "seen": [], "story": [b"e1", b"e2"]}
+    assert await ledger(redis) == {"accepted": 2, "duplicates": 2}
+    assert await redis.get(P + "term") == b"2"
+
+
+async def test_what_comes_together_is_decided_together_in_its_order(open_process: Open, redis: Redis) -> None:
+    process = await open_process().start()
+    await process.submit(Look("x"))
+    before = await commits(redis)
+
+    answers = await asyncio.gather(*(process.submit(Add(f"x{n % 7}", f"e{n}"), admission=EVENT) for n in range(700)))
+
+    assert [answer["total"] for answer in answers] == [n // 7 + 1 for n in range(700)]
+    assert 3 <= await commits(redis) - before <= 4
+    assert await ledger(redis) == {"accepted": 700}
+
+
+async def test_a_cold_owner_reads_what_a_batch_needs_in_few_round_trips(open_process: Open, redis: Redis) -> None:
+    first = await open_process("a").start()
+    await asyncio.gather(*(first.submit(Add(f"x{n}", "e", timer=10)) for n in range(200)))
+    await first.die()
+    second = await open_process("b").start()
+    before = (await redis.info("stats"))["total_reads_processed"]
+
+    answers = await asyncio.gather(*(second.submit(Add(f"x{n}", "e")) for n in range(200)))
+
+    assert all(answer["duplicate"] for answer in answers)
+    assert (await redis.info("stats"))["total_reads_processed"] - before < 12
+
+
+@pytest.mark.parametrize("hot", [1, 256 << 20])
+async def test_an_index_is_read_in_pages_and_a_small_memory_reads_again(
+    open_process: Open, redis: Redis, hot: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "PAGE", 7)
+    await redis.zadd(P + "timers", {f"x {n:02}": n for n in range(35)})
+    process = await open_process(hot=hot).start()
+
+    assert await process.submit(Fire()) == [f"x {n:02}" for n in range(35)]
+    assert await process.submit(Fire()) == []
+    assert await redis.zcard(P + "timers") == 0
+    assert process.partition._term is not None
+    assert (process.partition._term.cache.bytes < 1_000) == (hot == 1)
+
+
+async def test_a_lazy_entry_is_answered_at_once_and_written_with_the_next_commit(
+    open_process: Open, redis: Redis
+) -> None:
+    process = await open_process().start()
+    await process.submit(Press("x"))
+    before = await redis.get(P + "mark")
+
+    assert [await process.submit(Hand("x"), lazy=True) for _ in range(2)] == [1, 2]
+    assert await redis.get(P + "mark") == before
+    assert await process.submit(Press("x")) == 2
+    assert b"handed" in await redis.get(P + "counter:x")
+
+    await process.submit(Hand("x"), lazy=True)
+    await until(lambda: process.partition._term is not None and not process.partition._term.carries)
+
+
+@pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True), Broken(wrong_type=True)], ids=str)
+async def test_what_is_broken_costs_no_neighbour_its_place(open_process: Open, redis: Redis, broken: Broken) -> None:
+    await redis.set(P + "no-index", "text")
+    process = await open_process().start()
+    await process.submit(Hand("lent"), lazy=True)
+
+    answers = await asyncio.gather(
+        *(process.submit(Add("x", f"e{n}"), admission=EVENT) for n in range(5)),
+        process.submit(broken, admission=EVENT),
+        *(process.submit(Add("x", f"f{n}"), admission=EVENT) for n in range(5)),
+        return_exceptions=True,
+    )
+
+    assert isinstance(answers.pop(5), HandlingFailed)
+    assert [answer["total"] for answer in answers] == [*range(1, 11)]
+    assert await ledger(redis) == {"accepted": 10}
+    assert b"handed" in await redis.get(P + "counter:lent")
+
+
+async def test_what_was_lent_and_cannot_be_written_is_forgotten_alone(open_process: Open, redis: Redis) -> None:
+    process = await open_process().start()
+    await process.submit(Broken(unwritable=True), lazy=True)
+
+    assert await process.submit(Press("x")) == 1
+    assert await ledger(redis) == {"pressed": 1}
+
+
+async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_others(
+    open_process: Open, redis: Redis
+) -> None:
+    await redis.set(P + "counter:newer", b'{"v":99}')
+    await redis.hset(P + "counter:other", "no", "record")
+    process = await open_process().start()
+
+    names = ("x", "newer", "other", "x")
+    answers = await asyncio.gather(*(process.submit(Press(name)) for name in names), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [int, *2 * [answers[1].__class__], int]
+    assert isinstance(answers[1], StoreUnavailable)
+    await redis.set(P + "counter:newer", b'{"v":1,"total":4}')
+    assert await process.submit(Press("newer")) == 5
+
+
+async def test_a_batch_that_is_too_big_for_one_commit_becomes_several(open_process: Open, redis: Redis) -> None:
+    process = await open_process().start()
+    await process.submit(Look("x"))
+    before = await commits(redis)
+
+    await asyncio.gather(*(process.submit(Add("x", f"e{n}", body=b"b" * 300_000), admission=EVENT) for n in range(8)))
+
+    assert await commits(redis) - before >= 3
+    assert await ledger(redis) == {"accepted": 8}
+
+
+async def test_other_settings_are_for_what_comes_after_them(open_process: Open) -> None:
+    process = await open_process().start()
+    assert (await process.submit(Add("x", "e1")))["total"] == 1
+
+    process.partition.settings = Settings(factor=10)
+
+    assert (await process.submit(Add("x", "e2")))["total"] == 11
+
+
+async def test_with_a_key_all_that_events_say_is_sealed(open_process: Open, redis: Redis) -> None:
+    sealer = Sealer.of({"one": b"1" * 32})
+    first = await open_process("a", sealer=sealer).start()
+    await first.submit(Add("x", "secret-id", body=b"secret"), act="act")
+    await first.die()
+
+    for key in await redis.keys(P + "counter:*") + await redis.keys(P + "answer:*"):
+        assert b"total" not in await redis.get(key)
+    assert b"secret" not in b"".join(await redis.hvals(P + "events:x"))
+    assert b"secret" not in b"".join(await redis.lrange(P + "story:x", 0, -1))
+    second = await open_process("b", sealer=sealer).start()
+    assert (await second.submit(Look("x")))["story"] == [b"secret-id"]
+    clear = Counter("y")
+    await redis.set(P + clear.key, b'{"v":1}')
+    with pytest.raises(StoreUnavailable):
+        await second.submit(Press("y"))
+
+
+async def test_a_stop_answers_what_is_here_and_hands_over(open_process: Open, redis: Redis) -> None:
+    first = await open_process("a").start()
+    waiting = [asyncio.create_task(first.submit(Add("x", f"e{n}"), admission=EVENT)) for n in range(300)]
+    await asyncio.sleep(0)
+
+    await first.partition.aclose()
+
+    assert [(await answer)["total"] for answer in waiting] == [*range(1, 301)]
+    assert await redis.get(P + "handed") == await redis.get(P + "term")
+    assert not await redis.exists(P + "owner")
+    with pytest.raises(StoreUnavailable):
+        await first.submit(Add("x", "late"), admission=EVENT)
