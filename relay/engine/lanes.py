@@ -48,7 +48,7 @@ def leave_queues(d: Draft, x: Delivery) -> None:
 
 
 def end_hand_out(d: Draft, x: Delivery) -> None:
-    """Nobody has it any more."""
+    """Take it back from whoever it was handed out to."""
     if x.ticket:
         d.take_out(FLYING, x.name)
     x.ticket, x.marked = "", 0
@@ -102,7 +102,7 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
 
 
 def release_replies(d: Draft, x: Delivery) -> None:
-    """What became of this message allows its replies: one that says no more than it showed goes at once."""
+    """Let the first reply below a message go; one that says no more than that showed goes at once."""
     if x.queue == MAIN:
         release_lane(d, x.lane, x.seq)
 
