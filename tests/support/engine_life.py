@@ -162,7 +162,7 @@ class Twin(LifeStore):
             for name, value in facts_of(delivery).items():
                 agree(f"claim of {delivery.id}, {name}", value, both.get(delivery.id, {}).get(name))
         agree(f"claim of {channel}", {one.id for one in ours.deliveries}, {*both})
-        if claimed.next_due != 0.0:  # the store has looked at a part of what is due
+        if claimed.next_due and (ours.next_due is None or ours.next_due > claimed.next_due):  # earlier does no harm
             agree(f"claim of {channel}, next", ours.next_due, claimed.next_due)
         engines = {delivery.id: delivery for delivery in ours.deliveries}
         self._theirs |= {delivery.lease: engines[delivery.id] for delivery in claimed.deliveries}
