@@ -6,14 +6,14 @@ SET_BACK = 10_000  # ms; a smaller step is waited out
 
 
 class PartitionClock:
-    """`set_back`: by how many ms Redis's clock was set back since that was last asked."""
+    """`set_back`: by how many ms Redis's clock was set back, until a commit has taken that into account."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._heard = 0  # Redis's time
         self._at = 0.0  # when that was
         self._last = 0
-        self._set_back = 0
+        self.set_back = 0
 
     def now(self) -> int:
         """Return ms since the epoch; no more than Redis's own clock says."""
@@ -25,13 +25,10 @@ class PartitionClock:
         """Take Redis's time from an answer that came just now."""
         self._heard, self._at = ms, self._monotonic()
         if ms < self._last - SET_BACK:
-            self._set_back += self._last - ms
+            self.set_back += self._last - ms
             self._last = ms
 
-    def begin(self, last: int) -> None:
-        """Go on where the partition's owner before was, or where the data was written."""
-        self._last, self._set_back = last, 0
-
-    def take_set_back(self) -> int:
-        step, self._set_back = self._set_back, 0
-        return step
+    def begin(self, last: int, ms: int) -> None:
+        """Go on from the time of the last commit of any owner, at Redis's time of now."""
+        self._last, self.set_back = last, 0
+        self.hear(ms)

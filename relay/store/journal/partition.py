@@ -151,13 +151,13 @@ class Partition:
             await self._lease.give()
 
     async def _turn(self, term: Term) -> None:
+        self._queue.wake.clear()
         if self._lease.is_due:
             ms = await self._lease.renew(term.mark)
             if ms is None:
                 raise OtherData
             self._clock.hear(ms)
-        if step := self._clock.take_set_back():
-            await self._commit(term, [Item(ClockSetBack(step))])
+        await self._set_clock_back(term)
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
         poll = POLL_ALONE if self._alone else POLL
@@ -173,6 +173,14 @@ class Partition:
             await self._commit(term, items)
         else:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
+
+    async def _set_clock_back(self, term: Term) -> None:
+        """Tell the state, before anything else is decided by the new time; a death before that finds it out anew."""
+        while step := self._clock.set_back:
+            left: Sequence[Item] = [Item(ClockSetBack(step))]
+            while left:
+                left = await term.commit(left, self.settings)
+            self._clock.set_back -= step
 
     async def _lend(self, term: Term) -> None:
         while lazy := self._queue.take(self._queue.lazy, term.limit):
@@ -208,7 +216,7 @@ class Partition:
             self._queue.put_back(left)
 
     async def _idle(self, seconds: float) -> None:
-        self._queue.wake.clear()
+        """Wait for something that came since this turn began, or comes."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._queue.wake.wait()
@@ -216,6 +224,7 @@ class Partition:
     # Who owns it
 
     async def _stand_by(self) -> None:
+        self._queue.wake.clear()
         if self._lease.is_due:
             if not self._may_own or self._closing:
                 await self._lease.pulse()
@@ -231,11 +240,11 @@ class Partition:
 
     async def _begin(self, taken: Taken) -> None:
         last = taken.mark.rpartition(".")[2]
-        self._clock.begin(int(last) if last.isdecimal() else 0)
-        self._clock.hear(taken.ms)
+        self._clock.begin(int(last) if last.isdecimal() else 0, taken.ms)
         cache = Cache(self._scripts, self._rules.codec, self._prefix, self._hot)
         term = Term(taken, self._rules, cache, self._clock, self._inbox)
         self._retried = self._monotonic() - RETRY_WAITING
+        await self._set_clock_back(term)
         self._inbox.forget()
         await self._inbox.read()
         if not taken.handed_over:

@@ -70,7 +70,7 @@ class Scripts:
             cause = error.__cause__
             if isinstance(cause, OutOfMemoryError):
                 raise Full(str(error)) from cause
-            if isinstance(cause, ResponseError) and str(cause).startswith("BADCOMMIT"):
+            if isinstance(cause, ResponseError) and "BADCOMMIT" in str(cause):
                 raise BadCommit(str(cause)) from cause
             if isinstance(cause, STEPPED_DOWN) or "NOREPLICAS " in str(cause):
                 await drop_connections(server)

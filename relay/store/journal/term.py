@@ -1,13 +1,14 @@
 """One term of an owner: its view of the state, and its commits. Another term begins with another object."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from secrets import token_hex
 from typing import Any
 
 import structlog
 
-from relay.engine.state import Changes, Draft, LogChange, NotLoaded, TableChange
+from relay.engine.state import Changes, Draft, LogChange, NotLoaded, State, TableChange
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData
@@ -82,12 +83,11 @@ class Term:
 
     async def table(self, name: str) -> dict[str, bytes]:
         """Return one of the driver's own tables."""
-        draft = self._lower(self._clock.now())
-        try:
-            return dict(draft.table(name))
-        except NotLoaded as missing:
-            await self.cache.load([missing], self.mark)
-        return dict(draft.table(name))
+        base = self._base(self._clock.now())
+        with contextlib.suppress(NotLoaded):
+            return dict(base.table(name))
+        await self.cache.load([NotLoaded("table", name)], self.mark)
+        return dict(base.table(name))
 
     async def suspect(self, items: Sequence[Item]) -> None:
         """Handle these one at a time: they may have been under way when the owner before died.
@@ -97,7 +97,7 @@ class Term:
         known = await self.table(SUSPECTS)
         if not items and not known:
             return
-        batch = Batch(self._rules, self._lower(self._clock.now()), self._clock.now(), None)
+        batch = Batch(self._rules, self._base(self._clock.now()), self._clock.now(), None)
         for name in known.keys() - {str(item) for item in items}:
             batch.draft.remove(SUSPECTS, name)
         for item in items:
@@ -113,16 +113,18 @@ class Term:
         self.cache.apply(batch.draft.changes, batch.now, {})
         self._narrow_to(1, len(items))
 
-    def _lower(self, now: int) -> Draft:
+    def _base(self, now: int) -> State:
         """Return what entries are decided on: what is committed, and what is lent."""
         self.cache.now = now
+        if not self._carries:
+            return self.cache
         draft = Draft(self.cache, now)
         draft.changes = self._carried
         return draft
 
     async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
         now = self._clock.now()
-        batch = Batch(self._rules, self._lower(now), now, settings)
+        batch = Batch(self._rules, self._base(now), now, settings)
         while missing := batch.run(items):
             try:
                 await self.cache.load(missing, self.mark)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
+from redis.exceptions import RedisError
 
 from relay.engine.state import Record
-from relay.errors import NoRoom
+from relay.errors import NoRoom, StoreUnavailable
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import LEDGER
@@ -48,9 +49,9 @@ class RedisReader:
         cursor: bytes | int = 0
         while True:  # piece by piece
             [(cursor, flat)] = await self._ask([("HSCAN", self._prefix + table, cursor, "COUNT", STEP)])
-            names = [name.decode() for name in flat[::2]]
-            opened = zip(names, self._opened(table, zip(names, flat[1::2], strict=True)), strict=True)
-            fields |= {name: value for name, value in opened if value is not None}
+            pairs = [(name.decode(), value) for name, value in _pairs(flat)]
+            opened = zip(pairs, self._opened(table, pairs), strict=True)
+            fields |= {name: value for (name, _), value in opened if value is not None}
             if not int(cursor):
                 return fields
 
@@ -72,7 +73,7 @@ class RedisReader:
 
     async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]:
         answers = await self._ask([self._span(span) for span in spans])
-        return [[(row[i].decode(), int(row[i + 1])) for i in range(0, len(row), 2)] for row in answers]
+        return [[(member.decode(), int(float(score))) for member, score in _pairs(rows)] for rows in answers]
 
     def _span(self, span: Span) -> Command:
         low = "-inf" if span.low is None else span.low
@@ -104,7 +105,7 @@ class RedisReader:
 
     async def counts(self) -> Mapping[str, int]:
         [flat] = await self._ask([("HGETALL", self._prefix + LEDGER)])
-        return {name.decode(): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True)}
+        return {name.decode(): int(count) for name, count in _pairs(flat)}
 
     def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
         return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
@@ -116,6 +117,8 @@ class RedisReader:
         answers: list[Any] = []
         for first in range(0, len(commands), STEP):
             answers += await self._scripts.read(self._prefix + LEDGER, commands[first : first + STEP])
+        if wrong := next((answer for answer in answers if isinstance(answer, RedisError)), None):
+            raise StoreUnavailable(f"Redis: {wrong}")
         return answers
 
 
@@ -125,6 +128,13 @@ def _readable(prefix: str, read: Callable[[str, bytes], T], name: str, stored: b
     except NoRoom as error:  # one that cannot be read costs no other its place on a page
         log.error("record.unreadable", record=prefix + name.partition("\0")[0], error=str(error))
         return None
+
+
+def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
+    """Return the pairs of an answer by either of Redis's protocols."""
+    if isinstance(answer, Mapping):
+        return answer.items()
+    return answer if answer and isinstance(answer[0], list) else zip(answer[::2], answer[1::2], strict=True)
 
 
 def _id(text: bytes) -> Id:

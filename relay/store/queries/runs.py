@@ -113,8 +113,7 @@ class Runs(Questions):
 
     async def members_heard(self, history: Sequence[Event], now: float) -> float:
         """Return the time of the last event of any member of this batch; `now` where all are over."""
-        members = runs.names_of_members(history)
-        return await self._ask(lambda d: runs.last_event_of_members(d, history, now), members)
+        return await self._ask(lambda d: runs.last_event_of_members(d, history, now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,16 @@ async def is_exact(redis: Redis, process: Process, acknowledged: list[str]) -> N
     assert counts.get("accepted", 0) == len(fired) + await redis.zcard(P + "timers")
 
 
-@pytest.mark.parametrize("fate", ["lose call", "lose answer", "hold"])
-@pytest.mark.parametrize("script", ["commit", "append"])
+DEATHS: list[tuple[str, Fate]] = [
+    (script, fate) for script in ("commit", "append") for fate in ("lose call", "lose answer", "hold")
+]
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=" ".join)
 async def test_at_each_write(
-    open_process: Open, redis: Redis, between: Proxy, monkeypatch: pytest.MonkeyPatch, script: str, fate: Fate
+    open_process: Open, redis: Redis, between: Proxy, monkeypatch: pytest.MonkeyPatch, death: tuple[str, Fate]
 ) -> None:
+    script, fate = death
     monkeypatch.setattr(partition, "POLL_ALONE", 0.005)
     crashes = 0
     for doomed in range(60):
