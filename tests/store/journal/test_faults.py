@@ -343,9 +343,13 @@ class TestTwoOwners:
         await redis.zadd(P + "pulses", {"": int(await redis.zscore(P + "pulses", "")) - 200})
         taken = await process.partition._lease.take()
         assert taken is not None
+        assert not taken.in_order  # who owned it before has died
         await redis.delete(P + "owner", P + "pulses")
 
         assert await process.partition._lease.renew(taken.mark)
+        again = await process.partition._lease.take()
+        assert again is not None
+        assert again.in_order
 
     async def test_a_lease_that_a_clock_set_back_keeps_alive_is_taken_when_nobody_renews_it(
         self, open_process: Open, redis: Redis, shared: None
