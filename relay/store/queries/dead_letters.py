@@ -126,7 +126,7 @@ class DeadPages(Questions):
         function of destination, event, reason and time. Without `whole` nothing is known of their operations. Bodies
         are not there. ValueError for a cursor that no page gave.
         """
-        source = Members(self._reader, DEAD, since=since, until=until, before=Position.load(cursor))
+        source = Members(self._reader, DEAD, since=since, until=until, behind=Position.load(cursor))
         limit = min(limit, LOOKED)
 
         async def read(rows: Sequence[Row]) -> list[Delivery | None]:

@@ -94,9 +94,9 @@ class History(Questions):
 
         ValueError for a cursor that no page gave.
         """
-        before = Position.load(cursor)
+        behind = Position.load(cursor)
         names = [destination] if destination else await self.destinations()
-        source = Lines(self._reader, history(""), names, since=since, until=until, before=before)
+        source = Lines(self._reader, history(""), names, since=since, until=until, behind=behind)
         limit = min(limit, MOST)
 
         async def read(rows: Sequence[Row]) -> list[Ended | None]:
@@ -133,7 +133,7 @@ class History(Questions):
 
 
 def _has(content: bytes, outcome: str) -> bool:
-    return not outcome or content.startswith(b'["%s",' % outcome.encode())
+    return not outcome or content.startswith(b'["%s",' % outcome.encode("utf-8", "replace"))
 
 
 def _ended(destination: str, ms: int, content: bytes) -> Ended:
@@ -141,7 +141,7 @@ def _ended(destination: str, ms: int, content: bytes) -> Ended:
     values = from_json(content)
     row: dict[str, Any] = dict(zip(VALUES, values, strict=False))
     row["took"] /= 1000
-    lane, at = values[len(VALUES) :] or ("", ms)
+    lane, at, *_ = values[len(VALUES) :] or ("", ms)
     return Ended(**row, destination=destination, at=at / 1000, lane=lane, copy=lane or row["id"])
 
 

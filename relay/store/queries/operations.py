@@ -80,7 +80,7 @@ class Operations(Questions):
 
     async def page(self, *, state: str = "", text: str = "", cursor: str = "", limit: int = 50) -> OperationsPage:
         """Newest first. `text`: a part of the id, the name or the type. ValueError for a cursor that no page gave."""
-        source = Lines(self._reader, OPERATIONS, [""], before=Position.load(cursor))
+        source = Lines(self._reader, OPERATIONS, [""], behind=Position.load(cursor))
         fits = _filter(state, text)
 
         async def read(rows: Sequence[Row]) -> list[OperationRow | None]:
