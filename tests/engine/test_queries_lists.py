@@ -11,7 +11,6 @@ from relay.engine.entries import Report
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
 from relay.engine.state import Draft, Memory
-from relay.errors import RelayError
 from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs
@@ -19,7 +18,7 @@ from relay.store.queries.paging import Lines, Position
 from relay.store.queries.reader import MemoryReader
 from relay.store.queries.reconciliation import ReconciliationState
 from relay.store.queries.runs import Counts, Running, Runs
-from relay.store.queries.silences import MOST, SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.engine.desk import Desk, every
 from tests.support import events
 from tests.support.targets import mail
@@ -160,14 +159,6 @@ class TestSilences:
         assert await silences.held(["s-1"]) == {"s-1": 0}
         assert silenced("s-1") not in desk.memory.indexes
 
-    async def test_there_are_only_so_many(self, desk: Desk) -> None:
-        silences = SilenceList(desk)
-        for number in range(MOST):
-            await silences.add(silence(number, desk.clock()))
-
-        with pytest.raises(RelayError, match="end one"):
-            await silences.add(silence(MOST, desk.clock()))
-
 
 class TestDigests:
     async def test_one_is_previewed_as_it_would_be_now(self, desk: Desk) -> None:
@@ -208,13 +199,13 @@ async def test_pages_over_many_streams_leave_nothing_out_and_give_nothing_twice(
         memory.apply(d.changes, now)
         now += pick.randrange(3)
     reader = MemoryReader(memory, lambda: now)
-    found, before = list[tuple[int, bytes]](), None
+    found, behind = list[tuple[int, bytes]](), None
     while True:
-        rows = await (lines := Lines(reader, "history:", ["c", "a", "b"], before=before)).take(pick.randrange(1, 8))
+        rows = await (lines := Lines(reader, "history:", ["c", "a", "b"], behind=behind)).take(pick.randrange(1, 8))
         found += [(row.position.ms, row.content) for row in rows]
         if not rows or not lines.more:
             break
-        before = Position.load(rows[-1].position.dump())
+        behind = Position.load(rows[-1].position.dump())
 
     assert len({content for _, content in found}) == len(found) == sum(map(len, memory.streams.values()))
     assert [ms for ms, _ in found] == sorted((ms for ms, _ in found), reverse=True)

@@ -12,9 +12,8 @@ from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Operations
 from relay.store.queries.run_names import RunNames
 from relay.store.queries.timelines import Counted
-from tests.engine.desk import Desk, every
+from tests.engine.desk import PREFIX, Desk, every
 from tests.support import events
-from tests.support.targets import mail, room, team
 
 
 async def report(desk: Desk, *reported: Any) -> None:
@@ -72,7 +71,7 @@ async def test_what_is_known_is_shown_of_the_tenant_that_is_meant(desk: Desk) ->
         await admin.timeline("1042")
     shown = await admin.timeline("1042", Space(tenant="globex"))
     assert shown
-    assert (shown.facts["percentage"], shown.facts["fact:tenant"]) == ("20", "globex")
+    assert [shown.facts[name] for name in ("percentage", "retry", "fact:tenant")] == ["20", "0", "globex"]
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None
     assert await admin.timeline("unknown") is None
@@ -104,22 +103,6 @@ async def test_a_story_counts_progress_that_nobody_is_notified_of(desk: Desk) ->
     ]
 
 
-async def test_a_story_has_every_line_once_in_the_order_of_time(desk: Desk) -> None:
-    await desk.accept(events.started(), team())
-    desk.clock.advance(1)
-    await desk.accept(events.progress(10))
-    desk.clock.advance(1)
-    await desk.accept(events.failed(), room(), mail())
-    await desk.bury("email")
-
-    shown = await Admin(desk).timeline(events.failed().subject)
-
-    assert shown
-    assert [line[1] for line in shown.log if line[1] in ("accepted", "dead")] == ["accepted"] * 3 + ["dead"]
-    assert shown.log[-1][2:] == ["analysts", "rejected", "channel_not_found"]
-    assert shown.log == sorted(shown.log, key=lambda line: line[0])
-
-
 async def test_the_operation_of_an_end_in_a_history_is_found(desk: Desk) -> None:
     await report(desk, events.started(operationId="op-1"), events.failed(operationId="op-1"))
     [job] = [row.job for row in (await Jobs(desk).page()).rows]
@@ -130,3 +113,14 @@ async def test_the_operation_of_an_end_in_a_history_is_found(desk: Desk) -> None
 
     assert [name.subject for name in found.values()] == ["op-1"]
     assert "did not answer" in await names.error(next(iter(found.values())).operation)
+
+
+async def test_what_cannot_be_read_costs_no_other_its_place(desk: Desk) -> None:
+    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(3)))
+    if desk.redis is None:
+        return
+    [first, *_] = (await Operations(desk).page()).rows
+    await desk.redis.set(f"{PREFIX}op:{first.operation}", b"not sealed")
+
+    assert ids((await Operations(desk).page(limit=2)).rows) == ["op-1", "op-0"]
+    assert await Admin(desk).dead_letter("\ud800") is None

@@ -34,8 +34,8 @@ class Inbox:
 
     # Of whoever is not the owner
 
-    async def append(self, item: Item) -> bytes | None:
-        """Append it, once; return what is kept as its answer where it was appended before. Busy, StoreUnavailable."""
+    async def append(self, item: Item) -> object:
+        """Append it, once; return TAKEN, or the answer where it was appended before. Busy, StoreUnavailable."""
         keys = [self._key, self._prefix + "owner"]
         name = f"{ACT}{item.act}" if item.act else token_hex(8)
         payload = self._codec.value(item.entry, f"entry:{name}")
@@ -48,18 +48,22 @@ class Inbox:
         outcome, said = await self._scripts.run("append", keys, args, although_full=although_full)
         if outcome == b"busy":
             raise Busy(f"the oldest entry of the inbox waits for {said} ms")
-        return said if outcome == b"known" else None
+        return self._answered(item.act, said) if outcome == b"known" else TAKEN
 
     async def answer(self, act: str) -> object:
         """Return what became of an act that was appended; TAKEN where nothing has yet."""
         until = asyncio.get_running_loop().time() + ANSWERED
-        key = Answer.PREFIX + act
+        key = self._prefix + Answer.PREFIX + act
         while asyncio.get_running_loop().time() < until:
-            [stored] = await self._scripts.read(self._prefix + key, [("GET", self._prefix + key)])
-            if stored and (answer := self._codec.read_record(Answer, act, stored, key)).done:
-                return value_of(answer, self._codec)
+            [stored] = await self._scripts.read(key, [("GET", key)])
+            if stored and (answer := self._answered(act, stored)) is not TAKEN:
+                return answer
             await asyncio.sleep(POLL)
         return TAKEN
+
+    def _answered(self, act: str, stored: bytes) -> object:
+        answer = self._codec.read_record(Answer, act, stored, Answer.PREFIX + act)
+        return value_of(answer, self._codec) if answer.done else TAKEN
 
     # Of the owner
 

@@ -15,16 +15,17 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.engine.entries import ClockSetBack
-from relay.errors import StoreUnavailable
+from relay.errors import RelayError, StoreUnavailable, handling
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT
 from relay.store.journal.cache import Cache, OtherData
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN, Inbox
-from relay.store.journal.items import Admission, Answer, Item, Queue, value_of
+from relay.store.journal.items import Admission, Item, Queue
 from relay.store.journal.lease import RENEWED, Lease, Taken
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.term import PAUSES, Term
+from relay.store.journal.writes import MOST_ENTRIES
 
 PREFIX = "{relay}:"
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
@@ -166,9 +167,8 @@ class Partition:
             newest = await self._inbox.read()
             for item in unplaced:
                 item.follows = newest
-        items = self._next_items(term.limit)
-        if self._monotonic() - self._retried > RETRY_WAITING:
-            items += await self._waiting(term, max(0, term.limit - len(items)))
+        waiting = await self._waiting(term) if self._monotonic() - self._retried > RETRY_WAITING else []
+        items = [*self._next_items(term.limit), *waiting]
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:
@@ -201,11 +201,11 @@ class Partition:
     def _is_next(self, item: Item) -> bool:
         return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
 
-    async def _waiting(self, term: Term, most: int) -> list[Item]:
+    async def _waiting(self, term: Term) -> list[Item]:
         """Return entries that could not be read, to be tried again."""
         self._retried = self._monotonic()
         table = await term.table(WAITING)
-        return [self._inbox.item_of(appended, waits=name) for name, appended in sorted(table.items())[:most]]
+        return [self._inbox.item_of(appended, waits=name) for name, appended in sorted(table.items())[:MOST_ENTRIES]]
 
     async def _commit(self, term: Term, items: Sequence[Item]) -> None:
         left = items
@@ -247,7 +247,7 @@ class Partition:
         await self._set_clock_back(term)
         self._inbox.forget()
         await self._inbox.read()
-        if not taken.handed_over:
+        if not taken.in_order:
             await term.suspect([*self._inbox.pending])
         self._term = term
         log.info("the partition is owned", term=taken.term)
@@ -263,15 +263,15 @@ class Partition:
             item.answer(NotOwner("another process owns the partition"))
             return
         try:
-            known = await self._inbox.append(item)
+            with handling():
+                item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
             if item.admission == Admission.ALWAYS and not item.act:  # a receipt is kept until it is confirmed
                 self._queue.put_back([item])
                 raise
             item.answer(error)
-            return
-        answer = self._rules.codec.read_record(Answer, item.act, known, Answer.PREFIX + item.act) if known else None
-        item.answer(value_of(answer, self._rules.codec) if answer and answer.done else TAKEN)
+        except RelayError as error:
+            item.answer(error)
 
     async def _expire(self) -> None:
         while True:

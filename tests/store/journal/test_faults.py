@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.errors import StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
+from relay.store.journal import scripts
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.items import Admission
 from relay.store.journal.scripts import Full
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import Fate, Proxy, proxy
-from tests.store.journal.toy import Add, Fire, Hand, Look, Press
+from tests.store.journal.toy import Add, Broken, Fire, Hand, Look, Press
+from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -177,22 +179,78 @@ class TestFull:
                 await process.die()
 
 
-async def test_an_answer_waits_until_replicas_confirm_what_it_rests_on(open_process: Open, redis_server: Any) -> None:
-    with RedisServer(port="0") as primary:
-        process = await open_process("a", primary.url).start()
+async def test_an_answer_waits_until_replicas_confirm_what_it_rests_on(
+    open_process: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "REPLICA_TIMEOUT", 0.2)
+    (port,) = free_ports(1)
+    with RedisServer(port=str(port), repl_diskless_sync_delay="0") as primary, RedisServer() as replica:
+        copy = connect(replica.url)
+        await copy.execute_command("REPLICAOF", "127.0.0.1", port)
+        process = await open_process("a", primary.url, replicas=1).start()
         await process.submit(Add("x", "e1"), admission=EVENT)
-        process.partition._scripts.replicas = 1
+        assert await copy.hexists(P + "events:x", "e1")
+        await process.redis.set(P + "no-index", "text")
+        with pytest.raises(HandlingFailed):
+            await process.submit(Broken(wrong_type=True))
+        replica.pause()
+
         answers = [asyncio.create_task(process.submit(Add("x", f"e{n}"), admission=EVENT)) for n in (1, 2)]
         await until(lambda: process.redis.hexists(P + "events:x", "e2"))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)  # it is sent again, by another connection
         assert not any(answer.done() for answer in answers)
-        process.ahead += 6
-
-        for answer in answers:
-            with pytest.raises(StoreUnavailable):
-                await answer
+        process.ahead += 4.5
         assert not process.partition.may_send()
+        replica.resume()
+
+        assert [(await answer)["duplicate"] for answer in answers] == [True, False]
+        assert await ledger(copy) == {"accepted": 2, "duplicates": 1}
+        await copy.aclose()
         await process.die()
+
+
+async def test_whoever_waits_for_too_long_is_asked_to_try_again(
+    open_process: Open, redis: Redis, between: Proxy
+) -> None:
+    process = await open_process("a", between.url).start()
+    between.fate = lambda _name: "lose call"
+    event = asyncio.create_task(process.submit(Add("x", "e1"), admission=EVENT))
+    press = asyncio.create_task(process.submit(Press("x"), act="press"))
+    receipt = asyncio.create_task(process.submit(Press("x")))
+    await asyncio.sleep(0.05)
+    process.ahead += 6
+
+    for waiting in (event, press):
+        with pytest.raises(StoreUnavailable):
+            await waiting
+    assert not receipt.done()
+    between.fate = lambda _name: "pass"
+
+    assert await receipt == 2  # acts go before events
+    assert await process.submit(Press("x"), act="press") == 1
+    assert (await process.submit(Add("x", "e1"), admission=EVENT))["duplicate"]
+
+
+@pytest.mark.parametrize("signal", ["pause", "kill"])
+async def test_a_redis_that_stops_for_a_while(open_process: Open, signal: str) -> None:
+    with RedisServer(appendonly="yes", appendfsync="always") as server:
+        process = await open_process("a", server.url).start()
+        waiting = [asyncio.create_task(process.submit(Press("x"))) for _ in range(5)]
+        await waiting[0]
+        more = [asyncio.create_task(process.submit(Press("x"))) for _ in range(5)]
+        getattr(server, signal)()
+        more += [asyncio.create_task(process.submit(Press("x"))) for _ in range(5)]
+        await asyncio.sleep(0.3)
+        server.resume() if signal == "pause" else server.start()
+
+        assert sorted(await asyncio.gather(*waiting, *more)) == [*range(1, 16)]
+        assert await ledger(process.redis) == {"pressed": 15}
+        assert await redis_term(process) == 1
+        await process.die()
+
+
+async def redis_term(process: Process) -> int:
+    return int(await process.redis.get(P + "term"))
 
 
 class TestClock:
@@ -285,9 +343,13 @@ class TestTwoOwners:
         await redis.zadd(P + "pulses", {"": int(await redis.zscore(P + "pulses", "")) - 200})
         taken = await process.partition._lease.take()
         assert taken is not None
+        assert not taken.in_order  # who owned it before has died
         await redis.delete(P + "owner", P + "pulses")
 
         assert await process.partition._lease.renew(taken.mark)
+        again = await process.partition._lease.take()
+        assert again is not None
+        assert again.in_order
 
     async def test_a_lease_that_a_clock_set_back_keeps_alive_is_taken_when_nobody_renews_it(
         self, open_process: Open, redis: Redis, shared: None
