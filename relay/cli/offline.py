@@ -27,9 +27,9 @@ from relay.console.views.quarantine import QuarantineQuestion, quarantine
 from relay.coordinator import build_sealer
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.operating.clocks import iso, local
-from relay.store import Store, keys
+from relay.store import Store
 from relay.store.audit import COMMAND, Act, AuditTrail
-from relay.store.client import call, connect
+from relay.store.client import connect
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
 from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
 from relay.store.queries.admin import Admin, Ledger
@@ -159,8 +159,6 @@ def listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
 
 
 async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
-    async with contextlib.aclosing(connect(url)) as redis:
-        partitions = int(await call(redis.get(keys.PARTITIONS)) or 1)
     asked, ask = LISTS[path]
     async with _store(url) as store:
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)

@@ -1,4 +1,4 @@
-"""Acts of people and of housekeeping on what waits, is paused, or was given up."""
+"""Acts of people and of housekeeping on deliveries that wait, are paused, or were given up."""
 
 from relay.engine import entries
 from relay.engine.backlog import move_to_backlog
@@ -93,7 +93,7 @@ def _revive(d: Draft, x: Delivery) -> None:
 
 
 def pause(d: Draft, entry: entries.PauseDestination, _: Settings) -> None:
-    """It takes the place of another pause. No success lifts it, no probe is sent, and a reload leaves it."""
+    """Pause a destination, in the place of an earlier pause. No success, no reload lifts it; no probe is sent."""
     for name in d.first(PAUSED, d.now):
         _forget_pause(d, name)
     until = d.now + (FOR_EVER if entry.ms is None else entry.ms)

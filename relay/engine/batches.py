@@ -52,7 +52,7 @@ def is_loud(d: Draft, a: Arrival, r: Recipient) -> bool:
 
 
 def _hurry_message(d: Draft, lane: str) -> None:
-    """The batch's first message is due now: there is news below it."""
+    """Make the batch's first message due: there is news below it."""
     thread = d.get(Thread, lane)
     if thread is None or not thread.waiting or thread.sending or thread.posted:
         return

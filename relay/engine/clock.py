@@ -1,4 +1,4 @@
-"""A clock that was set back: what waited for a time waits as long as it had to, and not for longer.
+"""A clock that was set back: deliveries and pauses wait as long as they had to, and not for longer.
 
 Here all that is in a queue is put right; what is read record by record is put right where it is read.
 """

@@ -51,7 +51,7 @@ def lend_body(d: Draft, name: str, text: bytes) -> None:
 
 
 def forget(d: Draft, x: Delivery) -> None:
-    """The delivery is over: drop it, and the event's document with the last one that needed it."""
+    """Drop a delivery that is over, and the event's document with the last one that needed it."""
     lanes.leave_queues(d, x)
     lanes.end_hand_out(d, x)
     if x.kind in lanes.BUNDLED:
@@ -67,7 +67,7 @@ def forget(d: Draft, x: Delivery) -> None:
 
 
 def supersede(d: Draft, x: Delivery, why: str) -> None:
-    """It need not be sent any more."""
+    """End a delivery that need not be sent any more."""
     keep_doubt(d, x)
     d.count("pending", -1)
     d.count("superseded")
@@ -79,7 +79,7 @@ def supersede(d: Draft, x: Delivery, why: str) -> None:
 
 
 def doubt(d: Draft, x: Delivery) -> None:
-    """An attempt ended without an answer, so its message may have arrived."""
+    """Count an attempt that ended without an answer: its message may have arrived."""
     marked = x.marked or d.now
     d.count("unknown_outcomes")
     alarm_sent(d, x)  # whatever becomes of it: who may have it is to have its end
@@ -89,7 +89,7 @@ def doubt(d: Draft, x: Delivery) -> None:
 
 
 def keep_doubt(d: Draft, x: Delivery) -> None:
-    """It leaves, and may have posted the lane's first message: whatever begins that anew says so."""
+    """Keep, with the lane, that one which leaves may have posted its message: whatever begins that anew says so."""
     if not converges(x.kind) or not x.unknowns:
         return
     thread = d.edit(Thread, x.lane)
@@ -119,9 +119,9 @@ def requeue(d: Draft, x: Delivery, at: int) -> None:
 
 
 def _inherit(d: Draft, heir: Delivery, x: Delivery, at: int) -> None:
-    """What a superseded delivery has been through counts for the one that takes its place.
+    """Count what a superseded delivery has been through for the one that takes its place.
 
-    A new event during each attempt would mean attempts without end otherwise, and repeats without a bound.
+    Otherwise a new event during each attempt would mean attempts without end, and repeats without a bound.
     """
     if heir.urgency != "1" or x.urgency == "1":  # an outcome need not wait for the back-off of progress
         lanes.set_due(d, heir, max(lanes.due_of(d, heir), at))

@@ -80,7 +80,7 @@ def _send(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
 
 
 def _hurry_progress(d: Draft, r: Recipient) -> None:
-    """An outcome does not wait for the next attempt of a progress message that it makes pointless."""
+    """Make a progress message due that waits for its next attempt: an outcome does not wait for that."""
     first = first_of(d, r.lane, REPLIES if r.live else MAIN)
     if first and first.event == "operation.progress" and not first.ticket:
         first = d.edit(Delivery, first.name)

@@ -48,7 +48,7 @@ def leave_queues(d: Draft, x: Delivery) -> None:
 
 
 def end_hand_out(d: Draft, x: Delivery) -> None:
-    """Nobody has it any more."""
+    """Take it back from whoever it was handed out to."""
     if x.ticket:
         d.take_out(FLYING, x.name)
     x.ticket, x.marked = "", 0
@@ -93,7 +93,7 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
     if first is None or first.ticket or first.due <= soon:
         return
     for name, other in d.get_all(Delivery, ids[1:]).items():
-        if other and other.urgency == "1" and other.due <= soon:
+        if other and other.urgency == "1" and due_of(d, other) <= soon:
             leave_queues(d, first)
             queues = d.edit(Thread, x.lane).queues
             queues[x.queue] = [name, *(id_ for id_ in queues[x.queue] if id_ != name)]
@@ -102,7 +102,7 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
 
 
 def release_replies(d: Draft, x: Delivery) -> None:
-    """What became of this message allows its replies: one that says no more than it showed goes at once."""
+    """Let the first reply below a message go; one that says no more than that showed goes at once."""
     if x.queue == MAIN:
         release_lane(d, x.lane, x.seq)
 

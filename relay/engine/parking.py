@@ -1,4 +1,4 @@
-"""Parking: what waits for something broken.
+"""Parking of deliveries that wait for something broken.
 
 A delivery whose channel, destination or limit is paused for long leaves the queue, so that nothing looks at it again
 and again. The index `parking` says when to look at each place: at the end of its pause, or at once when that is lifted.

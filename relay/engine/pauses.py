@@ -1,4 +1,4 @@
-"""Pauses: what fails for everybody, and for how long nothing is tried there.
+"""Pauses of whatever fails for every delivery, and for how long nothing is tried there.
 
 A scope says what a pause concerns:
     operator:<destination>               a person paused it; nothing else lifts it
@@ -147,7 +147,7 @@ def probe_again(d: Draft, x: Delivery, after: int | None) -> None:
 
 
 def resume(d: Draft, x: Delivery) -> None:
-    """What arrived says that all it needed works, and that its address takes messages."""
+    """End the pauses of all that a delivery needed, since it arrived; its address takes messages."""
     forgive(d, x.address)
     for scope in (destination_scope(x), channel_scope(x)):
         record_success(d, scope)

@@ -1,4 +1,4 @@
-"""Messages that were posted: what a receipt says of them, and how a newer state gets into them."""
+"""Messages that were posted: their receipts, and how a newer state gets into them."""
 
 from relay.engine.deliveries import create, from_standing, lend_body
 from relay.engine.entries import Arrived
@@ -10,7 +10,7 @@ from relay.engine.state import Draft
 
 
 def record_message(d: Draft, x: Delivery, entry: Arrived) -> None:
-    """The message shows what this delivery showed."""
+    """Record that the message shows what this delivery showed."""
     thread = d.edit(Thread, x.lane)
     thread.touched, thread.done = d.now, entry.ticket
     thread.receipt |= entry.receipt
@@ -27,7 +27,7 @@ def record_message(d: Draft, x: Delivery, entry: Arrived) -> None:
 
 
 def adopt_message(d: Draft, lane: str, entry: Arrived, shown: int) -> None:
-    """A message stands, and the state that waits is newer: it is shown there, and not in a second message.
+    """Show the newer state that waits in the message that stands, and not in a second one.
 
     `shown`: number of the newest event that it shows.
     """
@@ -55,7 +55,7 @@ def _call_people(d: Draft, thread: Thread, event: str, name: str) -> None:
 
 
 def repair(d: Draft, entry: Arrived) -> None:
-    """A hand-out that had lapsed touched a live message: an old state may be over a newer one, so show that again."""
+    """Show the newest state again: a hand-out that had lapsed may have put an old one over it."""
     thread = d.get(Thread, entry.lane) if entry.converges and entry.lane else None
     if thread is None or not thread.standing:
         return

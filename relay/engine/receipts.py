@@ -1,4 +1,4 @@
-"""Receipts: what became of a delivery that was handed out.
+"""Receipts: outcomes of deliveries that were handed out.
 
 None of them does anything for a hand-out that is over: its delivery was given to another process since, or has left.
 """
@@ -43,7 +43,10 @@ def of_hand_out(
 
 
 def mark(d: Draft, entry: entries.Mark, _: entries.Settings) -> bool:
-    """From here on a crash leaves the outcome unknown. A mark that is made again costs no other attempt."""
+    """Mark that the first byte is about to leave: from here on a crash leaves the outcome unknown.
+
+    A mark that is made again costs no other attempt.
+    """
     x = _held(d, entry)
     if x is None:
         return False
@@ -73,7 +76,7 @@ def arrived(d: Draft, entry: entries.Arrived, _: entries.Settings) -> bool:
 
 @of_hand_out
 def failed(d: Draft, x: Delivery, entry: entries.Failed) -> None:
-    """It is tried again, or waits with what is parked for the same scope."""
+    """Try it again later, or let it wait with what is parked for the same scope."""
     parks = pause(d, x, entry)
     for fault in entry.pauses:  # a failure of the message alone says nothing of its channel and its destination
         if fault.scope.startswith((CHANNEL, DESTINATION)):
@@ -123,7 +126,7 @@ def withhold(d: Draft, x: Delivery, entry: entries.Withhold) -> bool | None:
 
 @of_hand_out
 def set_aside(d: Draft, x: Delivery, entry: entries.SetAside) -> None:
-    """It waits, perhaps for another release that can read it; `take` gives it up after too many of these."""
+    """Let it wait, perhaps for another release that can read it; `take` gives it up after too many of these."""
     x.error, x.unreadable = entry.error, True
     x.crashes += 1
     requeue(d, x, d.now + SET_ASIDE)
@@ -138,7 +141,7 @@ def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
 
 
 def _lapse(d: Draft, x: Delivery) -> None:
-    """Before the mark nothing was sent. After it an edit is repeated; of a new message its channel is asked first."""
+    """Requeue it. Before the mark nothing was sent; after it an edit is repeated, a new message looked for first."""
     x.lapsed = x.ticket  # its receipt may come yet
     x.crashes += 1
     note(d, x.operation, "lease lapsed", x.destination, "outcome unknown" if x.marked else "not sent")
@@ -185,7 +188,7 @@ def _complete(d: Draft, x: Delivery, entry: entries.Arrived) -> None:
 
 
 def _show_present_state(d: Draft, x: Delivery, entry: entries.Arrived) -> None:
-    """The message of an attempt whose answer was lost was found: this delivery shows the present state in it."""
+    """Show the present state in the message of an attempt whose answer was lost, which was found."""
     x.first_marked = x.last_marked = x.unknowns = x.crashes = 0
     adopt_message(d, x.lane, entry, x.seq)
     record_end(d, x, "delivered", detail=entry.detail)
@@ -194,14 +197,14 @@ def _show_present_state(d: Draft, x: Delivery, entry: entries.Arrived) -> None:
 
 
 def _refund_slots(d: Draft, x: Delivery) -> None:
-    """It will make no call: what comes next need not wait for the slots that it took."""
+    """Give back the slots of the call that it will not make: what comes next need not wait for them."""
     for name, period, *_ in x.calls.get("new", ()):
         if d.get(Rate, name):
             d.edit(Rate, name).at -= period
 
 
 def _go_on_probing(d: Draft, x: Delivery, entry: entries.Held) -> None:
-    """What went ahead to probe its channel is settled, and that has not failed again: the next one need not wait."""
+    """Let the next one probe the channel: this probe is settled, and its channel has not failed again."""
     fails = isinstance(entry, entries.Failed) and any(fault.scope.startswith(CHANNEL) for fault in entry.pauses)
     if entry.probing and not fails:
         probe_again(d, x, entry.probes_in if isinstance(entry, entries.Release) else None)

@@ -1,6 +1,6 @@
 """Runs that go on, as the watchdog and people see them: read only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from relay.domain.documents import moment, rows
 from relay.domain.events import TERMINAL as OVER
@@ -10,7 +10,7 @@ from relay.domain.jobs import Alarms, Job, Run, branch_in, fold
 from relay.domain.parsing import load
 from relay.engine import names
 from relay.engine.records import TERMINAL, Operation, documents
-from relay.engine.state import State
+from relay.engine.state import Draft, State
 
 MOST_MEMBERS = 1000  # of a batch that are looked at
 
@@ -63,40 +63,24 @@ def event_of(state: State, operation: str, name: str) -> Event | None:
     return load(body) if body else None
 
 
-def last_event_of_members(state: State, events: Sequence[Event], now: float) -> float:
+def last_event_of_members(d: Draft, events: Sequence[Event], now: float) -> float:
     """Return the time of the last event of any member of the batch with these events; `now` where all are over."""
-    members = _members_of(events)
+    members = {member: over for event in events for member, over in _members(event)}
     if not members:
         return 0.0
-    whose = Space.of_event(events[-1])
-    meant = [_member(state, member, whose, _spaces_of_members(events[-1])) for member in members]
+    newest = events[-1]
+    whose = Space.of_event(newest)
+    spaces = dict.fromkeys((whose.dump(), newest.space(newest.subject), ""))  # the plain name may be another tenant's
+    known = d.get_all(Operation, [names.operation(member, space) for member in members for space in spaces])
+    meant = [_meant([known[names.operation(member, space)] for space in spaces], whose) for member in members]
     if all(over or (o and o.rank == TERMINAL) for over, o in zip(members.values(), meant, strict=True)):
         return now
     return max(max(o.last, o.heard or 0) / 1000 if o else 0.0 for o in meant)
 
 
-def names_of_members(events: Sequence[Event]) -> list[str]:
-    """Return the names of all operations that `last_event_of_members` may look at."""
-    spaces = _spaces_of_members(events[-1]) if events else []
-    return [names.operation(member, space) for member in _members_of(events) for space in spaces]
-
-
-def _members_of(events: Sequence[Event]) -> dict[str, bool]:
-    return {member: over for event in events for member, over in _members(event)}
-
-
-def _spaces_of_members(newest: Event) -> list[str]:
-    """Return the spaces that they may be in: the plain name may be another tenant's."""
-    return [*dict.fromkeys((Space.of_event(newest).dump(), newest.space(newest.subject), ""))]
-
-
-def _member(state: State, id_: str, whose: Space, spaces: Sequence[str]) -> Operation | None:
+def _meant(candidates: Iterable[Operation | None], whose: Space) -> Operation | None:
     """Return the first of those that an id may mean in this space."""
-    for space in spaces:
-        o = state.record(Operation, names.operation(id_, space))
-        if o and o.seq and Space.of(o.facts).may_be(whose):
-            return o
-    return None
+    return next((o for o in candidates if o and o.seq and Space.of(o.facts).may_be(whose)), None)
 
 
 def _members(event: Event) -> list[tuple[str, bool]]:

@@ -22,7 +22,7 @@ def add(d: Draft, entry: AddSilence, _: Settings) -> bool:
 
 
 def end(d: Draft, entry: EndSilence, _: Settings) -> list[str] | None:
-    """End a silence now. What it held is due; return in which channels. None if it was over, or there is none."""
+    """End a silence now: its messages are due. Return in which channels; None if it was over, or there is none."""
     known = d.get(Silence, entry.id)
     if known is None or known.ends <= d.now:
         return None

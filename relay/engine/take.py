@@ -83,12 +83,16 @@ class HandOut:
         self.quiet: dict[str, Hours] = {name: milliseconds(window) for name, window in self.entry.quiet.items()}
 
     def oldest(self) -> None:
-        """Hand out the oldest that have waited for long, for one place in eight: the ticket says which."""
-        places, rest = divmod(self.entry.most, OLDEST)
-        places += crc32(self.entry.ticket.encode()) % OLDEST < rest
-        indexes = [due(self.entry.channel, urgency) for urgency in URGENCIES]
+        """Where places are scarce, hand out the oldest that have waited for long, for one place in eight.
+
+        Of fewer places than eight the ticket says whether one of them is.
+        """
+        most, indexes = self.entry.most, [due(self.entry.channel, urgency) for urgency in URGENCIES]
+        places = most // OLDEST + (crc32(self.entry.ticket.encode()) % OLDEST < most % OLDEST)
+        if not places or sum(1 for index in indexes for _ in islice(self._due(index), most + 1)) <= most:
+            return
         starved = merge(*(((*row, index) for row in self._due(index, STARVED)) for index in indexes))
-        for _, name, index in [*islice(starved, NEWEST)] if places else ():
+        for _, name, index in [*islice(starved, NEWEST)]:
             if len(self.taken) < places:
                 self._decide(index, name)
 

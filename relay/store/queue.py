@@ -4,7 +4,9 @@ One process owns the partition and decides; the others append to its inbox (rela
 are in relay/store/queries/.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import count
 from secrets import token_hex
 from types import MappingProxyType
@@ -24,6 +26,7 @@ from relay.store.journal.partition import NotOwner
 from relay.store.queries.reader import Reader
 
 LONGEST = 500  # characters of an answer that is kept
+KEPT_DAYS = 9  # of the figures that digests compare themselves with
 
 
 class Journal(Protocol):
@@ -140,7 +143,7 @@ class Queue:
             found=bool(receipt.shown),
             shown=receipt.shown,
             converges=delivery.kind in ("live", "roundup"),
-            baseline=digest_baseline(delivery.event.document) if delivery.kind == "digest" else None,
+            baseline=baseline_of(delivery.event.document) if delivery.kind == "digest" else None,
         )
         if settled and sent:
             await self._keep_copy(delivery, sent)
@@ -177,3 +180,14 @@ def _scope(pause: Pause, delivery: Delivery) -> entries.PauseScope:
     scope = f"lane:{delivery.lane}" if pause.scope == "lane" else pause.scope
     ms = int(pause.seconds * 1000)
     return entries.PauseScope(scope, ms, pause.reason[:LONGEST], pause.probe, pause.witnessed)
+
+
+def baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what settling a digest keeps for the next one: its figures, and how many runs completed and failed a day."""
+    baseline, end = digest_baseline(document), datetime.fromisoformat(document["to"])
+    return {
+        "last": json.dumps(baseline["last"], ensure_ascii=False, separators=(",", ":")),
+        "days": baseline["days"],
+        "to": int(end.timestamp() * 1000),
+        "oldest": (end - timedelta(days=KEPT_DAYS)).date().isoformat(),
+    }

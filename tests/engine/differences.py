@@ -3,6 +3,7 @@
 A key is the beginning of a test's id. All other tests that need a store alone hold for the store and for the engine.
 """
 
+CLASSES = "compares with the class of relay.store, which has its like in relay.store.queries"
 PLAIN = "a plain list in Redis, without decisions"
 PARTITIONS = "one partition is decided over by one process: nothing travels between several"
 SEALED = "the codec seals values; no decision knows of it"
@@ -19,6 +20,8 @@ DIFFERENT: dict[str, str] = {
     "tests/store/test_history.py::test_what_is_older_than_the_retention_is_forgotten": PLAIN,
     "tests/store/test_history.py::test_of_too_many_the_busiest_give_first": PLAIN,
     "tests/store/test_history.py::test_a_redis_that_fills_up_keeps_less_of_the_record": PLAIN,
+    "tests/store/test_history.py::test_a_cursor_that_no_page_gave_is_refused[1-1-1": PARTITIONS,
+    "tests/store/test_reconciliation.py::test_runs_that_go_on_and_were_silent_are_given": CLASSES,
     "tests/store/test_letters.py": PARTITIONS,
     "tests/store/test_partitions.py": PARTITIONS,
     "tests/store/test_partitions_away.py": PARTITIONS,

@@ -29,9 +29,8 @@ from relay.policy.silences import Silences
 from relay.store import keys
 from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
-from relay.store.queries.lanes import Lanes, Place
 from relay.store.queries.silences import SilenceList
-from relay.store.queries.waiting import Waiting
+from relay.store.queries.waiting import Lanes, Place, Waiting
 
 MOST_WAITING = 50  # deliveries, each of which is asked for by itself
 

@@ -65,7 +65,7 @@ class Batch:
                     item.failed = HandlingFailed("NotLoaded", missing.kind)
                     return self.run(items)
                 self._asked.add(need)
-                return [missing, *self._foresee(items[at + 1 :])]
+                return [missing, *missing.others, *self._foresee(items[at + 1 :])]
             self.outcomes.append((item, outcome))
         return []
 
@@ -76,7 +76,7 @@ class Batch:
             try:
                 self._rules.step(Draft(self.draft, self.now), item.entry, self.now, self._settings)
             except NotLoaded as need:
-                missing.append(need)
+                missing += [need, *need.others]
             except Exception:  # noqa: BLE001, S112 - it is stepped in its turn
                 continue
         return missing

@@ -46,6 +46,7 @@ class Cache:
         self.scripts, self._codec, self.prefix = scripts, codec, prefix
         self._most_bytes = most_bytes
         self._hot = OrderedDict[str, Hot]()
+        self._unreadable: dict[str, StoreUnavailable] = {}
         self.bytes = 0
         self.now = 0
 
@@ -96,10 +97,10 @@ class Cache:
     def _find(self, key: str) -> Hot | None:
         hot = self._hot.get(key)
         if hot is None:
+            if error := self._unreadable.get(key):
+                raise error.with_traceback(None)
             return None
         self._hot.move_to_end(key)
-        if isinstance(hot.value, StoreUnavailable):
-            raise hot.value.with_traceback(None)
         if hot.until and hot.until <= self.now:
             hot.value, hot.whole, hot.until = None, True, 0
         return hot
@@ -145,12 +146,10 @@ class Cache:
 
     def _known(self, key: str) -> Hot | None:
         """Return what is here and can be kept up to date."""
-        try:
-            return self._find(key)
-        except StoreUnavailable:
-            return None
+        return None if key in self._unreadable else self._find(key)
 
     def _keep(self, key: str, hot: Hot) -> None:
+        self._unreadable.pop(key, None)
         if was := self._hot.pop(key, None):
             self.bytes -= was.size
         self._hot[key] = hot
@@ -162,15 +161,9 @@ class Cache:
 
     def trim(self) -> None:
         """Let go of what was not used for longest. What could not be read is read again the next time."""
-        unreadable = [key for key, hot in self._hot.items() if isinstance(hot.value, StoreUnavailable)]
-        for key in unreadable:
-            self.bytes -= self._hot.pop(key).size
+        self._unreadable.clear()
         while self.bytes > self._most_bytes and self._hot:
             self.bytes -= self._hot.popitem(last=False)[1].size
-
-    def forget(self) -> None:
-        self._hot.clear()
-        self.bytes = 0
 
     # What is not here
 
@@ -215,10 +208,10 @@ class Cache:
                 return self._add_page(key, answer, pages)
             value = None if until and until <= self.now else self._opened(kind, names, key, answer)
         except StoreUnavailable as error:
-            self._keep(key, Hot(error, EACH))
+            self._unreadable[key] = error
             return False
         hot = self._hot.get(key)
-        if kind == "field" and hot is not None and not isinstance(hot.value, StoreUnavailable):
+        if kind == "field" and hot is not None:
             if not hot.whole:  # else it came whole with the same answers
                 hot.value[names[1]] = value
                 self._resize(hot, len(value or b"") + EACH)

@@ -6,7 +6,7 @@ SET_BACK = 10_000  # ms; a smaller step is waited out
 
 
 class PartitionClock:
-    """`set_back`: by how many ms Redis's clock was set back since that was last asked."""
+    """`set_back`: by how many ms Redis's clock was set back, until a commit has taken that into account."""
 
     def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float] | None = None) -> None:
         """`wall` takes the place of Redis's clock, for tests (seconds since the epoch)."""
@@ -14,7 +14,7 @@ class PartitionClock:
         self._heard = 0  # Redis's time
         self._at = 0.0  # when that was
         self._last = 0
-        self._set_back = 0
+        self.set_back = 0
 
     def now(self) -> int:
         """Return ms since the epoch; no more than Redis's own clock says."""
@@ -30,13 +30,10 @@ class PartitionClock:
             ms = int(self._wall() * 1000)
         self._heard, self._at = ms, self._monotonic()
         if ms < self._last - SET_BACK:
-            self._set_back += self._last - ms
+            self.set_back += self._last - ms
             self._last = ms
 
-    def begin(self, last: int) -> None:
-        """Go on where the partition's owner before was, or where the data was written."""
-        self._last, self._set_back = last, 0
-
-    def take_set_back(self) -> int:
-        step, self._set_back = self._set_back, 0
-        return step
+    def begin(self, last: int, ms: int) -> None:
+        """Go on from the time of the last commit of any owner, at Redis's time of now."""
+        self._last, self.set_back = last, 0
+        self.hear(ms)

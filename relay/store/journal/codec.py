@@ -6,8 +6,9 @@ it. What is sealed is bound to the name of its key.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import GenericAlias
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
@@ -36,7 +37,7 @@ class Layout:
     """Fields of a dataclass: what they are, and what they are where nothing is written."""
 
     def __init__(self, kind: type) -> None:
-        hints = get_type_hints(kind)
+        hints = {name: _concrete(hint) for name, hint in get_type_hints(kind).items()}
         fields = dataclasses.fields(kind)
         make_dict: Any = TypedDict  # mypy knows it with literals only
         shape = make_dict(kind.__name__, {item.name: hints[item.name] for item in fields}, total=False)
@@ -77,7 +78,7 @@ class Codec:
     def __init__(self, kinds: Iterable[type] = (), sealer: Sealer | None = None) -> None:
         self._sealer = sealer
         self._kinds = {kind.__name__: kind for kind in kinds}
-        self._layouts: dict[type, Layout] = {}
+        self._layouts = {kind: Layout(kind) for kind in self._kinds.values()}
 
     def record(self, record: Record, key: str) -> bytes:
         values = record.__dict__.copy()
@@ -139,6 +140,14 @@ class Codec:
         if layout is None:
             layout = self._layouts[kind] = Layout(kind)
         return layout
+
+
+def _concrete(hint: Any) -> Any:
+    """Return what a collection is read as, which pydantic leaves open."""
+    origin, parts = get_origin(hint), tuple(map(_concrete, get_args(hint)))
+    if origin is Collection:
+        return GenericAlias(list, parts)
+    return GenericAlias(origin, parts) if origin is Mapping else hint
 
 
 def _dumped(content: dict[str, Any]) -> bytes:

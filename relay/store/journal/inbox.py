@@ -2,25 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from secrets import token_hex
-from typing import cast
-
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from relay.errors import StoreUnavailable
-from relay.store.client import call
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import BYTES, LAGS, NOTHING, Admission, Answer, Busy, Id, Item, value_of
 from relay.store.journal.scripts import Scripts, Value
-from relay.store.owners import at_owner
 
 PAGE = 128  # entries that are read at once
-LISTEN = 1_000  # ms
 ANSWERED = 2.0  # seconds that whoever appended an act waits for its answer
-POLL = 0.02
+POLL = 0.02  # seconds
 ACT = "act:"  # begins the name of one whose answer is kept
 
 
@@ -34,16 +26,16 @@ TAKEN = Pending()
 class Inbox:
     """`newest`: the newest entry in Redis, as far as is known. `read_to`: up to which they were read."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, codec: Codec, prefix: str) -> None:
-        self._redis, self._scripts, self._codec, self._prefix = redis, scripts, codec, prefix
+    def __init__(self, scripts: Scripts, codec: Codec, prefix: str) -> None:
+        self._scripts, self._codec, self._prefix = scripts, codec, prefix
         self._key = prefix + "inbox"
         self.pending = deque[Item]()
         self.read_to = self.newest = NOTHING
 
     # Of whoever is not the owner
 
-    async def append(self, item: Item) -> bytes | None:
-        """Append it, once; return what is kept as its answer where it was appended before. Busy, StoreUnavailable."""
+    async def append(self, item: Item) -> object:
+        """Append it, once; return TAKEN, or the answer where it was appended before. Busy, StoreUnavailable."""
         keys = [self._key, self._prefix + "owner"]
         name = f"{ACT}{item.act}" if item.act else token_hex(8)
         payload = self._codec.value(item.entry, f"entry:{name}")
@@ -56,18 +48,22 @@ class Inbox:
         outcome, said = await self._scripts.run("append", keys, args, although_full=although_full)
         if outcome == b"busy":
             raise Busy(f"the oldest entry of the inbox waits for {said} ms")
-        return said if outcome == b"known" else None
+        return self._answered(item.act, said) if outcome == b"known" else TAKEN
 
     async def answer(self, act: str) -> object:
         """Return what became of an act that was appended; TAKEN where nothing has yet."""
         until = asyncio.get_running_loop().time() + ANSWERED
-        key = Answer.PREFIX + act
+        key = self._prefix + Answer.PREFIX + act
         while asyncio.get_running_loop().time() < until:
-            [stored] = await self._scripts.read(self._prefix + key, [("GET", self._prefix + key)])
-            if stored and (answer := self._codec.read_record(Answer, act, stored, key)).done:
-                return value_of(answer, self._codec)
+            [stored] = await self._scripts.read(key, [("GET", key)])
+            if stored and (answer := self._answered(act, stored)) is not TAKEN:
+                return answer
             await asyncio.sleep(POLL)
         return TAKEN
+
+    def _answered(self, act: str, stored: bytes) -> object:
+        answer = self._codec.read_record(Answer, act, stored, Answer.PREFIX + act)
+        return value_of(answer, self._codec) if answer.done else TAKEN
 
     # Of the owner
 
@@ -129,28 +125,6 @@ class Inbox:
             entry = error
         act = name.removeprefix(ACT) if name.startswith(ACT) else ""
         return Item(entry, act, id=id_, appended=appended, waits=waits)
-
-    async def listen(self, wake: Callable[[], None]) -> None:
-        """Say when there is something new. Ends by being cancelled."""
-        while True:
-            after = f"{self.newest[0]}-{self.newest[1]}"
-            try:
-                rows = await call(at_owner(self._redis, self._key, partial(_blocked, key=self._key, after=after)))
-            except (StoreUnavailable, RedisError):
-                await asyncio.sleep(LISTEN / 1000)
-                continue
-            if rows:
-                self.hear(rows)
-                wake()
-                await asyncio.sleep(0)
-
-
-async def _blocked(redis: Redis, key: str, after: str) -> bytes:
-    found = await redis.xread({key: after}, count=1, block=LISTEN)
-    if not found:
-        return b""
-    [[_, rows]] = found.items() if isinstance(found, dict) else found
-    return cast("bytes", rows[0][0])
 
 
 def parsed(id_: bytes) -> Id:

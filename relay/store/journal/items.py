@@ -102,7 +102,7 @@ class Queue:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self.lazy, self.acts, self.events = deque[Item](), deque[Item](), deque[Item]()
-        self._impatient = deque[Item]()  # events in the order of their arrival
+        self._impatient = deque[Item]()  # events and acts in the order of their arrival
         self.wake = asyncio.Event()
 
     def __len__(self) -> int:
@@ -115,9 +115,10 @@ class Queue:
             if len(self.events) >= MOST_WAITING[item.admission]:
                 raise Busy(f"{len(self.events)} events wait")
             self.events.append(item)
-            self._impatient.append(item)
         else:
             (self.lazy if item.lazy else self.acts).append(item)
+        if item.act or item.admission > Admission.ALWAYS:
+            self._impatient.append(item)
         self.wake.set()
 
     def put_back(self, items: Iterable[Item]) -> None:
@@ -144,8 +145,8 @@ class Queue:
         return taken
 
     def expire(self) -> None:
-        """Tell senders that waited for too long to try again. What became of their events is unknown."""
+        """Tell who waited for too long to try again: nobody knows what becomes of it. An act stays, and counts once."""
         now = self._monotonic()
         waiting = self._impatient
-        while waiting and (waiting[0].given_up or now - waiting[0].arrived > PATIENCE):
+        while waiting and (waiting[0].is_answered or now - waiting[0].arrived > PATIENCE):
             waiting.popleft().answer(StoreUnavailable(f"Redis did not confirm within {PATIENCE:g} s"))

@@ -15,11 +15,11 @@ GRACE = 4.0  # seconds after the first pulse behind an outage in which nobody bu
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A new term, and the mark of the last commit of the terms before. `handed_over`: that one ended in good order."""
+    """A new term, and the mark of the last commit before. `in_order`: nobody who owned it has died."""
 
     term: int
     mark: str
-    handed_over: bool
+    in_order: bool
     ms: int
 
 
@@ -58,9 +58,10 @@ class Lease:
             self._note(rest)
             return None
         term, mark, handed_over, *living = rest
+        in_order = bool(handed_over) or int(term) - 1 == self.term > 0  # the term before was this process's own
         self.term, self.held, self._until = int(term), True, asked + LASTS
         self.living = frozenset(name.decode() for name in living if name)
-        return Taken(self.term, mark.decode(), bool(handed_over), ms)
+        return Taken(self.term, mark.decode(), in_order, ms)
 
     async def renew(self, mark: str) -> int | None:
         """Return Redis's time; None where it is lost, or the data is not what this term has committed."""
@@ -83,7 +84,8 @@ class Lease:
         await self._ask("give", self.term)
 
     def lose(self) -> None:
-        self.held, self._until, self._seen = False, float("-inf"), ("", 0.0)
+        self.held, self._seen = False, ("", 0.0)
+        self._until = self._asked = float("-inf")
 
     async def _ask(self, verb: Literal["take", "renew", "pulse", "give"], *args: Value) -> tuple[float, list[Any]]:
         self._number += 1

@@ -15,19 +15,21 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.engine.entries import ClockSetBack
-from relay.errors import StoreUnavailable
+from relay.errors import RelayError, StoreUnavailable, handling
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT
 from relay.store.journal.cache import Cache, OtherData
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN, Inbox
-from relay.store.journal.items import Admission, Answer, Item, Queue, value_of
+from relay.store.journal.items import Admission, Item, Queue
 from relay.store.journal.lease import RENEWED, Lease, Taken
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.term import PAUSES, Term
+from relay.store.journal.writes import MOST_ENTRIES
 
 PREFIX = "{relay}:"
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
+POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
@@ -64,13 +66,12 @@ class Partition:
         self._scripts = Scripts(redis, replicas)
         self._queue = Queue(monotonic)
         self._clock = PartitionClock(monotonic, clock)
-        self._inbox = Inbox(redis, self._scripts, rules.codec, prefix)
+        self._inbox = Inbox(self._scripts, rules.codec, prefix)
         self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone)
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._listening: asyncio.Task[None] | None = None
         self._closing = False
-        self._lent_at = self._retried = 0.0
+        self._lent_at = self._retried = self._read_at = 0.0
         self._joined = asyncio.Event()
         self._set_back, self._emptied, self._committed = 0, False, False
         self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
@@ -180,27 +181,36 @@ class Partition:
             await self._lease.give()
 
     async def _turn(self, term: Term) -> None:
+        self._queue.wake.clear()
         if self._lease.is_due:
             ms = await self._lease.renew(term.mark)
             if ms is None:
                 raise OtherData
             self._clock.hear(ms)
-        if step := self._clock.take_set_back():
-            self._set_back += step
-            await self._commit(term, [Item(ClockSetBack(step))])
+        await self._set_clock_back(term)
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
-        if unplaced or self._inbox.has_more:
+        poll = POLL_ALONE if self._alone else POLL
+        if unplaced or self._inbox.has_more or self._monotonic() - self._read_at >= poll:
+            self._read_at = self._monotonic()
             newest = await self._inbox.read()
             for item in unplaced:
                 item.follows = newest
-        items = self._next_items(term.limit)
-        if self._monotonic() - self._retried > RETRY_WAITING:
-            items += await self._waiting(term, max(0, term.limit - len(items)))
+        waiting = await self._waiting(term) if self._monotonic() - self._retried > RETRY_WAITING else []
+        items = [*self._next_items(term.limit), *waiting]
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:
-            await self._idle(COMPANY if term.carries else RENEWED)
+            await self._idle(min(COMPANY, poll) if term.carries else poll)
+
+    async def _set_clock_back(self, term: Term) -> None:
+        """Tell the state, before anything else is decided by the new time; a death before that finds it out anew."""
+        while step := self._clock.set_back:
+            left: Sequence[Item] = [Item(ClockSetBack(step))]
+            while left:
+                left = await term.commit(left, self.settings)
+            self._clock.set_back -= step
+            self._set_back += step
 
     async def _lend(self, term: Term) -> None:
         while lazy := self._queue.take(self._queue.lazy, term.limit):
@@ -221,11 +231,11 @@ class Partition:
     def _is_next(self, item: Item) -> bool:
         return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
 
-    async def _waiting(self, term: Term, most: int) -> list[Item]:
+    async def _waiting(self, term: Term) -> list[Item]:
         """Return entries that could not be read, to be tried again."""
         self._retried = self._monotonic()
         table = await term.table(WAITING)
-        return [self._inbox.item_of(appended, waits=name) for name, appended in sorted(table.items())[:most]]
+        return [self._inbox.item_of(appended, waits=name) for name, appended in sorted(table.items())[:MOST_ENTRIES]]
 
     async def _commit(self, term: Term, items: Sequence[Item]) -> None:
         left = items
@@ -239,13 +249,15 @@ class Partition:
             self._queue.put_back(left)
 
     async def _idle(self, seconds: float) -> None:
-        self._queue.wake.clear()
+        """Wait for something that came since this turn began, or comes."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._queue.wake.wait()
 
     # Who owns it
 
     async def _stand_by(self) -> None:
+        self._queue.wake.clear()
         if self._lease.is_due:
             if not self._may_own or self._closing:
                 await self._lease.pulse()
@@ -264,24 +276,21 @@ class Partition:
     async def _begin(self, taken: Taken) -> None:
         self._emptied |= self._committed and not taken.mark
         last = taken.mark.rpartition(".")[2]
-        self._clock.begin(int(last) if last.isdecimal() else 0)
-        self._clock.hear(taken.ms)
+        self._clock.begin(int(last) if last.isdecimal() else 0, taken.ms)
         cache = Cache(self._scripts, self._rules.codec, self._prefix, self._hot)
         term = Term(taken, self._rules, cache, self._clock, self._inbox)
         self._retried = self._monotonic() - RETRY_WAITING
+        await self._set_clock_back(term)
         self._inbox.forget()
         await self._inbox.read()
-        if not taken.handed_over:
+        if not taken.in_order:
             await term.suspect([*self._inbox.pending])
         self._term = term
         self._queue.add(Item(self._rules.take_over(sorted({*self._lease.living, self.process}))))
-        self._listening = asyncio.create_task(self._inbox.listen(self._queue.wake.set))
         log.info("the partition is owned", term=taken.term)
 
     def _forget(self) -> None:
         self._term = None
-        if self._listening:
-            self._listening.cancel()
         self._lease.lose()
         self._inbox.forget()
         self._queue.displace()
@@ -291,15 +300,15 @@ class Partition:
             item.answer(NotOwner("another process owns the partition"))
             return
         try:
-            known = await self._inbox.append(item)
+            with handling():
+                item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
             if item.admission == Admission.ALWAYS and not item.act:  # a receipt is kept until it is confirmed
                 self._queue.put_back([item])
                 raise
             item.answer(error)
-            return
-        answer = self._rules.codec.read_record(Answer, item.act, known, Answer.PREFIX + item.act) if known else None
-        item.answer(value_of(answer, self._rules.codec) if answer and answer.done else TAKEN)
+        except RelayError as error:
+            item.answer(error)
 
     async def _expire(self) -> None:
         while True:

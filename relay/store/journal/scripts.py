@@ -70,13 +70,13 @@ class Scripts:
             cause = error.__cause__
             if isinstance(cause, OutOfMemoryError):
                 raise Full(str(error)) from cause
-            if isinstance(cause, ResponseError) and str(cause).startswith("BADCOMMIT"):
+            if isinstance(cause, ResponseError) and "BADCOMMIT" in str(cause):
                 raise BadCommit(str(cause)) from cause
             if isinstance(cause, STEPPED_DOWN) or "NOREPLICAS " in str(cause):
                 await drop_connections(server)
             raise
-        except UnicodeError as error:  # half a pair of surrogates in a name
-            raise BadCommit("a name is no text in UTF-8") from error
+        except (TypeError, ValueError) as error:  # half a pair of surrogates in a name, for instance
+            raise BadCommit(type(error).__name__) from error
         finally:
             metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
 
@@ -95,8 +95,8 @@ class Scripts:
 
         try:
             return cast("list[Any]", await call(at_owner(self._redis, key, asked)))
-        except UnicodeError as error:
-            raise BadCommit("a name is no text in UTF-8") from error
+        except (TypeError, ValueError) as error:
+            raise BadCommit(type(error).__name__) from error
 
     async def _evaluate(self, redis: Redis, command: tuple[Value, ...]) -> list[Any]:
         if not self.replicas:

@@ -1,14 +1,15 @@
 """One term of an owner: its view of the state, and its commits. Another term begins with another object."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Sequence
 from secrets import token_hex
 from typing import Any
 
 import structlog
 
 from relay.engine.records import PARKING
-from relay.engine.state import Changes, Draft, LogChange, NotLoaded, TableChange
+from relay.engine.state import Changes, Draft, LogChange, NotLoaded, State, TableChange
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData
@@ -21,12 +22,16 @@ from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, count_b
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
 DEATHS = 2  # of processes that handled an entry alone, after which it is set aside
-Keep = Callable[[], Any]
 log = structlog.get_logger(__name__)
 
 
 class Term:
-    """`limit`: how many entries the next commit may take. `mark`: of the last commit, on which the next one stands."""
+    """What an owner knows and writes as long as nobody else owns the partition.
+
+    limit    how many entries the next commit may take
+    mark     of the last commit, on which the next one stands
+    carries  changes of lazy entries wait for the next commit
+    """
 
     def __init__(self, taken: Taken, rules: Rules, cache: Cache, clock: PartitionClock, inbox: Inbox) -> None:
         self.number, self.mark = taken.term, taken.mark
@@ -34,63 +39,65 @@ class Term:
         self.commits = 0
         self._narrow = 0  # entries that are left of those for which the limit is low
         self._carried = Changes()
-        self._carries = False
+        self.carries = False
         self._nonce = token_hex(6)
         self._composed = 0
         self._due = set[str]()
         self._rules, self._clock, self._inbox = rules, clock, inbox
         self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
 
-    @property
-    def carries(self) -> bool:
-        """Return True where changes of lazy entries wait for the next commit."""
-        return self._carries
-
     async def lend(self, items: Sequence[Item], settings: Any) -> list[Item]:
         """Answer at once what changes the state with the next commit only; return those that are left."""
         batch = await self._decide(items, settings)
         self._carried = joined(self._carried, batch.draft.changes)
-        self._carries = True
+        self.carries = True
         self._answer(batch)
         return [*items[len(batch.outcomes) :]]
 
     async def commit(self, items: Sequence[Item], settings: Any) -> list[Item]:
         """Decide and commit; answer what is done, and return the rest. OtherData if this term is over."""
         batch = await self._decide(items, settings)
-        changes = joined(self._carried, batch.draft.changes) if self._carries else batch.draft.changes
+        changes = joined(self._carried, batch.draft.changes) if self.carries else batch.draft.changes
         try:
-            writes, sizes = encode(changes, self._rules.codec)
-            if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
+            if not await self._write(batch, changes):
                 self._narrow_to(len(batch.outcomes) // 2, len(items))
                 return [*items]
-            commit = self._compose(batch, writes)
-            ms, newest = await self._send(commit)
         except Full as error:
             return _refuse_events(items, error)
         except (HandlingFailed, BadCommit) as error:
             return await self._find_fault(items, batch, error, settings)
-        self.mark = commit.sets
-        self.commits += 1
-        self._carried, self._carries = Changes(), False
-        self._clock.hear(ms)
-        self._inbox.hear(newest)
-        self.cache.apply(changes, batch.now, sizes)
-        self._notice_due(changes)
-        self.cache.trim()
+        self._carried, self.carries = Changes(), False
         self._answer(batch)
         self._narrow -= len(batch.outcomes)
         if self._narrow <= 0:
             self.limit = MOST_ENTRIES
         return [*items[len(batch.outcomes) :]]
 
+    async def _write(self, batch: Batch, changes: Changes) -> bool:
+        """Commit the changes and take them over; False where they are too many bytes, and could be fewer."""
+        writes, sizes = encode(changes, self._rules.codec)
+        if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
+            return False
+        # No two that differ have the same mark, not even where one of them was never done.
+        self._composed += 1
+        sets = f"{self.number}.{self.commits + 1}.{self._nonce}-{self._composed}.{batch.now}"
+        commit = Commit(self.number, self.mark, sets, writes, batch.used, batch.takes_on)
+        ms, newest = await self._send(commit)
+        self.mark = commit.sets
+        self.commits += 1
+        self._clock.hear(ms)
+        self._inbox.hear(newest)
+        self.cache.apply(changes, batch.now, sizes)
+        self._notice_due(changes)
+        self.cache.trim()
+        return True
+
     async def table(self, name: str) -> dict[str, bytes]:
         """Return one of the driver's own tables."""
-        draft = self._lower(self._clock.now())
-        try:
-            return dict(draft.table(name))
-        except NotLoaded as missing:
-            await self.cache.load([missing], self.mark)
-        return dict(draft.table(name))
+        with contextlib.suppress(NotLoaded):
+            return dict(self.cache.table(name))
+        await self.cache.load([NotLoaded("table", name)], self.mark)
+        return dict(self.cache.table(name))
 
     async def suspect(self, items: Sequence[Item]) -> None:
         """Handle these one at a time: they may have been under way when the owner before died.
@@ -100,7 +107,7 @@ class Term:
         known = await self.table(SUSPECTS)
         if not items and not known:
             return
-        batch = Batch(self._rules, self._lower(self._clock.now()), self._clock.now(), None)
+        batch = self._begin(None)
         for name in known.keys() - {str(item) for item in items}:
             batch.draft.remove(SUSPECTS, name)
         for item in items:
@@ -109,35 +116,29 @@ class Term:
             if deaths >= DEATHS:
                 item.failed = HandlingFailed("ProcessDied", "relay/store/journal/term.py")
             batch.draft.put(SUSPECTS, str(item), b"%d" % max(deaths, 0))
-        writes, _ = encode(batch.draft.changes, self._rules.codec)
-        commit = self._compose(batch, writes)
-        await self._send(commit)
-        self.mark = commit.sets
-        self.cache.apply(batch.draft.changes, batch.now, {})
+        await self._write(batch, batch.draft.changes)
         self._narrow_to(1, len(items))
 
-    def _lower(self, now: int) -> Draft:
-        """Return what entries are decided on: what is committed, and what is lent."""
-        self.cache.now = now
-        draft = Draft(self.cache, now)
-        draft.changes = self._carried
-        return draft
+    def _begin(self, settings: Any) -> Batch:
+        """Return a batch over what is committed, and what is lent."""
+        now = self.cache.now = self._clock.now()
+        base: State = self.cache
+        if self.carries:
+            base = Draft(self.cache, now)
+            base.changes = self._carried
+        return Batch(self._rules, base, now, settings)
 
     async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
-        now = self._clock.now()
-        batch = Batch(self._rules, self._lower(now), now, settings)
+        batch = self._begin(settings)
         while missing := batch.run(items):
             try:
                 await self.cache.load(missing, self.mark)
-            except BadCommit as error:  # a name that Redis cannot have
-                items[len(batch.outcomes)].failed = HandlingFailed(type(error).__name__, "relay/store/journal/cache.py")
+            except BadCommit:  # one of the names is none; only of the first it is known whose that is
+                try:
+                    await self.cache.load(missing[:1], self.mark)
+                except BadCommit as error:
+                    items[len(batch.outcomes)].failed = HandlingFailed(str(error), "relay/store/journal/cache.py")
         return batch
-
-    def _compose(self, batch: Batch, writes: Sequence[Any]) -> Commit:
-        # No two that differ have the same mark, not even where one of them was never done.
-        self._composed += 1
-        sets = f"{self.number}.{self.commits + 1}.{self._nonce}-{self._composed}.{batch.now}"
-        return Commit(self.number, self.mark, sets, writes, batch.used, batch.takes_on)
 
     async def _send(self, commit: Commit) -> tuple[int, bytes]:
         """Send it until what became of it is known; return Redis's time and the newest entry of the inbox."""
@@ -167,13 +168,17 @@ class Term:
         """Return the items, each to be tried alone, up to the one that cannot be written."""
         if not batch.outcomes:
             log.error("what was handed out cannot be written", reason=str(error))
-            self._carried, self._carries = Changes(), False
-        elif self._carries:
+            self._carried, self.carries = Changes(), False
+        elif self.carries:
             await self.commit([], settings)
         elif len(batch.outcomes) > 1:
             self._narrow_to(1, len(items))
         else:
-            failed = error if isinstance(error, HandlingFailed) else HandlingFailed("BadCommit", "relay/store/journal")
+            failed = (
+                error
+                if isinstance(error, HandlingFailed)
+                else HandlingFailed(str(error), "relay/store/journal/term.py")
+            )
             items[0].failed = failed
         return [*items]
 

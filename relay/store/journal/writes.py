@@ -70,7 +70,7 @@ def encode(changes: Changes, codec: Codec) -> tuple[list[Write], dict[str, int]]
         for name, log in changes.logs.items():
             writes += _log(name, log, codec)
         writes += [("HINCRBY", LEDGER, (name, by)) for name, by in changes.counts.items() if by]
-    except (TypeError, ValueError, RecursionError) as error:  # pydantic's are ValueErrors
+    except Exception as error:  # what pydantic raises, and records that are none
         raise HandlingFailed(type(error).__name__, "relay/store/journal/writes.py") from error
     return writes, sizes
 

@@ -1,7 +1,7 @@
 """Questions and acts of operators; each is in the module of its name."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.engine.entries import Announce
@@ -42,7 +42,7 @@ class Admin(Backlog, DeadLetters, Timelines):
     async def ledger(self) -> Ledger:
         return Ledger(Counter(await self._reader.counts()))
 
-    async def announce(self, addresses: Mapping[str, Mapping[str, Collection[str]]]) -> None:
+    async def announce(self, addresses: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """Say which destinations there are, and their addresses by channel (`*`: any).
 
         What is queued for others is held back; what was held back for these goes on at once. Where a destination has

@@ -7,8 +7,9 @@ from typing import Any
 
 from relay.engine.entries import GatherParked, GiveUpChannel, GiveUpParked, LiftPauses
 from relay.engine.lanes import URGENCIES
-from relay.engine.pauses import LIMIT, find, place_of
-from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, due, parked
+from relay.engine.pauses import LIMIT, OPERATOR, find, place_of
+from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, OperatorPause, Pause, due, parked
+from relay.engine.state import Draft
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span
 
@@ -42,8 +43,14 @@ class Backlog(Questions):
 
     async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
         """Return the paused ones of these scopes, each with the time of the pause and the reason."""
-        pauses = await self._ask(lambda d: [find(d, scope) for scope in scopes])  # until something arrives there
-        found = zip(scopes, pauses, strict=True)
+        people = [scope.removeprefix(OPERATOR) for scope in scopes if scope.startswith(OPERATOR)]
+
+        def pauses(d: Draft) -> list[Pause | OperatorPause | None]:
+            d.get_all(Pause, scopes)  # read together
+            d.get_all(OperatorPause, people)
+            return [find(d, scope) for scope in scopes]  # one that is probed until something arrives there
+
+        found = zip(scopes, await self._ask(pauses), strict=True)
         return {scope: (pause.since / 1000, pause.reason) for scope, pause in found if pause}
 
     async def throttled(self) -> dict[str, tuple[float, str]]:

@@ -14,7 +14,7 @@ from relay.store.queries.questions import Questions, stated_by
 from relay.store.queries.reader import Line, Stretch
 from relay.store.queries.spaces import Spaces
 
-MOST = 200  # rows of a page
+PAGE_LIMIT = 200  # rows of a page
 LOOKED = 2000  # rows that one page looks at
 STEP = 250  # of them at a time, where most do not fit
 FEW = 20  # rows that are looked at for the last that arrived
@@ -94,10 +94,10 @@ class History(Questions):
 
         ValueError for a cursor that no page gave.
         """
-        before = Position.load(cursor)
+        behind = Position.load(cursor)
         names = [destination] if destination else await self.destinations()
-        source = Lines(self._reader, history(""), names, since=since, until=until, before=before)
-        limit = min(limit, MOST)
+        source = Lines(self._reader, history(""), names, since=since, until=until, behind=behind)
+        limit = min(limit, PAGE_LIMIT)
 
         async def read(rows: Sequence[Row]) -> list[Ended | None]:
             return [
@@ -133,7 +133,7 @@ class History(Questions):
 
 
 def _has(content: bytes, outcome: str) -> bool:
-    return not outcome or content.startswith(b'["%s",' % outcome.encode())
+    return not outcome or content.startswith(b'["%s",' % outcome.encode("utf-8", "replace"))
 
 
 def _ended(destination: str, ms: int, content: bytes) -> Ended:
@@ -141,7 +141,7 @@ def _ended(destination: str, ms: int, content: bytes) -> Ended:
     values = from_json(content)
     row: dict[str, Any] = dict(zip(VALUES, values, strict=False))
     row["took"] /= 1000
-    lane, at = values[len(VALUES) :] or ("", ms)
+    lane, at, *_ = values[len(VALUES) :] or ("", ms)
     return Ended(**row, destination=destination, at=at / 1000, lane=lane, copy=lane or row["id"])
 
 

@@ -64,7 +64,7 @@ class Jobs(Questions):
             named = await self._jobs([row.position.name for row in rows])
             return [JobEnd(its, row.position.ms / 1000) if its else None for row, its in zip(rows, named, strict=True)]
 
-        source = Members(self._reader, JOBS, before=Position.load(cursor))
+        source = Members(self._reader, JOBS, behind=Position.load(cursor))
         page = await page_of(source, read, limit=limit, looked=LOOKED, step=limit)
         return JobsPage(page.rows, page.cursor)
 

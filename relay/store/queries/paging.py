@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from relay.store.queries.reader import Id, Reader, Span, Stretch
 
-FEWEST, MOST = 2, 2000  # lines that are asked of a stream at once
+FIRST_ASK, LARGEST_ASK = 2, 2000  # lines that are asked of a stream at once
 _CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(.*)", re.DOTALL)
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ async def page_of(
 
 
 class Members:
-    """Members of an index, the highest score first: between two times, and behind that place."""
+    """Members of an index between two times, behind that place; the newest first, or the oldest."""
 
     def __init__(
         self,
@@ -102,29 +102,34 @@ class Members:
         *,
         since: float | None = None,
         until: float | None = None,
-        before: Position | None = None,
+        behind: Position | None = None,
+        descending: bool = True,
     ) -> None:
         self.more = True
         self._reader = reader
-        self._before = (before.ms, before.name) if before else None
-        high = before.ms if before else None if until is None else round(until * 1000) - 1
+        self._behind = behind
         low = None if since is None else round(since * 1000)
-        self._span = Span(index, 0, 0, low, high, descending=True)
+        high = None if until is None else round(until * 1000) - 1
+        if behind:
+            low, high = (low, behind.ms) if descending else (behind.ms, high)
+        self._span = Span(index, 0, 0, low, high, descending)
 
     async def take(self, count: int) -> list[Row]:
         rows = list[Row]()
         while len(rows) < count and self.more:
             wanted = count - len(rows)
-            [found] = await self._reader.members([self._span._replace(most=wanted + 1)])
+            [found] = await self._reader.members([self._span._replace(limit=wanted + 1)])
             self.more = len(found) > wanted
             self._span = self._span._replace(skip=self._span.skip + min(len(found), wanted))
-            # Those of the same score come again, from the first on.
-            rows += [
-                Row(Position(score, 0, member))
-                for member, score in found[:wanted]
-                if self._before is None or (score, member) < self._before
-            ]
+            positions = [Position(score, 0, member) for member, score in found[:wanted]]
+            rows += [Row(position) for position in positions if self._is_next(position)]
         return rows
+
+    def _is_next(self, position: Position) -> bool:
+        """Return False for what has the same score as the place, and was given before."""
+        if self._behind is None:
+            return True
+        return position < self._behind if self._span.descending else position > self._behind
 
 
 @dataclass(slots=True)
@@ -133,7 +138,7 @@ class _Stream:
 
     name: str
     end: Id | None  # what is still to be read is older
-    ask: int = FEWEST
+    ask: int = FIRST_ASK
     rows: deque[Row] = field(default_factory=deque)
     over: bool = False
 
@@ -149,13 +154,13 @@ class Lines:
         *,
         since: float | None = None,
         until: float | None = None,
-        before: Position | None = None,
+        behind: Position | None = None,
     ) -> None:
         self._reader = reader
         self._kind = kind
         self._since = 0 if since is None else max(0, round(since * 1000))
         ends = [] if until is None else [(max(0, round(until * 1000)), 0)]
-        self._streams = [_Stream(name, min([*ends, *_behind(before, name)], default=None)) for name in names]
+        self._streams = [_Stream(name, min([*ends, *_end(behind, name)], default=None)) for name in names]
 
     @property
     def more(self) -> bool:
@@ -164,7 +169,7 @@ class Lines:
     async def take(self, count: int) -> list[Row]:
         share = -(-count // max(1, len(self._streams)))
         for stream in self._streams:
-            stream.ask = max(FEWEST, share)
+            stream.ask = max(FIRST_ASK, share)
         rows = list[Row]()
         while len(rows) < count and self.more:
             await self._refill()
@@ -195,7 +200,7 @@ class Lines:
             stream.rows.extend(Row(Position(line.ms, line.number, stream.name), line.content) for line in lines)
             if lines:
                 stream.end = (lines[-1].ms, lines[-1].number)
-            stream.ask = min(2 * stream.ask, MOST)
+            stream.ask = min(2 * stream.ask, LARGEST_ASK)
 
 
 def _order(row: Row) -> tuple[int, int, str]:
@@ -204,8 +209,6 @@ def _order(row: Row) -> tuple[int, int, str]:
     return -ms, -number, name
 
 
-def _behind(before: Position | None, name: str) -> list[Id]:
-    """Return the id below which the lines of a stream come after this row."""
-    if before is None:
-        return []
-    return [(before.ms, before.number + (name > before.name))]  # of its very time, a later name comes after it
+def _end(behind: Position | None, name: str) -> list[Id]:
+    """Return the id below which the lines of a stream come after this row: of its very time, those of later names."""
+    return [(behind.ms, behind.number + (name > behind.name))] if behind else []

@@ -42,28 +42,29 @@ class Questions:
         [rows] = await self._reader.members([Span(index, EVERY)])
         return [member for member, _ in rows]
 
-    async def _ask(self, question: Callable[[Draft], T], operations: Sequence[str] = ()) -> T:
+    async def _ask(self, question: Callable[[Draft], T]) -> T:
         """Return the answer to a question of the engine's, which changes nothing, and reads records and tables.
 
-        What it reads is read when it asks for it, and it is asked again. `operations`: what is read at once.
+        What it misses is read, and it is asked again.
         """
         loaded = _Loaded()
-        records = await self._reader.records(Operation, operations)
-        loaded.parts |= {("record", Operation, name): o for name, o in zip(operations, records, strict=True)}
         state, now = cast("State", loaded), await self._reader.now()
         while True:
             try:
                 return question(Draft(state, now))
             except NotLoaded as missing:
-                loaded.parts[missing.args] = await self._load(*missing.args)
+                await self._load(loaded.parts, [missing, *missing.others])
 
-    async def _load(self, what: str, *of: Any) -> Any:
-        if what == "record":
-            return await self._record(*of)
-        if what == "table":
-            return await self._reader.table(*of)
-        [value] = await self._reader.fields(of[0], of[1:])
-        return value
+    async def _load(self, parts: dict[tuple[Any, ...], Any], missing: Sequence[NotLoaded]) -> None:
+        what, *of = missing[0].args
+        if what == "record":  # several are of one kind
+            names = [need.names[1] for need in missing]
+            for need, record in zip(missing, await self._reader.records(of[0], names), strict=True):
+                parts[need.args] = record
+        elif what == "table":
+            parts[missing[0].args] = await self._reader.table(*of)
+        else:
+            [parts[missing[0].args]] = await self._reader.fields(of[0], of[1:])
 
 
 class _Loaded:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
+from redis.exceptions import RedisError
 
 from relay.engine.state import Record
-from relay.errors import NoRoom
+from relay.errors import NoRoom, StoreUnavailable
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import LEDGER
@@ -37,41 +38,43 @@ class RedisReader:
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def records(self, kind: type[R], names: Sequence[str]) -> list[R | None]:
-        steps = [names[first : first + STEP] for first in range(0, len(names), STEP)]
-        answers = [await self._ask([("MGET", *(self._prefix + kind.PREFIX + name for name in step))]) for step in steps]
-        stored = zip(names, (value for [values] in answers for value in values), strict=True)
-
         def read(name: str, value: bytes) -> R:
             return self._codec.read_record(kind, name, value, kind.PREFIX + name)
 
-        return [_readable(kind.PREFIX, read, name, value) if value is not None else None for name, value in stored]
+        found: list[R | None] = []
+        for first in range(0, len(names), STEP):
+            step = names[first : first + STEP]
+            [values] = await self._ask([("MGET", *(self._key(kind.PREFIX + name) for name in step))])
+            stored = zip(step, values, strict=True)
+            found += [None if value is None else _readable(kind.PREFIX, read, name, value) for name, value in stored]
+        return found
 
     async def table(self, table: str) -> Mapping[str, bytes]:
         fields: dict[str, bytes] = {}
         cursor: bytes | int = 0
         while True:  # piece by piece
-            [(cursor, flat)] = await self._ask([("HSCAN", self._prefix + table, cursor, "COUNT", STEP)])
-            names = [name.decode() for name in flat[::2]]
-            opened = zip(names, self._opened(table, zip(names, flat[1::2], strict=True)), strict=True)
-            fields |= {name: value for name, value in opened if value is not None}
+            [(cursor, flat)] = await self._ask([("HSCAN", self._key(table), cursor, "COUNT", STEP)])
+            pairs = [(name.decode(), value) for name, value in _pairs(flat)]
+            opened = zip(pairs, self._opened(table, pairs), strict=True)
+            fields |= {name: value for (name, _), value in opened if value is not None}
             if not int(cursor):
                 return fields
 
     async def fields(self, table: str, names: Sequence[str]) -> list[bytes | None]:
         if not names:
             return []
-        [values] = await self._ask([("HMGET", self._prefix + table, *names)])
+        [values] = await self._ask([("HMGET", self._key(table), *map(_bytes, names))])
         return self._opened(table, zip(names, values, strict=True))
 
     async def table_sizes(self, tables: Sequence[str]) -> list[int]:
-        return await self._ask([("HLEN", self._prefix + table) for table in tables])
+        return await self._ask([("HLEN", self._key(table)) for table in tables])
 
     async def scores(self, places: Sequence[tuple[str, str]]) -> list[int | None]:
-        answers = await self._ask([("ZSCORE", self._prefix + index, member) for index, member in places])
-        return [None if score is None else int(score) for score in answers]
+        answers = await self._ask([("ZSCORE", self._key(index), _bytes(member)) for index, member in places])
+        return [None if score is None else int(float(score)) for score in answers]
 
     async def sizes(self, indexes: Sequence[str]) -> list[int]:
-        return await self._ask([("ZCARD", self._prefix + index) for index in indexes])
+        return await self._ask([("ZCARD", self._key(index)) for index in indexes])
 
     async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]:
         answers = await self._ask([self._span(span) for span in spans])
@@ -81,17 +84,17 @@ class RedisReader:
         low = "-inf" if span.low is None else span.low
         high = "+inf" if span.high is None else span.high
         order = (high, low, "BYSCORE", "REV") if span.descending else (low, high, "BYSCORE")
-        return "ZRANGE", self._prefix + span.name, *order, "LIMIT", span.skip, span.most, "WITHSCORES"
+        return "ZRANGE", self._key(span.name), *order, "LIMIT", span.skip, span.limit, "WITHSCORES"
 
-    async def logs(self, logs: Sequence[str], most: int) -> list[Sequence[bytes]]:
-        answers = await self._ask([("LRANGE", self._prefix + name, -most, -1) for name in logs])
+    async def logs(self, logs: Sequence[str], limit: int) -> list[Sequence[bytes]]:
+        answers = await self._ask([("LRANGE", self._key(name), -limit, -1) for name in logs])
         read = [[self._line(name, line) for line in lines] for name, lines in zip(logs, answers, strict=True)]
         return [[line for line in lines if line is not None] for lines in read]
 
     async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]:
         # Asked for what is older than all that a stream has, Redis would look at all of it.
         behind = [stretch for stretch in stretches if stretch.before]
-        firsts = await self._ask([("XRANGE", self._prefix + it.name, "-", "+", "COUNT", 1) for it in behind])
+        firsts = await self._ask([("XRANGE", self._key(it.name), "-", "+", "COUNT", 1) for it in behind])
         oldest = {it.name: _id(rows[0][0]) for it, rows in zip(behind, firsts, strict=True) if rows}
         asked = [it for it in stretches if it.before is None or it.before > oldest.get(it.name, it.before)]
         answers = iter(await self._ask([self._stretch(stretch) for stretch in asked]))
@@ -99,15 +102,15 @@ class RedisReader:
 
     def _stretch(self, stretch: Stretch) -> Command:
         end = f"({stretch.before[0]}-{stretch.before[1]}" if stretch.before else "+"
-        return "XREVRANGE", self._prefix + stretch.name, end, stretch.since, "COUNT", stretch.most
+        return "XREVRANGE", self._key(stretch.name), end, stretch.since, "COUNT", stretch.limit
 
     def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
         lines = ((id_, self._line(name, fields[1])) for id_, fields in rows)
         return [Line(*_id(id_), content) for id_, content in lines if content is not None]
 
     async def counts(self) -> Mapping[str, int]:
-        [flat] = await self._ask([("HGETALL", self._prefix + LEDGER)])
-        return {name.decode(): int(count) for name, count in _pairs(flat) if int(count)}
+        [flat] = await self._ask([("HGETALL", self._key(LEDGER))])
+        return {name.decode(): int(count) for name, count in _pairs(flat)}
 
     def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
         return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
@@ -115,10 +118,15 @@ class RedisReader:
     def _line(self, place: str, stored: bytes) -> bytes | None:
         return _readable("", lambda where, value: self._codec.open(value, where), place, stored)
 
+    def _key(self, name: str) -> bytes:
+        return _bytes(self._prefix + name)
+
     async def _ask(self, commands: Sequence[Command]) -> list[Any]:
         answers: list[Any] = []
         for first in range(0, len(commands), STEP):
             answers += await self._scripts.read(self._prefix + LEDGER, commands[first : first + STEP])
+        if wrong := next((answer for answer in answers if isinstance(answer, RedisError)), None):
+            raise StoreUnavailable(f"Redis: {wrong}")
         return answers
 
 
@@ -130,14 +138,18 @@ def _readable(prefix: str, read: Callable[[str, bytes], T], name: str, stored: b
         return None
 
 
+def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
+    """Return the pairs of an answer by either of Redis's protocols."""
+    if isinstance(answer, Mapping):
+        return answer.items()
+    return answer if answer and isinstance(answer[0], list) else zip(answer[::2], answer[1::2], strict=True)
+
+
+def _bytes(name: str) -> bytes:
+    """Return a name, which people may have typed, as bytes: half a pair of surrogates names nothing."""
+    return name.encode("utf-8", "replace")
+
+
 def _id(text: bytes) -> Id:
     ms, _, number = text.partition(b"-")
     return int(ms), int(number)
-
-
-def _pairs(answer: Any) -> Iterable[tuple[bytes, bytes]]:
-    """Return pairs, in whichever of the two protocols they were answered."""
-    if isinstance(answer, dict):
-        return answer.items()
-    nested = bool(answer) and isinstance(answer[0], (list, tuple))
-    return [(one, other) for one, other in answer] if nested else zip(answer[::2], answer[1::2], strict=True)

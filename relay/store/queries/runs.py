@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from relay.domain.events import Event
@@ -101,10 +102,11 @@ class Runs(Questions):
         for page in range(0, len(watched), PAGE):
             operations = await self._reader.records(Operation, [name for name, _ in watched[page : page + PAGE]])
             for o in filter(None, operations):
-                run = run_of(o)
-                job = (read_job(o.job) if o.job else None) if named else run.job
-                if job and run.started is not None:
-                    starts[job].append(run.started)
+                with suppress(ValueError, TypeError):  # one that is damaged costs no other its place
+                    run = run_of(o)
+                    job = (read_job(o.job) if o.job else None) if named else run.job
+                    if job and run.started is not None:
+                        starts[job].append(run.started)
         return starts
 
     async def history(self, operation: str) -> tuple[Event, ...]:
@@ -113,8 +115,7 @@ class Runs(Questions):
 
     async def members_heard(self, history: Sequence[Event], now: float) -> float:
         """Return the time of the last event of any member of this batch; `now` where all are over."""
-        members = runs.names_of_members(history)
-        return await self._ask(lambda d: runs.last_event_of_members(d, history, now), members)
+        return await self._ask(lambda d: runs.last_event_of_members(d, history, now))
 
 
 @dataclass(frozen=True, slots=True)

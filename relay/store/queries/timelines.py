@@ -8,9 +8,9 @@ from pydantic_core import from_json
 
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.engine import runs
 from relay.engine.ledger import HELD, LATE, STORY
 from relay.engine.records import Operation, story
+from relay.engine.runs import history
 from relay.store.queries.questions import Questions
 from relay.store.queries.spaces import Spaces
 
@@ -24,6 +24,7 @@ NAMES = {  # of what a timeline shows beside facts
     "watch:moved": "moved", "watch:phase": "phase", "watch:estimate": "estimate", "watch:moves": "estimate_moves",
     "watch:deadline": "deadline", "watch:alarms": "alarms",
 }  # fmt: skip
+NOTHING = Operation("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +51,29 @@ class Timelines(Questions):
         """Return the history of an operation or batch; None if it is not known (any more)."""
         subject, name = await Spaces(self._store).named(subject, space)
         o = await self._record(Operation, name) or Operation(name)
-        lines = await self.story(o)
+        lines = await self._story(o)
         return Timeline(subject, facts_of(o), lines) if o.subject or lines else None
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """Return the kept events of an operation or batch: the newest of each name, oldest first."""
         _, name = await Spaces(self._store).named(subject, space)
         # Platforms write whole seconds: within one, the order in which the events came.
-        return sorted(await self.history(name), key=lambda event: event.occurred_at)
+        found = await self._ask(lambda d: history(d, name))
+        return sorted(found, key=lambda event: event.occurred_at)
 
-    async def history(self, operation: str) -> tuple[Event, ...]:
-        """Return the newest event of each name in the newest run of the operation of this name, as they came."""
-        return await self._ask(lambda d: runs.history(d, operation))
-
-    async def story(self, o: Operation) -> list[list[Any]]:
+    async def _story(self, o: Operation) -> list[list[Any]]:
         """Return the lines of its story, the oldest first."""
-        [kept] = await self._reader.logs([story(o.name)], STORY)
-        lines = [*map(from_json, kept)]
+        [written] = await self._reader.logs([story(o.name)], STORY)
+        lines = [*map(from_json, written)]
         counting = [line for line in map(_without_end, o.tallies) if line not in lines]  # else closed since it was read
-        read = [line for kept_line in [*lines, *counting] for line in lines_of(kept_line)]
+        read = [line for row in [*lines, *counting] for line in lines_of(row)]
         return sorted(read, key=lambda line: int(line[0]))
 
 
 def facts_of(o: Operation) -> dict[str, str]:
     """Return all values of an operation as texts: what it stated under `fact:`, the watchdog's under `watch:`."""
-    values = {name: getattr(o, field) for name, field in NAMES.items()}
-    stated = {
-        name: _text(value) for name, value in values.items() if value not in (None, "", 0) or name == "percentage"
-    }
-    return {name: text for name, text in stated.items() if text} | {
-        f"fact:{name}": text for name, text in o.facts.items()
-    }
+    values = {name: getattr(o, field) for name, field in NAMES.items() if getattr(o, field) != getattr(NOTHING, field)}
+    return {name: _text(value) for name, value in values.items()} | {f"fact:{name}": o.facts[name] for name in o.facts}
 
 
 def lines_of(line: Sequence[Any]) -> Iterator[list[Any]]:
@@ -118,6 +111,4 @@ def _without_end(line: Sequence[Any]) -> list[Any]:
 
 def _text(value: Any) -> str:
     """Return 30 for 30.0."""
-    if value is None:
-        return ""
     return f"{int(value)}" if isinstance(value, float) and value.is_integer() else f"{value}"

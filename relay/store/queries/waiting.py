@@ -4,22 +4,39 @@ There is no order among all of it but that of the queues: a page goes through th
 where it ended. Of what waits behind others of the same operation and address, the first alone is in a queue.
 """
 
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
 
+from relay.domain.facts import Space
+from relay.engine import names
 from relay.engine.lanes import URGENCIES
-from relay.engine.records import FLYING, MAIN, PARKING, Delivery, Operation, Thread, behind, due, parked, rows
+from relay.engine.records import (
+    FLYING,
+    HELD,
+    MAIN,
+    PARKING,
+    REPLIES,
+    Delivery,
+    Operation,
+    Thread,
+    behind,
+    due,
+    parked,
+    rows,
+)
+from relay.store.queries.paging import Members, Page, Position, Row, page_of
 from relay.store.queries.questions import Access, Questions, stated_by
-from relay.store.queries.reader import Span
+from relay.store.queries.reader import Reader, Span
+from relay.store.queries.spaces import Spaces
 
 LOOKED = 1000  # deliveries that one page reads
 STEP = 200  # of them at a time
 STATES = ("leased", "due", "retrying", "parked", "later")
 SAME = ("operation", "destination", "channel", "address", "kind", "event", "attempts", "error")
 
-_CURSOR = re.compile(r"(\d{1,15}) ([0-9a-f]{2}[^ ]{0,98}) (.*)", re.DOTALL)
+LANE_LIMIT = 100  # deliveries that are named of one queue of a lane
+
+Place = tuple[str, str, str]  # the home of what is sent there, destination, address
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +45,7 @@ class WaitingRow:
 
     state    leased: a process has it; due: it is its turn; retrying: an attempt failed (`error`), and `due` is the
              next; parked: `pause` is what it waits for (a scope such as destination:room/#room); later: it is not
-             time yet, as with a bundle whose window is open. By its id alone also those are found that are behind:
+             time yet, as with a bundle name_space window is open. By its id alone also those are found that are behind:
              another of their lane comes first, and dead
     subject  the id that people know, and `name`, `tenant`, `project`, `platform`: '' where it is no longer known
     behind   how many others of its operation wait there behind it; `entries`: of a bundle, its present size
@@ -56,33 +73,7 @@ class WaitingRow:
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingPage:
-    """`cursor` asks for more, '' if there is none; `looked` deliveries were read to find these."""
-
-    rows: Sequence[WaitingRow]
-    cursor: str
-    looked: int
-
-
-class _Position(NamedTuple):
-    """The delivery at which a page ended: its queue and its score there."""
-
-    score: int
-    id: str
-    queue: str
-
-    @classmethod
-    def load(cls, cursor: str) -> Self | None:
-        if not cursor:
-            return None
-        match = _CURSOR.fullmatch(cursor)
-        if not match:
-            raise ValueError("expected the cursor of an earlier page")
-        return cls(int(match[1]), match[2], match[3])
-
-    def dump(self) -> str:
-        return " ".join(map(str, self))
+WaitingPage = Page[WaitingRow]
 
 
 class Waiting(Questions):
@@ -102,53 +93,32 @@ class Waiting(Questions):
         limit: int = 50,
     ) -> WaitingPage:
         """Of these channels. ValueError for a cursor that no page gave."""
-        found, looked = list[tuple[WaitingRow, Delivery]](), 0
-        async for position, x in self._all(channels, state, _Position.load(cursor)):
-            looked += 1
-            if x and x.destination == (destination or x.destination):
-                row = _row(position.queue, x, position.score, now)
-                if row.state == (state or row.state):
-                    found.append((row, x))
-            if len(found) == limit or looked == self._looked:
-                return WaitingPage(await self._whole(found), position.dump(), looked)
-        return WaitingPage(await self._whole(found), "", looked)
+
+        async def read(places: Sequence[Row]) -> list[tuple[WaitingRow, Delivery] | None]:
+            names = [place.position.name.partition(" ")[0] for place in places]
+            found = zip(places, await self._reader.records(Delivery, names), strict=True)
+            waiting = [(_row(place.position, x, now), x) if x else None for place, x in found]
+            return [row if row and fits(*row) else None for row in waiting]
+
+        def fits(row: WaitingRow, x: Delivery) -> bool:
+            return row.state == (state or row.state) and x.destination == (destination or x.destination)
+
+        source = _Queues(self._reader, await self._queues(channels, state), Position.load(cursor))
+        step = STEP if state or destination else limit
+        page = await page_of(source, read, limit=limit, looked=self._looked, step=step)
+        return Page(await self._whole(page.rows), page.cursor, page.looked, None)
 
     async def named(self, name: str, now: float) -> WaitingRow | None:
         """The delivery of this id, in any state: also dead, or behind another of its lane. None if it is over."""
         x = await self._record(Delivery, name)
         if x is None:
             return None
-        queues = [
-            FLYING,
-            *(due(x.channel, urgency) for urgency in URGENCIES),
-            *([parked(x.parked)] if x.parked else []),
-        ]
-        scores = await self._reader.scores([(queue, name) for queue in queues])
-        places = [(queue, score) for queue, score in zip(queues, scores, strict=True) if score is not None]
-        if places:
-            row = _row(places[0][0], x, places[0][1], now)
-        else:
-            row = replace(_row("", x, 0, now), state="dead" if x.died else "behind")
-        [row] = await self._whole([(row, x)])
+        queues = [FLYING, *(due(x.channel, urgency) for urgency in URGENCIES), parked(x.parked)]
+        scores = zip(queues, await self._reader.scores([(queue, name) for queue in queues]), strict=True)
+        places = [Position(score, 0, f"{name} {queue}") for queue, score in scores if score is not None]
+        row = _row(places[0], x, now) if places else replace(_row(Position(0, 0, name), x, now), state="behind")
+        [row] = await self._whole([(replace(row, state="dead") if x.died else row, x)])
         return row
-
-    async def _all(
-        self, channels: Sequence[str], state: str, after: _Position | None
-    ) -> AsyncIterator[tuple[_Position, Delivery | None]]:
-        """One by one, behind that place; None for what has left meanwhile."""
-        for queue in await self._queues(channels, state):
-            if after and queue < after.queue:
-                continue
-            same = after if after and queue == after.queue else None
-            ids, skip = [("", 0)], 0
-            while ids:
-                low = same.score if same else None
-                [ids] = await self._reader.members([Span(queue, STEP, skip, low)])
-                skip += len(ids)
-                left = [row for row in ids if same is None or row[::-1] > (same.score, same.id)]
-                deliveries = await self._reader.records(Delivery, [name for name, _ in left])
-                for (name, score), x in zip(left, deliveries, strict=True):
-                    yield _Position(score, name, queue), x if x is None or x.channel in channels else None
 
     async def _queues(self, channels: Sequence[str], state: str) -> list[str]:
         """Return the indexes that may have deliveries in this state, in one order."""
@@ -173,13 +143,41 @@ class Waiting(Questions):
         return whole
 
 
-def _row(queue: str, x: Delivery, score: int, now: float) -> WaitingRow:
+class _Queues:
+    """Members of several indexes, one index after another. A row's name is the member's, and behind it its index."""
+
+    def __init__(self, reader: Reader, indexes: Sequence[str], behind: Position | None) -> None:
+        member, _, index = behind.name.partition(" ") if behind else ("", "", "")
+        place = behind and Position(behind.ms, 0, member)
+        self._left = [
+            (name, Members(reader, name, behind=place if name == index else None, descending=False))
+            for name in indexes
+            if name >= index
+        ]
+
+    @property
+    def more(self) -> bool:
+        return bool(self._left)
+
+    async def take(self, count: int) -> list[Row]:
+        rows = list[Row]()
+        while len(rows) < count and self._left:
+            index, members = self._left[0]
+            taken = await members.take(count - len(rows))
+            rows += [Row(Position(*position[:2], f"{position.name} {index}")) for position, _ in taken]
+            if not members.more:
+                del self._left[0]
+        return rows
+
+
+def _row(place: Position, x: Delivery, now: float) -> WaitingRow:
+    queue = place.name.partition(" ")[2]
     is_parked = queue.startswith(parked(""))
     early = "retrying" if x.error else "later"
     return WaitingRow(
         id=x.name,
         subject="",
-        state="parked" if is_parked else "leased" if queue == FLYING else "due" if score / 1000 <= now else early,
+        state="parked" if is_parked else "leased" if queue == FLYING else "due" if place.ms / 1000 <= now else early,
         due=x.due / 1000,
         created=x.created / 1000,
         pause=queue.partition(" ")[2] if is_parked else "",
@@ -187,3 +185,23 @@ def _row(queue: str, x: Delivery, score: int, now: float) -> WaitingRow:
         entries=0,
         **{name: getattr(x, name) for name in SAME},
     )
+
+
+class Lanes(Questions):
+    async def waiting(self, subject: str, space: Space, places: Collection[Place]) -> dict[str, list[str]]:
+        """The ids of its deliveries that wait, by destination, in their order; AmbiguousId as of `Admin.timeline`.
+
+        Of a place name_space home is not known each that it may have is named: where there is none, nothing waits.
+        """
+        subject, name_space = await Spaces(self._store).meant(subject, space)
+        if name_space is None:
+            return {}
+        lanes = {names.lane(home, subject, name, at, name_space): name for home, name, at in sorted({*places})}
+        threads = await self._named(Thread, [*lanes])
+        queues = [(lane, queue) for lane in threads for queue in (MAIN, REPLIES, HELD)]
+        others = await self._reader.members([Span(behind(*queue), LANE_LIMIT) for queue in queues])
+        waits: dict[str, list[str]] = {}
+        for (lane, queue), more in zip(queues, others, strict=True):
+            if ids := [*threads[lane].queues.get(queue, ()), *(id_ for id_, _ in more)]:
+                waits.setdefault(lanes[lane], []).extend(ids[:LANE_LIMIT])
+        return waits

@@ -13,6 +13,7 @@ from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
 from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
+from tests.store.journal.proxy import Proxy, proxy
 from tests.store.journal.toy import KINDS, Aside, Settings, step
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
@@ -56,7 +57,7 @@ class Process:
 
     async def die(self) -> None:
         """End at once, wherever it is, as by SIGKILL."""
-        tasks = [*self.partition._tasks, *filter(None, [self.partition._listening])]
+        tasks = self.partition._tasks
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -78,6 +79,12 @@ async def open_process(redis: Redis, redis_server: RedisServer) -> AsyncIterator
     yield open_one
     for process in opened:
         await process.die()
+
+
+@pytest.fixture
+async def between(redis_server: RedisServer) -> AsyncIterator[Proxy]:
+    async with proxy(redis_server) as between:
+        yield between
 
 
 @pytest.fixture

@@ -7,12 +7,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from relay.engine import records
+from relay.domain.deliveries import Digest, Each, Live, Window
+from relay.engine import entries, records
 from relay.engine.state import Record
 from relay.errors import NotSealed, Unsealable
 from relay.store.journal.codec import Codec, Unreadable
 from relay.store.sealing import Sealer
 from tests.store.journal.toy import KINDS, Add, Counter, Press
+from tests.support import events
+from tests.support.targets import room
 
 
 @dataclass
@@ -98,3 +101,18 @@ def test_every_record_of_the_engine_can_be_kept() -> None:
             empty: Any = kind("x")
             assert json.loads(codec.record(empty, "x")) == {"v": 1}
             assert codec.read_record(kind, "x", b'{"v":1}', "x") == empty
+
+
+TARGETS = [room(how=how) for how in (Each(bypass_quiet_hours=True), Live(), Live(update_only=True), Digest())]
+
+
+def test_entries_of_the_engine_come_back_with_all_that_an_event_says() -> None:
+    codec = Codec(kind for kind in vars(entries).values() if isclass(kind) and is_dataclass(kind))
+    for entry in (
+        entries.Report(events.completed(), TARGETS, completes=True),
+        entries.Announce({"room": {"slack": ["#a", "*"]}}),
+        entries.Take("slack", 3, "t-1", {"*": Window(1.0, 2.0)}),
+        entries.Failed("id", "t-1", pauses=(entries.PauseScope("channel:slack", 1, "x", probe=True),)),
+        entries.Arrived("id", "t-1", receipt={"ts": "1.1"}),
+    ):
+        assert codec.read_value(codec.value(entry, "x"), "x") == entry

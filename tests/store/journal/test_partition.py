@@ -90,8 +90,12 @@ async def test_a_lazy_entry_is_answered_at_once_and_written_with_the_next_commit
     await until(lambda: process.partition._term is not None and not process.partition._term.carries)
 
 
-@pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True), Broken(wrong_type=True)], ids=str)
-async def test_what_is_broken_costs_no_neighbour_its_place(open_process: Open, redis: Redis, broken: Broken) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [Broken(), Broken(unwritable=True), Broken(wrong_type=True), Add("\ud800", "e"), Add("x", "\ud800")],
+    ids=repr,
+)
+async def test_what_is_broken_costs_no_neighbour_its_place(open_process: Open, redis: Redis, broken: object) -> None:
     await redis.set(P + "no-index", "text")
     process = await open_process().start()
     await process.submit(Hand("lent"), lazy=True)

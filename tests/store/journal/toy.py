@@ -76,6 +76,17 @@ class Broken:
     wrong_type: bool = False
 
 
+class Death(BaseException):
+    """The end of a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadly:
+    """End the process that steps it."""
+
+    name: str = "x"
+
+
 @dataclass(frozen=True, slots=True)
 class Aside:
     """An entry was set aside."""
@@ -83,7 +94,7 @@ class Aside:
     error: str
 
 
-KINDS = (Add, Press, Fire, Look, Hand, Broken, Aside, ClockSetBack)
+KINDS = (Add, Press, Fire, Look, Hand, Broken, Deadly, Aside, ClockSetBack)
 
 
 @dataclass(slots=True)
@@ -150,6 +161,10 @@ def _broken(d: Draft, entry: Broken, _settings: Settings) -> None:
         raise ValueError("toy")
 
 
+def _deadly(_d: Draft, _entry: Deadly, _settings: Settings) -> None:
+    raise Death
+
+
 def _aside(d: Draft, _entry: Aside, _settings: Settings) -> None:
     d.count("dead")
 
@@ -167,6 +182,7 @@ HANDLERS: dict[type, Any] = {
     Look: _look,
     Hand: _hand,
     Broken: _broken,
+    Deadly: _deadly,
     Aside: _aside,
     ClockSetBack: _clock,
 }

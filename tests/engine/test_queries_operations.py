@@ -1,0 +1,126 @@
+"""Operations, their stories, and whose they are."""
+
+from typing import Any
+
+import pytest
+
+from relay.domain.facts import Space
+from relay.engine.entries import Report
+from relay.errors import AmbiguousId
+from relay.store.queries.admin import Admin
+from relay.store.queries.jobs import Jobs
+from relay.store.queries.operations import Operations
+from relay.store.queries.run_names import RunNames
+from relay.store.queries.timelines import Counted
+from tests.engine.desk import PREFIX, Desk, every
+from tests.support import events
+
+
+async def report(desk: Desk, *reported: Any) -> None:
+    for event in reported:
+        await desk.submit(Report(event))
+        desk.clock.advance(1)
+
+
+def ids(rows: Any) -> list[str]:
+    return [row.subject for row in rows]
+
+
+async def test_pages_of_operations_follow_each_other_newest_first(desk: Desk) -> None:
+    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(5)))
+    await report(desk, events.completed(operationId="op-0"), events.failed(operationId="op-3"))
+    page = Operations(desk).page
+
+    assert ids(await every(page, limit=2)) == ["op-4", "op-3", "op-2", "op-1", "op-0"]
+    assert ids(await every(page, limit=1, state="over")) == ["op-3", "op-0"]
+    assert ids(await every(page, limit=2, state="running", text="OP-")) == ["op-4", "op-2", "op-1"]
+
+
+async def test_a_page_that_finds_little_says_how_far_it_looked(desk: Desk) -> None:
+    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(5)))
+    looking = Operations(desk, looked=3)
+
+    first = await looking.page(text="op-0")
+    second = await looking.page(text="op-0", cursor=first.cursor)
+
+    assert (ids(first.rows), first.looked, first.looked_to) == ([], 3, desk.clock() - 3)
+    assert (ids(second.rows), second.cursor, second.looked_to) == (["op-0"], "", None)
+    with pytest.raises(ValueError, match="cursor"):
+        await looking.page(cursor="x")
+
+
+async def test_those_that_failed_are_found_among_those_that_ended(desk: Desk) -> None:
+    began = desk.clock()
+    await report(desk, events.failed(operationId="old"), events.completed(operationId="well"))
+    await report(desk, events.failed(operationId="new"))
+    failed = Operations(desk).failed
+
+    assert ids((await failed(began)).rows) == ["new", "old"]
+    assert ids((await failed(began + 1)).rows) == ["new"]
+    assert (await failed(began, limit=2)).looked_to == began + 1
+
+
+async def test_what_is_known_is_shown_of_the_tenant_that_is_meant(desk: Desk) -> None:
+    for tenant, percentage in (("acme", 10), ("globex", 20)):
+        document = events.body(percentage=percentage, operationId="1042") | {"tenantId": tenant}
+        await report(desk, events.event_of(document))
+    admin = Admin(desk)
+
+    assert {row.tenant for row in await Operations(desk).named("1042")} == {"acme", "globex"}
+    with pytest.raises(AmbiguousId):
+        await admin.timeline("1042")
+    shown = await admin.timeline("1042", Space(tenant="globex"))
+    assert shown
+    assert [shown.facts[name] for name in ("percentage", "retry", "fact:tenant")] == ["20", "0", "globex"]
+    assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
+    assert await admin.timeline("1042", Space(tenant="initech")) is None
+    assert await admin.timeline("unknown") is None
+
+
+async def test_a_retry_under_a_new_id_has_the_story_of_its_original(desk: Desk) -> None:
+    await report(desk, events.failed(operationId="op-1"))
+    await report(desk, events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
+
+    shown = await Admin(desk).timeline("op-2")
+
+    assert shown
+    assert (shown.subject, shown.facts["retry"], shown.facts["status"]) == ("op-1", "1", "Running")
+
+
+async def test_a_story_counts_progress_that_nobody_is_notified_of(desk: Desk) -> None:
+    for percentage in (10, 20, 30):
+        await report(desk, events.progress(percentage))
+    began = desk.ms() - 3000
+
+    shown = await Admin(desk).timeline(events.progress(10).subject)
+
+    assert shown
+    counted = Counted(3, began + 2000, 10)
+    sender = events.progress(10).source
+    assert shown.log == [
+        [began, "accepted", "operation.progress", "Running", 30, sender, counted],
+        [began, "held", "", "no_rule", counted],
+    ]
+
+
+async def test_the_operation_of_an_end_in_a_history_is_found(desk: Desk) -> None:
+    await report(desk, events.started(operationId="op-1"), events.failed(operationId="op-1"))
+    [job] = [row.job for row in (await Jobs(desk).page()).rows]
+    ends = await Jobs(desk).ends(job)
+    names = RunNames(desk)
+
+    found = await names.of(ends)
+
+    assert [name.subject for name in found.values()] == ["op-1"]
+    assert "did not answer" in await names.error(next(iter(found.values())).operation)
+
+
+async def test_what_cannot_be_read_costs_no_other_its_place(desk: Desk) -> None:
+    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(3)))
+    if desk.redis is None:
+        return
+    [first, *_] = (await Operations(desk).page()).rows
+    await desk.redis.set(f"{PREFIX}op:{first.operation}", b"not sealed")
+
+    assert ids((await Operations(desk).page(limit=2)).rows) == ["op-1", "op-0"]
+    assert await Admin(desk).dead_letter("\ud800") is None

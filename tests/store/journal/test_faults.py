@@ -1,0 +1,423 @@
+"""An owner beside faults: lost answers, late commits, other data, a full Redis, another owner."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from relay.errors import HandlingFailed, StoreUnavailable
+from relay.store.client import connect
+from relay.store.journal import scripts
+from relay.store.journal.clock import PartitionClock
+from relay.store.journal.items import Admission
+from relay.store.journal.scripts import Full
+from tests.store.journal.conftest import Open, P, Process, ledger
+from tests.store.journal.proxy import Fate, Proxy, proxy
+from tests.store.journal.toy import Add, Broken, Fire, Hand, Look, Press
+from tests.support.ports import free_ports
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
+
+EVENT = Admission.PROGRESS
+
+
+def once(name: str, fate: Fate, times: int = 1) -> Any:
+    """Let this befall the next calls of a script."""
+    left = times
+
+    def decide(asked: str) -> Fate:
+        nonlocal left
+        if asked != name or not left:
+            return "pass"
+        left -= 1
+        return fate
+
+    return decide
+
+
+async def total(process: Process, name: str = "x") -> int:
+    found = await process.submit(Look(name))
+    return found["total"] if found else 0
+
+
+@pytest.mark.parametrize("fate", ["lose answer", "lose call", "hold"])
+async def test_a_commit_in_doubt_is_sent_again_and_counts_once(
+    open_process: Open, redis: Redis, between: Proxy, fate: Fate
+) -> None:
+    process = await open_process("a", between.url).start()
+    await process.submit(Press("x"))
+
+    between.fate = once("commit", fate, 3)
+    answers = await asyncio.gather(*(process.submit(Press("x")) for _ in range(3)))
+
+    assert answers == [2, 3, 4]
+    assert await ledger(redis) == {"pressed": 4}
+    assert await redis.get(P + "term") == b"1"
+
+
+async def test_a_commit_delayed_past_its_doubt_changes_nothing(
+    open_process: Open, redis: Redis, between: Proxy
+) -> None:
+    process = await open_process("a", between.url).start()
+    between.fate = once("commit", "hold")
+    await process.submit(Press("x"))
+    assert len(between.held) == 1
+    await process.submit(Press("x"))
+
+    assert b"refused" in (await between.release())[0]
+
+    assert await process.submit(Press("x")) == 3
+    assert await ledger(redis) == {"pressed": 3}
+
+
+async def test_a_commit_of_an_owner_that_died_is_refused_under_the_next(
+    open_process: Open, redis: Redis, between: Proxy
+) -> None:
+    first = await open_process("a", between.url).start()
+    await first.submit(Press("x"))
+    between.fate = lambda name: "hold" if name == "commit" else "pass"
+    doomed = asyncio.create_task(first.submit(Press("x")))
+    await until(lambda: between.held)
+    await first.die()
+    doomed.cancel()
+    second = await open_process("b").start()
+
+    assert all(b"refused" in answer for answer in await between.release())
+
+    assert await total(second) == 1
+    assert await ledger(redis) == {"pressed": 1}
+
+
+class TestOtherData:
+    async def test_a_flush_makes_it_forget_and_begin_a_new_term(self, open_process: Open, redis: Redis) -> None:
+        process = await open_process().start()
+        await process.submit(Add("x", "e1"), admission=EVENT)
+        await redis.flushall()
+
+        answers = await asyncio.gather(*(process.submit(Add("x", f"e{n}"), admission=EVENT) for n in (1, 2)))
+
+        assert [answer["total"] for answer in answers] == [1, 2]
+        assert await ledger(redis) == {"accepted": 2}
+        assert int(await redis.get(P + "term")) == 2
+
+    async def test_what_a_failover_lost_is_taken_as_new_and_what_it_kept_is_not(
+        self, open_process: Open, redis: Redis
+    ) -> None:
+        process = await open_process().start()
+        await process.submit(Add("x", "e1"), admission=EVENT)
+        kept = {key: await redis.dump(key) for key in await redis.keys("*")}
+        await process.submit(Add("x", "e2"), admission=EVENT)
+        await process.submit(Hand("x"), lazy=True)
+        await redis.flushall()
+        for key, value in kept.items():
+            await redis.restore(key, 0, value)
+
+        answers = [await process.submit(Add("x", f"e{n}"), admission=EVENT) for n in (1, 2)]
+
+        assert [answer["duplicate"] for answer in answers] == [True, False]
+        assert await process.submit(Look("x")) == {"total": 2, "seen": [], "story": [b"e1", b"e2"]}
+        assert await ledger(redis) == {"accepted": 2, "duplicates": 1}
+
+    async def test_what_is_read_of_other_data_is_not_believed(self, open_process: Open, redis: Redis) -> None:
+        process = await open_process().start()
+        await process.submit(Press("x"))
+        await redis.flushall()
+        await redis.set(P + "counter:y", b'{"v":1,"total":7}')
+
+        assert await process.submit(Hand("y"), lazy=True) == 1  # read anew, in the new term
+        assert int(await redis.get(P + "term")) == 2
+
+    async def test_an_owner_without_work_notices_it_when_it_renews(self, open_process: Open, redis: Redis) -> None:
+        process = await open_process().start()
+        await process.submit(Press("x"))
+        await redis.set(P + "mark", "another")
+        process.ahead += 2
+
+        assert await process.submit(Hand("x"), lazy=True) == 1
+        assert int(await redis.get(P + "term")) == 2
+
+
+class TestFull:
+    async def test_it_takes_no_events_on_and_ends_what_is_under_way(self, open_process: Open) -> None:
+        with RedisServer(maxmemory="20mb") as server:
+            process = await open_process("a", server.url).start()
+            await process.submit(Add("x", "e0"), admission=EVENT)
+            await process.redis.config_set("maxmemory", "1mb")
+            some = [process.submit(Add("x", f"e{n}"), admission=EVENT) for n in range(1, 4)]
+
+            answers = await asyncio.gather(*some, process.submit(Press("x")), return_exceptions=True)
+
+            assert [type(answer) for answer in answers] == [Full, Full, Full, int]
+            assert answers[-1] == 2
+            assert all(await asyncio.gather(*(process.submit(Press("x")) for _ in range(1_000))))
+            await process.redis.config_set("maxmemory", "20mb")
+            assert (await process.submit(Add("x", "e1"), admission=EVENT))["total"] == 1_003
+            assert await ledger(process.redis) == {"accepted": 2, "pressed": 1_001}
+            await process.die()
+
+    @pytest.mark.parametrize("fate", ["lose answer", "hold"])
+    async def test_a_doubt_on_a_redis_that_has_become_full_is_ended(self, open_process: Open, fate: Fate) -> None:
+        with RedisServer(maxmemory="20mb") as server:
+            async with proxy(server) as between:
+                process = await open_process("a", between.url).start()
+                direct = connect(server.url)
+                await process.submit(Press("x"))
+                between.fate = lambda name: fate if name == "commit" else "pass"
+                event = asyncio.create_task(process.submit(Add("x", "e1"), admission=EVENT))
+                await until(lambda: between.held or direct.hexists(P + "events:x", "e1"))
+                await direct.config_set("maxmemory", "1mb")
+                between.fate = lambda _name: "pass"
+
+                assert (await event)["total"] == 2
+
+                await between.release()
+                assert await process.submit(Press("x")) == 3
+                assert await ledger(direct) == {"accepted": 1, "pressed": 2}
+                await direct.aclose()
+                await process.die()
+
+
+async def test_an_answer_waits_until_replicas_confirm_what_it_rests_on(
+    open_process: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "REPLICA_TIMEOUT", 0.2)
+    (port,) = free_ports(1)
+    with RedisServer(port=str(port), repl_diskless_sync_delay="0") as primary, RedisServer() as replica:
+        copy = connect(replica.url)
+        await copy.execute_command("REPLICAOF", "127.0.0.1", port)
+        process = await open_process("a", primary.url, replicas=1).start()
+        await process.submit(Add("x", "e1"), admission=EVENT)
+        assert await copy.hexists(P + "events:x", "e1")
+        await process.redis.set(P + "no-index", "text")
+        with pytest.raises(HandlingFailed):
+            await process.submit(Broken(wrong_type=True))
+        replica.pause()
+
+        answers = [asyncio.create_task(process.submit(Add("x", f"e{n}"), admission=EVENT)) for n in (1, 2)]
+        await until(lambda: process.redis.hexists(P + "events:x", "e2"))
+        await asyncio.sleep(0.6)  # it is sent again, by another connection
+        assert not any(answer.done() for answer in answers)
+        process.ahead += 4.5
+        assert not process.partition.may_send()
+        replica.resume()
+
+        assert [(await answer)["duplicate"] for answer in answers] == [True, False]
+        assert await ledger(copy) == {"accepted": 2, "duplicates": 1}
+        await copy.aclose()
+        await process.die()
+
+
+async def test_whoever_waits_for_too_long_is_asked_to_try_again(
+    open_process: Open, redis: Redis, between: Proxy
+) -> None:
+    process = await open_process("a", between.url).start()
+    between.fate = lambda _name: "lose call"
+    event = asyncio.create_task(process.submit(Add("x", "e1"), admission=EVENT))
+    press = asyncio.create_task(process.submit(Press("x"), act="press"))
+    receipt = asyncio.create_task(process.submit(Press("x")))
+    await asyncio.sleep(0.05)
+    process.ahead += 6
+
+    for waiting in (event, press):
+        with pytest.raises(StoreUnavailable):
+            await waiting
+    assert not receipt.done()
+    between.fate = lambda _name: "pass"
+
+    assert await receipt == 2  # acts go before events
+    assert await process.submit(Press("x"), act="press") == 1
+    assert (await process.submit(Add("x", "e1"), admission=EVENT))["duplicate"]
+
+
+@pytest.mark.parametrize("signal", ["pause", "kill"])
+async def test_a_redis_that_stops_for_a_while(open_process: Open, signal: str) -> None:
+    with RedisServer(appendonly="yes", appendfsync="always") as server:
+        process = await open_process("a", server.url).start()
+        waiting = [asyncio.create_task(process.submit(Press("x"))) for _ in range(5)]
+        await waiting[0]
+        more = [asyncio.create_task(process.submit(Press("x"))) for _ in range(5)]
+        getattr(server, signal)()
+        more += [asyncio.create_task(process.submit(Press("x"))) for _ in range(5)]
+        await asyncio.sleep(0.3)
+        server.resume() if signal == "pause" else server.start()
+
+        assert sorted(await asyncio.gather(*waiting, *more)) == [*range(1, 16)]
+        assert await ledger(process.redis) == {"pressed": 15}
+        assert await redis_term(process) == 1
+        await process.die()
+
+
+async def redis_term(process: Process) -> int:
+    return int(await process.redis.get(P + "term"))
+
+
+class TestClock:
+    def test_it_is_rediss_brought_on_and_never_falls(self) -> None:
+        now = 100.0
+        clock = PartitionClock(lambda: now)
+        clock.begin(5_000, 4_000)
+        assert clock.now() == 5_000  # held
+        now += 2
+        assert clock.now() == 6_000
+        clock.hear(90_000)
+        now += 1
+        assert clock.now() == 91_000
+        clock.hear(81_001)
+        assert (clock.now(), clock.set_back) == (91_000, 0)
+        clock.hear(80_000)
+        assert (clock.now(), clock.set_back) == (80_000, 11_000)
+
+    async def test_timers_keep_their_distance_when_it_was_set_back_by_an_hour(
+        self, open_process: Open, redis: Redis
+    ) -> None:
+        first = await open_process("a").start()
+        await first.submit(Add("x", "e1", timer=3_000_000))
+        await first.die()
+        *rest, now = (await redis.get(P + "mark")).split(b".")
+        hour = 3_600_000  # the data was written by a clock that is an hour ahead
+        await redis.set(P + "mark", b".".join([*rest, b"%d" % (int(now) + hour)]))
+        await redis.zincrby(P + "timers", hour, "x e1")
+
+        second = await open_process("b").start()
+        await second.submit(Press("x"))
+
+        [step] = await redis.lrange(P + "clock", 0, -1)
+        assert abs(int(step) - hour) < 60_000
+        assert abs(int(await redis.zscore(P + "timers", "x e1")) - int(now) - 3_000_000) < 60_000
+
+    async def test_a_replica_whose_clock_is_slow_makes_nothing_early(self, open_process: Open, redis: Redis) -> None:
+        seconds, _ = await redis.time()
+        await redis.set(P + "mark", f"1.1.x.{seconds * 1000 + 9_000}")
+        await redis.zadd(P + "timers", {"x early": seconds * 1000 + 9_001 + 60_000})
+        process = await open_process().start()
+
+        assert await process.submit(Fire()) == []
+        assert int((await redis.get(P + "mark")).rpartition(b".")[2]) >= seconds * 1000 + 9_000
+        assert await redis.llen(P + "clock") == 0
+
+
+class TestTwoOwners:
+    async def test_one_that_slept_neither_sends_nor_writes(
+        self, open_process: Open, redis: Redis, between: Proxy, shared: None
+    ) -> None:
+        slept = await open_process("a", between.url, alone=False).start()
+        await slept.submit(Press("x"))
+        assert slept.partition.may_send()
+        slept.ahead += 5
+        assert not slept.partition.may_send()
+        slept.ahead -= 5
+        between.fate = lambda _name: "lose call"  # it sleeps: nothing of it comes through
+        waiting = asyncio.create_task(slept.submit(Press("x"), act="press-1"))
+        await redis.delete(P + "owner")  # its lease has lapsed
+        other = await open_process("b", alone=False).start()
+        await other.submit(Press("x"))
+        between.fate = lambda _name: "pass"
+
+        assert await waiting == 3  # by the other
+        assert not slept.partition.owns
+        assert not slept.partition.may_send()
+        assert await ledger(redis) == {"pressed": 3}
+
+    async def test_a_lease_is_left_to_its_owner_and_taken_at_once_when_it_is_given_up(
+        self, open_process: Open, redis: Redis, shared: None
+    ) -> None:
+        first = await open_process("a", alone=False).start()
+        second = await open_process("b", alone=False).start(owns=False)
+        await until(lambda: {first.partition.process, second.partition.process} <= second.partition.living)
+        assert not second.partition.owns
+
+        await first.partition.aclose()
+
+        await until(lambda: second.partition.owns, 3)
+        assert await redis.get(P + "term") == b"2"
+
+    async def test_after_an_outage_its_former_owner_goes_on_and_another_waits(
+        self, open_process: Open, redis: Redis
+    ) -> None:
+        process = open_process("a", alone=False)
+        assert await process.partition._lease.take() is None  # the first pulse
+        await redis.zadd(P + "pulses", {"": int(await redis.zscore(P + "pulses", "")) - 3_900})
+        assert await process.partition._lease.take() is None
+        await redis.zadd(P + "pulses", {"": int(await redis.zscore(P + "pulses", "")) - 200})
+        taken = await process.partition._lease.take()
+        assert taken is not None
+        assert not taken.in_order  # who owned it before has died
+        await redis.delete(P + "owner", P + "pulses")
+
+        assert await process.partition._lease.renew(taken.mark)
+        again = await process.partition._lease.take()
+        assert again is not None
+        assert again.in_order
+
+    async def test_a_lease_that_a_clock_set_back_keeps_alive_is_taken_when_nobody_renews_it(
+        self, open_process: Open, redis: Redis, shared: None
+    ) -> None:
+        await redis.set(P + "owner", "dead 1", px=3_600_000)
+        process = await open_process("a", alone=False).start(owns=False)
+        await until(lambda: len(process.partition.living) > 0)
+        assert not process.partition.owns
+
+        process.ahead += 6
+
+        await until(lambda: process.partition.owns, 3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_life_of_crashes_keeps_all_that_was_acknowledged(
+    open_process: Open, redis: Redis, redis_server: RedisServer, seed: int
+) -> None:
+    dice = random.Random(seed)
+    acknowledged: dict[str, str] = {}
+    pressed = 0
+    async with proxy(redis_server) as between:
+        for life in range(12):
+            doomed = dice.randrange(1, 12)
+            process = open_process(f"p{life}", between.url)
+
+            def fate(name: str, doomed: int = doomed) -> Fate:
+                if name == "lease":
+                    return "pass"
+                return dice.choices(("pass", "lose answer", "lose call", "hold"), (8, 1, 1, 1))[0]
+
+            between.fate = fate
+            await process.start()
+            waiting: dict[asyncio.Task[Any], str] = {}
+            for number in range(dice.randrange(5, 60)):
+                event = f"e{dice.randrange(life * 5, life * 5 + 30)}"
+                name = f"x{int(event[1:]) % 5}"
+                act = dice.random()
+                if act < 0.7:
+                    entry: Any = Add(name, event, timer=dice.choice((0, 5, 50)))
+                    waiting[asyncio.create_task(process.submit(entry, admission=EVENT))] = f"{name} {event}"
+                elif act < 0.9:
+                    entry = Press(name) if act < 0.8 else Fire()
+                    waiting[asyncio.create_task(process.submit(entry, act=f"{life}-{number}"))] = ""
+                else:
+                    waiting[asyncio.create_task(process.submit(Hand(name), lazy=True))] = ""
+                if dice.random() < 0.4:
+                    await asyncio.sleep(0.001)
+            await asyncio.wait(waiting, timeout=dice.choice((0.0, 0.01, 0.05)))
+            await process.die()
+            between.fate = lambda _name: "pass"
+            await between.release()
+            for task, event in waiting.items():
+                if task.done() and not task.cancelled() and task.exception() is None and event:
+                    acknowledged[event] = event.split()[0]
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+        process = await open_process("last").start()
+        counts = await ledger(redis)
+        events = {name: set(await redis.hkeys(P + f"events:{name}")) for name in {f"x{n}" for n in range(5)}}
+        assert counts.get("accepted", 0) == sum(len(known) for known in events.values())
+        for event, name in acknowledged.items():
+            answer = await process.submit(Add(name, event.split()[1]), admission=EVENT)
+            assert answer["duplicate"], f"{event} was lost"
+        sums = [await total(process, f"x{n}") for n in range(5)]
+        counts = await ledger(redis)
+        assert sum(sums) == counts["accepted"] + counts.get("pressed", pressed)
+        looks = [await process.submit(Look(f"x{n}")) for n in range(5)]
+        fired = sum(len(look["seen"]) for look in looks if look)
+        assert fired >= counts.get("fired", 0)

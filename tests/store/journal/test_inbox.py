@@ -1,0 +1,249 @@
+"""What other processes append reaches the owner in order and once, whatever happens in between."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from relay.errors import HandlingFailed
+from relay.store.client import connect
+from relay.store.journal import inbox, partition
+from relay.store.journal.inbox import TAKEN
+from relay.store.journal.items import Admission, Busy
+from relay.store.journal.partition import NotOwner
+from relay.store.journal.scripts import Full
+from tests.store.journal.conftest import Open, P, Process, ledger
+from tests.store.journal.proxy import proxy
+from tests.store.journal.test_faults import once
+from tests.store.journal.toy import Add, Broken, Deadly, Hand, Look, Press
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
+
+EVENT = Admission.PROGRESS
+
+
+@pytest.fixture
+async def two(open_process: Open, shared: None) -> tuple[Process, Process]:
+    """The owner, and another process."""
+    owner = await open_process("owner", alone=False).start()
+    return owner, await open_process("other", alone=False).start(owns=False)
+
+
+async def emptied(redis: Redis) -> bool:
+    return not await redis.xlen(P + "inbox")
+
+
+async def test_events_of_another_process_are_taken_in_order_and_deleted(
+    two: tuple[Process, Process], redis: Redis
+) -> None:
+    owner, other = two
+
+    for number in range(300):
+        assert await other.submit(Add("x", f"e{number}"), admission=EVENT) is TAKEN
+
+    await until(lambda: emptied(redis))
+    assert (await owner.submit(Look("x")))["story"] == [b"e295", b"e296", b"e297", b"e298", b"e299"]
+    assert await ledger(redis) == {"accepted": 300}
+    assert (await other.submit(Look("x"), act="look"))["total"] == 300
+
+
+async def test_an_act_counts_once_however_often_and_wherever_it_is_submitted(
+    open_process: Open, two: tuple[Process, Process], redis: Redis, redis_server: RedisServer
+) -> None:
+    owner, other = two
+    async with proxy(redis_server) as between:
+        third = await open_process("third", between.url, alone=False).start(owns=False)
+        between.fate = once("append", "lose answer")
+        with pytest.raises(Exception, match="Redis"):
+            await third.submit(Press("x"), act="press")
+
+        answers = [await process.submit(Press("x"), act="press") for process in (third, other, owner)]
+        both = await asyncio.gather(*(owner.submit(Press("x"), act="again") for _ in range(2)))
+
+    assert answers == [1, 1, 1]
+    assert both == [2, 2]
+    assert await ledger(redis) == {"pressed": 2}
+    assert 0 < await redis.pttl(P + "answer:press") <= 120_000
+    with pytest.raises(HandlingFailed):
+        await other.submit(Broken(), act="broken")
+
+
+async def test_an_act_that_is_not_done_in_time_is_taken(
+    open_process: Open, redis: Redis, shared: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "ANSWERED", 0.1)
+    await redis.set(P + "owner", "somebody 1")
+    other = await open_process("other", alone=False).start(owns=False)
+
+    assert await other.submit(Press("x"), act="press") is TAKEN
+    assert await other.submit(Press("x"), act="press") is TAKEN
+    assert await redis.xlen(P + "inbox") == 1
+    with pytest.raises(NotOwner):
+        await other.submit(Hand("x"), lazy=True)
+
+
+async def test_an_own_event_follows_what_was_in_the_inbox_before_it(
+    two: tuple[Process, Process], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition, "POLL", 60.0)  # nothing but the event makes it look
+    owner, other = two
+    await owner.submit(Press("x"))
+    for number in range(50):
+        await other.submit(Add("x", f"before-{number}"), admission=EVENT)
+        answer = await owner.submit(Add("x", f"after-{number}"), admission=EVENT)
+        assert answer["total"] == 2 * number + 3
+
+
+async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
+    open_process: Open, redis: Redis, scripts: Any, shared: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "PAGE", 10)
+    owner = open_process("owner", alone=False)
+    for number in range(100):
+        payload = owner.partition._rules.codec.value(Add("x", f"e{number}"), f"entry:{number}")
+        await redis.xadd(P + "inbox", {"id": str(number), "entry": payload})
+    event = asyncio.create_task(owner.submit(Add("x", "own"), admission=EVENT))
+    receipt = asyncio.create_task(owner.submit(Press("y")))
+    await owner.start()
+
+    assert await receipt == 1
+    assert not event.done()
+    assert (await event)["total"] == 101
+
+
+class TestPoison:
+    @pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True), Broken(wrong_type=True)], ids=str)
+    async def test_what_cannot_be_stepped_is_counted_and_kept_for_people(
+        self, two: tuple[Process, Process], redis: Redis, broken: Broken
+    ) -> None:
+        await redis.set(P + "no-index", "text")
+        _, other = two
+        entries: list[Any] = [Add("x", "e1"), broken, Add("x", "e2")]
+        await asyncio.gather(*(other.submit(entry, admission=EVENT) for entry in entries))
+
+        await until(lambda: emptied(redis))
+        assert await ledger(redis) == {"accepted": 2, "dead": 1}
+        [kept] = await redis.lrange(P + "aside", 0, -1)
+        assert b'"kind":"Broken"' in kept
+
+    async def test_what_cannot_be_read_waits_and_is_tried_again(
+        self, two: tuple[Process, Process], redis: Redis
+    ) -> None:
+        owner, other = two
+        await redis.set(P + "counter:newer", b'{"v":99}')
+        await redis.xadd(P + "inbox", {"id": "x", "entry": b'{"v":99}'})
+        for name in ("newer", "x"):
+            await other.submit(Add(name, "e1"), admission=EVENT)
+        await until(lambda: emptied(redis))
+        assert await ledger(redis) == {"accepted": 1}
+        assert await redis.hlen(P + "waiting") == 2
+
+        await redis.set(P + "counter:newer", b'{"v":1,"total":4}')
+        owner.ahead += 61
+        await until(lambda: redis.hget(P + "ledger", "accepted"))
+        await until(lambda: redis.hexists(P + "events:newer", "e1"))
+
+        assert (await owner.submit(Look("newer")))["total"] == 5
+        assert await redis.hlen(P + "waiting") == 1  # of a newer release, until that owns the partition
+
+    async def test_what_ends_process_after_process_is_set_aside_and_nothing_else(
+        self, open_process: Open, redis: Redis
+    ) -> None:
+        codec = open_process("writer").partition._rules.codec
+        entries: list[Any] = [Add("x", "e1"), Deadly(), Add("x", "e2")]
+        for number, entry in enumerate(entries):
+            await redis.xadd(P + "inbox", {"id": str(number), "entry": codec.value(entry, f"entry:{number}")})
+
+        for life in range(5):
+            process = await open_process(f"p{life}").start(owns=False)
+            await until(lambda process=process: process.partition._tasks[0].done() or process.partition.owns)
+            await asyncio.wait(process.partition._tasks[:1], timeout=0.1)
+            if not process.partition._tasks[0].done():
+                break
+            await process.die()
+
+        assert life == 2  # it was alone at the death of two
+        await until(lambda: emptied(redis))
+        assert await ledger(redis) == {"accepted": 2, "dead": 1}
+        assert not await redis.exists(P + "suspects")
+
+
+class TestGrowth:
+    async def test_progress_is_refused_first_and_acts_never(
+        self, open_process: Open, redis: Redis, shared: None
+    ) -> None:
+        seconds, micros = await redis.time()
+        await redis.set(P + "owner", "busy 1")
+        await redis.xadd(P + "inbox", {"id": "x", "entry": "x"}, id=f"{seconds * 1000 + micros // 1000 - 600}-0")
+        other = await open_process("other", alone=False).start(owns=False)
+
+        with pytest.raises(Busy):
+            await other.submit(Add("x", "e1"), admission=Admission.PROGRESS)
+        assert await other.submit(Add("x", "e2"), admission=Admission.OUTCOME) is TAKEN
+        await redis.xadd(P + "inbox", {"id": "x", "entry": "x"})
+        await redis.xtrim(P + "inbox", maxlen=0)
+        await redis.xadd(P + "inbox", {"id": "x", "entry": "x"})
+        assert await other.submit(Add("x", "e1"), admission=Admission.PROGRESS) is TAKEN
+
+    async def test_without_an_owner_it_is_bounded_by_bytes(
+        self, open_process: Open, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(inbox.BYTES, Admission.PROGRESS, 100_000)
+        monkeypatch.setitem(inbox.BYTES, Admission.OUTCOME, 200_000)
+        other = await open_process("other", alone=False, may_own=False).start(owns=False)
+        taken = 0
+        with pytest.raises(Busy):
+            for number in range(100):
+                await other.submit(Add("x", f"e{number}", body=b"b" * 10_000), admission=Admission.PROGRESS)
+                taken += 1
+
+        assert 5 <= taken <= 15
+        assert await other.submit(Add("x", "outcome", body=b"b" * 10_000), admission=Admission.OUTCOME) is TAKEN
+        assert await other.submit(Press("x")) is TAKEN
+
+    async def test_own_events_are_refused_where_too_many_wait(self, open_process: Open) -> None:
+        process = open_process("a")
+        tasks = [asyncio.create_task(process.submit(Add("x", f"e{n}"), admission=EVENT)) for n in range(4_096)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(Busy):
+            await process.submit(Add("x", "more"), admission=Admission.PROGRESS)
+        outcome = asyncio.create_task(process.submit(Add("y", "more"), admission=Admission.OUTCOME))
+        await process.start()
+
+        assert (await outcome)["total"] == 1
+        assert {answer["duplicate"] for answer in await asyncio.gather(*tasks)} == {False}
+
+    async def test_a_full_redis_refuses_events_and_takes_acts(self, open_process: Open) -> None:
+        with RedisServer(maxmemory="20mb") as server:
+            direct = connect(server.url)
+            other = await open_process("other", server.url, alone=False, may_own=False).start(owns=False)
+            await other.submit(Press("x"))
+            await direct.config_set("maxmemory", "1mb")
+
+            with pytest.raises(Full):
+                await other.submit(Add("x", "e1"), admission=EVENT)
+            assert await other.submit(Press("x")) is TAKEN
+            await direct.aclose()
+            await other.die()
+
+
+async def test_a_receipt_outlives_its_term_and_goes_to_the_next_owner(
+    open_process: Open, redis: Redis, redis_server: RedisServer, shared: None
+) -> None:
+    async with proxy(redis_server) as between:
+        first = await open_process("first", between.url, alone=False).start()
+        await first.submit(Press("x"))
+        between.fate = lambda _name: "lose call"
+        receipts = [asyncio.create_task(first.submit(Press("x"))) for _ in range(3)]
+        await redis.delete(P + "owner")
+        second = await open_process("second", alone=False).start()
+        await asyncio.sleep(0.2)
+        assert not any(receipt.done() for receipt in receipts)
+        between.fate = once("append", "lose call", 2)
+
+        assert await asyncio.gather(*receipts) == [TAKEN] * 3
+
+        await until(lambda: emptied(redis))
+        assert await second.submit(Press("x")) == 5

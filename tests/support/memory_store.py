@@ -1,0 +1,222 @@
+"""A store over the engine in memory: decisions are tested without a server.
+
+All stores of a test share one `Shared`, as several processes share a partition. What a process holds is in its tickets;
+one that gives no sign of life for as long as a lease lasts is gone, and what it held lapses.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+from relay.domain.deliveries import Accepted, Delivery, Target, Window
+from relay.domain.events import Event
+from relay.domain.facts import NOWHERE, Space
+from relay.domain.parsing import load
+from relay.engine import entries, names, records
+from relay.engine.jobs import MAX_JOBS
+from relay.engine.known import known
+from relay.engine.state import Draft, Memory
+from relay.engine.step import step
+from relay.errors import handling
+from relay.store.client import Promise
+from relay.store.journal.items import Admission
+from relay.store.queries.bundles import Bundles
+from relay.store.queries.reader import MemoryReader
+from relay.store.queries.spaces import Spaces
+from relay.store.queue import Queue
+from relay.store.server_signs import Signs
+
+LEASE = 30.0  # seconds
+PULSE_GAP, PULSE_LIFE = 2.0, 4.0  # seconds
+SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
+
+
+@dataclass
+class Configured:
+    """Settings of a step without rules."""
+
+    job: str = ""
+    max_jobs: int = MAX_JOBS
+
+    def targets(self, event: Event) -> Sequence[Target]:  # noqa: ARG002 - of the protocol
+        return ()
+
+    def asks(self, condition: str) -> bool:  # noqa: ARG002 - of the protocol
+        return False
+
+
+@dataclass
+class Shared:
+    """What all processes of a test have in common: the partition, its time, and who lives."""
+
+    clock: Callable[[], float]
+    memory: Memory = field(default_factory=Memory)
+    pulses: dict[str, float] = field(default_factory=dict)
+    leases: dict[str, float] = field(default_factory=dict)  # by ticket, until when
+    latest: float = 0.0
+
+    def step(self, entry: Any, settings: Any = None) -> Any:
+        """Decide, twice: a step that has to read more runs again, and nothing but its changes may be left of it."""
+        now = int(self.clock() * 1000)
+        self.memory.forget(now)
+        settings = settings or Configured()
+        with handling():
+            first, _ = step(self.memory, entry, now, settings)
+            changes, answer = step(self.memory, entry, now, settings)
+        assert changes == first, f"{type(entry).__name__} decides otherwise when it runs again"
+        self.memory.apply(changes, now)
+        return answer
+
+    def draft(self) -> Draft:
+        """Return what a question reads."""
+        now = int(self.clock() * 1000)
+        self.memory.forget(now)
+        return Draft(self.memory, now)
+
+    def lapse(self) -> None:
+        """Take back what is held by processes that are gone."""
+        for ticket in [ticket for ticket, until in self.leases.items() if until <= self.clock()]:
+            del self.leases[ticket]
+            self.step(entries.Lapse(ticket))
+
+    def pulse(self, worker: str, lease: float) -> float:
+        now = self.clock()
+        back = max(0.0, self.latest - now)
+        self.latest = now
+        if back > SET_BACK:
+            self.step(entries.ClockSetBack(round(back * 1000)))
+            self.pulses = {name: at - back for name, at in self.pulses.items()}
+            self.leases = {name: at - back for name, at in self.leases.items()}
+        self.sign(worker, lease)
+        return back if back > SET_BACK else 0.0
+
+    def sign(self, worker: str, lease: float) -> None:
+        """Give a sign of life; who gave none for long is gone."""
+        now = self.clock()
+        away = now - max(self.pulses.values(), default=now) - PULSE_GAP
+        if away > 0:  # nobody gave a sign: Redis was away, and who holds something may settle it first
+            self.pulses = {name: at + away for name, at in self.pulses.items()}
+            self.leases = {name: max(at, min(at + away, now + lease)) for name, at in self.leases.items()}
+        self.pulses[worker] = now
+        for gone in [name for name, at in self.pulses.items() if at < now - PULSE_LIFE]:
+            del self.pulses[gone]
+            self.give_up(f"{gone}:")
+
+    def give_up(self, begins: str = "") -> None:
+        """Let the leases of these tickets lapse now; the claims to come take them back."""
+        self.leases |= {ticket: 0.0 for ticket in self.leases if ticket.startswith(begins)}
+
+
+@dataclass
+class MemoryJournal:
+    """A process's way to the partition: it decides at once."""
+
+    shared: Shared
+    process: str
+    settings: Any
+    owns: bool = True
+
+    def may_send(self) -> bool:
+        return True
+
+    async def submit(
+        self,
+        entry: Any,
+        *,
+        act: str = "",  # noqa: ARG002 - of the protocol, as are the next
+        admission: Admission = Admission.ALWAYS,  # noqa: ARG002
+        lazy: bool = False,  # noqa: ARG002
+        only_owner: bool = False,  # noqa: ARG002
+    ) -> Any:
+        return self.shared.step(entry, self.settings)
+
+
+class MemoryStore(Queue):
+    """One process's store, with what `relay.store.Store` has beside the queue."""
+
+    emptied = False
+    sealer = None
+
+    def __init__(self, shared: Shared, *, worker: str = "worker", lease: float = LEASE, jobs: int = MAX_JOBS) -> None:
+        self.shared, self.worker, self.lease = shared, worker, lease
+        super().__init__(
+            MemoryJournal(shared, worker, Configured(max_jobs=jobs)),
+            MemoryReader(shared.memory, lambda: int(shared.clock() * 1000)),
+        )
+        self.partition = self.journal
+        self.promise = Promise("memory")
+        self.redis: Any = SimpleNamespace(connection_pool=None)
+        self.spaces, self.bundles = Spaces(self), Bundles(self)
+
+    async def prepare(self, *_: Any, **__: Any) -> Promise:
+        return self.promise
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
+        """Copies are a plain list in Redis, and no decision."""
+
+    async def time(self) -> float:
+        return self.shared.clock()
+
+    async def ping(self) -> None:
+        """It is there."""
+
+    async def fullness(self) -> float:
+        return 0.0
+
+    async def signs(self) -> Signs:
+        return Signs(0.0, 0, 0, 0, 0, aof_failing=False, fsyncs_delayed=0)
+
+    async def probe(self) -> None:
+        """It takes writes."""
+
+    async def pulse(self) -> float:
+        return self.shared.pulse(self.worker, self.lease)
+
+    async def take_over(self) -> None:
+        self.shared.pulses.clear()
+        self.shared.give_up()
+
+    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
+        """Accept an event with these targets, as it is."""
+        accepted: Accepted = await self.submit(entries.Report(event, targets, completes=completes))
+        return accepted
+
+    async def kept(self, event: Event) -> Event | None:
+        name = names.operation(event.subject, event.space(event.subject))
+        body = self.shared.draft().field(records.documents(name), event.name)
+        return load(body) if body else None
+
+    async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:
+        with handling():
+            return known(self.shared.draft(), subject, space)
+
+    async def claim(
+        self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({}), **_: Any
+    ) -> entries.Taken:
+        if self.worker in self.shared.pulses:
+            self.shared.sign(self.worker, self.lease)
+        self.shared.lapse()
+        taken = await super().claim(channel, limit, quiet)
+        for delivery in taken.deliveries:
+            self.shared.leases[delivery.lease] = self.shared.clock() + self.lease
+        return taken
+
+    async def mark_sending(self, delivery: Delivery) -> bool:
+        return await super().mark_sending(delivery) and await self.extend(delivery)
+
+    async def extend(self, delivery: Delivery) -> bool:
+        held = self.shared.draft().get(records.Delivery, delivery.id)
+        if held is None or held.ticket != delivery.lease:
+            return False
+        self.shared.leases[delivery.lease] = self.shared.clock() + self.lease
+        return True
+
+    async def _settle(self, kind: type[entries.Held], delivery: Delivery, **details: Any) -> bool:
+        done = await super()._settle(kind, delivery, **details)
+        if done:
+            self.shared.leases.pop(delivery.lease, None)
+        return done
