@@ -359,4 +359,4 @@ def _rates(limits: Sequence[Limit]) -> list[Rate]:
 
 
 def _requested(channel: str, limit: RequestLimit) -> list[str | float]:
-    return [f"{channel} {limit.reader}", limit.count, limit.per * 1000]
+    return [f"{channel} {limit.reader}", limit.count, round(limit.per * 1000)]

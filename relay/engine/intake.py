@@ -161,10 +161,11 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
     event = with_cause(compare(event, facts), event.failed_phase)
     if permissions:
         permissions.check(stated, event, own)
-    if event.member_of and not event.watch:
-        batch = _known(d, event, event.member_of)
-        spaces[event.member_of] = batch.pop("space", "")  # also where another one's batch is all that is known
-        event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
+    if event.member_of:  # the batch of its tenant, also where another one's is all that is known
+        batch = known(d, event.member_of, Space.of_event(event))
+        spaces[event.member_of] = batch.pop("space", "")
+        if not event.watch:
+            event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
     return placed(event, spaces)
 
 

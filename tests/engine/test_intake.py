@@ -170,3 +170,16 @@ def test_three_days_after_its_end_the_documents_of_a_run_are_forgotten_and_its_f
     assert partition.do(forgetting.documents, due) == 0
     partition.now = START + 31 * DAY
     assert known(partition.d, partition.routed[0].subject) == {}
+
+
+def test_an_alarm_belongs_to_the_batch_of_its_own_tenant() -> None:
+    """The plain name of a batch is of whoever used it first, which may be after the run of another tenant began."""
+    partition = Partition()
+    run = replace(of_tenant("one"), member_of="batch-1")
+    partition.report(run)
+    batch = {"event": "batch.started", "batch": {"batchId": "batch-1", "status": "Initiated"}, "tenantId": "two"}
+    partition.report(events.event_of(batch | {"timestamp": "2024-01-20T11:40:00Z"}))
+
+    partition.report(replace(run, name="operation.stalled", watch={"was": "", "becomes": "", "open": True}))
+
+    assert partition.routed[-1].space("batch-1") == '["","one","project-1"]'

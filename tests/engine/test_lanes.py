@@ -73,6 +73,19 @@ def test_what_is_urgent_overtakes_a_long_wait() -> None:
     assert queued(lab.d, LANE, MAIN) == ["3", "1", "2"]
 
 
+def test_overtaking_changes_nothing_beneath_its_draft() -> None:
+    lab = Lab()
+    lab.new("1", event="operation.stalled", due=NOW + 60_000)
+    lab.new("2")
+    lab.commit()
+
+    lab.new("3", urgency="1")
+
+    kept = lab.memory.record(Thread, LANE)
+    assert kept
+    assert kept.queues[MAIN] == ["1", "2"]
+
+
 def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> None:
     lab = Lab()
     lab.new("old", "live")

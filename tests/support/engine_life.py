@@ -135,7 +135,17 @@ class Twin(LifeStore):
     async def pulse(self) -> float:
         answer = await super().pulse()
         agree("pulse", await self.engine.pulse(), answer)
+        if answer:
+            await self._put_pauses_right()
         return answer
+
+    async def _put_pauses_right(self) -> None:
+        """The clock was set back: the engine puts all pauses right at once, and the store each when it is read."""
+        now = int(self.engine.shared.clock() * 1000)
+        for key in await self.redis.keys("{relay}:pause:*"):
+            until, at = map(int, await self.redis.hmget(key, "until", "at"))
+            if at > now:
+                await self.redis.hset(key, mapping={"until": until - (at - now), "at": now})
 
     async def take_over(self) -> None:
         await super().take_over()

@@ -17,7 +17,7 @@ from relay.store.queries.reader import Span
 LOOKED = 2000  # dead letters that one page looks at
 SAME = ("destination", "channel", "address", "kind", "event", "attempts", "reason", "error")
 STEP = 250  # that are read at once
-KEPT = 30 * DAY
+RETENTION = 30 * DAY
 EXPIRED_AT_ONCE = 100
 
 
@@ -84,7 +84,7 @@ class DeadLetters(Questions):
 
     async def expire_dead(self, now: datetime) -> int:
         """Drop the dead letters of more than 30 days."""
-        oldest = round(now.timestamp() * 1000) - KEPT
+        oldest = round(now.timestamp() * 1000) - RETENTION
         [old] = await self._reader.members([Span(DEAD, EXPIRED_AT_ONCE, high=oldest)])
         return await self.drop([name for name, _ in old]) if old else 0
 

@@ -14,7 +14,7 @@ from relay.store.queries.questions import Questions, stated_by
 from relay.store.queries.reader import Line, Stretch
 from relay.store.queries.spaces import Spaces
 
-MOST = 200  # rows of a page
+PAGE_LIMIT = 200  # rows of a page
 LOOKED = 2000  # rows that one page looks at
 STEP = 250  # of them at a time, where most do not fit
 FEW = 20  # rows that are looked at for the last that arrived
@@ -97,7 +97,7 @@ class History(Questions):
         behind = Position.load(cursor)
         names = [destination] if destination else await self.destinations()
         source = Lines(self._reader, history(""), names, since=since, until=until, behind=behind)
-        limit = min(limit, MOST)
+        limit = min(limit, PAGE_LIMIT)
 
         async def read(rows: Sequence[Row]) -> list[Ended | None]:
             return [

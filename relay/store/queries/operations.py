@@ -17,7 +17,7 @@ from relay.store.queries.reader import Span
 from relay.store.queries.spaces import Spaces
 
 LOOKED = 500  # operations that one page reads
-MOST_ENDED = 5000  # operations, the newest, among which those that failed are looked for
+ENDED_LIMIT = 5000  # operations, the newest, among which those that failed are looked for
 STEP = 250  # of them at a time, where most do not fit
 OPERATIONS = "operations"
 OF_BATCHES = frozenset(("batch.started", "batch.operation.completed", "batch.completed"))
@@ -89,7 +89,7 @@ class Operations(Questions):
 
         return await page_of(source, read, limit=limit, looked=self._looked, step=STEP if state or text else limit)
 
-    async def failed(self, since: float, *, limit: int = MOST_ENDED) -> FailedOperations:
+    async def failed(self, since: float, *, limit: int = ENDED_LIMIT) -> FailedOperations:
         """Return those that failed since then, of the newest `limit` that ended."""
         oldest = round(since * 1000) + KEEP_DOCUMENTS
         [ended] = await self._reader.members([Span(OVER, limit + 1, low=oldest, descending=True)])

@@ -8,7 +8,7 @@ from relay.engine.records import PAUSED
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span
 
-MOST = 1000  # that are looked at
+LIMIT = 1000  # that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class OperatorPauses(Questions):
 
     async def all(self, now: float) -> list[OperatorPause]:
         """Return the pauses in force, by name; also of destinations that the configuration has no more."""
-        [paused] = await self._reader.members([Span(PAUSED, MOST)])
+        [paused] = await self._reader.members([Span(PAUSED, LIMIT)])
         pauses = await self._reader.records(records.OperatorPause, sorted(name for name, _ in paused))
         return [
             OperatorPause(it.name, it.by, it.reason, it.since / 1000, it.until / 1000 if it.ends else None)

@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from relay.store.queries.reader import Id, Reader, Span, Stretch
 
-FEWEST, MOST = 2, 2000  # lines that are asked of a stream at once
+FIRST_ASK, LARGEST_ASK = 2, 2000  # lines that are asked of a stream at once
 _CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(.*)", re.DOTALL)
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ class Members:
         rows = list[Row]()
         while len(rows) < count and self.more:
             wanted = count - len(rows)
-            [found] = await self._reader.members([self._span._replace(most=wanted + 1)])
+            [found] = await self._reader.members([self._span._replace(limit=wanted + 1)])
             self.more = len(found) > wanted
             self._span = self._span._replace(skip=self._span.skip + min(len(found), wanted))
             positions = [Position(score, 0, member) for member, score in found[:wanted]]
@@ -138,7 +138,7 @@ class _Stream:
 
     name: str
     end: Id | None  # what is still to be read is older
-    ask: int = FEWEST
+    ask: int = FIRST_ASK
     rows: deque[Row] = field(default_factory=deque)
     over: bool = False
 
@@ -169,7 +169,7 @@ class Lines:
     async def take(self, count: int) -> list[Row]:
         share = -(-count // max(1, len(self._streams)))
         for stream in self._streams:
-            stream.ask = max(FEWEST, share)
+            stream.ask = max(FIRST_ASK, share)
         rows = list[Row]()
         while len(rows) < count and self.more:
             await self._refill()
@@ -200,7 +200,7 @@ class Lines:
             stream.rows.extend(Row(Position(line.ms, line.number, stream.name), line.content) for line in lines)
             if lines:
                 stream.end = (lines[-1].ms, lines[-1].number)
-            stream.ask = min(2 * stream.ask, MOST)
+            stream.ask = min(2 * stream.ask, LARGEST_ASK)
 
 
 def _order(row: Row) -> tuple[int, int, str]:

@@ -14,7 +14,7 @@ class Span(NamedTuple):
     """Members of an index, the lowest score first; those from `low` to `high`, where these are given."""
 
     name: str
-    most: int
+    limit: int
     skip: int = 0
     low: int | None = None
     high: int | None = None
@@ -25,7 +25,7 @@ class Stretch(NamedTuple):
     """Lines of a stream, the newest first: from `since` (ms) on, and before `before`."""
 
     name: str
-    most: int
+    limit: int
     since: int = 0
     before: Id | None = None
 
@@ -49,7 +49,9 @@ class Reader(Protocol):
     async def scores(self, places: Sequence[tuple[str, str]]) -> list[int | None]: ...  # index, member
     async def sizes(self, indexes: Sequence[str]) -> list[int]: ...
     async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]: ...
-    async def logs(self, logs: Sequence[str], most: int) -> list[Sequence[bytes]]: ...  # the newest lines, oldest first
+    async def logs(
+        self, logs: Sequence[str], limit: int
+    ) -> list[Sequence[bytes]]: ...  # the newest lines, oldest first
     async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]: ...
     async def counts(self) -> Mapping[str, int]: ...
 
@@ -100,11 +102,11 @@ class MemoryReader:
             for score, member in rows
             if (span.low is None or score >= span.low) and (span.high is None or score <= span.high)
         )
-        return [*islice(fitting, span.skip, span.skip + span.most)]
+        return [*islice(fitting, span.skip, span.skip + span.limit)]
 
-    async def logs(self, logs: Sequence[str], most: int) -> list[Sequence[bytes]]:
+    async def logs(self, logs: Sequence[str], limit: int) -> list[Sequence[bytes]]:
         state = self._state
-        return [state.log(log)[-most:] for log in logs]
+        return [state.log(log)[-limit:] for log in logs]
 
     async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]:
         return [self._lines(stretch) for stretch in stretches]
@@ -116,7 +118,7 @@ class MemoryReader:
             for row in reversed(state.streams.get(stretch.name, ()))
             if row[0] >= stretch.since and (stretch.before is None or row[:2] < stretch.before)
         )
-        return [*islice(fitting, stretch.most)]
+        return [*islice(fitting, stretch.limit)]
 
     async def counts(self) -> Mapping[str, int]:
         return dict(self._memory.counts)

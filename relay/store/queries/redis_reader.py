@@ -81,10 +81,10 @@ class RedisReader:
         low = "-inf" if span.low is None else span.low
         high = "+inf" if span.high is None else span.high
         order = (high, low, "BYSCORE", "REV") if span.descending else (low, high, "BYSCORE")
-        return "ZRANGE", self._key(span.name), *order, "LIMIT", span.skip, span.most, "WITHSCORES"
+        return "ZRANGE", self._key(span.name), *order, "LIMIT", span.skip, span.limit, "WITHSCORES"
 
-    async def logs(self, logs: Sequence[str], most: int) -> list[Sequence[bytes]]:
-        answers = await self._ask([("LRANGE", self._key(name), -most, -1) for name in logs])
+    async def logs(self, logs: Sequence[str], limit: int) -> list[Sequence[bytes]]:
+        answers = await self._ask([("LRANGE", self._key(name), -limit, -1) for name in logs])
         read = [[self._line(name, line) for line in lines] for name, lines in zip(logs, answers, strict=True)]
         return [[line for line in lines if line is not None] for lines in read]
 
@@ -99,7 +99,7 @@ class RedisReader:
 
     def _stretch(self, stretch: Stretch) -> Command:
         end = f"({stretch.before[0]}-{stretch.before[1]}" if stretch.before else "+"
-        return "XREVRANGE", self._key(stretch.name), end, stretch.since, "COUNT", stretch.most
+        return "XREVRANGE", self._key(stretch.name), end, stretch.since, "COUNT", stretch.limit
 
     def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
         lines = ((id_, self._line(name, fields[1])) for id_, fields in rows)

@@ -39,8 +39,8 @@ class RunNames(Questions):
         found = await self._reader.lines([_around(at) for _, at in moments])
         names: dict[str, str] = {}
         for (run, _), lines in zip(moments, found, strict=True):
-            heard = (line.content.decode() for line in lines)
-            if name := next((name for name in heard if name.startswith(run[:PART])), ""):
+            candidates = (line.content.decode() for line in lines)
+            if name := next((name for name in candidates if name.startswith(run[:PART])), ""):
                 names[run] = name
         known = await self._named(Operation, [*names.values()])
         operations = {run: known[name] for run, name in names.items() if name in known}

@@ -16,7 +16,7 @@ from relay.store.queries.reader import Span
 
 log = structlog.get_logger(__name__)
 
-MOST = 200  # that are not over
+LIMIT = 200  # that are not over
 
 
 def new_id() -> str:
@@ -36,8 +36,8 @@ class SilenceList(Questions):
 
     async def add(self, silence: Silence) -> None:
         """Every process goes by it within a second. RelayError where there are too many."""
-        if not await self._store.submit(AddSilence(silence.id, dump(silence), round(silence.until * 1000), MOST)):
-            raise RelayError(f"there are {MOST} silences that are not over, which is as many as there may be; end one")
+        if not await self._store.submit(AddSilence(silence.id, dump(silence), round(silence.until * 1000), LIMIT)):
+            raise RelayError(f"there are {LIMIT} silences that are not over, which is as many as there may be; end one")
 
     async def expire(self, id_: str) -> bool:
         """End it now, begun or not, and release what it held. False: it was over, or there is none."""

@@ -23,8 +23,8 @@ class Spaces(Questions):
 
         Of a retry under a new id both are the original's, whose timeline is its own.
         """
-        subject, whose = await self.meant(subject, space)
-        return subject, "" if whose is None else names.operation(subject, whose)
+        subject, name_space = await self.meant(subject, space)
+        return subject, "" if name_space is None else names.operation(subject, name_space)
 
     async def meant(self, subject: str, space: Space) -> tuple[str, str | None]:
         """Return the id, and the space of its name: '' for the first with this id; None where it is another's."""

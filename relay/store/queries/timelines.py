@@ -58,15 +58,15 @@ class Timelines(Questions):
         """Return the kept events of an operation or batch: the newest of each name, oldest first."""
         _, name = await Spaces(self._store).named(subject, space)
         # Platforms write whole seconds: within one, the order in which the events came.
-        kept = await self._ask(lambda d: history(d, name))
-        return sorted(kept, key=lambda event: event.occurred_at)
+        found = await self._ask(lambda d: history(d, name))
+        return sorted(found, key=lambda event: event.occurred_at)
 
     async def _story(self, o: Operation) -> list[list[Any]]:
         """Return the lines of its story, the oldest first."""
-        [kept] = await self._reader.logs([story(o.name)], STORY)
-        lines = [*map(from_json, kept)]
+        [written] = await self._reader.logs([story(o.name)], STORY)
+        lines = [*map(from_json, written)]
         counting = [line for line in map(_without_end, o.tallies) if line not in lines]  # else closed since it was read
-        read = [line for kept_line in [*lines, *counting] for line in lines_of(kept_line)]
+        read = [line for row in [*lines, *counting] for line in lines_of(row)]
         return sorted(read, key=lambda line: int(line[0]))
 
 

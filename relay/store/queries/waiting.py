@@ -34,7 +34,7 @@ STEP = 200  # of them at a time
 STATES = ("leased", "due", "retrying", "parked", "later")
 SAME = ("operation", "destination", "channel", "address", "kind", "event", "attempts", "error")
 
-MOST_OF_LANE = 100  # deliveries that are named of one queue of a lane
+LANE_LIMIT = 100  # deliveries that are named of one queue of a lane
 
 Place = tuple[str, str, str]  # the home of what is sent there, destination, address
 
@@ -45,7 +45,7 @@ class WaitingRow:
 
     state    leased: a process has it; due: it is its turn; retrying: an attempt failed (`error`), and `due` is the
              next; parked: `pause` is what it waits for (a scope such as destination:room/#room); later: it is not
-             time yet, as with a bundle whose window is open. By its id alone also those are found that are behind:
+             time yet, as with a bundle name_space window is open. By its id alone also those are found that are behind:
              another of their lane comes first, and dead
     subject  the id that people know, and `name`, `tenant`, `project`, `platform`: '' where it is no longer known
     behind   how many others of its operation wait there behind it; `entries`: of a bundle, its present size
@@ -191,17 +191,17 @@ class Lanes(Questions):
     async def waiting(self, subject: str, space: Space, places: Collection[Place]) -> dict[str, list[str]]:
         """The ids of its deliveries that wait, by destination, in their order; AmbiguousId as of `Admin.timeline`.
 
-        Of a place whose home is not known each that it may have is named: where there is none, nothing waits.
+        Of a place name_space home is not known each that it may have is named: where there is none, nothing waits.
         """
-        subject, whose = await Spaces(self._store).meant(subject, space)
-        if whose is None:
+        subject, name_space = await Spaces(self._store).meant(subject, space)
+        if name_space is None:
             return {}
-        lanes = {names.lane(home, subject, name, at, whose): name for home, name, at in sorted({*places})}
+        lanes = {names.lane(home, subject, name, at, name_space): name for home, name, at in sorted({*places})}
         threads = await self._named(Thread, [*lanes])
         queues = [(lane, queue) for lane in threads for queue in (MAIN, REPLIES, HELD)]
-        others = await self._reader.members([Span(behind(*queue), MOST_OF_LANE) for queue in queues])
+        others = await self._reader.members([Span(behind(*queue), LANE_LIMIT) for queue in queues])
         waits: dict[str, list[str]] = {}
         for (lane, queue), more in zip(queues, others, strict=True):
             if ids := [*threads[lane].queues.get(queue, ()), *(id_ for id_, _ in more)]:
-                waits.setdefault(lanes[lane], []).extend(ids[:MOST_OF_LANE])
+                waits.setdefault(lanes[lane], []).extend(ids[:LANE_LIMIT])
         return waits

@@ -241,6 +241,7 @@ end
 -- Its run was not begun anew: it is a reply like any other now. Whether its turn has come.
 local function end_hold(id, d)
   local lane = replies_of(d.lane:match('^[^/]+'))
+  leave_queues(id, channel) -- it may stand behind others there
   leave_lane(id, d.lane, true)
   redis.call('HSET', delivery_key(id), 'lane', lane)
   join_lane(id, lane)

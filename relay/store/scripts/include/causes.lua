@@ -61,6 +61,7 @@ end
 -- A reply in another one's thread. One that has no message of its own yet needs none for that.
 local function move_to_thread(id, d, lane)
   if d.kind == 'reply' then
+    leave_queues(id, field(id, 'channel')) -- it may stand behind others there
     leave_lane(id, d.lane, true)
     redis.call('HSET', delivery_key(id), 'lane', lane, 'row', 1, 'due', now, 'dated', now)
     join_lane(id, lane)
