@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -19,32 +18,22 @@ from redis.asyncio import Redis
 from relay.operating.sentences import WHY
 from relay.store import Store
 from relay.store.queries.admin import Admin
+from relay.store.queries.questions import Access
 from tests.support import sandbox as sandboxes
 from tests.support import stage as stages
 from tests.support.clock import Clock
 from tests.support.front import Front, receiving
+from tests.support.memory_store import MemoryStore, Shared
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--engine", action="store_true", help="run what needs a store alone over the engine, in memory")
-
-
 @pytest.hookimpl(trylast=True)  # after they have been shuffled
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--engine` those are run that need a store alone, but for what is meant to be different.
-
-    Half of the processes begin with those that ask for more time, of which most wait, while the others work.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Half of the processes begin with those that ask for more time, of which most wait, while the others work.
 
     The first has all that look at the relay that has lived, so that there is one of it, and one browser.
     """
-    if config.getoption("engine"):
-        from tests.support import engine_store
-
-        left_out = [item for item in items if not engine_store.runs(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # each gets as many of the list as the others
     long = [item for item in items if item.get_closest_marker("timeout")]
     rest = (item for item in items if not item.get_closest_marker("timeout"))
@@ -98,37 +87,51 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Callable[..., Store]]:
-    """Opens stores on one empty Redis, as several processes would; closes them at the end."""
-    opened: list[Any] = []
-    if in_memory := request.config.getoption("engine"):
-        from tests.support import engine_store
+async def open_store(clock: Clock) -> AsyncIterator[Callable[..., MemoryStore]]:
+    """Opens stores over one partition in memory, as several processes would."""
+    shared, opened = Shared(clock), list[MemoryStore]()
 
-        opening = partial(engine_store.opened, engine_store.Shared(clock))
-    else:
-        opening = partial(Store.open, request.getfixturevalue("redis_server").url)
+    def open_one(**options: Any) -> MemoryStore:
+        opened.append(MemoryStore(shared, **{"worker": f"worker-{len(opened)}"} | options))
+        return opened[-1]
 
-    def open_one(**options: object) -> Store:
-        settings: dict[str, object] = {"worker": f"worker-{len(opened)}", "clock": clock} | options
-        opened.append(opening(**settings))
-        return opened[-1]  # type: ignore[no-any-return]
-
-    first = open_one()
-    if not in_memory:
-        await first.redis.flushall()
     yield open_one
-    ledger = await Admin(opened[-1]).ledger()
-    assert ledger.imbalance == 0
-    assert {name.removeprefix("held:") for name in ledger.counts if name.startswith("held:")} <= set(WHY["held"])
+    await _balanced(opened[-1] if opened else open_one())
+
+
+@pytest.fixture
+async def store(open_store: Callable[..., MemoryStore]) -> MemoryStore:
+    return open_store()
+
+
+@pytest.fixture
+async def open_redis_store(redis_server: RedisServer, clock: Clock) -> AsyncIterator[Callable[..., Store]]:
+    """Opens stores on one empty Redis, as several processes would; the first that is prepared owns the partition."""
+    opened: list[Store] = []
+
+    def open_one(**options: Any) -> Store:
+        settings: dict[str, Any] = {"process": f"process-{len(opened)}", "clock": clock} | options
+        opened.append(Store.open(redis_server.url, **settings))
+        return opened[-1]
+
+    await open_one().redis.flushall()
+    yield open_one
+    await _balanced(opened[-1])
     for store in opened:
         await store.aclose()
 
 
 @pytest.fixture
-async def store(open_store: Callable[..., Store]) -> Store:
-    store = open_store()
+async def redis_store(open_redis_store: Callable[..., Store]) -> Store:
+    store = open_redis_store()
     await store.prepare()
     return store
+
+
+async def _balanced(store: Access) -> None:
+    ledger = await Admin(store).ledger()
+    assert ledger.imbalance == 0
+    assert {name.removeprefix("held:") for name in ledger.counts if name.startswith("held:")} <= set(WHY["held"])
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def _scope(pause: Pause, delivery: Delivery) -> entries.PauseScope:
 
 
 def baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what settling a digest keeps for the next one: its figures, and how many runs completed and failed a day."""
+    """Return what a digest keeps for the next one: its figures, and how many runs completed and failed a day."""
     baseline, end = digest_baseline(document), datetime.fromisoformat(document["to"])
     return {
         "last": json.dumps(baseline["last"], ensure_ascii=False, separators=(",", ":")),

@@ -20,8 +20,8 @@ from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.store.signing_keys import SigningKeys
 from relay.store.queries.suppressions import Suppressions
+from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.endpoint import Unsubscribe
 from relay_sandbox.standins.inbox import Inbox, Mail
 from relay_sandbox.standins.slack import Message, SlackStandin

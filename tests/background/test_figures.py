@@ -9,9 +9,9 @@ from relay.background.figures import Figures, ProcessFigures
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Each
+from relay.policy.retry import Pause
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.policy.retry import Pause
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.queue import claim_one

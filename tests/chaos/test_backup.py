@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.embedded.server import running_url
+from relay.store.queries.admin import Admin
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
 from tests.chaos.test_kills import Load

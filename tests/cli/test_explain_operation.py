@@ -10,8 +10,7 @@ import pytest
 from relay.domain.jobs import Alarm, Alarms
 from relay.operating.sentences import sentence_of, watch_lines
 from relay.operating.timeline import facts_of, fold
-from relay.store.queries.timelines import Counted
-from relay.store.queries.timelines import Timeline
+from relay.store.queries.timelines import Counted, Timeline
 from tests.support.commands import Done
 from tests.support.events import body
 from tests.support.inprocess import relay_beside

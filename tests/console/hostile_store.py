@@ -12,13 +12,13 @@ from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery, Receipt
 from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
+from relay.policy.retry import Pause
 from relay.receiving.probes import Readiness
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.last_bodies import LastBodies
+from relay.store.queries.admin import Admin
 from relay.store.queries.operator_pauses import OperatorPauses
-from relay.policy.retry import Pause
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
 from relay.store.queries.troubles import TroubleMemory

@@ -13,8 +13,8 @@ from typing import Any
 from relay.config import OPERATOR, Role
 from relay.console.access.login_flow import make_link
 from relay.store.queries.operator_pauses import OperatorPauses
-from relay.store.sessions import Sessions
 from relay.store.queries.suppressions import Suppressions
+from relay.store.sessions import Sessions
 from tests.support import foreign
 from tests.support.auth import TOKEN
 from tests.support.redis_server import RedisServer

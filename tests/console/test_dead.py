@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
+from relay.store.queries.admin import Admin
 from relay.store.queries.operator_pauses import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import BOUNCED, Suppressions

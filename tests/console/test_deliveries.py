@@ -6,8 +6,8 @@ import pytest
 
 from relay.console.views.messages import words_of
 from relay.domain.deliveries import Receipt
-from relay.store import Store
 from relay.policy.retry import Pause
+from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console

@@ -9,9 +9,9 @@ from relay import metrics
 from relay.domain.jobs import Alarm, Alarms, Job
 from relay.policy.missing import Missing
 from relay.policy.notices import REFUSED, Cause, Trouble, Troubles
+from relay.policy.retry import Pause
 from relay.receiving.probes import Readiness
 from relay.store import Store
-from relay.policy.retry import Pause
 from relay.store.queries.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, stage_config

@@ -10,11 +10,11 @@ import pytest
 
 from relay import metrics
 from relay.domain.deliveries import Receipt
+from relay.policy.retry import Pause
 from relay.policy.silences import Silences
 from relay.store import Store
 from relay.store.queries.admin import Admin
 from relay.store.queries.operator_pauses import OperatorPauses
-from relay.policy.retry import Pause
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
 from tests.support.clock import Clock

@@ -11,8 +11,8 @@ import pytest
 from relay.console.actions.bulk import outcome
 from relay.operating.sweeps import Swept
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
+from relay.store.queries.admin import Admin
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import body

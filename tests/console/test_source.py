@@ -11,9 +11,9 @@ import pytest
 from relay.config import Config
 from relay.console.folding import folded
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
 from relay.store.last_bodies import LastBodies
+from relay.store.queries.admin import Admin
 from tests.support.clock import Clock
 from tests.support.console import console, stage_config
 from tests.support.foreign import PING, alert, alerts, workflow_run

@@ -7,9 +7,8 @@ import pytest
 from relay.delivering.outcome import LIMIT_PAUSE, LONGEST_WAIT, PROBE_PAUSE, Failure, failure_of
 from relay.domain.deliveries import Delivery, Limit, Trial
 from relay.errors import DeliveryError
-from relay.policy.retry import JITTER, RetryPolicy
+from relay.policy.retry import JITTER, Pause, RetryPolicy
 from relay.reasons import Dead
-from relay.policy.retry import Pause
 from tests.support import events
 
 EVENT = events.completed()

@@ -13,8 +13,8 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable, handling
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.queries.admin import Admin
 from relay.store.quarantine import QUARANTINE_LENGTH
+from relay.store.queries.admin import Admin
 from tests.support import events, records
 from tests.support.commands import Done, relay
 from tests.support.events import body

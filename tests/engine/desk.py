@@ -19,7 +19,7 @@ from relay.store.queries.reader import MemoryReader, Reader
 from relay.store.queries.redis_reader import RedisReader
 from relay.store.sealing import Sealer
 from tests.support.clock import Clock
-from tests.support.engine_store import Configured
+from tests.support.memory_store import Configured
 
 PREFIX = "{relay}:"
 

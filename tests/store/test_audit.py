@@ -11,8 +11,8 @@ from relay.errors import StoreUnavailable
 from relay.store import Store, keys
 from relay.store.audit import CLEAR, COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
 from relay.store.audit_pages import audit_page
-from relay.store.sealing import Sealer
 from relay.store.queries.troubles import TroubleMemory
+from relay.store.sealing import Sealer
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until

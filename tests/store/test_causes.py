@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from relay.store.causes import EVERYBODY
+
 from relay.domain.deliveries import Delivery, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
-from relay.store.causes import EVERYBODY
 from tests.support import events
 from tests.support.bundles import night, statuses
 from tests.support.clock import Clock

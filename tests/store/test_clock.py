@@ -5,8 +5,8 @@ from structlog.testing import capture_logs
 from relay.config import parse_config
 from relay.domain.deliveries import Gate, Limit
 from relay.health import Health
-from relay.store import Store
 from relay.policy.retry import Pause
+from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.front import count

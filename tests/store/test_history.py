@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from relay.store.merging import LOOKED
 
 from relay.domain.deliveries import Receipt, Window
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.forgetting import Forgetting
-from relay.store.queries.history import History
-from relay.store.queries.history import Ended
-from relay.store.merging import LOOKED
+from relay.store.queries.admin import Admin
+from relay.store.queries.history import Ended, History
 from relay.store.queries.suppressions import Suppressions
 from tests.support import events, records
 from tests.support.clock import Clock

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from relay.store.run_plan import job_name, run_name
 
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_of, signature
@@ -11,9 +12,8 @@ from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.queries.jobs import Jobs
 from relay.store.keys import partition
-from relay.store.run_plan import job_name, run_name
+from relay.store.queries.jobs import Jobs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.deliveries import Receipt, Window
+from relay.policy.retry import Pause
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.policy.retry import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send

@@ -14,12 +14,12 @@ from relay.background.upkeep import AuditLog
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
-from relay.store.signing_keys import SigningKeys
 from relay.store.queries.suppressions import Suppressions
 from relay.store.queries.troubles import TroubleMemory
+from relay.store.signing_keys import SigningKeys
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.events import body

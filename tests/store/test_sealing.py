@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from redis.asyncio import Redis
+from relay.store.claiming import SEALED
 from structlog.testing import capture_logs
 
 from relay.domain.events import Event
@@ -12,21 +13,20 @@ from relay.domain.facts import Space
 from relay.domain.links import issue
 from relay.errors import ConfigError, NotSealed, StoreUnavailable, Unsealable
 from relay.store import Store, keys
-from relay.store.queries.admin import Admin
 from relay.store.audit import Act, AuditTrail
-from relay.store.claiming import SEALED
 from relay.store.copies import Copies
 from relay.store.copying import COPIES, copied_as
 from relay.store.last_bodies import LastBodies
-from relay.store.results import ResultsCache
+from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.suppressions import Suppressions
+from relay.store.results import ResultsCache
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import BODY, NAME, PATH, RESULTS, Sealer
 from relay.store.sealing_keys import older_keys
 from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
-from relay.store.queries.silences import SilenceList
-from relay.store.queries.suppressions import Suppressions
 from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from relay.policy.reachability import State
+from relay.policy.retry import Pause
 from relay.store import Store
 from relay.store.queries.reachability import Reachability
 from relay.store.sealing import Sealer
-from relay.policy.retry import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one

@@ -3,9 +3,9 @@
 import pytest
 
 from relay.domain.deliveries import Each
+from relay.policy.retry import Pause
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.policy.retry import Pause
 from relay.store.queries.suppressions import Suppressions
 from tests.support.clock import Clock
 from tests.support.events import body, event_of

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from relay.domain.deliveries import Window
-from relay.store import Store
 from relay.policy.retry import Pause
+from relay.store import Store
 from relay.store.queries.waiting import Waiting, WaitingRow
 from tests.support import events
 from tests.support.clock import Clock

@@ -18,9 +18,8 @@ from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.queries.admin import Admin
+from relay.store.queries.admin import Admin, Ledger
 from relay.store.queries.jobs import Jobs
-from relay.store.queries.admin import Ledger
 from relay_sandbox.standins.slack import Message, SlackStandin
 from tests.support.clock import Clock
 

@@ -39,10 +39,10 @@ class Configured:
     job: str = ""
     max_jobs: int = MAX_JOBS
 
-    def targets(self, event: Event) -> Sequence[Target]:  # noqa: ARG002 - of the protocol
+    def targets(self, event: Event) -> Sequence[Target]:
         return ()
 
-    def asks(self, condition: str) -> bool:  # noqa: ARG002 - of the protocol
+    def asks(self, condition: str) -> bool:
         return False
 
 
@@ -124,10 +124,10 @@ class MemoryJournal:
         self,
         entry: Any,
         *,
-        act: str = "",  # noqa: ARG002 - of the protocol, as are the next
-        admission: Admission = Admission.ALWAYS,  # noqa: ARG002
-        lazy: bool = False,  # noqa: ARG002
-        only_owner: bool = False,  # noqa: ARG002
+        act: str = "",
+        admission: Admission = Admission.ALWAYS,
+        lazy: bool = False,
+        only_owner: bool = False,
     ) -> Any:
         return self.shared.step(entry, self.settings)
 

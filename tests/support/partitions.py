@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from relay.store.partitions import Partition
+from relay.store.target_plan import home_of
 
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.keys import operation, partition
-from relay.store.partitions import Partition
-from relay.store.target_plan import home_of
 from tests.support.records import in_memory
 from tests.support.targets import mail, room, team
 from tests.support.waiting import until

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from relay.store.records import PACKED, Value, pack, unpack
+
 from relay.store import Store
 from relay.store.keys import operation
-from relay.store.records import PACKED, Value, pack, unpack
 
 # By the names of packed fields, those of the engine's record.
 ATTRIBUTES = {"retry": "run", "watch:alarms": "alarms", "watch:gaps": "gaps", "rank": "rank"}

@@ -12,8 +12,7 @@ from typing import Any
 
 from relay.app import Relay
 from relay.store import Store
-from relay.store.queries.admin import Admin
-from relay.store.queries.admin import Ledger
+from relay.store.queries.admin import Admin, Ledger
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
 from tests.support.patience import PATIENCE, patience

@@ -22,8 +22,8 @@ from relay.receiving.guard import Guard
 from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.signing_keys import SigningKeys
 from relay.store.queries.suppressions import ADDED, BOUNCED, UNSUBSCRIBED, Suppressions
+from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock

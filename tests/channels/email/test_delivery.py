@@ -16,8 +16,8 @@ from relay.delivering.worker import Worker
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.store.signing_keys import SigningKeys
 from relay.store.queries.suppressions import Suppressions
+from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.endpoint import Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock

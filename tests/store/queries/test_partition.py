@@ -15,7 +15,7 @@ from relay.store.queries.operations import Operations
 from relay.store.queries.redis_reader import RedisReader
 from relay.store.queries.suppressions import Suppressions
 from tests.support import events
-from tests.support.engine_store import Configured
+from tests.support.memory_store import Configured
 from tests.support.redis_server import RedisServer
 from tests.support.targets import team
 from tests.support.waiting import until

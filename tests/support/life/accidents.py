@@ -4,12 +4,13 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from relay.store.settling import MAX_PAUSED
+
 from relay.channels import CHANNELS
 from relay.domain.links import Person
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, Button, action_requested, action_targets
 from relay.store.queries.admin import Admin
-from relay.store.settling import MAX_PAUSED
 from relay.store.queries.suppressions import EVERYWHERE, Suppressions
 from tests.support.life.settings import ADDRESSES, CONFIG, READER
 from tests.support.life.workers import PAUSED

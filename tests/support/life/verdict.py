@@ -4,12 +4,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 
+from relay.store.run_plan import OUTCOMES
+
 from relay.domain.deliveries import Digest, Live
 from relay.domain.events import Event
 from relay.domain.parsing import load
 from relay.store.queries.bundles import BUNDLE_KINDS
 from relay.store.queries.dead_letters import DeadLetter
-from relay.store.run_plan import OUTCOMES
 from tests.support.life.record import BUNDLES, Attempt, Expected, Record, fact_of, lane_of
 
 PASSING = ("operation.progress", "operation.phase.completed", "operation.stalled", "operation.recovered")

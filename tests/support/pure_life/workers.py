@@ -3,13 +3,14 @@
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from relay.store.settling import digest_baseline_of
+
 from relay.channels import CHANNELS
 from relay.delivering.outcome import Failure, Limits, failure_of
 from relay.domain.deliveries import Delivery
 from relay.engine.entries import Arrived, Failed, GiveUp, Held, Mark, PauseScope, Release, SetAside, Withhold
 from relay.errors import DeliveryError
 from relay.policy.retry import Patience, RetryPolicy, retry_in
-from relay.store.settling import digest_baseline_of
 from tests.support.pure_life.configurations import BOUNCING
 from tests.support.pure_life.record import Attempt
 
