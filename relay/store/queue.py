@@ -164,6 +164,11 @@ class Queue:
         """
         return await self._settle(entries.GiveUp, delivery, reason=reason, error=error[:LONGEST], bounce=bounce)
 
+    async def claim_mentions(self, delivery: Delivery, people: Sequence[str]) -> tuple[str, ...]:
+        """Return the people that this delivery mentions: no other of its cause did within the window."""
+        ms = int(delivery.window * 1000)
+        return tuple(await self.submit(entries.ClaimMentions(delivery.group, people, delivery.id, ms)))
+
     async def _settle(self, kind: type[entries.Held], delivery: Delivery, **details: Any) -> bool:
         """A receipt is of use to whoever owns the partition by now, so it may go by the inbox."""
         return bool(await self.journal.submit(_of(kind, delivery, **details)))

@@ -1,7 +1,7 @@
 """One process's store: the queue over a partition in Redis, and Redis itself, with what it promises."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -100,11 +100,6 @@ class Store(Queue):
         """Give up hand-outs of processes that are gone: what they sent is asked for, or sent again."""
         if self.partition.owns:
             await self.submit(entries.Lapse(living=sorted(self.partition.living | {self.partition.process})))
-
-    async def claim_mentions(self, delivery: Delivery, people: Sequence[str]) -> tuple[str, ...]:
-        """Return the people that this delivery mentions: no other of its cause did within the window."""
-        ms = int(delivery.window * 1000)
-        return tuple(await self.submit(entries.ClaimMentions(delivery.group, people, delivery.id, ms)))
 
     async def aclose(self) -> None:
         await self.partition.aclose()

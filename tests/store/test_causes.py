@@ -85,15 +85,15 @@ class TestCalls:
     async def test_each_is_called_by_one_delivery_however_often_it_asks(self, store: Store, clock: Clock) -> None:
         await fail_in_turn(store, clock, *"ab", to=TEAM)
         first = await claim_one(store)
-        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+        assert await store.claim_mentions(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
         await store.mark_sending(first)
         await store.complete(first, Receipt("ok", {"channel": "C1", "ts": "a"}))
         clock.advance(1)
         row = await claim_one(store)
 
-        assert await store.causes.call(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
-        assert await store.causes.call(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
-        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+        assert await store.claim_mentions(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
+        assert await store.claim_mentions(row, ("@Lead", "@analyst", EVERYBODY)) == ("@analyst",)
+        assert await store.claim_mentions(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
 
     async def test_whom_a_dead_one_was_to_call_the_next_one_calls(self, store: Store, clock: Clock) -> None:
         for name in "ab":
@@ -101,7 +101,7 @@ class TestCalls:
         await send_all(store, clock)
         await fail_in_turn(store, clock, *"ab", to=TEAM)
         first = await _reply(store, clock)
-        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+        assert await store.claim_mentions(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
         await store.mark_sending(first)
         await store.dead_letter(first, "rejected", "msg_too_long")
 
@@ -109,7 +109,7 @@ class TestCalls:
 
         assert (first.event.subject, row.event.subject, row.wording) == ("a", "b", "also")
         for _ in range(2):
-            assert await store.causes.call(row, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
+            assert await store.claim_mentions(row, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
 
 
 async def _reply(store: Store, clock: Clock) -> Delivery:

@@ -69,7 +69,7 @@ class Flow:
                 lambda: RENDERER,
                 clock=self.clock,
                 job_history=JobHistory(Jobs(self.store), clock=self.clock).complete,
-                calls=self.store.causes.call,
+                calls=self.store.claim_mentions,
             ),
             config=lambda: self.config,
             clock=self.clock,

@@ -28,7 +28,9 @@ class Rules:
     step: Step
     set_aside: SetAside
     codec: Codec
-    take_over: Callable[[Sequence[str]], Any]  # living processes → the entry that gives up what others had
+    take_over: Callable[[Sequence[str]], Any] | None = (
+        None  # living processes → the entry that gives up what others had
+    )
 
 
 class Batch:

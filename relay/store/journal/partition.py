@@ -286,7 +286,8 @@ class Partition:
         if not taken.in_order:
             await term.suspect([*self._inbox.pending])
         self._term = term
-        self._queue.add(Item(self._rules.take_over(sorted({*self._lease.living, self.process}))))
+        if self._rules.take_over:
+            self._queue.add(Item(self._rules.take_over(sorted({*self._lease.living, self.process}))))
         log.info("the partition is owned", term=taken.term)
 
     def _forget(self) -> None:

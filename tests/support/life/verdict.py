@@ -4,11 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 
-from relay.store.run_plan import OUTCOMES
-
 from relay.domain.deliveries import Digest, Live
 from relay.domain.events import Event
 from relay.domain.parsing import load
+from relay.engine.arrival import OUTCOMES
 from relay.store.queries.bundles import BUNDLE_KINDS
 from relay.store.queries.dead_letters import DeadLetter
 from tests.support.life.record import BUNDLES, Attempt, Expected, Record, fact_of, lane_of

@@ -3,14 +3,13 @@
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from relay.store.settling import digest_baseline_of
-
 from relay.channels import CHANNELS
 from relay.delivering.outcome import Failure, Limits, failure_of
 from relay.domain.deliveries import Delivery
 from relay.engine.entries import Arrived, Failed, GiveUp, Held, Mark, PauseScope, Release, SetAside, Withhold
 from relay.errors import DeliveryError
 from relay.policy.retry import Patience, RetryPolicy, retry_in
+from relay.store.queue import baseline_of
 from tests.support.pure_life.configurations import BOUNCING
 from tests.support.pure_life.record import Attempt
 
@@ -144,7 +143,7 @@ class Work:
         return Arrived(
             **self._names, receipt=receipt, detail=f"ok {attempt.number}", new=receipt != delivery.thread, found=found,
             shown=attempt.delivery.event.name if found else "", converges=delivery.kind in EDITED,
-            baseline=digest_baseline_of(delivery.event.document) if delivery.kind == "digest" else None,
+            baseline=baseline_of(delivery.event.document) if delivery.kind == "digest" else None,
         )  # fmt: skip
 
     def _fail(self, attempt: Attempt, error: DeliveryError, pick: Random) -> None:
