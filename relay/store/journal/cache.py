@@ -215,8 +215,8 @@ class Cache:
             if kind == "index":
                 return self._add_page(key, answer, pages)
             value = None if until and until <= self.now else self._opened(kind, names, key, answer)
-        except StoreUnavailable as error:
-            self._unreadable[key] = error
+        except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
+            self._unreadable[key] = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
             return False
         hot = self._hot.get(key)
         if kind == "field" and hot is not None:
