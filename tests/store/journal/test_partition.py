@@ -86,8 +86,9 @@ async def test_a_lazy_entry_is_answered_at_once_and_written_with_the_next_commit
     assert await process.submit(Press("x")) == 2
     assert b"handed" in await redis.get(P + "counter:x")
 
-    await process.submit(Hand("x"), lazy=True)
+    await process.submit(Hand("y"), lazy=True)
     await until(lambda: process.partition._term is not None and not process.partition._term.carries)
+    assert b"handed" in await redis.get(P + "counter:y")
 
 
 @pytest.mark.parametrize(
