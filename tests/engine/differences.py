@@ -9,6 +9,8 @@ PARTITIONS = "one partition is decided over by one process: nothing travels betw
 SEALED = "the codec seals values; no decision knows of it"
 SERVER = "asks Redis itself"
 ONE_STEP = "what is known is looked at in the step that accepts: no look is older than its event, and none is repeated"
+CLASSES = "an entry is a class of its own: there is no verb to mistake"
+HANDED_OVER = "what is handed out is handed over in memory: no answer gets lost"
 WHOLE = "a step is committed as a whole or not at all: no event is half made"
 
 DIFFERENT: dict[str, str] = {
@@ -37,8 +39,8 @@ DIFFERENT: dict[str, str] = {
     "tests/store/test_identity.py::test_an_end_that_was_compared_before_another_was_recorded": ONE_STEP,
     "tests/store/test_outcomes.py::TestReports::test_two_that_add_to_an_outcome_at_one_moment_are_both_kept": ONE_STEP,
     "tests/flow/test_retries.py::test_a_thin_report_that_meets_the_one_that_names_the_original_follows_it": ONE_STEP,
-    "tests/store/test_queue_faults.py::TestFaults::test_a_poisoned_request_leaves_its_neighbours_alone": "an entry is a class of its own: there is no verb to mistake",
-    "tests/store/test_queue_faults.py::TestFaults::test_a_lost_claim_is_given_again_whatever_the_other_channel_did": "what is handed out is handed over in memory: no answer gets lost",
+    "tests/store/test_queue_faults.py::TestFaults::test_a_poisoned_request_leaves_its_neighbours_alone": CLASSES,
+    "tests/store/test_queue_faults.py::TestFaults::test_a_lost_claim_is_given_again_whatever_the_other_channel_did": HANDED_OVER,
     "tests/store/test_accept.py::test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room": SERVER,
     "tests/store/test_accept.py::test_a_full_redis_still_drains": SERVER,
     "tests/store/test_accept.py::test_forgotten_scripts_are_sent_again": SERVER,
