@@ -1,4 +1,4 @@
-"""Hand-outs: deliveries of a channel that are due go to whoever has places for them.
+"""Hand-outs: deliveries of a channel that are due go to senders that have places for them.
 
 The order is that of urgency: outcomes, stalled runs, failed phases, everything else; in each, what was due first. One
 place in eight is for the oldest of all, once that has waited for long: however much is urgent, nothing waits for ever.

@@ -12,7 +12,7 @@ from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Operations
 from relay.store.queries.run_names import RunNames
 from relay.store.queries.timelines import Counted
-from tests.engine.desk import PREFIX, Desk, every
+from tests.engine.desk import Desk, every
 from tests.support import events
 
 
@@ -113,14 +113,3 @@ async def test_the_operation_of_an_end_in_a_history_is_found(desk: Desk) -> None
 
     assert [name.subject for name in found.values()] == ["op-1"]
     assert "did not answer" in await names.error(next(iter(found.values())).operation)
-
-
-async def test_what_cannot_be_read_costs_no_other_its_place(desk: Desk) -> None:
-    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(3)))
-    if desk.redis is None:
-        return
-    [first, *_] = (await Operations(desk).page()).rows
-    await desk.redis.set(f"{PREFIX}op:{first.operation}", b"not sealed")
-
-    assert ids((await Operations(desk).page(limit=2)).rows) == ["op-1", "op-0"]
-    assert await Admin(desk).dead_letter("\ud800") is None

@@ -64,6 +64,21 @@ class TestThreads:
         assert (graver.event.subject, graver.wording) == ("b", "")
         assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", True)
 
+    async def test_rows_come_one_after_the_other(self, store: Store, clock: Clock) -> None:
+        for name in "abc":
+            await accept(store, events.progress(40, operationId=name), to=TEAM)
+        await send_all(store, clock)
+        await fail_in_turn(store, clock, "a", to=TEAM)
+        await send_all(store, clock)
+        await fail_in_turn(store, clock, *"bc", to=TEAM)
+
+        taken = []
+        for _ in range(8):
+            taken += await claim(store)
+            clock.advance(1)
+
+        assert [(row.event.subject, row.wording) for row in taken if row.kind == "reply"] == [("b", "also")]
+
 
 class TestCalls:
     async def test_each_is_called_by_one_delivery_however_often_it_asks(self, store: Store, clock: Clock) -> None:

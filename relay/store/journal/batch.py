@@ -81,6 +81,8 @@ class Batch:
         return missing
 
     def _outcome(self, item: Item) -> Any:
+        if item.hopeless:
+            return item.failed
         try:
             return self._decided(item)
         except NotLoaded:

@@ -20,7 +20,7 @@ from relay.store.sealing import Sealer, opened
 
 VERSION = 1  # of the format that is written
 READABLE = frozenset({1})
-FORMAT, KIND = "v", "kind"  # beside the fields of a value
+FORMAT, KIND = "v", "is"  # beside the fields of a value; no field is named so
 SEALED_AS = "journal"
 CONFIG = ConfigDict(val_json_bytes="base64", arbitrary_types_allowed=False)
 R = TypeVar("R", bound=Record)
@@ -116,9 +116,9 @@ class Codec:
             if KIND not in raw:
                 return raw["value"]
             kind = self._kinds[raw[KIND]]
+            return kind(**self._read(self._layout(kind), content, key)[0])
         except (ValueError, KeyError, TypeError) as error:
             raise Unreadable(key, type(error).__name__) from None
-        return kind(**self._read(self._layout(kind), content, key)[0])
 
     def seal(self, content: bytes, key: str) -> bytes:
         return self._sealer.seal(content, SEALED_AS, key) if self._sealer else content
@@ -136,10 +136,9 @@ class Codec:
             raise Unreadable(key, str(error)) from None
 
     def _layout(self, kind: type) -> Layout:
-        layout = self._layouts.get(kind)
-        if layout is None:
-            layout = self._layouts[kind] = Layout(kind)
-        return layout
+        if kind not in self._layouts:
+            self._layouts[kind] = Layout(kind)
+        return self._layouts[kind]
 
 
 def _concrete(hint: Any) -> Any:

@@ -66,6 +66,7 @@ class Item:
     suspect: bool = False  # it may have been under way when an owner died
     waits: str = ""  # its name among those that wait for what cannot be read
     failed: Exception | None = None  # it is at fault, and is not stepped again
+    hopeless: bool = False  # not even that can be written
 
     def __str__(self) -> str:
         return f"{self.id[0]}-{self.id[1]}"
@@ -136,7 +137,7 @@ class Queue:
         for item in self.events:
             item.follows = None
 
-    def take(self, line: "deque[Item]", most: int, is_next: Callable[[Item], bool] = bool) -> list[Item]:
+    def take(self, line: "deque[Item]", most: int, is_next: Callable[[Item], bool] = lambda _item: True) -> list[Item]:
         """Return the next of a line, up to one that is not."""
         taken: list[Item] = []
         while line and len(taken) < most and (line[0].given_up or is_next(line[0])):

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from relay import metrics
-from relay.errors import RelayError, StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import STEPPED_DOWN, call
 from relay.store.failover import REPLICA_TIMEOUT, can_fail_over, candidates_of, drop_connections, unconfirmed
 from relay.store.owners import at_owner
@@ -26,8 +26,8 @@ class Full(StoreUnavailable):
     """Redis is full, and has surely written nothing."""
 
 
-class BadCommit(RelayError):
-    """Redis refuses these very writes, whenever they come, and has written none of them."""
+class BadCommit(HandlingFailed):
+    """Redis refuses these very commands, whenever they come, and has written nothing."""
 
 
 @cache
@@ -71,12 +71,12 @@ class Scripts:
             if isinstance(cause, OutOfMemoryError):
                 raise Full(str(error)) from cause
             if isinstance(cause, ResponseError) and "BADCOMMIT" in str(cause):
-                raise BadCommit(str(cause)) from cause
+                raise BadCommit("BadCommit", f"relay/store/journal/scripts/{name}.lua") from cause
             if isinstance(cause, STEPPED_DOWN) or "NOREPLICAS " in str(cause):
                 await drop_connections(server)
             raise
         except (TypeError, ValueError) as error:  # half a pair of surrogates in a name, for instance
-            raise BadCommit(type(error).__name__) from error
+            raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
         finally:
             metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
 
@@ -96,7 +96,7 @@ class Scripts:
         try:
             return cast("list[Any]", await call(at_owner(self._redis, key, asked)))
         except (TypeError, ValueError) as error:
-            raise BadCommit(type(error).__name__) from error
+            raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
 
     async def _evaluate(self, redis: Redis, command: tuple[Value, ...]) -> list[Any]:
         if not self.replicas:

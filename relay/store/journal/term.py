@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from relay.engine.state import Changes, Draft, LogChange, NotLoaded, State, TableChange
+from relay.engine.state import Draft, NotLoaded
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData
@@ -37,17 +37,16 @@ class Term:
         self.limit = MOST_ENTRIES
         self.commits = 0
         self._narrow = 0  # entries that are left of those for which the limit is low
-        self._carried = Changes()
-        self.carries = False
         self._nonce = token_hex(6)
         self._composed = 0
         self._rules, self._clock, self._inbox = rules, clock, inbox
         self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
+        self._forget_lent()
 
     async def lend(self, items: Sequence[Item], settings: Any) -> list[Item]:
         """Answer at once what changes the state with the next commit only; return those that are left."""
         batch = await self._decide(items, settings)
-        self._carried = joined(self._carried, batch.draft.changes)
+        self._lent.take(batch.draft.changes)
         self.carries = True
         self._answer(batch)
         return [*items[len(batch.outcomes) :]]
@@ -55,25 +54,25 @@ class Term:
     async def commit(self, items: Sequence[Item], settings: Any) -> list[Item]:
         """Decide and commit; answer what is done, and return the rest. OtherData if this term is over."""
         batch = await self._decide(items, settings)
-        changes = joined(self._carried, batch.draft.changes) if self.carries else batch.draft.changes
         try:
-            if not await self._write(batch, changes):
+            if not await self._write(batch):
                 self._narrow_to(len(batch.outcomes) // 2, len(items))
                 return [*items]
         except Full as error:
             return _refuse_events(items, error)
-        except (HandlingFailed, BadCommit) as error:
+        except HandlingFailed as error:
             return await self._find_fault(items, batch, error, settings)
-        self._carried, self.carries = Changes(), False
         self._answer(batch)
         self._narrow -= len(batch.outcomes)
         if self._narrow <= 0:
             self.limit = MOST_ENTRIES
         return [*items[len(batch.outcomes) :]]
 
-    async def _write(self, batch: Batch, changes: Changes) -> bool:
-        """Commit the changes and take them over; False where they are too many bytes, and could be fewer."""
-        writes, sizes = encode(changes, self._rules.codec)
+    async def _write(self, batch: Batch) -> bool:
+        """Commit what was lent and what the batch changes; False where they are too many bytes, and could be fewer."""
+        both = [self._lent.changes, batch.draft.changes] if self.carries else [batch.draft.changes]
+        encoded = [encode(changes, self._rules.codec) for changes in both]
+        writes = [write for some, _ in encoded for write in some]
         if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
             return False
         # No two that differ have the same mark, not even where one of them was never done.
@@ -85,8 +84,10 @@ class Term:
         self.commits += 1
         self._clock.hear(ms)
         self._inbox.hear(newest)
-        self.cache.apply(changes, batch.now, sizes)
+        for changes, (_, sizes) in zip(both, encoded, strict=True):
+            self.cache.apply(changes, batch.now, sizes)
         self.cache.trim()
+        self._forget_lent()
         return True
 
     async def table(self, name: str) -> dict[str, bytes]:
@@ -113,17 +114,16 @@ class Term:
             if deaths >= DEATHS:
                 item.failed = HandlingFailed("ProcessDied", "relay/store/journal/term.py")
             batch.draft.put(SUSPECTS, str(item), b"%d" % max(deaths, 0))
-        await self._write(batch, batch.draft.changes)
+        await self._write(batch)
         self._narrow_to(1, len(items))
 
     def _begin(self, settings: Any) -> Batch:
         """Return a batch over what is committed, and what is lent."""
         now = self.cache.now = self._clock.now()
-        base: State = self.cache
-        if self.carries:
-            base = Draft(self.cache, now)
-            base.changes = self._carried
-        return Batch(self._rules, base, now, settings)
+        return Batch(self._rules, self._lent if self.carries else self.cache, now, settings)
+
+    def _forget_lent(self) -> None:
+        self._lent, self.carries = Draft(self.cache, 0), False
 
     async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
         batch = self._begin(settings)
@@ -134,7 +134,7 @@ class Term:
                 try:
                     await self.cache.load(missing[:1], self.mark)
                 except BadCommit as error:
-                    items[len(batch.outcomes)].failed = HandlingFailed(str(error), "relay/store/journal/cache.py")
+                    items[len(batch.outcomes)].failed = error
         return batch
 
     async def _send(self, commit: Commit) -> tuple[int, bytes]:
@@ -160,23 +160,22 @@ class Term:
             return ms, newest
 
     async def _find_fault(
-        self, items: Sequence[Item], batch: Batch, error: HandlingFailed | BadCommit, settings: Any
+        self, items: Sequence[Item], batch: Batch, error: HandlingFailed, settings: Any
     ) -> list[Item]:
         """Return the items, each to be tried alone, up to the one that cannot be written."""
         if not batch.outcomes:
             log.error("what was handed out cannot be written", reason=str(error))
-            self._carried, self.carries = Changes(), False
+            self._forget_lent()
         elif self.carries:
             await self.commit([], settings)
         elif len(batch.outcomes) > 1:
             self._narrow_to(1, len(items))
+        elif items[0].failed:
+            log.error("an entry that was set aside cannot be counted", reason=str(error))
+            items[0].hopeless = True
         else:
-            failed = (
-                error
-                if isinstance(error, HandlingFailed)
-                else HandlingFailed(str(error), "relay/store/journal/term.py")
-            )
-            items[0].failed = failed
+            items[0].failed = error
+        await asyncio.sleep(0)  # others go on, whatever comes of this
         return [*items]
 
     def _narrow_to(self, limit: int, count: int) -> None:
@@ -193,21 +192,3 @@ def _refuse_events(items: Sequence[Item], error: Full) -> list[Item]:
         if item.admission > Admission.ALWAYS:
             item.answer(error)
     return [item for item in items if item.admission == Admission.ALWAYS]
-
-
-def joined(before: Changes, after: Changes) -> Changes:
-    """Return both as one, and leave them as they are."""
-    draft = Draft(Nothing, 0)  # type: ignore[arg-type]
-    draft.changes = Changes(
-        {**before.records},
-        {name: TableChange({**table.fields}, table.cleared, table.kept) for name, table in before.tables.items()},
-        {name: {**index} for name, index in before.indexes.items()},
-        {name: LogChange([*log.lines], log.most, log.kept, log.stream) for name, log in before.logs.items()},
-        {**before.counts},
-    )
-    draft.take(after)
-    return draft.changes
-
-
-class Nothing:
-    """A state that is not read."""

@@ -1,4 +1,4 @@
-"""Questions: what each of them has in common, and how one that the engine answers gets the state that it reads."""
+"""Base of all questions, and the state that a question of the engine's reads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
@@ -14,7 +14,7 @@ EVERY = 1 << 30
 
 
 class Access(Protocol):
-    """What questions and acts need of a store."""
+    """A store, as far as questions and acts need it."""
 
     @property
     def reader(self) -> Reader: ...

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class RedisReader:
-    """What cannot be read, for it is sealed with another key or of a newer release, is logged and left out."""
+    """Logs and leaves out what cannot be read: it is sealed with another key, damaged, or of a newer release."""
 
     def __init__(self, scripts: Scripts, codec: Codec, prefix: str) -> None:
         """`prefix` begins all keys of the partition, with their hash tag."""

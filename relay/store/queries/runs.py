@@ -143,7 +143,7 @@ class Counts:
 
 
 class Running(Questions):
-    """Those that go on, for people who look at them: bounded, however many there are."""
+    """Runs that go on, for people who look at them: bounded, however many there are."""
 
     async def counts(self) -> Counts:
         return Counts(*await self._reader.sizes([WATCH, STALLED]))

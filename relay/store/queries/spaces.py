@@ -1,4 +1,4 @@
-"""Whose an id is: platforms, tenants and projects may use the same ones (relay.domain.facts)."""
+"""Tenants of an id: platforms, tenants and projects may use the same ones (relay.domain.facts)."""
 
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import known, names

@@ -25,7 +25,7 @@ class Suppressed:
 
 
 class Suppressions(Questions):
-    """The list."""
+    """The list of them. Every failure is StoreUnavailable."""
 
     async def add(self, address: str, destination: str = EVERYWHERE, *, reason: str = ADDED, detail: str = "") -> bool:
         """Write there no more. False: it was on the list already, and keeps its reason."""
@@ -40,13 +40,13 @@ class Suppressions(Questions):
         return [entry for entry in await self.all() if folded(entry.address) == folded(address)]
 
     async def scopes(self, address: str, destinations: Iterable[str]) -> list[str]:
-        """For which of these destinations, or `*`, this address is on the list, in their order."""
+        """Return those of these destinations, or `*`, for which this address is on the list, in their order."""
         scopes = [*dict.fromkeys([EVERYWHERE, *destinations])]
         listed = await self._named(Suppression, [name_of(scope, address) for scope in scopes])
         return [scope for scope in scopes if name_of(scope, address) in listed]
 
     async def reason(self, destination: str, address: str) -> str:
-        """Why nothing goes there, or ''."""
+        """Return why nothing goes there, or ''."""
         listed = await self._reader.records(Suppression, [name_of(one, address) for one in (destination, EVERYWHERE)])
         return next((it.reason for it in listed if it), "")
 

@@ -41,7 +41,8 @@ class Process:
         self.ahead = 0.0
         self.redis = connect(url)
         codec = Codec(KINDS, options.pop("sealer", None))
-        rules = Rules(options.pop("step", step), lambda _entry, error: Aside(str(error)), codec)
+        aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
+        rules = Rules(step, aside, codec)
         given: dict[str, Any] = {"process": name, "alone": True, "monotonic": self.monotonic} | options
         self.partition = Partition(self.redis, rules, Settings(), **given)
         self.submit = self.partition.submit

@@ -125,7 +125,19 @@ class TestPoison:
         await until(lambda: emptied(redis))
         assert await ledger(redis) == {"accepted": 2, "dead": 1}
         [kept] = await redis.lrange(P + "aside", 0, -1)
-        assert b'"kind":"Broken"' in kept
+        assert b'"is":"Broken"' in kept
+
+    @pytest.mark.parametrize("aside", [Broken(), Broken(unwritable=True)], ids=str)
+    async def test_not_even_what_cannot_be_counted_stands_in_the_way(
+        self, open_process: Open, redis: Redis, aside: Broken
+    ) -> None:
+        process = await open_process(aside=lambda _entry, _error: aside).start()
+        codec = process.partition._rules.codec
+        await redis.xadd(P + "inbox", {"id": "1", "entry": codec.value(Broken(), "entry:1")})
+
+        await until(lambda: emptied(redis))
+        assert await process.submit(Press("x")) == 1
+        assert await ledger(redis) == {"pressed": 1}
 
     async def test_what_cannot_be_read_waits_and_is_tried_again(
         self, two: tuple[Process, Process], redis: Redis

@@ -1,0 +1,34 @@
+"""The questions of tests/engine, asked of a partition in Redis whose values are sealed."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from relay.store.client import connect
+from relay.store.queries.admin import Admin
+from relay.store.queries.operations import Operations
+from relay.store.sealing import Sealer
+from tests.engine.desk import PREFIX, Desk
+from tests.engine.test_queries_deliveries import *  # noqa: F403
+from tests.engine.test_queries_lists import *  # noqa: F403
+from tests.engine.test_queries_operations import *  # noqa: F403
+from tests.engine.test_queries_operations import ids, report
+from tests.support import events
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture
+async def desk(redis_server: RedisServer) -> AsyncIterator[Desk]:
+    redis = connect(redis_server.url)
+    await redis.flushall()
+    yield Desk(redis, Sealer({"current": b"k" * 32}))
+    await redis.aclose()
+
+
+async def test_what_cannot_be_read_costs_no_other_its_place(desk: Desk) -> None:
+    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(3)))
+    [first, *_] = (await Operations(desk).page()).rows
+    await desk.redis.set(f"{PREFIX}op:{first.operation}", b"not sealed")  # type: ignore[union-attr]
+
+    assert ids((await Operations(desk).page(limit=2)).rows) == ["op-1", "op-0"]
+    assert await Admin(desk).dead_letter("\ud800") is None
