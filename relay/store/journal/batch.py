@@ -1,6 +1,6 @@
 """Entries that are decided together, on copies: nothing is taken over before their commit stands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides: the pure step, and the entry that stands for one that it cannot take."""
+    """What decides: the pure step, and the entry that stands for one that it cannot take.
+
+    `needs` names what an entry reads whatever comes, so that it need not be stepped in vain to find that out.
+    """
 
     step: Step
     set_aside: SetAside
     codec: Codec
+    needs: Callable[[Any], Iterable[NotLoaded]] = lambda _entry: ()
 
 
 class Batch:

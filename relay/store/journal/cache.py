@@ -25,6 +25,10 @@ MOST_BYTES = 256 << 20
 SPREAD, EACH = 6, 150
 
 
+def key_of(kind: str, names: Sequence[Any]) -> str:
+    return str(names[0].PREFIX + names[1] if kind == "record" else names[0])
+
+
 class OtherData(Exception):
     """Redis does not hold what this owner committed last."""
 
@@ -105,6 +109,10 @@ class Cache:
             hot.value, hot.whole, hot.until = None, True, 0
         return hot
 
+    def has(self, need: NotLoaded) -> bool:
+        """Return True where it need not be read; of a field of a table, as far as can be seen at once."""
+        return key_of(need.kind, need.names) in self._hot
+
     # What a commit changed
 
     def apply(self, changes: Changes, now: int, sizes: Mapping[str, int]) -> None:
@@ -184,7 +192,7 @@ class Cache:
             at += PAGE
 
     def _asking(self, kind: str, names: Sequence[Any], at: int) -> list[Command]:
-        key = self.prefix + (names[0].PREFIX + names[1] if kind == "record" else names[0])
+        key = self.prefix + key_of(kind, names)
         reading: dict[str, Command] = {
             "record": ("GET", key),
             "field": ("HGET", key, names[-1]),
@@ -197,7 +205,7 @@ class Cache:
     def _loaded(self, want: Sequence[Any], answers: Iterator[Any], pages: dict[str, list[tuple[str, Score]]]) -> bool:
         """Keep what was asked for; True where there is more of it."""
         kind, *names = want
-        key = names[0].PREFIX + names[1] if kind == "record" else names[0]
+        key = key_of(kind, names)
         answer = next(answers)
         left = -1 if kind == "index" else next(answers)
         until = self.now + left - SLACK if left >= 0 else 0
@@ -207,8 +215,8 @@ class Cache:
             if kind == "index":
                 return self._add_page(key, answer, pages)
             value = None if until and until <= self.now else self._opened(kind, names, key, answer)
-        except StoreUnavailable as error:
-            self._unreadable[key] = error
+        except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
+            self._unreadable[key] = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
             return False
         hot = self._hot.get(key)
         if kind == "field" and hot is not None:

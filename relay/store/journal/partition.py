@@ -78,6 +78,11 @@ class Partition:
         return self._term is not None
 
     @property
+    def term(self) -> int:
+        """The number of this owner's term; 0 where the partition is not this process's."""
+        return self._term.number if self._term else 0
+
+    @property
     def living(self) -> frozenset[str]:
         """Processes that gave a sign of life within the last seconds."""
         return self._lease.living

@@ -1,7 +1,6 @@
 """An owner beside faults: lost answers, late commits, other data, a full Redis, another owner."""
 
 import asyncio
-import random
 from typing import Any
 
 import pytest
@@ -362,62 +361,3 @@ class TestTwoOwners:
         process.ahead += 6
 
         await until(lambda: process.partition.owns, 3)
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_a_life_of_crashes_keeps_all_that_was_acknowledged(
-    open_process: Open, redis: Redis, redis_server: RedisServer, seed: int
-) -> None:
-    dice = random.Random(seed)
-    acknowledged: dict[str, str] = {}
-    pressed = 0
-    async with proxy(redis_server) as between:
-        for life in range(12):
-            doomed = dice.randrange(1, 12)
-            process = open_process(f"p{life}", between.url)
-
-            def fate(name: str, doomed: int = doomed) -> Fate:
-                if name == "lease":
-                    return "pass"
-                return dice.choices(("pass", "lose answer", "lose call", "hold"), (8, 1, 1, 1))[0]
-
-            between.fate = fate
-            await process.start()
-            waiting: dict[asyncio.Task[Any], str] = {}
-            for number in range(dice.randrange(5, 60)):
-                event = f"e{dice.randrange(life * 5, life * 5 + 30)}"
-                name = f"x{int(event[1:]) % 5}"
-                act = dice.random()
-                if act < 0.7:
-                    entry: Any = Add(name, event, timer=dice.choice((0, 5, 50)))
-                    waiting[asyncio.create_task(process.submit(entry, admission=EVENT))] = f"{name} {event}"
-                elif act < 0.9:
-                    entry = Press(name) if act < 0.8 else Fire()
-                    waiting[asyncio.create_task(process.submit(entry, act=f"{life}-{number}"))] = ""
-                else:
-                    waiting[asyncio.create_task(process.submit(Hand(name), lazy=True))] = ""
-                if dice.random() < 0.4:
-                    await asyncio.sleep(0.001)
-            await asyncio.wait(waiting, timeout=dice.choice((0.0, 0.01, 0.05)))
-            await process.die()
-            between.fate = lambda _name: "pass"
-            await between.release()
-            for task, event in waiting.items():
-                if task.done() and not task.cancelled() and task.exception() is None and event:
-                    acknowledged[event] = event.split()[0]
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-
-        process = await open_process("last").start()
-        counts = await ledger(redis)
-        events = {name: set(await redis.hkeys(P + f"events:{name}")) for name in {f"x{n}" for n in range(5)}}
-        assert counts.get("accepted", 0) == sum(len(known) for known in events.values())
-        for event, name in acknowledged.items():
-            answer = await process.submit(Add(name, event.split()[1]), admission=EVENT)
-            assert answer["duplicate"], f"{event} was lost"
-        sums = [await total(process, f"x{n}") for n in range(5)]
-        counts = await ledger(redis)
-        assert sum(sums) == counts["accepted"] + counts.get("pressed", pressed)
-        looks = [await process.submit(Look(f"x{n}")) for n in range(5)]
-        fired = sum(len(look["seen"]) for look in looks if look)
-        assert fired >= counts.get("fired", 0)

@@ -126,6 +126,7 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
 ) -> None:
     await redis.set(P + "counter:newer", b'{"v":99}')
     await redis.hset(P + "counter:other", "no", "record")
+    await redis.zadd(P + "timers", {b"\xff": 1})
     process = await open_process().start()
 
     names = ("x", "newer", "other", "x")
@@ -135,6 +136,10 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
     assert isinstance(answers[1], StoreUnavailable)
     await redis.set(P + "counter:newer", b'{"v":1,"total":4}')
     assert await process.submit(Press("newer")) == 5
+    with pytest.raises(StoreUnavailable):
+        await process.submit(Fire())
+    await redis.zrem(P + "timers", b"\xff")
+    assert await process.submit(Fire()) == []
 
 
 async def test_a_batch_that_is_too_big_for_one_commit_becomes_several(open_process: Open, redis: Redis) -> None:
