@@ -101,10 +101,11 @@ def home() -> Iterator[Path]:
 async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Callable[..., Store]]:
     """Opens stores on one empty Redis, as several processes would; closes them at the end."""
     opened: list[Any] = []
-    if in_memory := request.config.getoption("engine"):
+    if request.config.getoption("engine"):
         from tests.support import engine_store
 
-        opening = partial(engine_store.opened, engine_store.Shared(clock))
+        url = request.getfixturevalue("redis_server").url if engine_store.needs_lists(request.node) else ""
+        opening = partial(engine_store.opened, engine_store.Shared(clock), url=url)
     else:
         opening = partial(Store.open, request.getfixturevalue("redis_server").url)
 
@@ -114,7 +115,7 @@ async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncItera
         return opened[-1]  # type: ignore[no-any-return]
 
     first = open_one()
-    if not in_memory:
+    if hasattr(first.redis, "flushall"):
         await first.redis.flushall()
     yield open_one
     ledger = await Admin(opened[-1]).ledger()

@@ -9,6 +9,9 @@ PARTITIONS = "one partition is decided over by one process: nothing travels betw
 SEALED = "the codec seals values; no decision knows of it"
 SERVER = "asks Redis itself"
 ONE_STEP = "what is known is looked at in the step that accepts: no look is older than its event, and none is repeated"
+CLASSES = "an entry is a class of its own: there is no verb to mistake"
+HANDED_OVER = "what is handed out is handed over in memory: no answer gets lost"
+SILENCES = "silences are part of the state that decides: no process has some of its own"
 WHOLE = "a step is committed as a whole or not at all: no event is half made"
 
 DIFFERENT: dict[str, str] = {
@@ -27,6 +30,9 @@ DIFFERENT: dict[str, str] = {
     "tests/store/test_partitions_away.py": PARTITIONS,
     "tests/store/test_history.py::test_rows_of_several_partitions_stand_in_one_order": PARTITIONS,
     "tests/store/test_jobs.py::test_where_its_partition_is_away_nobody_waits_for_it": PARTITIONS,
+    "tests/delivering/test_silenced.py::test_a_decision_that_was_made_before_is_not_what_counts": SILENCES,
+    "tests/background/test_silences.py::test_what_a_command_ended_and_could_not_tell_any_more_is_told": WHOLE,
+    "tests/background/test_scheduler.py::test_readyz_says_which_tick_failed_last_until_it_is_done_again": SERVER,
     "tests/store/test_sealing.py": SEALED,
     "tests/store/test_wire.py": SERVER,
     "tests/store/test_records.py": WHOLE,
@@ -37,8 +43,8 @@ DIFFERENT: dict[str, str] = {
     "tests/store/test_identity.py::test_an_end_that_was_compared_before_another_was_recorded": ONE_STEP,
     "tests/store/test_outcomes.py::TestReports::test_two_that_add_to_an_outcome_at_one_moment_are_both_kept": ONE_STEP,
     "tests/flow/test_retries.py::test_a_thin_report_that_meets_the_one_that_names_the_original_follows_it": ONE_STEP,
-    "tests/store/test_queue_faults.py::TestFaults::test_a_poisoned_request_leaves_its_neighbours_alone": "an entry is a class of its own: there is no verb to mistake",
-    "tests/store/test_queue_faults.py::TestFaults::test_a_lost_claim_is_given_again_whatever_the_other_channel_did": "what is handed out is handed over in memory: no answer gets lost",
+    "tests/store/test_queue_faults.py::TestFaults::test_a_poisoned_request_leaves_its_neighbours_alone": CLASSES,
+    "tests/store/test_queue_faults.py::TestFaults::test_a_lost_claim_is_given_again": HANDED_OVER,
     "tests/store/test_accept.py::test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room": SERVER,
     "tests/store/test_accept.py::test_a_full_redis_still_drains": SERVER,
     "tests/store/test_accept.py::test_forgotten_scripts_are_sent_again": SERVER,

@@ -114,7 +114,9 @@ def facts_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def _read(event: Event) -> Any:
-    return json.loads(dump(event))
+    """A list of new messages above the cap goes on to grow: the engine hands out what it has at that moment."""
+    rolling = event.document.get("kind") == "overflow"
+    return (event.id, event.name) if rolling else json.loads(dump(event))
 
 
 def agree(what: str, ours: Any, theirs: Any) -> None:
@@ -140,11 +142,11 @@ class Twin(LifeStore):
         return answer
 
     async def _put_pauses_right(self) -> None:
-        """The clock was set back: the engine puts all pauses right at once, and the store each when it is read."""
+        """The clock was set back: the engine puts what is probed right at once, and the store when it is read."""
         now = int(self.engine.shared.clock() * 1000)
         for key in await self.redis.keys("{relay}:pause:*"):
-            until, at = map(int, await self.redis.hmget(key, "until", "at"))
-            if at > now:
+            until, at, probe = (int(value or 0) for value in await self.redis.hmget(key, "until", "at", "probe"))
+            if at > now and probe:
                 await self.redis.hset(key, mapping={"until": until - (at - now), "at": now})
 
     async def take_over(self) -> None:
@@ -172,8 +174,6 @@ class Twin(LifeStore):
             for name, value in facts_of(delivery).items():
                 agree(f"claim of {delivery.id}, {name}", value, both.get(delivery.id, {}).get(name))
         agree(f"claim of {channel}", {one.id for one in ours.deliveries}, {*both})
-        if claimed.next_due and (ours.next_due is None or ours.next_due > claimed.next_due):  # earlier does no harm
-            agree(f"claim of {channel}, next", ours.next_due, claimed.next_due)
         engines = {delivery.id: delivery for delivery in ours.deliveries}
         self._theirs |= {delivery.lease: engines[delivery.id] for delivery in claimed.deliveries}
         await self.compare(f"claim of {channel}")

@@ -1,6 +1,9 @@
 """What the questions of relay.store.queries lack of the classes that they stand for, whose callers still ask for it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery
 from relay.engine import causes
@@ -18,6 +21,7 @@ from relay.store import (
     suppressions,
     waiting,
 )
+from relay.store.quarantine import Quarantine
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadPages
 from relay.store.queries.history import History
@@ -50,6 +54,16 @@ class EngineCauses:
 
 
 class EngineAdmin(Admin):
+    def __init__(self, store: Any, **_: Any) -> None:
+        super().__init__(store)
+        self._bodies = Quarantine(store.redis, store.sealer)
+        self.quarantine, self.release = self._bodies.keep, self._bodies.release
+        self.quarantined_body = self._bodies.named
+        self._lists = isinstance(store.redis, Redis)
+
+    async def quarantined(self, *, limit: int = 100) -> list[Any]:
+        return await self._bodies.newest(limit)
+
     async def announce(  # type: ignore[override]
         self,
         addresses: Mapping[str, Sequence[str]],
@@ -65,10 +79,10 @@ class EngineAdmin(Admin):
         return 0
 
     async def faults(self) -> int:
-        return 0  # the quarantine is a plain list in Redis
+        return await self._bodies.faults() if self._lists else 0
 
     async def quarantine_size(self) -> int:
-        return 0
+        return await self._bodies.size() if self._lists else 0
 
 
 class EngineSilences(SilenceList):

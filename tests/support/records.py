@@ -101,6 +101,24 @@ async def repeat(store: Store, destination: str, times: int, ms: int) -> None:
         await pipeline.execute()
 
 
+async def addresses(store: Store) -> set[str]:
+    """Return the configured addresses, each behind its destination."""
+    if memory := in_memory(store):
+        known = memory.records["configured"].addresses
+        return {f"{destination}\0{address}" for destination, them in known.items() for address in them}
+    return {name.decode() for name in await store.redis.hkeys("{relay}:destinations")}
+
+
+async def pause(store: Store, scope: str, until: int) -> None:
+    """Let a scope be paused until then (ms), and probed at the end."""
+    if memory := in_memory(store):
+        from relay.engine.records import Pause
+
+        memory.records[f"pause:{scope}"] = Pause(scope, until=until, probe=True)
+    else:
+        await store.redis.hset(f"{{relay}}:pause:{scope}", mapping={"until": until, "probe": 1})
+
+
 async def lines(store: Store, subject: str) -> int:
     """Count the lines that an operation's log has."""
     if memory := in_memory(store):
