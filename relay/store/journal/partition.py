@@ -199,7 +199,7 @@ class Partition:
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
         queue, inbox = self._queue, self._inbox
-        items = queue.take(queue.acts, max(1, most // 2) if inbox.pending else most)
+        items = queue.take(queue.acts, most // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))
         return items + queue.take(queue.events, most - len(items), self._is_next)
 
