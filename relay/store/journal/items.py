@@ -145,6 +145,9 @@ class Queue:
                 taken.append(item)
         return taken
 
+    def take_all(self) -> list[Item]:
+        return [item for line in (self.lazy, self.acts, self.events) for item in self.take(line, len(line))]
+
     def expire(self) -> None:
         """Tell who waited for too long to try again: nobody knows what becomes of it. An act stays, and counts once."""
         now = self._monotonic()

@@ -109,6 +109,8 @@ class Partition:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._forget()
+        for item in self._queue.take_all():
+            item.answer(StoreUnavailable("relay has stopped"))
 
     async def submit(
         self,
@@ -126,7 +128,7 @@ class Partition:
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
         """
-        if self._closing and admission > Admission.ALWAYS:
+        if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         answered = asyncio.get_running_loop().create_future()
         item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
@@ -236,9 +238,7 @@ class Partition:
             elif taken := await self._lease.take():
                 await self._begin(taken)
                 return
-        queue = self._queue
-        items = [item for line in (queue.lazy, queue.acts, queue.events) for item in queue.take(line, len(line))]
-        if items:
+        if items := self._queue.take_all():
             await asyncio.gather(*(self._pass_on(item) for item in items))
         else:
             await self._idle(RENEWED)
