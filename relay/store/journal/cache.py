@@ -1,7 +1,7 @@
 """The state that decisions read, over Redis: what was read or written lately is in memory, and true.
 
-Nobody but the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not
-here raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
+Only the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not here
+raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
 """
 
 from collections import OrderedDict

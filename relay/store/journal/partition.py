@@ -182,7 +182,7 @@ class Partition:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
 
     async def _set_clock_back(self, term: Term) -> None:
-        """Tell the state, before anything else is decided by the new time; a death before that finds it out anew."""
+        """Let the state follow, before anything is decided by the new time. After a crash it is found out anew."""
         while step := self._clock.set_back:
             left: Sequence[Item] = [Item(ClockSetBack(step))]
             while left:

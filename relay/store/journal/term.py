@@ -25,10 +25,10 @@ log = structlog.get_logger(__name__)
 
 
 class Term:
-    """What an owner knows and writes as long as nobody else owns the partition.
+    """View and commits of an owner until another term begins.
 
     limit    how many entries the next commit may take
-    mark     of the last commit, on which the next one stands
+    mark     of the last commit, which the next one builds on
     carries  changes of lazy entries wait for the next commit
     """
 
