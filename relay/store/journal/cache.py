@@ -1,7 +1,7 @@
 """The state that decisions read, over Redis: what was read or written lately is in memory, and true.
 
-Nobody but the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not
-here raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
+Only the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not here
+raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
 """
 
 from collections import OrderedDict
@@ -53,6 +53,7 @@ class Cache:
         self._unreadable: dict[str, StoreUnavailable] = {}
         self.bytes = 0
         self.now = 0
+        self.gone = set[str]()  # tables and logs that have expired by `now`, and that Redis may keep for a moment yet
 
     # What decisions read
 
@@ -107,6 +108,7 @@ class Cache:
         self._hot.move_to_end(key)
         if hot.until and hot.until <= self.now:
             hot.value, hot.whole, hot.until = None, True, 0
+            self.gone.add(key)
         return hot
 
     def has(self, need: NotLoaded) -> bool:
@@ -118,6 +120,7 @@ class Cache:
     def apply(self, changes: Changes, now: int, sizes: Mapping[str, int]) -> None:
         """Take over what is committed. Of tables, indexes and logs that are not here nothing is kept."""
         self.now = now
+        self.gone -= changes.tables.keys() | changes.logs.keys()
         for key, record in changes.records.items():
             until = now + record.KEPT if record is not None and record.KEPT else 0
             self._keep(key, Hot(record, sizes.get(key, 0) * SPREAD + EACH, until))
@@ -171,7 +174,9 @@ class Cache:
         """Let go of what was not used for longest. What could not be read is read again the next time."""
         self._unreadable.clear()
         while self.bytes > self._most_bytes and self._hot:
-            self.bytes -= self._hot.popitem(last=False)[1].size
+            key, hot = self._hot.popitem(last=False)
+            self.bytes -= hot.size
+            self.gone.discard(key)
 
     # What is not here
 
@@ -215,6 +220,8 @@ class Cache:
             if kind == "index":
                 return self._add_page(key, answer, pages)
             value = None if until and until <= self.now else self._opened(kind, names, key, answer)
+            if until and value is None:
+                self.gone.add(key)
         except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
             self._unreadable[key] = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
             return False

@@ -109,6 +109,8 @@ class Partition:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._forget()
+        for item in self._queue.take_all():
+            item.answer(StoreUnavailable("relay has stopped"))
 
     async def submit(
         self,
@@ -126,7 +128,7 @@ class Partition:
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
         """
-        if self._closing and admission > Admission.ALWAYS:
+        if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         answered = asyncio.get_running_loop().create_future()
         item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
@@ -180,7 +182,7 @@ class Partition:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
 
     async def _set_clock_back(self, term: Term) -> None:
-        """Tell the state, before anything else is decided by the new time; a death before that finds it out anew."""
+        """Let the state follow, before anything is decided by the new time. After a crash it is found out anew."""
         while step := self._clock.set_back:
             left: Sequence[Item] = [Item(ClockSetBack(step))]
             while left:
@@ -199,7 +201,7 @@ class Partition:
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
         queue, inbox = self._queue, self._inbox
-        items = queue.take(queue.acts, max(1, most // 2) if inbox.pending else most)
+        items = queue.take(queue.acts, most // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))
         return items + queue.take(queue.events, most - len(items), self._is_next)
 
@@ -236,9 +238,7 @@ class Partition:
             elif taken := await self._lease.take():
                 await self._begin(taken)
                 return
-        queue = self._queue
-        items = [item for line in (queue.lazy, queue.acts, queue.events) for item in queue.take(line, len(line))]
-        if items:
+        if items := self._queue.take_all():
             await asyncio.gather(*(self._pass_on(item) for item in items))
         else:
             await self._idle(RENEWED)

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
-from relay.store.journal import scripts
+from relay.store.journal import partition, scripts
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.items import Admission
 from relay.store.journal.scripts import Full
@@ -228,6 +228,22 @@ async def test_whoever_waits_for_too_long_is_asked_to_try_again(
     assert await receipt == 2  # acts go before events
     assert await process.submit(Press("x"), act="press") == 1
     assert (await process.submit(Add("x", "e1"), admission=EVENT))["duplicate"]
+
+
+async def test_a_stop_without_a_redis_leaves_nobody_waiting(
+    open_process: Open, between: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition, "STOPPING", 0.1)
+    process = await open_process("a", between.url).start()
+    between.fate = lambda _name: "lose call"
+    waiting = [asyncio.create_task(process.submit(Press("x"))) for _ in range(3)]
+    await asyncio.sleep(0.05)
+
+    await process.partition.aclose()
+
+    for submitted in (*waiting, process.submit(Press("x"))):
+        with pytest.raises(StoreUnavailable):
+            await submitted
 
 
 @pytest.mark.parametrize("signal", ["pause", "kill"])

@@ -98,9 +98,9 @@ async def test_an_own_event_follows_what_was_in_the_inbox_before_it(
 async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     open_process: Open, redis: Redis, scripts: Any, shared: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "PAGE", 10)
+    monkeypatch.setattr(inbox, "PAGE", 1_000)
     owner = open_process("owner", alone=False)
-    for number in range(100):
+    for number in range(2_000):
         payload = owner.partition._rules.codec.value(Add("x", f"e{number}"), f"entry:{number}")
         await redis.xadd(P + "inbox", {"id": str(number), "entry": payload})
     event = asyncio.create_task(owner.submit(Add("x", "own"), admission=EVENT))
@@ -108,8 +108,9 @@ async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     await owner.start()
 
     assert await receipt == 1
+    assert await redis.xlen(P + "inbox") > 0
     assert not event.done()
-    assert (await event)["total"] == 101
+    assert (await event)["total"] == 2_001
 
 
 class TestPoison:
