@@ -122,7 +122,7 @@ class Verdict:
             return True
         if event.name == "operation.recovered" and not self._alarmed(expected):
             return True
-        # What waits for a former address is dropped once its run is over, which the rules may not say at the present one.
+        # What waits for a former address is dropped once its run is over, also where the rules send no outcome there.
         passing = event.name in PASSING or (event.name == "operation.started" and expected.target.destination in MOVING)
         return passing and self._record.endings.get(operation, -1) > expected.position
 
