@@ -1,6 +1,7 @@
 """What the questions of relay.store.queries lack of the classes that they stand for, whose callers still ask for it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,10 +13,13 @@ from relay.store import (
     dead_pages,
     history,
     jobs,
+    lanes,
     operations,
     operator_pauses,
     reachability,
     reconciliation,
+    run_names,
+    running,
     runs,
     silences,
     suppressions,
@@ -30,10 +34,11 @@ from relay.store.queries.operations import Operations
 from relay.store.queries.operator_pauses import OperatorPauses
 from relay.store.queries.reachability import Reachability
 from relay.store.queries.reconciliation import ReconciliationState
-from relay.store.queries.runs import Runs
+from relay.store.queries.run_names import RunNames
+from relay.store.queries.runs import Running, Runs
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
-from relay.store.queries.waiting import Waiting
+from relay.store.queries.waiting import Lanes, Waiting
 from relay.store.silences import Reading
 from tests.support.engine_store import Shared
 
@@ -57,7 +62,7 @@ class EngineAdmin(Admin):
     def __init__(self, store: Any, **_: Any) -> None:
         super().__init__(store)
         self._bodies = Quarantine(store.redis, store.sealer)
-        self.quarantine, self.release = self._bodies.keep, self._bodies.release
+        self.quarantine, self.release = partial(self._bodies.keep, fault=False), self._bodies.release
         self.quarantined_body = self._bodies.named
         self._lists = isinstance(store.redis, Redis)
 
@@ -103,6 +108,9 @@ ALIKE: dict[type, type] = {  # what stands for the class that reads a store in R
     operator_pauses.OperatorPauses: OperatorPauses,
     reachability.Reachability: Reachability,
     reconciliation.ReconciliationState: ReconciliationState,
+    lanes.Lanes: Lanes,
+    run_names.RunNames: RunNames,
+    running.Running: Running,
     runs.Runs: Runs,
     silences.SilenceList: EngineSilences,
     suppressions.Suppressions: Suppressions,

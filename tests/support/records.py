@@ -109,14 +109,22 @@ async def addresses(store: Store) -> set[str]:
     return {name.decode() for name in await store.redis.hkeys("{relay}:destinations")}
 
 
-async def pause(store: Store, scope: str, until: int) -> None:
-    """Let a scope be paused until then (ms), and probed at the end."""
+async def pause(store: Store, scope: str, **fields: Any) -> None:
+    """Let a scope be paused, with these fields."""
     if memory := in_memory(store):
         from relay.engine.records import Pause
 
-        memory.records[f"pause:{scope}"] = Pause(scope, until=until, probe=True)
+        memory.records[f"pause:{scope}"] = Pause(scope, **fields)
     else:
-        await store.redis.hset(f"{{relay}}:pause:{scope}", mapping={"until": until, "probe": 1})
+        await store.redis.hset(f"{{relay}}:pause:{scope}", mapping=fields)
+
+
+async def put(store: Store, table: str, fields: dict[str, str]) -> None:
+    """Add fields to a table."""
+    if memory := in_memory(store):
+        memory.tables.setdefault(table, {}).update({name: text.encode() for name, text in fields.items()})
+    else:
+        await store.redis.hset(f"{{relay}}:{table}", mapping=fields)
 
 
 async def lines(store: Store, subject: str) -> int:
