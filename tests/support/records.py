@@ -53,6 +53,12 @@ async def repeat(store: MemoryStore, destination: str, times: int, ms: int) -> N
     rows += [(ms, number, rows[-1][2]) for number in range(times)]
 
 
+async def pause(store: MemoryStore, scope: str, **fields: Any) -> None:
+    """Let a scope be paused, with these fields."""
+    paused = records.Pause(scope, **fields)
+    store.shared.memory.records[paused.key] = paused
+
+
 async def lines(store: MemoryStore, subject: str) -> int:
     """Count the lines that an operation's story has."""
     return len(store.shared.memory.log(records.story(operation(subject))))
