@@ -5,6 +5,8 @@ A key is the beginning of a test's id. All other tests that need a store alone h
 
 CLASSES = "compares with the class of relay.store, which has its like in relay.store.queries"
 PLAIN = "a plain list in Redis, without decisions"
+COPIES = "copies of messages are a plain list, written beside the receipt"
+ROWS = "the console's facts have the rows of the store's own reader"
 PARTITIONS = "one partition is decided over by one process: nothing travels between several"
 SEALED = "the codec seals values; no decision knows of it"
 SERVER = "asks Redis itself"
@@ -19,6 +21,9 @@ DIFFERENT: dict[str, str] = {
     "tests/store/test_audit.py": PLAIN,
     "tests/store/test_copies.py": PLAIN,
     "tests/store/test_last_bodies.py": PLAIN,
+    "tests/console/test_message.py::test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing": COPIES,
+    "tests/console/test_hostile_words.py::test_what_others_word_stays_words_on_every_page": COPIES,
+    "tests/console/test_destinations.py::test_others_that_want_no_more_are_listed": ROWS,
     "tests/store/test_signing_keys.py": PLAIN,
     "tests/store/test_history.py::test_what_is_older_than_the_retention_is_forgotten": PLAIN,
     "tests/store/test_history.py::test_of_too_many_the_busiest_give_first": PLAIN,

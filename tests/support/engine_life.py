@@ -1,5 +1,6 @@
 """Stores over the engine for random lives: one whose calls get lost, and one beside a store in Redis."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
@@ -132,6 +133,7 @@ class Twin(LifeStore):
         super().__init__(redis, record, pick, _nothing, **{**options, "losses": 0.0})
         self.engine = EngineStore(shared, worker=options["worker"])
         self.engine.intake = False
+        self._turn = asyncio.Lock()  # the watchdog reports several runs at once
         self._theirs: dict[str, Delivery] = {}  # by lease, what the engine handed out instead
 
     async def pulse(self) -> float:
@@ -156,13 +158,14 @@ class Twin(LifeStore):
     async def accept(
         self, event: Event, targets: Sequence[Target], *, completes: bool = False, unasked: bool = False
     ) -> Accepted:
-        answer = await super().accept(event, targets, completes=completes, unasked=unasked)
-        if answer.status in ("elsewhere", "fuller"):
+        async with self._turn:
+            answer = await super().accept(event, targets, completes=completes, unasked=unasked)
+            if answer.status in ("elsewhere", "fuller"):
+                return answer
+            engine = await self.engine.accept(event, targets, completes=completes)
+            agree(f"accept of {event.name}", engine, answer)
+            await self.compare(f"accept of {event.name} {event.subject}")
             return answer
-        engine = await self.engine.accept(event, targets, completes=completes)
-        agree(f"accept of {event.name}", engine, answer)
-        await self.compare(f"accept of {event.name} {event.subject}")
-        return answer
 
     async def claim(
         self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({}), **options: Any
