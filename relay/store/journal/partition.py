@@ -251,6 +251,7 @@ class Partition:
         self._retried = self._monotonic() - RETRY_WAITING
         await self._set_clock_back(term)
         self._inbox.forget()
+        self._queue.displace()
         await self._inbox.read()
         if not taken.in_order:
             await term.suspect([*self._inbox.pending])
@@ -260,8 +261,6 @@ class Partition:
     def _forget(self) -> None:
         self._term = None
         self._lease.lose()
-        self._inbox.forget()
-        self._queue.displace()
 
     async def _pass_on(self, item: Item) -> None:
         if item.only_owner:

@@ -1,6 +1,7 @@
 """An owner beside faults: lost answers, late commits, other data, a full Redis, another owner."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
 from relay.store.journal import partition, scripts
 from relay.store.journal.clock import PartitionClock
+from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
 from relay.store.journal.scripts import Full
 from tests.store.journal.conftest import Open, P, Process, ledger
@@ -377,3 +379,22 @@ class TestTwoOwners:
         process.ahead += 6
 
         await until(lambda: process.partition.owns, 3)
+
+
+@pytest.mark.slow
+async def test_another_process_takes_over_within_seconds_of_a_death(
+    open_process: Open, redis: Redis, shared: None
+) -> None:
+    first = await open_process("a", alone=False).start()
+    second = await open_process("b", alone=False).start(owns=False)
+    await until(lambda: first.partition.process in second.partition.living)
+    await first.submit(Add("x", "e1"), admission=EVENT)
+    await first.die()
+    died = time.monotonic()
+
+    answer = await second.submit(Look("x"), act="look")
+    await until(lambda: second.partition.owns)
+
+    assert time.monotonic() - died < 7
+    assert answer is TAKEN or answer["total"] == 1
+    assert (await second.submit(Add("x", "e1"), admission=EVENT))["duplicate"]
