@@ -57,7 +57,7 @@ class Store(Queue):
         codec = Codec(KINDS, sealer)
         self.partition = Partition(
             redis,
-            Rules(step, lost, codec, lambda living: entries.Lapse(living=living)),
+            Rules(step, lost, codec, take_over=lambda living: entries.Lapse(living=living)),
             entries.NO_RULES,
             process=process,
             alone=private,

@@ -102,6 +102,32 @@ async def repeat(store: Store, destination: str, times: int, ms: int) -> None:
         await pipeline.execute()
 
 
+async def addresses(store: Store) -> set[str]:
+    """Return the configured addresses, each behind its destination."""
+    if memory := in_memory(store):
+        known = memory.records["configured"].addresses
+        return {f"{destination}\0{address}" for destination, them in known.items() for address in them}
+    return {name.decode() for name in await store.redis.hkeys("{relay}:destinations")}
+
+
+async def pause(store: Store, scope: str, **fields: Any) -> None:
+    """Let a scope be paused, with these fields."""
+    if memory := in_memory(store):
+        from relay.engine.records import Pause
+
+        memory.records[f"pause:{scope}"] = Pause(scope, **fields)
+    else:
+        await store.redis.hset(f"{{relay}}:pause:{scope}", mapping=fields)
+
+
+async def put(store: Store, table: str, fields: dict[str, str]) -> None:
+    """Add fields to a table."""
+    if memory := in_memory(store):
+        memory.tables.setdefault(table, {}).update({name: text.encode() for name, text in fields.items()})
+    else:
+        await store.redis.hset(f"{{relay}}:{table}", mapping=fields)
+
+
 async def lines(store: Store, subject: str) -> int:
     """Count the lines that an operation's log has."""
     if memory := in_memory(store):

@@ -13,7 +13,6 @@ from tests.support.forked import ROOT, Forked, fork_server
 from tests.support.patience import patience
 
 
-
 class RunningRelay:
     """`async with RunningRelay(config, env) as relay`; `lines` is its log, parsed, as it grows."""
 
