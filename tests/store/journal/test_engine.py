@@ -13,7 +13,7 @@ from relay.engine.state import Changes, Memory, NotLoaded, Record, State
 from relay.engine.step import step
 from tests.store.journal.conftest import Open, Process, kept, stored
 from tests.support import events
-from tests.support.engine_store import Configured
+from tests.support.memory_store import Configured
 from tests.support.targets import mail, room
 
 RECORDS = [kind for kind in vars(records).values() if isclass(kind) and issubclass(kind, Record)]
