@@ -13,7 +13,6 @@ from relay.policy.retry import Pause
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.queries.troubles import TroubleMemory
-from tests.support import records
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, stage_config
 from tests.support.events import body, event_of
@@ -45,7 +44,7 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(sto
 
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
     missing = Missing(Job("", "", "", "", "nightly"), clock() - 3600, clock() - 7200, expectation="nightly*")
-    await records.put(store, "missing", {"00op": missing.dump(), "01op": "damaged"})
+    await store.redis.hset("{relay}:missing", mapping={"00op": missing.dump(), "01op": "damaged"})
     async with console(store, clock) as open_console:
         [row] = [row for row in (await open_console.api("/now"))["obstacles"] if row["name"].startswith("missing")]
         assert (row["part"]["text"], row["since"]) == ("expected run of nightly*", "2024-01-20T10:20:00Z")

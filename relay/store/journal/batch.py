@@ -34,7 +34,7 @@ class Rules:
     set_aside: SetAside
     codec: Codec
     needs: Callable[[Any], Iterable[NotLoaded]] = lambda _entry: ()
-    take_over: Callable[[Sequence[str]], Any] | None = None  # living processes → what gives up hand-outs of others
+    take_over: Callable[[Sequence[str]], Any] | None = None
 
 
 class Batch:

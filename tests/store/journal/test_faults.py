@@ -354,6 +354,7 @@ class TestTwoOwners:
         self, open_process: Open, redis: Redis
     ) -> None:
         process = open_process("a", alone=False)
+        await redis.set(P + "term", 1)  # somebody owned it, and died
         assert await process.partition._lease.take() is None  # the first pulse
         await redis.zadd(P + "pulses", {"": int(await redis.zscore(P + "pulses", "")) - 3_900})
         assert await process.partition._lease.take() is None
