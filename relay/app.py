@@ -162,8 +162,8 @@ class Relay:
             looking = self._self_monitoring(store, unguarded, health, outage, receiver.words)
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
-            coordinator.subscribe(health.resume)
-            coordinator.subscribe(unguarded.apply)
+            for subscriber in (health.resume, unguarded.apply):
+                coordinator.subscribe(subscriber)
             presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)
             socket, routes = open_presses(coordinator, interactivity, presses, receives=self._receives)
             self._socket = socket
