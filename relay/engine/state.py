@@ -38,7 +38,7 @@ class Record:
         copied = object.__new__(type(self))
         mine = copied.__dict__
         mine.update(self.__dict__)
-        for name in _containers(type(self)):
+        for name in _containers(type(self)):  # type: ignore[arg-type]
             mine[name] = mine[name].copy()
         return copied
 

@@ -160,7 +160,7 @@ class Term:
             except Full:
                 raise
             except StoreUnavailable as error:
-                log.warning("a commit is in doubt", reason=str(error))
+                log.debug("partition.in_doubt", reason=str(error))
                 in_doubt = True
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, longest)
@@ -174,14 +174,14 @@ class Term:
     ) -> list[Item]:
         """Return the items, each to be tried alone, up to the one that cannot be written."""
         if not batch.outcomes:
-            log.error("what was handed out cannot be written", reason=str(error))
+            log.error("entry.not_written", reason=str(error))
             self._forget_lent()
         elif self.carries:
             await self.commit([], settings)
         elif len(batch.outcomes) > 1:
             self._narrow_to(1, len(items))
         elif items[0].failed:
-            log.error("an entry that was set aside cannot be counted", reason=str(error))
+            log.error("entry.not_counted", reason=str(error))
             items[0].hopeless = True
         else:
             items[0].failed = error
