@@ -116,6 +116,8 @@ class MemoryJournal:
     process: str
     settings: Any
     owns: bool = True
+    is_owned: bool = True
+    term: int = 1
 
     def may_send(self) -> bool:
         return True
