@@ -97,9 +97,14 @@ class Store(Queue):
         return promise
 
     async def release_gone(self) -> None:
-        """Give up hand-outs of processes that are gone: what they sent is asked for, or sent again."""
+        """Give up hand-outs that nobody attends to any more: what was sent is asked for, or sent again."""
         if self.partition.owns:
-            await self.submit(entries.Lapse(living=sorted(self.partition.living | {self.partition.process})))
+            others = self.partition.living - {self.partition.process}
+            await self.submit(entries.Lapse(living=[*sorted(others), *self.attended()]))
+
+    async def hand_over(self, _left: float = 0.0) -> None:
+        """Let another process own the partition, if one lives; what this one sends goes on."""
+        await self.partition.hand_over()
 
     async def aclose(self) -> None:
         await self.partition.aclose()
