@@ -74,7 +74,7 @@ async def test_nothing_is_sent_before_the_replica_knows_that_it_is(pair: Pair, s
 
     with capture_logs() as lines:
         marking = asyncio.create_task(store.mark_sending(delivery))
-        await until(lambda: [line for line in lines if line["event"] == "a commit is in doubt"])
+        await until(lambda: [line for line in lines if line["event"] == "partition.in_doubt"])
 
     assert lines[0]["reason"] == "0 of 1 replicas confirmed within 2 s"
     assert not marking.done()

@@ -111,7 +111,9 @@ async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_redis_store
     assert [await opens(alone, token) for token in links] == [True] * 2
 
 
-async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(open_redis_store: Callable[..., Store]) -> None:
+async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(
+    open_redis_store: Callable[..., Store],
+) -> None:
     store, forged = open_redis_store(sealer=ONE), b"f" * 32
     await store.redis.set(keys.KEY, forged)
 
