@@ -120,7 +120,6 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             self._hear()
-            await self.store.release_gone()
             regrouping = by_sentinels(self.store.redis) or is_cluster(self.store.redis)
             if self._trouble or self.store.promise.shortfall or housekeeping or regrouping:
                 await self._inspect()
@@ -129,6 +128,7 @@ class Health:
             self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
             await self.store.probe()
+            await self.store.release_gone()
             await self._announce()
             await self._figures.measure()
             if housekeeping:

@@ -49,6 +49,7 @@ class Journal(Protocol):
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        impatient: bool = False,
     ) -> Any: ...
 
 
@@ -69,7 +70,7 @@ class Queue:
         """
         if not self.journal.owns:
             act = act or token_hex(8)  # under which the owner's answer is kept
-        answer = await self.journal.submit(entry, act=act)
+        answer = await self.journal.submit(entry, act=act, impatient=True)
         if answer is TAKEN:
             raise NotYetDone("taken, not yet done: the process that decides is busy, or another one takes over")
         return answer
@@ -106,7 +107,8 @@ class Queue:
         hand_out = f"{self.journal.process}:{self._rounds}:{next(self._hand_outs)}"
         self._attended[hand_out] = 1
         try:
-            taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, hand_out, quiet), lazy=True)
+            take = entries.Take(channel, limit, hand_out, quiet)
+            taken: entries.Taken = await self.journal.submit(take, lazy=True, impatient=True)
             self._attended[hand_out] += len(taken.deliveries)
         except NotOwner:
             return entries.Taken()
