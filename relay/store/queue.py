@@ -49,7 +49,7 @@ class Journal(Protocol):
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
-        impatient: bool = False,
+        brief: bool = False,
     ) -> Any: ...
 
 
@@ -70,7 +70,7 @@ class Queue:
         """
         if not self.journal.owns:
             act = act or token_hex(8)  # under which the owner's answer is kept
-        answer = await self.journal.submit(entry, act=act, impatient=True)
+        answer = await self.journal.submit(entry, act=act, brief=not act)
         if answer is TAKEN:
             raise NotYetDone("taken, not yet done: the process that decides is busy, or another one takes over")
         return answer
@@ -108,7 +108,7 @@ class Queue:
         self._attended[hand_out] = 1
         try:
             take = entries.Take(channel, limit, hand_out, quiet)
-            taken: entries.Taken = await self.journal.submit(take, lazy=True, impatient=True)
+            taken: entries.Taken = await self.journal.submit(take, lazy=True, brief=True)
             self._attended[hand_out] += len(taken.deliveries)
         except NotOwner:
             return entries.Taken()

@@ -79,9 +79,9 @@ async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: C
     assert (await claim_one(store)).event.percentage == 30
 
 
-async def test_it_is_told_in_the_log_and_counted(store: Store, clock: Clock) -> None:
+async def test_it_is_told_in_the_log_and_counted(redis_store: Store, clock: Clock) -> None:
     config = parse_config(CONFIG, env={}, channels={})
-    health = Health(store, lambda: config, clock=clock)
+    health = Health(redis_store, lambda: config, clock=clock)
     await health.prepare()
     before = count("redis_clock_set_back")
     clock.advance(-BACK)

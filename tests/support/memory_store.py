@@ -130,7 +130,7 @@ class MemoryJournal:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
-        impatient: bool = False,
+        brief: bool = False,
     ) -> Any:
         return self.shared.step(entry, self.settings)
 

@@ -58,7 +58,7 @@ class Item:
     arrived: float = 0.0
     answered: "asyncio.Future[Any] | None" = None
     only_owner: bool = False  # it is not for the inbox
-    impatient: bool = False  # no receipt: who waits for its answer is told to try again after a while
+    brief: bool = False  # whoever submitted it tries again: it is not kept for longer than they wait
     # An own event follows what was in the inbox when it came; None: that is not known yet.
     follows: Id | None = None
     # Of one from the inbox
@@ -85,9 +85,14 @@ class Item:
         return self.answered is not None and self.answered.done()
 
     @property
+    def is_receipt(self) -> bool:
+        """Return True for what is kept until it is confirmed."""
+        return not (self.act or self.brief or self.admission > Admission.ALWAYS)
+
+    @property
     def given_up(self) -> bool:
-        """Return True where nobody waits for it any more, and it need not be done. An act is: it counts once."""
-        return self.impatient and not self.act and self.is_answered
+        """Return True where nobody waits for it any more, and it may be forgotten."""
+        return (self.brief or self.admission > Admission.ALWAYS) and self.is_answered
 
 
 def value_of(answer: Answer, codec: Codec) -> Any:
@@ -104,7 +109,7 @@ class Queue:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self.lazy, self.acts, self.events = deque[Item](), deque[Item](), deque[Item]()
-        self._impatient = deque[Item]()  # in the order of their arrival
+        self._impatient = deque[Item]()  # what waits for no longer than that, in the order of their arrival
         self.wake = asyncio.Event()
 
     def __len__(self) -> int:
@@ -119,7 +124,7 @@ class Queue:
             self.events.append(item)
         else:
             (self.lazy if item.lazy else self.acts).append(item)
-        if item.impatient:
+        if not item.is_receipt:
             self._impatient.append(item)
         self.wake.set()
 

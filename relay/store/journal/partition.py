@@ -160,7 +160,7 @@ class Partition:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
-        impatient: bool = False,
+        brief: bool = False,
     ) -> Any:
         """Return the step's answer once everything that it rests on is confirmed; TAKEN where the owner is elsewhere.
 
@@ -168,13 +168,12 @@ class Partition:
         admission   what it is, for the case that too much waits
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
-        impatient   no receipt: after a while it is given up, with StoreUnavailable, as events and acts are
+        brief       StoreUnavailable after a while, for whoever tries again
         """
         if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         answered = asyncio.get_running_loop().create_future()
-        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
-        item.impatient = impatient or bool(act) or admission > Admission.ALWAYS
+        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner, brief=brief)
         self._queue.add(item)
         answer = await answered
         return await self._inbox.answer(act) if answer is TAKEN and act else answer
@@ -328,7 +327,9 @@ class Partition:
             with handling():
                 item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
-            if not item.impatient:  # a receipt is kept until it is confirmed
+            if (
+                item.admission == Admission.ALWAYS and not item.act and not item.brief
+            ):  # a receipt is kept until it is confirmed
                 self._queue.put_back([item])
                 raise
             item.answer(error)
