@@ -120,12 +120,12 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             self._hear()
-            await self.store.release_gone()
             regrouping = by_sentinels(self.store.redis) or is_cluster(self.store.redis)
             if self._trouble or self.store.promise.shortfall or housekeeping or regrouping:
                 await self._inspect()
             if self._trouble:
                 return
+            await self.store.release_gone()
             self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
             await self.store.probe()

@@ -49,6 +49,7 @@ class Journal(Protocol):
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        brief: bool = False,
     ) -> Any: ...
 
 
@@ -69,7 +70,7 @@ class Queue:
         """
         if not self.journal.owns:
             act = act or token_hex(8)  # under which the owner's answer is kept
-        answer = await self.journal.submit(entry, act=act)
+        answer = await self.journal.submit(entry, act=act, brief=not act)
         if answer is TAKEN:
             raise NotYetDone("taken, not yet done: the process that decides is busy, or another one takes over")
         return answer

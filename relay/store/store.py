@@ -143,6 +143,10 @@ class Store(Queue):
         """From now on, so many of so many bytes; None: no more are kept."""
         self._copying.bounds = bounds
 
+    async def trim_copies(self) -> None:
+        """Drop the oldest copies beyond the bytes that may be kept."""
+        await self._copying.trim()
+
     async def _at(self, act: Callable[[Redis], Any]) -> Any:
         """Ask the server where the partition is."""
         return await call(at_owner(self.redis, keys.PREFIX + keys.LEDGER, act))

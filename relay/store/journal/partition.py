@@ -160,6 +160,7 @@ class Partition:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        brief: bool = False,
     ) -> Any:
         """Return the step's answer once everything that it rests on is confirmed; TAKEN where the owner is elsewhere.
 
@@ -167,11 +168,12 @@ class Partition:
         admission   what it is, for the case that too much waits
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
+        brief       StoreUnavailable after a while, for whoever tries again
         """
         if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         answered = asyncio.get_running_loop().create_future()
-        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
+        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner, brief=brief)
         self._queue.add(item)
         answer = await answered
         return await self._inbox.answer(act) if answer is TAKEN and act else answer

@@ -103,7 +103,7 @@ def encode(
                 continue
             content = codec.record(record, key)
             sizes[key] = len(content)
-            expiry = ("PX", record.KEPT + SLACK) if record.KEPT else ()
+            expiry = ("PX", record.lives + SLACK) if record.lives else ()
             writes.append(("SET", key, (content, *expiry)))
         for name, table in changes.tables.items():
             writes += _table(name, table, codec)
