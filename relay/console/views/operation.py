@@ -118,14 +118,14 @@ async def _waiting(
 ) -> list[DeliveryFacts]:
     """Return its deliveries that wait. `timeline` says to which addresses there were any."""
     queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
-    named = await Lanes(context.store).waiting(id_, space, {*_places(context, queued)})
-    store, ids = Waiting(context.store), [*chain.from_iterable(named.values())]
+    lanes = await Lanes(context.store).waiting(id_, space, {*_places(context, queued)})
+    store, ids = Waiting(context.store), [*chain.from_iterable(lanes.values())]
     rows = [await store.named(id_, context.clock()) for id_ in ids[:MOST_WAITING]]
     return await waiting_facts(context, [row for row in rows if row])
 
 
 def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
-    """Yield each with all its possible homes: channels and limits may have been others (relay/engine/names.py)."""
+    """Yield each with all its possible homes: channels and limits may have been others."""
     for channel in context.config().channels:
         reader_of = getattr(context.kinds.get(channel), "reader_of", str)
         for name, address in queued:
