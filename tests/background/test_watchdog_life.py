@@ -35,7 +35,7 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
 async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
     for name in ("op-1", "op-2"):
         await relay.progress(40, operationId=name)
-    await records.write(relay.store, "op-1", "watch:alarms", damage)
+    await records.write(relay.store, "op-1", "alarms", damage)
 
     await relay.passes(2 * HOUR, every=MINUTE)
 

@@ -79,7 +79,7 @@ async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> Non
         await relay.progress(percentage)
         await relay.passes(MINUTE)
 
-    assert await records.read(relay.store, events.progress(1).subject, "watch:gaps") == "60000 60000"
+    assert await records.read(relay.store, events.progress(1).subject, "gaps") == [60000, 60000]
 
 
 async def ten_runs(relay: Watched, minutes: float = 20) -> None:
