@@ -9,9 +9,9 @@ from relay.engine.withholding import enqueue
 
 
 def has_message(d: Draft, r: Recipient) -> bool:
-    """Return whether the recipient's batch has, or is to have, a message."""
+    """Return whether the recipient's batch has, or is to have, a message, or is in a list of those above the cap."""
     thread = d.get(Thread, r.batch_lane) if r.batch_lane else None
-    return thread is not None and bool(thread.standing or thread.posted)
+    return thread is not None and bool(thread.standing or thread.posted or thread.bundle)
 
 
 def reply_in_batch(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str | None:

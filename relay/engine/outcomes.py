@@ -114,6 +114,8 @@ def _detach(d: Draft, lane: str, known: Known, last: int, *, healed: bool) -> No
         body.text, body.users = text, 1
         x = d.edit(Delivery, id_)
         x.body = x.name
+        if thread.shown_seq < seq:  # what may have arrived showed an older state, and not this outcome
+            x.unknowns = x.first_marked = x.last_marked = 0
         if role != "sending":
             detach_outcome(d, x)
         if role == "waiting":

@@ -16,7 +16,7 @@ from relay.store.copying import Copying
 from relay.store.inspection import inspect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
-from relay.store.journal.kinds import KINDS, lost
+from relay.store.journal.kinds import KINDS, lost, needs
 from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
@@ -57,7 +57,7 @@ class Store(Queue):
         codec = Codec(KINDS, sealer)
         self.partition = Partition(
             redis,
-            Rules(step, lost, codec, lambda living: entries.Lapse(living=living)),
+            Rules(step, lost, codec, needs, lambda living: entries.Lapse(living=living)),
             entries.NO_RULES,
             process=process,
             alone=private,

@@ -12,6 +12,7 @@ from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
+from tests.support import records
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, open_channels, stage_config
 from tests.support.events import body, event_of
@@ -49,8 +50,7 @@ async def test_the_name_of_a_team_stands_for_all_of_its_destinations(
 
 async def test_resuming_says_what_is_still_in_the_way(store: Store, clock: Clock) -> None:
     await OperatorPauses(store).pause("english", "Move", "ana")
-    broken = {"since": clock() * 1000, "reason": "535 who are you"}
-    await store.redis.hset("{relay}:pause:channel:email", mapping=broken)
+    await records.pause(store, "channel:email", since=int(clock() * 1000), reason="535 who are you")
 
     async with console(store, clock) as open_console:
         shown = await open_console.act("/destinations/resume", name="english")

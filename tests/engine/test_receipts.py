@@ -5,6 +5,7 @@ import pytest
 from relay.domain.silences import Silenced
 from relay.engine.entries import Mark, SetAside, Withhold
 from relay.engine.records import FLYING
+from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import room, team
@@ -53,6 +54,21 @@ class TestALapse:
 
         assert partition.arrive(taken)
         assert partition.take() == []
+
+    def test_of_an_older_state_says_nothing_of_an_outcome_that_has_a_message_of_its_own(
+        self, partition: Sending
+    ) -> None:
+        """Else its channel is asked, finds the older message, and nobody hears of the outcome."""
+        partition.report(events.started(operationId="1"), [team()])
+        partition.tell(Mark, partition.take_one())
+        partition.lapse()
+        partition.report(events.failed(operationId="1"), [team()])
+        partition.report(events.started(operationId="1", retryNumber=1), [team()])
+
+        partition.now += SECOND
+        outcome = next(taken for taken in partition.take() if taken.event.name == "operation.failed")
+
+        assert (outcome.kind, outcome.unknown) == ("reply", False)
 
     def test_what_lapses_too_often_is_given_up(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])

@@ -1,6 +1,6 @@
-"""Entries that are decided together, on copies: nothing is taken over before their commit stands."""
+"""Entries that are decided together, on copies: nothing is taken over before they are committed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
 from relay.store.journal.writes import MOST_WRITES, count_writes
 
 Step = Callable[[State, Any, int, Any], tuple[Changes, Any]]
-SetAside = Callable[[Any, Exception], Any]  # an entry that nobody can be told of, and why → the entry that counts it
+SetAside = Callable[
+    [Any, Exception], Any
+]  # an entry without a waiting sender, and its error → the entry that counts it
 WAITING = "waiting"  # table: entries of the inbox that need something that cannot be read → as they were appended
 SUSPECTS = "suspects"  # table: entries of the inbox that may have been under way when an owner died → further deaths
 ASIDE = "aside"  # log: entries that were set aside, as they were appended
@@ -23,14 +25,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides: the pure step, and the entry that stands for one that it cannot take."""
+    """The pure step, and the entry that counts one that it cannot take.
+
+    `needs` names what an entry reads in any case, so that no step in vain has to find that out.
+    """
 
     step: Step
     set_aside: SetAside
     codec: Codec
-    take_over: Callable[[Sequence[str]], Any] | None = (
-        None  # living processes → the entry that gives up what others had
-    )
+    needs: Callable[[Any], Iterable[NotLoaded]] = lambda _entry: ()
+    take_over: Callable[[Sequence[str]], Any] | None = None
 
 
 class Batch:
@@ -129,7 +133,7 @@ class Batch:
         return error
 
     def _refused(self, item: Item, error: RelayError) -> RelayError:
-        """Say so; of an entry whose sender was told that it is taken, count it and keep it for people."""
+        """Return the error; count and keep an entry whose sender does not wait for its answer."""
         if item.act:
             record = self.draft.edit(Answer, item.act)
             record.done = True
@@ -140,7 +144,7 @@ class Batch:
                 self._take(self._rules.set_aside(item.entry, error))
             except NotLoaded:
                 raise
-            except Exception as another:  # noqa: BLE001 - it must not stand in the way for ever
+            except Exception as another:  # noqa: BLE001 - others wait behind it
                 log.error("an entry that was set aside cannot be counted", reason=type(another).__name__)
             self.draft.append(ASIDE, item.appended, most=MOST_ASIDE, kept=KEEP_ASIDE)
             self._done_with(item)

@@ -1,7 +1,7 @@
 """The state that decisions read, over Redis: what was read or written lately is in memory, and true.
 
-Nobody but the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not
-here raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
+Only the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not here
+raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
 """
 
 from collections import OrderedDict
@@ -23,6 +23,10 @@ PAGE = 5_000  # members of an index that are read at once
 MOST_BYTES = 256 << 20
 # What a value takes in memory, about: some bytes for each of those in Redis, and some for each entry of a container.
 SPREAD, EACH = 6, 150
+
+
+def key_of(kind: str, names: Sequence[Any]) -> str:
+    return str(names[0].PREFIX + names[1] if kind == "record" else names[0])
 
 
 class OtherData(Exception):
@@ -49,6 +53,7 @@ class Cache:
         self._unreadable: dict[str, StoreUnavailable] = {}
         self.bytes = 0
         self.now = 0
+        self.gone = set[str]()  # tables and logs that have expired by `now`, and that Redis may keep for a moment yet
 
     # What decisions read
 
@@ -103,13 +108,19 @@ class Cache:
         self._hot.move_to_end(key)
         if hot.until and hot.until <= self.now:
             hot.value, hot.whole, hot.until = None, True, 0
+            self.gone.add(key)
         return hot
+
+    def has(self, need: NotLoaded) -> bool:
+        """Return True where it need not be read; of a field of a table, as far as can be seen at once."""
+        return key_of(need.kind, need.names) in self._hot
 
     # What a commit changed
 
     def apply(self, changes: Changes, now: int, sizes: Mapping[str, int]) -> None:
         """Take over what is committed. Of tables, indexes and logs that are not here nothing is kept."""
         self.now = now
+        self.gone -= changes.tables.keys() | changes.logs.keys()
         for key, record in changes.records.items():
             until = now + record.KEPT if record is not None and record.KEPT else 0
             self._keep(key, Hot(record, sizes.get(key, 0) * SPREAD + EACH, until))
@@ -163,7 +174,9 @@ class Cache:
         """Let go of what was not used for longest. What could not be read is read again the next time."""
         self._unreadable.clear()
         while self.bytes > self._most_bytes and self._hot:
-            self.bytes -= self._hot.popitem(last=False)[1].size
+            key, hot = self._hot.popitem(last=False)
+            self.bytes -= hot.size
+            self.gone.discard(key)
 
     # What is not here
 
@@ -184,7 +197,7 @@ class Cache:
             at += PAGE
 
     def _asking(self, kind: str, names: Sequence[Any], at: int) -> list[Command]:
-        key = self.prefix + (names[0].PREFIX + names[1] if kind == "record" else names[0])
+        key = self.prefix + key_of(kind, names)
         reading: dict[str, Command] = {
             "record": ("GET", key),
             "field": ("HGET", key, names[-1]),
@@ -197,7 +210,7 @@ class Cache:
     def _loaded(self, want: Sequence[Any], answers: Iterator[Any], pages: dict[str, list[tuple[str, Score]]]) -> bool:
         """Keep what was asked for; True where there is more of it."""
         kind, *names = want
-        key = names[0].PREFIX + names[1] if kind == "record" else names[0]
+        key = key_of(kind, names)
         answer = next(answers)
         left = -1 if kind == "index" else next(answers)
         until = self.now + left - SLACK if left >= 0 else 0
@@ -207,8 +220,10 @@ class Cache:
             if kind == "index":
                 return self._add_page(key, answer, pages)
             value = None if until and until <= self.now else self._opened(kind, names, key, answer)
-        except StoreUnavailable as error:
-            self._unreadable[key] = error
+            if until and value is None:
+                self.gone.add(key)
+        except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
+            self._unreadable[key] = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
             return False
         hot = self._hot.get(key)
         if kind == "field" and hot is not None:

@@ -73,7 +73,7 @@ class Layout:
 
 
 class Codec:
-    """`kinds`: what may stand in the inbox and in kept answers, by the name of its class."""
+    """`kinds`: classes of what may be in the inbox and in kept answers."""
 
     def __init__(self, kinds: Iterable[type] = (), sealer: Sealer | None = None) -> None:
         self._sealer = sealer
@@ -101,7 +101,7 @@ class Codec:
         return self.loaded(self.open(stored, key), key)
 
     def dumped(self, value: Any) -> bytes:
-        """Return it unsealed, to stand in another value."""
+        """Return it unsealed, to be part of another value."""
         content: dict[str, Any] = {FORMAT: VERSION}
         if type(value) in self._kinds.values():
             values = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}

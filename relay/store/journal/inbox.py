@@ -11,7 +11,7 @@ from relay.store.journal.items import BYTES, LAGS, NOTHING, Admission, Answer, B
 from relay.store.journal.scripts import Scripts, Value
 
 PAGE = 128  # entries that are read at once
-ANSWERED = 2.0  # seconds that whoever appended an act waits for its answer
+ANSWERED = 2.0  # seconds that a process waits for the answer to an act that it appended
 POLL = 0.02  # seconds
 ACT = "act:"  # begins the name of one whose answer is kept
 
@@ -32,7 +32,7 @@ class Inbox:
         self.pending = deque[Item]()
         self.read_to = self.newest = NOTHING
 
-    # Of whoever is not the owner
+    # Other processes
 
     async def append(self, item: Item) -> object:
         """Append it, once; return TAKEN, or the answer where it was appended before. Busy, StoreUnavailable."""

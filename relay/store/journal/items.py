@@ -18,14 +18,14 @@ PATIENCE = 5.0  # seconds after which an event's sender is asked to try again
 
 
 class Admission(IntEnum):
-    """What is refused first where too much waits."""
+    """Order in which entries are refused where too much waits."""
 
     ALWAYS = 0  # receipts, marks, presses, acts, time that has come
     OUTCOME = 1
     PROGRESS = 2
 
 
-# How many events may wait here, and in the inbox for how many ms, or how many bytes where nobody owns the partition.
+# How many events may wait here, and in the inbox for how many ms, or how many bytes where the partition has no owner.
 MOST_WAITING = {Admission.OUTCOME: 8_192, Admission.PROGRESS: 4_096}
 LAGS = {Admission.ALWAYS: 0, Admission.OUTCOME: 1_500, Admission.PROGRESS: 500}
 BYTES = {Admission.ALWAYS: 0, Admission.OUTCOME: 96 << 20, Admission.PROGRESS: 64 << 20}
@@ -37,7 +37,7 @@ class Busy(NoRoom):
 
 @dataclass
 class Answer(Record):
-    """What became of an act, under its id, for whoever appended it or asks again."""
+    """Result of an act, kept under its id for the process that appended it, and for a repetition."""
 
     PREFIX: ClassVar[str] = "answer:"
     KEPT: ClassVar[int] = 60_000
@@ -145,8 +145,11 @@ class Queue:
                 taken.append(item)
         return taken
 
+    def take_all(self) -> list[Item]:
+        return [item for line in (self.lazy, self.acts, self.events) for item in self.take(line, len(line))]
+
     def expire(self) -> None:
-        """Tell who waited for too long to try again: nobody knows what becomes of it. An act stays, and counts once."""
+        """Ask senders that waited for too long to try again; their entries may yet be taken, and count once."""
         now = self._monotonic()
         waiting = self._impatient
         while waiting and (waiting[0].is_answered or now - waiting[0].arrived > PATIENCE):

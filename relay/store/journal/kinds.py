@@ -1,10 +1,13 @@
 """Entries and answers that may stand in Redis: in the inbox, and kept for whoever asks again."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from relay.domain.deliveries import Accepted
-from relay.engine import entries
+from relay.engine import entries, names
+from relay.engine.records import Delivery, Operation, Thread
+from relay.engine.state import NotLoaded
 from relay.errors import AmbiguousId, NotPermitted
 
 KINDS: tuple[type, ...] = (
@@ -17,3 +20,15 @@ def lost(entry: Any, error: Exception) -> entries.Lost:
     """Return the entry that counts one which nobody can be told of. What was refused for good is no loss."""
     is_event = isinstance(entry, entries.Report) and not isinstance(error, (AmbiguousId, NotPermitted))
     return entries.Lost(type(error).__name__, is_event)
+
+
+def needs(entry: Any) -> Iterator[NotLoaded]:
+    """Yield what an entry reads in any case."""
+    if isinstance(entry, entries.Report):
+        event = entry.event
+        for id_ in filter(None, dict.fromkeys((event.own_id, event.subject, event.original, event.member_of))):
+            yield NotLoaded("record", Operation, names.operation(id_))
+    elif isinstance(entry, entries.Held):
+        yield NotLoaded("record", Delivery, entry.id)
+        if entry.lane:
+            yield NotLoaded("record", Thread, entry.lane)

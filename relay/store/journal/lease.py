@@ -10,12 +10,12 @@ from relay.store.journal.scripts import Scripts, Value
 LASTS = 5.0  # seconds after its last renewal, by Redis's clock
 RENEWED = 1.0  # seconds after which it is renewed, or tried for
 LEFT = 1.0  # seconds of it that have to be left for a first byte to leave
-GRACE = 4.0  # seconds after the first pulse behind an outage in which nobody but its owner may take it
+GRACE = 4.0  # seconds after the first pulse behind an outage in which only its owner may go on
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A new term, and the mark of the last commit before. `in_order`: nobody who owned it has died."""
+    """A new term, and the mark of the last commit before. `in_order`: its owner has not died."""
 
     term: int
     mark: str
@@ -29,7 +29,7 @@ class Lease:
     def __init__(
         self, scripts: Scripts, prefix: str, process: str, monotonic: Callable[[], float], *, at_once: bool = False
     ) -> None:
-        """`at_once`: nobody else has this Redis, so it is taken without waiting for others."""
+        """`at_once`: no other process has this Redis, so it is taken without waiting."""
         self.process = f"{process}-{token_hex(4)}"
         self._scripts, self._monotonic, self._at_once = scripts, monotonic, at_once
         self._keys = [prefix + name for name in ("owner", "term", "mark", "pulses", "handed")]

@@ -83,6 +83,11 @@ class Partition:
         return self._term is not None
 
     @property
+    def term(self) -> int:
+        """The number of this owner's term; 0 where the partition is not this process's."""
+        return self._term.number if self._term else 0
+
+    @property
     def living(self) -> frozenset[str]:
         """Processes that gave a sign of life within the last seconds."""
         return self._lease.living
@@ -133,6 +138,8 @@ class Partition:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._forget()
+        for item in self._queue.take_all():
+            item.answer(StoreUnavailable("relay has stopped"))
 
     async def submit(
         self,
@@ -150,7 +157,7 @@ class Partition:
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
         """
-        if self._closing and admission > Admission.ALWAYS:
+        if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         answered = asyncio.get_running_loop().create_future()
         item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
@@ -204,7 +211,7 @@ class Partition:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
 
     async def _set_clock_back(self, term: Term) -> None:
-        """Tell the state, before anything else is decided by the new time; a death before that finds it out anew."""
+        """Let the state follow, before anything is decided by the new time. After a crash it is found out anew."""
         while step := self._clock.set_back:
             left: Sequence[Item] = [Item(ClockSetBack(step))]
             while left:
@@ -224,7 +231,7 @@ class Partition:
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
         queue, inbox = self._queue, self._inbox
-        items = queue.take(queue.acts, max(1, most // 2) if inbox.pending else most)
+        items = queue.take(queue.acts, most // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))
         return items + queue.take(queue.events, most - len(items), self._is_next)
 
@@ -266,9 +273,7 @@ class Partition:
                 self._joined.set()
                 return
             self._joined.set()
-        queue = self._queue
-        items = [item for line in (queue.lazy, queue.acts, queue.events) for item in queue.take(line, len(line))]
-        if items:
+        if items := self._queue.take_all():
             await asyncio.gather(*(self._pass_on(item) for item in items))
         else:
             await self._idle(RENEWED)
@@ -282,6 +287,7 @@ class Partition:
         self._retried = self._monotonic() - RETRY_WAITING
         await self._set_clock_back(term)
         self._inbox.forget()
+        self._queue.displace()
         await self._inbox.read()
         if not taken.in_order:
             await term.suspect([*self._inbox.pending])
@@ -293,8 +299,6 @@ class Partition:
     def _forget(self) -> None:
         self._term = None
         self._lease.lose()
-        self._inbox.forget()
-        self._queue.displace()
 
     async def _pass_on(self, item: Item) -> None:
         if item.only_owner:

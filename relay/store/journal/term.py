@@ -26,10 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 class Term:
-    """What an owner knows and writes as long as nobody else owns the partition.
+    """View and commits of an owner until another term begins.
 
     limit    how many entries the next commit may take
-    mark     of the last commit, on which the next one stands
+    mark     of the last commit, which the next one builds on
     carries  changes of lazy entries wait for the next commit
     """
 
@@ -73,7 +73,7 @@ class Term:
     async def _write(self, batch: Batch) -> bool:
         """Commit what was lent and what the batch changes; False where they are too many bytes, and could be fewer."""
         both = [self._lent.changes, batch.draft.changes] if self.carries else [batch.draft.changes]
-        encoded = [encode(changes, self._rules.codec) for changes in both]
+        encoded = [encode(changes, self._rules.codec, self.cache.gone) for changes in both]
         writes = [write for some, _ in encoded for write in some]
         if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
             return False
@@ -130,6 +130,10 @@ class Term:
 
     async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
         batch = self._begin(settings)
+        needs = [need for item in items for need in self._rules.needs(item.entry)]
+        if missing := [need for need in needs if not self.cache.has(need)]:
+            with contextlib.suppress(BadCommit):  # the step finds out whose name is none
+                await self.cache.load(missing, self.mark)
         while missing := batch.run(items):
             try:
                 await self.cache.load(missing, self.mark)

@@ -1,6 +1,6 @@
 """Changes as commands of Redis, and the commit that they make together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -50,9 +50,12 @@ def count_bytes(writes: Sequence[Write]) -> int:
     return sum(len(value) for _, _, rest in writes for value in rest if isinstance(value, (bytes, str)))
 
 
-def encode(changes: Changes, codec: Codec) -> tuple[list[Write], dict[str, int]]:
-    """Return the writes, and the bytes of each record. HandlingFailed where a value cannot be written."""
-    writes: list[Write] = []
+def encode(changes: Changes, codec: Codec, gone: Set[str] = frozenset()) -> tuple[list[Write], dict[str, int]]:
+    """Return the writes, and the bytes of each record. HandlingFailed where a value cannot be written.
+
+    Of what is `gone`, Redis may have something left, which must not come back.
+    """
+    writes: list[Write] = [("DEL", key, ()) for key in gone & (changes.tables.keys() | changes.logs.keys())]
     sizes: dict[str, int] = {}
     try:
         for key, record in changes.records.items():

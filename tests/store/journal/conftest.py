@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from relay.engine.state import Memory, Record
 from relay.store.client import connect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
@@ -42,9 +43,10 @@ class Process:
         self.redis = connect(url)
         codec = Codec(KINDS, options.pop("sealer", None))
         aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
-        rules = Rules(step, aside, codec)
+        rules = Rules(options.pop("step", step), aside, codec, options.pop("needs", lambda _entry: ()))
+        settings = options.pop("settings", Settings())
         given: dict[str, Any] = {"process": name, "alone": True, "monotonic": self.monotonic} | options
-        self.partition = Partition(self.redis, rules, Settings(), **given)
+        self.partition = Partition(self.redis, rules, settings, **given)
         self.submit = self.partition.submit
 
     def monotonic(self) -> float:
@@ -97,3 +99,37 @@ async def shared(redis: Redis) -> None:
 
 async def ledger(redis: Redis) -> dict[str, int]:
     return {name.decode(): int(count) for name, count in (await redis.hgetall(P + "ledger")).items()}
+
+
+def kept(memory: Memory) -> dict[str, Any]:
+    """Return what a state holds."""
+    indexes = {name: index.scores for name, index in memory.indexes.items() if index.scores}
+    logs = {name: [*lines] for name, lines in memory.logs.items()}
+    logs |= {name: [line for *_, line in rows] for name, rows in memory.streams.items()}
+    tables = {name: dict(fields) for name, fields in memory.tables.items()}
+    return {"records": memory.records, "tables": tables, "indexes": indexes, "logs": logs, "ledger": memory.counts}
+
+
+async def stored(redis: Redis, codec: Codec, kinds: Iterable[type[Record]]) -> dict[str, Any]:
+    """Return the same of what Redis holds."""
+    found: dict[str, Any] = {"records": {}, "tables": {}, "indexes": {}, "logs": {}, "ledger": {}}
+    for full in await redis.keys("*"):
+        key = full.decode().removeprefix(P)
+        match await redis.type(full):
+            case b"string":
+                for kind in kinds:
+                    if kind.PREFIX and key.startswith(kind.PREFIX):
+                        name = key.removeprefix(kind.PREFIX)
+                        found["records"][key] = codec.read_record(kind, name, await redis.get(full), key)
+            case b"hash" if key == "ledger":
+                found["ledger"] = await ledger(redis)
+            case b"hash":
+                found["tables"][key] = {name.decode(): value for name, value in (await redis.hgetall(full)).items()}
+            case b"zset" if key != "pulses":
+                rows = await redis.zrange(full, 0, -1, withscores=True)
+                found["indexes"][key] = {name.decode(): int(score) for name, score in rows}
+            case b"list":
+                found["logs"][key] = await redis.lrange(full, 0, -1)
+            case b"stream" if key != "inbox":
+                found["logs"][key] = [fields[b"r"] for _, fields in await redis.xrange(full)]
+    return found

@@ -95,12 +95,28 @@ async def test_an_own_event_follows_what_was_in_the_inbox_before_it(
         assert answer["total"] == 2 * number + 3
 
 
+async def test_an_inbox_that_is_back_is_read_again_from_its_beginning(open_process: Open, redis: Redis) -> None:
+    process = open_process()
+    payload = process.partition._rules.codec.value(Add("x", "e1"), "entry:1")
+    await redis.xadd(P + "inbox", {"id": "1", "entry": payload})
+    lost = await redis.dump(P + "inbox")
+    await process.start()
+    await until(lambda: emptied(redis))
+
+    for _ in range(4):
+        await redis.flushall()
+        await redis.restore(P + "inbox", 0, lost)
+        assert await process.submit(Press("y")) == 1
+        await until(lambda: emptied(redis))
+        assert await ledger(redis) == {"accepted": 1, "pressed": 1}
+
+
 async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     open_process: Open, redis: Redis, scripts: Any, shared: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "PAGE", 10)
+    monkeypatch.setattr(inbox, "PAGE", 1_000)
     owner = open_process("owner", alone=False)
-    for number in range(100):
+    for number in range(2_000):
         payload = owner.partition._rules.codec.value(Add("x", f"e{number}"), f"entry:{number}")
         await redis.xadd(P + "inbox", {"id": str(number), "entry": payload})
     event = asyncio.create_task(owner.submit(Add("x", "own"), admission=EVENT))
@@ -108,8 +124,9 @@ async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     await owner.start()
 
     assert await receipt == 1
+    assert await redis.xlen(P + "inbox") > 0
     assert not event.done()
-    assert (await event)["total"] == 101
+    assert (await event)["total"] == 2_001
 
 
 class TestPoison:

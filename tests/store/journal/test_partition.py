@@ -9,6 +9,7 @@ from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal import cache
 from relay.store.journal.items import Admission
 from relay.store.sealing import Sealer
+from tests.store.journal import toy
 from tests.store.journal.conftest import Open, P, ledger
 from tests.store.journal.toy import Add, Broken, Counter, Fire, Hand, Look, Press, Settings
 from tests.support.waiting import until
@@ -86,8 +87,9 @@ async def test_a_lazy_entry_is_answered_at_once_and_written_with_the_next_commit
     assert await process.submit(Press("x")) == 2
     assert b"handed" in await redis.get(P + "counter:x")
 
-    await process.submit(Hand("x"), lazy=True)
+    await process.submit(Hand("y"), lazy=True)
     await until(lambda: process.partition._term is not None and not process.partition._term.carries)
+    assert b"handed" in await redis.get(P + "counter:y")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,7 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
 ) -> None:
     await redis.set(P + "counter:newer", b'{"v":99}')
     await redis.hset(P + "counter:other", "no", "record")
+    await redis.zadd(P + "timers", {b"\xff": 1})
     process = await open_process().start()
 
     names = ("x", "newer", "other", "x")
@@ -135,6 +138,10 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
     assert isinstance(answers[1], StoreUnavailable)
     await redis.set(P + "counter:newer", b'{"v":1,"total":4}')
     assert await process.submit(Press("newer")) == 5
+    with pytest.raises(StoreUnavailable):
+        await process.submit(Fire())
+    await redis.zrem(P + "timers", b"\xff")
+    assert await process.submit(Fire()) == []
 
 
 async def test_a_batch_that_is_too_big_for_one_commit_becomes_several(open_process: Open, redis: Redis) -> None:
@@ -146,6 +153,22 @@ async def test_a_batch_that_is_too_big_for_one_commit_becomes_several(open_proce
 
     assert await commits(redis) - before >= 3
     assert await ledger(redis) == {"accepted": 8}
+
+
+async def test_what_has_expired_is_gone_for_good(open_process: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy, "HOUR", 200)
+    first = await open_process("a").start()
+    await first.submit(Add("x", "e1"))
+    assert (await first.submit(Look("x")))["story"] == [b"e1"]
+    await asyncio.sleep(0.25)
+
+    assert (await first.submit(Look("x")))["story"] == []
+    monkeypatch.setattr(toy, "HOUR", 60_000)
+    await first.submit(Add("x", "e2"))
+    await first.die()
+
+    second = await open_process("b").start()
+    assert (await second.submit(Look("x")))["story"] == [b"e2"]
 
 
 async def test_other_settings_are_for_what_comes_after_them(open_process: Open) -> None:

@@ -121,7 +121,7 @@ class Invariants:
             yield f"{x.name} has the ticket {x.ticket!r}, and flies: {flying}"
         if dead != bool(x.died):
             yield f"{x.name} died at {x.died}, and is among the dead: {dead}"
-        if x.unreadable and not x.error.startswith(UNREADABLE):
+        if x.unreadable and " at " in x.error and not x.error.startswith(UNREADABLE):
             yield f"{x.name} was set aside: {x.error}"
         if x.body and memory.record(Body, x.body) is None:
             yield f"{x.name} has no document"
@@ -152,7 +152,8 @@ class Invariants:
             yield f"{x.name} waits in {found} places: {places} {x.parked!r}"
 
     def _waits_for_message(self, x: Delivery, thread: Thread) -> bool:
-        return x.queue == REPLIES and not thread.posted and bool(thread.waiting or thread.sending)
+        """Return whether a message goes before it, be it an outcome that was the live message until a run began."""
+        return x.queue == REPLIES and not thread.posted and bool(thread.sending or thread.queues.get(MAIN))
 
     def _waiting(self, x: Delivery, thread: Thread, places: list[str]) -> Iterator[str]:
         """Where it waits says the same as its record."""

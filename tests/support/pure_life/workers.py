@@ -7,6 +7,7 @@ from relay.channels import CHANNELS
 from relay.delivering.outcome import Failure, Limits, failure_of
 from relay.domain.deliveries import Delivery
 from relay.engine.entries import Arrived, Failed, GiveUp, Held, Mark, PauseScope, Release, SetAside, Withhold
+from relay.engine.records import Suppression
 from relay.errors import DeliveryError
 from relay.policy.retry import Patience, RetryPolicy, retry_in
 from relay.store.queue import baseline_of
@@ -170,6 +171,8 @@ class Work:
         assert self._receipt
         outlived = self._world.kept_kind(self.delivery.id) == "reply"
         taken = self._world.decide(self._receipt)
+        if isinstance(self._receipt, GiveUp) and self._world.memory.record(Suppression, f"* {self.delivery.address}"):
+            self._world.record.suppressed(self.delivery.address, ends=False)
         if pick.random() < 0.05:
             assert not self._world.decide(self._receipt), f"taken twice: {self._receipt}"
         if self.attempt:

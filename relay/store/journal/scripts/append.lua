@@ -1,12 +1,12 @@
 -- append: an entry to the inbox, for the owner.
--- KEYS: inbox, owner; of an act the key of its answer. ARGV: the entry's id, the entry, after how many ms that the oldest
--- one waits it is refused under a living owner (0: never), from how many bytes on under none, how long an answer is kept
--- (ms), and what stands for the answer until it is there.
+-- KEYS: inbox, owner; of an act the key of its answer. ARGV: the entry's id, the entry, how long the oldest one may wait
+-- where an owner lives (ms; 0: it is never refused), how many bytes there may be where none does, how long an answer is
+-- kept (ms), and what is kept until the answer is there.
 -- Answers {taken, id in the inbox}; {known, answer} for an act that was taken before; {busy, ms that the oldest waits}.
 local lag, most = tonumber(ARGV[3]), tonumber(ARGV[4])
 local known = KEYS[3] and redis.call('GET', KEYS[3])
 if known then
-  redis.call('PEXPIRE', KEYS[3], ARGV[5])  -- a write, so that WAIT covers what it stands for
+  redis.call('PEXPIRE', KEYS[3], ARGV[5])  -- a write, so that WAIT covers the entry, too
   return {'known', known}
 end
 if lag > 0 then

@@ -1,6 +1,6 @@
 -- lease: who owns the partition, and which processes live.
 -- KEYS: owner, term, mark, pulses, handed. ARGV: verb, process, how long it lasts (ms), verb's own.
--- A renewal changes the owner's value, so whoever watches sees it live even when Redis's clock was set.
+-- A renewal changes the owner's value, so that others see it live even when Redis's clock was set.
 local verb, process, lasts = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local BACK = ''  -- among the pulses: the first one after an outage
 local time = redis.call('TIME')
@@ -27,8 +27,8 @@ function verbs.pulse()
 end
 
 -- ARGV: a number that no other of this process has, a term that is surely over, an owner that has not moved for longer
--- than a lease lasts (*: whatever it is, it is gone), how long after an outage nobody may take it (ms). Answers {taken, now, term, mark, 1 after a handover,
--- processes}; {held, now, owner, processes}.
+-- than a lease lasts (*: whatever it is, it is gone), how long after an outage only its owner may go on (ms).
+-- Answers {taken, now, term, mark, 1 after a handover, processes}; {held, now, owner, processes}.
 function verbs.take()
   pulse()
   local back = tonumber(redis.call('ZSCORE', KEYS[4], BACK) or 0)
