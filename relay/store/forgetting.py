@@ -35,7 +35,7 @@ class Forgetting:
         return total
 
     async def _expire(self, oldest: int) -> dict[str, int]:
-        """Return how many rows are left of each destination."""
+        """Return how many rows are left of each destination. One whose newest row goes is forgotten with its rows."""
         names = [name.decode() for name in await call(self._redis.zrange(keys.PREFIX + HISTORIES, 0, -1))]
         if not names:
             return {}
@@ -43,9 +43,10 @@ class Forgetting:
             for name in names:
                 pipeline.xtrim(keys.PREFIX + history(name), minid=oldest, approximate=False, limit=None)
                 pipeline.xlen(keys.PREFIX + history(name))
+            # No decision reads this index, so it may be changed beside the owner.
+            pipeline.zremrangebyscore(keys.PREFIX + HISTORIES, "-inf", f"({oldest}")
             answers = await write(self._redis, pipeline.execute())
-        lengths = dict(zip(names, answers[1::2], strict=True))
-        return {name: length for name, length in lengths.items() if length}
+        return {name: length for name, length in zip(names, answers[1:-1:2], strict=True) if length}
 
     async def _cut(self, names: Sequence[str], level: int) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:

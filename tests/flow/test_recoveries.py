@@ -7,9 +7,8 @@ import pytest
 from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
 from relay.domain.silences import Silence, Then
-from relay.ingest import Ingest
-from relay.policy.silences import Silences
 from relay.store import Store
+from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
 from tests.support.flow_events import event_of
@@ -78,8 +77,7 @@ async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
 ) -> None:
     now = run.flow.clock()
     silence = Silence("s-1", "olga", "maintenance", now, now + 20 * MINUTE, now, then)
-    run.flow.intake = Ingest(run.flow.store, lambda: run.flow.config, CHANNELS, silences=Silences([silence]))
-    run.watchdog = WatchdogTick(run.flow.store, run.flow.intake.ingest, lambda: run.flow.config, CHANNELS)
+    await SilenceList(run.flow.store).add(silence)
 
     await run.is_silent(16)
     await run.flow.wait(10 * MINUTE, step=MINUTE)

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.deliveries import Gate, Receipt
+from relay.domain.deliveries import Gate
 from relay.domain.events import Event
-from relay.domain.facts import fill
 from relay.errors import ConfigError, HandlingFailed, StoreUnavailable
-from relay.store import Store
+from relay.store import Store, keys
 from relay.store.queries.admin import Admin
 from tests.support import events, records
 from tests.support.clock import Clock
+from tests.support.queue import send
 from tests.support.targets import room
 
 
@@ -86,10 +86,10 @@ async def test_any_rule_that_lets_progress_pass_is_enough(store: Store) -> None:
     assert (await store.accept(events.progress(15), [gated])).deliveries == 1
 
 
-async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(store: Store) -> None:
+async def test_what_cannot_be_decided_with_one_event_is_told_with_its_place(store: Store) -> None:
     event = events.progress(10, operationId="op-broken")
     await records.write(store, "op-broken", "rank", 1)
-    await records.write(store, "op-broken", "retry", "none")
+    await records.write(store, "op-broken", "run", "none")
 
     answers = await asyncio.gather(
         store.accept(event, [room()]),
@@ -102,50 +102,44 @@ async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(s
     assert getattr(answers[1], "status", None) == "accepted"
 
 
-async def test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room(store: Store) -> None:
+async def test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room(redis_store: Store) -> None:
     event = events.completed()
-    await store.redis.config_set("maxmemory", 1)
+    await redis_store.redis.config_set("maxmemory", 1)
     try:
         with pytest.raises(StoreUnavailable):
-            await store.accept(event, [room()])
+            await redis_store.report(event, [room()])
     finally:
-        await store.redis.config_set("maxmemory", 0)
+        await redis_store.redis.config_set("maxmemory", 0)
 
-    assert (await store.accept(event, [room()])).status == "accepted"
+    assert (await redis_store.report(event, [room()])).status == "accepted"
 
 
-async def test_a_full_redis_still_drains(store: Store) -> None:
-    await store.accept(events.completed(), [room()])
-    await store.redis.config_set("maxmemory", 1)
+async def test_a_full_redis_still_drains(redis_store: Store) -> None:
+    await redis_store.report(events.completed(), [room()])
+    await redis_store.redis.config_set("maxmemory", 1)
     try:
-        (delivery,) = (await store.claim("slack", 5)).deliveries
-        await store.mark_sending(delivery)
-        done = await store.complete(delivery, Receipt("ok"))
+        await send(redis_store)
     finally:
-        await store.redis.config_set("maxmemory", 0)
+        await redis_store.redis.config_set("maxmemory", 0)
 
-    assert done
-    assert (await Admin(store).ledger()).counts["delivered"] == 1
-
-
-async def test_forgotten_scripts_are_sent_again(store: Store) -> None:
-    await store.accept(events.progress(10), [room()])
-    await store.redis.script_flush()
-
-    assert (await store.accept(events.progress(20), [room()])).status == "accepted"
+    assert (await Admin(redis_store).ledger()).counts["delivered"] == 1
 
 
-async def test_two_first_events_of_a_retry_at_once_agree_which_run_it_is(open_store: Callable[..., Store]) -> None:
+async def test_forgotten_scripts_are_sent_again(redis_store: Store) -> None:
+    await redis_store.report(events.progress(10), [room()])
+    await redis_store.redis.script_flush()
+
+    assert (await redis_store.report(events.progress(20), [room()])).status == "accepted"
+
+
+async def test_two_first_events_of_a_retry_agree_which_run_it_is(open_store: Callable[..., Store]) -> None:
     one, two = open_store(), open_store()
-    await one.accept(events.failed(operationId="op-1"), [])
-    first = events.started(operationId="op-2", originalOperationId="op-1")
-    then = events.progress(10, operationId="op-2", originalOperationId="op-1")
-    both = [fill(first, {"original": "op-1", "retry": "1"}), fill(then, {"original": "op-1", "retry": "2"})]
+    await one.report(events.failed(operationId="op-1"))
+    retry = {"operationId": "op-2", "originalOperationId": "op-1"}
 
-    answers = [await one.accept(both[0], []), await two.accept(both[1], [])]
-    again = await two.accept(fill(then, await two.known("op-2")), [])
+    answers = [await one.report(events.started(**retry)), await two.report(events.progress(10, **retry))]
 
-    assert [answer.status for answer in (*answers, again)] == ["accepted", "elsewhere", "accepted"]
+    assert [answer.status for answer in answers] == ["accepted", "accepted"]
     assert (await one.known("op-2"))["retry"] == "1"
     assert (await one.known("op-1"))["runs"] == "1"
 
@@ -160,12 +154,14 @@ async def test_what_was_stated_once_is_known_of_thinner_documents(store: Store, 
     assert known["began"] == f"{event.occurred_at.timestamp() * 1000:.0f}"
 
 
-async def test_data_of_an_older_layout_is_refused_and_the_way_on_is_told(store: Store) -> None:
-    await store.redis.set("{relay}:schema", "1")
+async def test_data_of_an_older_layout_is_refused_and_the_way_on_is_told(
+    open_redis_store: Callable[..., Store],
+) -> None:
+    store = open_redis_store()
+    await store.redis.set(keys.SCHEMA, "1")
 
     with pytest.raises(ConfigError) as refused:
         await store.prepare()
 
-    assert "the data is of layout 1, this relay reads 2: run the release that wrote it with --role deliver" in str(
-        refused.value
-    )
+    told = f"the data is of layout 1, this relay reads {keys.SCHEMA_VERSION}: run the release that wrote it with --role"
+    assert told in str(refused.value)

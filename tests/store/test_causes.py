@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from relay.store.causes import EVERYBODY
-
 from relay.domain.deliveries import Delivery, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
@@ -14,6 +12,7 @@ from tests.support.queue import accept, claim, claim_one, counts, send_all
 from tests.support.targets import mail, room, team
 
 WINDOW = 600.0
+EVERYBODY = "@channel"
 TEAM = team(group=WINDOW)
 MAIL = mail(group=WINDOW)
 

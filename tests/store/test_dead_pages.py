@@ -6,7 +6,6 @@ from relay.store import Store
 from relay.store.queries.dead_letters import DeadPages
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import carried
 from tests.support.queue import accept, claim
 from tests.support.targets import room
 
@@ -15,7 +14,6 @@ async def bury(store: Store, *subjects: str, reason: str = "rejected") -> None:
     """A completion of each, which Slack refuses for good."""
     for subject in subjects:
         await accept(store, events.completed(operationId=subject), to=room())
-        await carried(store)
         for delivery in await claim(store):
             await store.dead_letter(delivery, reason, "channel_not_found")
 

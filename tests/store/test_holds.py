@@ -1,6 +1,5 @@
 """Failures that are held: told after the hold, or not at all where the run is begun again in time."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,6 @@ from relay.domain.deliveries import Delivery
 from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS
 from tests.support.queue import accept, claim, counts, send_all
 from tests.support.targets import mail, team
 
@@ -20,11 +18,6 @@ TEAM, MAIL = team(hold=HOLD), mail(hold=HOLD)
 
 def names(deliveries: list[Delivery]) -> list[tuple[str, str]]:
     return [(one.kind, one.event.name) for one in deliveries]
-
-
-@pytest.fixture
-async def store(open_store: Callable[..., Store]) -> Store:
-    return open_store(partitions=PARTITIONS)
 
 
 class TestMails:

@@ -3,20 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from relay.store.run_plan import job_name, run_name
-
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_of, signature
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
-from relay.errors import StoreUnavailable
+from relay.engine.jobs import run_name
 from relay.store import Store
-from relay.store.keys import partition
 from relay.store.queries.jobs import Jobs
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
 
 
 def outcome(name: str = "op-1", status: str = "Completed", **operation: Any) -> Event:
@@ -37,29 +32,15 @@ def sales(number: int, status: str = "Completed", **operation: Any) -> Event:
     return outcome(f"run-{number}", status, operationName=f"Sales {number}", **operation)
 
 
-async def test_each_run_of_a_job_has_one_end(open_store: Callable[..., Store]) -> None:
-    store = open_store(partitions=PARTITIONS)
-    await store.prepare()
+async def test_each_run_of_a_job_has_one_end(store: Store) -> None:
     for number, status in enumerate(("Completed", "Failed", "Timeout", "Cancelled", "Completed")):
         await store.accept(sales(number, status), [])
-    await carried(store)
 
     told = await ends(store, sales(9))
 
     assert [end.status for end in told] == ["Completed", "Failed", "Timeout", "Cancelled", "Completed"]
     assert [end.run for end in told] == [run_name(sales(number)) for number in range(5)]
     assert told[1].error == signature(error_of(sales(1, "Failed"))) != ""
-
-
-async def test_where_its_partition_is_away_nobody_waits_for_it(open_store: Callable[..., Store]) -> None:
-    store = open_store(partitions=PARTITIONS)
-    await store.prepare()
-    job = job_of(sales(1))
-    assert job
-    store.partitions.away = {partition(job_name(job), PARTITIONS): "no answer within 0.5 s"}
-
-    with pytest.raises(StoreUnavailable, match="no answer within"):
-        await Jobs(store).compared(sales(1), job)  # so the sender asks again: it might have mended
 
 
 async def test_a_start_that_the_outcome_does_not_state_is_that_of_the_first_event(store: Store) -> None:

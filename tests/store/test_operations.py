@@ -9,12 +9,11 @@ from relay.store.queries.operations import OperationRow, Operations
 from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS
 
 
 async def tell(store: Store, clock: Clock, *heard: Event) -> None:
     for event in heard:
-        await store.accept(event, [])
+        await store.report(event, [])
         clock.advance(1)
 
 
@@ -31,8 +30,7 @@ async def all_of(store: Store, **which: Any) -> list[OperationRow]:
     return rows
 
 
-async def test_pages_follow_each_other_newest_first(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(partitions=PARTITIONS)
+async def test_pages_follow_each_other_newest_first(store: Store, clock: Clock) -> None:
     await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(9)))
     await tell(store, clock, events.completed(operationId="op-0"))  # it is no news that it exists
 
@@ -41,8 +39,9 @@ async def test_pages_follow_each_other_newest_first(open_store: Callable[..., St
     assert ids(await all_of(store, limit=4, state="running")) == [f"op-{number}" for number in reversed(range(1, 9))]
 
 
-async def test_names_that_are_sealed_are_found_as_well(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(sealer=Sealer({"current": b"k" * 32}))
+async def test_names_that_are_sealed_are_found_as_well(open_redis_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_redis_store(sealer=Sealer({"current": b"k" * 32}))
+    await store.prepare()
     await tell(store, clock, events.started(operationId="op-1", operationName="Nightly load"))
 
     assert ids(await all_of(store, text="nightly")) == ["op-1"]

@@ -7,7 +7,6 @@ import pytest
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.facts import complete_outcome
-from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events, records
@@ -111,20 +110,15 @@ class TestARunWhoseMessageIsTheNextOnes:
 
 
 class TestReports:
-    async def test_two_that_add_to_an_outcome_at_one_moment_are_both_kept(self, store: Store) -> None:
+    async def test_two_that_add_to_an_outcome_are_both_kept(self, store: Store) -> None:
         thin = events.body("operation.failed", status="Failed")
-        await store.accept(events.event_of(thin), [team()])
-        ingest = Ingest(store, lambda: None, {})  # type: ignore[arg-type, return-value]
-        one, other = (events.event_of(thin | {part: {"said": 1}}) for part in ("error", "results"))
-        kept = await store.kept(other)
-        assert kept
+        await store.report(events.event_of(thin), [team()])
 
-        await ingest.ingest(one, [team()])
-        overtaken = await store.accept(complete_outcome(kept, other), [team()], completes=True)
-        await ingest.ingest(other, [team()])
+        for part in ("error", "results"):
+            await store.report(events.event_of(thin | {part: {"said": 1}}), [team()])
 
         shown = (await claim_one(store)).event
-        assert (overtaken.status, shown.error, shown.results) == ("fuller", {"said": 1}, {"said": 1})
+        assert (shown.error, shown.results) == ({"said": 1}, {"said": 1})
 
     def test_what_is_recorded_stands_where_it_says_something(self) -> None:
         recorded, report = (

@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from relay.store.settling import MAX_PAUSED, Pause
 
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.health import HOUSEKEEPING, Health
+from relay.policy.retry import Pause
 from relay.store import Store
 from relay.store.queries.admin import Admin
+from relay.store.queries.backlog import MAX_PAUSED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send

@@ -1,6 +1,6 @@
 """Platforms, tenants and projects that use the same ids for everything at once: none touches what is another's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,6 @@ from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.queries.runs import Runs
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import send_all
 
 CONFIG = """
@@ -83,9 +82,7 @@ class Shared:
         return await self.ingest(self.event(whose, name, thin=thin, **parts))
 
     async def ingest(self, event: Event, targets: Any = None) -> Accepted:
-        accepted = await self.intake.ingest(event, targets)
-        await carried(self.store)
-        return accepted
+        return await self.intake.ingest(event, targets)
 
     def event(self, whose: Whose, name: str, *, thin: bool = False, **parts: Any) -> Event:
         now = datetime.fromtimestamp(self.clock(), UTC)
@@ -109,9 +106,7 @@ class Shared:
 
 
 @pytest.fixture
-async def shared(open_store: Callable[..., Store], clock: Clock) -> Shared:
-    store = open_store(partitions=PARTITIONS)
-    await store.prepare()
+async def shared(store: Store, clock: Clock) -> Shared:
     return Shared(store, clock)
 
 

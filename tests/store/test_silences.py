@@ -1,13 +1,10 @@
 """What a silence means is held, told together at its end or not at all, and never lost in between."""
 
-from collections.abc import Callable
-
 from relay.domain.deliveries import Window
 from relay.store import Store
 from tests.support import events
 from tests.support.bundles import claim, digest, next_day, night, send, statuses
 from tests.support.clock import Clock
-from tests.support.partitions import OP, PARTITIONS, carried
 from tests.support.queue import POSTED, counts
 from tests.support.silences import HOUR, added, hold, silence, silent
 from tests.support.targets import room, team
@@ -81,36 +78,30 @@ class TestQuietHours:
 
 
 class TestAnEarlyEnd:
-    async def test_what_was_held_is_told_at_once(self, open_store: Callable[..., Store], clock: Clock) -> None:
-        store = open_store(partitions=PARTITIONS)
+    async def test_what_was_held_is_told_at_once(self, store: Store, clock: Clock) -> None:
         its = silence(clock())
         kept = await added(store, its)
-        await store.accept(events.failed(operationId=OP), [silent(its, room())])
-        await carried(store)
+        await store.accept(events.failed(operationId="a"), [silent(its, room())])
         clock.advance(60)
 
         assert await kept.expire(its.id)
         (summary,) = await send(store, "slack", POSTED)
 
-        assert statuses(summary) == {OP: "Failed"}
+        assert statuses(summary) == {"a": "Failed"}
         assert summary.event.occurred_at.timestamp() == clock()
 
-    async def test_whoever_has_not_heard_of_it_holds_nothing_more(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        store = open_store(partitions=PARTITIONS)
+    async def test_whoever_has_not_heard_of_it_holds_nothing_more(self, store: Store, clock: Clock) -> None:
         its = silence(clock())
         kept = await added(store, its)
         await store.accept(events.failed(operationId="a"), [room()])
         (queued,) = await claim(store, "slack")
         await kept.expire(its.id)
 
-        await store.accept(events.failed(operationId=OP), [silent(its, room())])
-        await carried(store)
+        await store.accept(events.failed(operationId="b"), [silent(its, room())])
 
         assert not await hold(store, its, queued)
         assert await store.mark_sending(queued)
-        assert [one.event.subject for one in await send(store, "slack", POSTED)] == [OP]
+        assert [one.event.subject for one in await send(store, "slack", POSTED)] == ["b"]
 
 
 class TestTheList:

@@ -9,8 +9,9 @@ from relay.store.queries.reachability import Reachability
 from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one
+from tests.support.queue import claim, claim_one
 from tests.support.targets import room
+from tests.support.waiting import until
 
 CHANNEL, DESTINATION = "channel:slack", "destination:room/#room"
 
@@ -23,17 +24,19 @@ async def fail(store: Store, *scopes: str, error: str) -> None:
 
 
 async def test_its_reader_says_the_same_of_sealed_causes_with_how_much_waits(
-    open_store: Callable[..., Store], clock: Clock
+    open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
-    store = open_store(sealer=Sealer({"now": b"k" * 32}))
-    await accept(store, events.completed(), to=room())
+    store = open_redis_store(sealer=Sealer({"now": b"k" * 32}))
+    await store.prepare()
+    await store.report(events.completed(), [room()])
     await fail(store, CHANNEL, error="slack.com: not known")
-    await accept(store, events.completed(operationId="op-2"), to=room())
+    await store.report(events.completed(operationId="op-2"), [room()])
     await claim(store)
-    read = Reachability(store)
-    states = await read.of([CHANNEL, DESTINATION], ["slack"])
-    parked = states[CHANNEL].parked
 
-    assert parked > 0
-    assert states[CHANNEL] == State("failing", clock(), "slack.com: not known", parked=parked)
+    async def both_wait() -> dict[str, State] | None:
+        states = await Reachability(store).of([CHANNEL, DESTINATION], ["slack"])
+        return states if states[CHANNEL].parked == 2 else None
+
+    states = await until(both_wait)  # what a claim changes goes with the next commit
+    assert states[CHANNEL] == State("failing", clock(), "slack.com: not known", parked=2)
     assert states[DESTINATION] == State()

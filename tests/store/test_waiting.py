@@ -1,6 +1,5 @@
 """What waits now: in which state, for what, and how much of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from relay.domain.deliveries import Window
@@ -9,7 +8,6 @@ from relay.store import Store
 from relay.store.queries.waiting import Waiting, WaitingRow
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import accept, claim, claim_one
 from tests.support.targets import mail, room, team
 
@@ -70,12 +68,10 @@ async def test_a_bundle_says_how_much_it_tells(store: Store, clock: Clock) -> No
     assert row.due == clock() + 3600
 
 
-async def test_pages_follow_each_other_through_all_queues(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(partitions=PARTITIONS)
+async def test_pages_follow_each_other_through_all_queues(store: Store, clock: Clock) -> None:
     for number in range(6):
         targets = [mail(f"person-{place}@example.com") for place in range(3)]
         await store.accept(events.completed(operationId=f"op-{number}"), targets)
-    await carried(store)
 
     rows = await all_of(store, clock, limit=4)
 

@@ -132,6 +132,16 @@ class MemoryJournal:
         return self.shared.step(entry, self.settings)
 
 
+class Quarantine:
+    """It is a plain list in Redis, and no decision."""
+
+    async def faults(self) -> int:
+        return 0
+
+    async def size(self) -> int:
+        return 0
+
+
 class MemoryStore(Queue):
     """One process's store, with what `relay.store.Store` has beside the queue."""
 
@@ -149,6 +159,8 @@ class MemoryStore(Queue):
         self.redis: Any = SimpleNamespace(connection_pool=None)
         self.spaces, self.bundles = Spaces(self), Bundles(self)
 
+        self.quarantine = Quarantine()
+
     async def prepare(self, *_: Any, **__: Any) -> Promise:
         return self.promise
 
@@ -160,6 +172,13 @@ class MemoryStore(Queue):
 
     async def time(self) -> float:
         return self.shared.clock()
+
+    async def release_gone(self) -> None:
+        self.shared.lapse()
+
+    def take_set_back(self) -> float:
+        """Return 0: `pulse` answers this."""
+        return 0.0
 
     async def ping(self) -> None:
         """It is there."""
