@@ -14,7 +14,7 @@ from relay.errors import CannotFind, DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one
 from tests.support.targets import room, team
@@ -216,7 +216,7 @@ async def test_a_message_that_is_found_after_its_lease_had_lapsed_shows_the_pres
     clock.advance(60)
     looked_up = await claim_one(late)
     clock.advance(60)
-    await alive.redis.hset("{relay}:pause:channel:slack", mapping={"until": int(clock() * 1000) + 60_000, "probe": 1})
+    await records.pause(alive, "channel:slack", until=int(clock() * 1000) + 60_000, probe=True)
     assert await claim(alive) == []  # it waits for its channel by now
     await late.complete(looked_up, Receipt("p1", {"channel": "C1", "ts": "1.1"}, shown="operation.started"))
     await Admin(alive).resume_all(["channel:slack"])
