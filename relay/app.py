@@ -162,8 +162,7 @@ class Relay:
             looking = self._self_monitoring(store, unguarded, health, outage, receiver.words)
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
-            coordinator.subscribe(health.resume)
-            coordinator.subscribe(unguarded.apply)
+            coordinator.subscribe(health.resume, unguarded.apply)
             presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)
             socket, routes = open_presses(coordinator, interactivity, presses, receives=self._receives)
             self._socket = socket
@@ -181,7 +180,7 @@ class Relay:
                 listeners.operators.cleanup,
                 console.commands.aclose,
             ]
-            stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
+            stack.push_async_callback(self._shutdown.finish, ends, [store.hand_over, worker.stop])
             socket.renew()
             self.started.set()
             log.info(

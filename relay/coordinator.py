@@ -110,9 +110,9 @@ class Coordinator:
         """Make the channels: the configured ones, and these, which relay has for itself."""
         self.channels.update({**build_channels(self._config), **internal})
 
-    def subscribe(self, subscriber: Callable[[], None]) -> None:
-        """Call this after each reload that was not refused."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, *subscribers: Callable[[], None]) -> None:
+        """Call these after each reload that was not refused."""
+        self._subscribers += subscribers
 
     def reload(self, **by: str) -> Reload:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""

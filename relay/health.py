@@ -29,6 +29,7 @@ WATCH = 1.0  # seconds between two looks at Redis
 MOST_PARKED = 10_000  # deliveries that wait one by one for something broken
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
+NOT_OWNED = "no process decides and delivers, so events wait in the inbox: does one with role all or deliver run?"
 LOST = "what was queued is lost, and repetitions are not recognised; a reload ends this notice"
 
 
@@ -58,7 +59,7 @@ class Health:
     _weakened: str = ""  # what `auto` could promise before and cannot any more
     _emptied: datetime | None = None  # when relay's data was found deleted
     _looks: int = 0
-    _announced: Config | None = None
+    _announced: tuple[Config, int] | None = None  # by which configuration, and in which term
     _resuming: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -119,12 +120,12 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             self._hear()
-            await self.store.release_gone()
             regrouping = by_sentinels(self.store.redis) or is_cluster(self.store.redis)
             if self._trouble or self.store.promise.shortfall or housekeeping or regrouping:
                 await self._inspect()
             if self._trouble:
                 return
+            await self.store.release_gone()
             self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
             await self.store.probe()
@@ -158,7 +159,6 @@ class Health:
             log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
         if self.store.emptied:
             self._emptied = datetime.fromtimestamp(self.clock(), UTC)
-            self._announced = None
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
 
     async def obstacle(self) -> str:
@@ -189,7 +189,7 @@ class Health:
         """Return why `/readyz` says no, or that no scheduler runs; '' if neither."""
         checks = (readiness := await self.readiness()).checks
         if readiness.ready:
-            return checks.get("scheduler", "")
+            return checks.get("owner") or checks.get("scheduler", "")
         redis = "" if checks["redis"] == "ok" else checks["redis"]
         return redis or self.store.promise.shortfall or self._full
 
@@ -213,15 +213,17 @@ class Health:
             checks["data"] = (
                 f"found deleted at {self._emptied:%Y-%m-%d %H:%M:%S} UTC (FLUSHALL, or another database): " + LOST
             )
+        if not self.store.partition.is_owned:
+            checks["owner"] = NOT_OWNED
         takes, lacks = self._room()
         return Readiness(takes and checks["redis"] == "ok", checks | lacks)
 
     async def _announce(self) -> None:
-        """Announce the destinations after a start and each reload, before anything is handed out by that file."""
-        config = self.config()
-        if config is not self._announced:
-            await self.admin.announce(known_addresses(config))
-            self._announced = config
+        """Announce the destinations, as the owner, after it began and after each reload."""
+        stands = self.config(), self.store.partition.term
+        if self.store.partition.owns and stands != self._announced:
+            await self.admin.announce(known_addresses(self.config()))
+            self._announced = stands
 
     def resume(self) -> None:
         """Try paused channels and destinations again within seconds: the configuration changed."""

@@ -66,6 +66,7 @@ class Records:
         if await self._turn("records", PERIODS["records"]):
             fullness = await self._store.fullness()
             await self._history.forget(now, self._config().retention, fullness)
+            await self._store.trim_copies()
             if fullness > FULL:
                 await self._copies.forget(1 - SHARE)
 

@@ -63,6 +63,12 @@ class Attempts:
 
     async def deliver(self, delivery: Delivery) -> None:
         """Make one attempt, from rendering to settling."""
+        try:
+            await self._attempt(delivery)
+        finally:
+            self.store.let_go(delivery)
+
+    async def _attempt(self, delivery: Delivery) -> None:
         claimed = self.clock()
         hold = self._hold(delivery) if self.silences.current else None
         if hold and await self._stored(lambda: self.store.silence(delivery, hold)):

@@ -1,9 +1,8 @@
 """An event as decisions read it, and the targets that it is for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from relay.domain.deliveries import Digest, Each, Limit, Live, RequestLimit, Target, Window
 from relay.domain.digest_entries import summarize
@@ -16,6 +15,22 @@ from relay.domain.run_numbers import latest_begin
 from relay.engine import names
 from relay.engine.records import INITIATED, RUNNING, TERMINAL
 from relay.engine.records import Limit as Rate
+
+T = TypeVar("T")
+
+
+class made_once(Generic[T]):  # noqa: N801 - a decorator
+    """A property that is made when it is first read. The library's own takes a lock for it, which costs as much as most
+    of these."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make, self._name = make, make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, it: Any, kind: type | None = None) -> T:
+        value = it.__dict__[self._name] = self._make(it)
+        return value
+
 
 RANKS = {
     "operation.started": INITIATED,
@@ -81,7 +96,7 @@ class Recipient:
             return ""
         return ESSENTIAL if isinstance(how, Each) and how.essential else "1" if how.bypass_quiet_hours else ""
 
-    @cached_property
+    @made_once
     def calls(self) -> dict[str, Any]:
         return calls_of(self.target)
 
@@ -140,11 +155,11 @@ class Arrival:
     def terminal(self) -> bool:
         return self.rank == TERMINAL
 
-    @cached_property
+    @made_once
     def phase(self) -> str:
         return self.event.phase_name
 
-    @cached_property
+    @made_once
     def urgency(self) -> str:
         """Its place among what is due: '1' outcomes, '2' stalls, '3' failed phases, '' the rest."""
         event = self.event
@@ -154,16 +169,16 @@ class Arrival:
             return "2"
         return "3" if has_failed(event.phase) else ""
 
-    @cached_property
+    @made_once
     def fact_text(self) -> str:
         return fingerprint(self.event)
 
-    @cached_property
+    @made_once
     def fact(self) -> str:
         """Return the digest of what it says."""
         return names.short_digest("fact", self.fact_text)
 
-    @cached_property
+    @made_once
     def sender_id(self) -> str:
         """Return the digest of the sender's id, its source, producer and space; '' without one."""
         event = self.event
@@ -174,7 +189,7 @@ class Arrival:
             parts.append(Space.of_event(event).dump())
         return names.short_digest(*parts)
 
-    @cached_property
+    @made_once
     def fact_as_stated(self) -> str:
         """Return the fact as the document alone says it, where only the time of receipt decided of which run it is.
 
@@ -189,41 +204,45 @@ class Arrival:
         alone = replace(event, operation=replace(run, retry=stated))
         return names.short_digest("fact", fingerprint(alone))
 
-    @cached_property
+    @made_once
     def body_name(self) -> str:
         """Return the name of its document for the deliveries that need it."""
         return self.operation[:16] + names.digest("fact", self.fact_text).hex()[16:]
 
-    @cached_property
+    @made_once
+    def all_facts(self) -> dict[str, str]:
+        return facts(self.event)
+
+    @made_once
     def facts(self) -> dict[str, str]:
         """Return what it states that lasts; of a retry under a new id not what is of that id alone."""
-        event, stated = self.event, facts(self.event)
+        event, stated = self.event, self.all_facts
         if event.original:
             stated = {name: value for name, value in stated.items() if name not in ("original", "retry")}
         if event.restarts and not event.about_batch:
-            stated["restarts"] = f"{event.restarts}"
+            stated = {**stated, "restarts": f"{event.restarts}"}
         return stated
 
-    @cached_property
+    @made_once
     def body(self) -> bytes:
-        return dump(self.event, facts(self.event))
+        return dump(self.event, self.all_facts)
 
-    @cached_property
+    @made_once
     def summary(self) -> dict[str, Any]:
         return {} if self.event.action else summarize(self.event)
 
-    @cached_property
+    @made_once
     def stated(self) -> list[str]:
         """List what an outcome states beside its status."""
         return stated_fields(self.event)
 
-    @cached_property
+    @made_once
     def sender(self) -> str:
         """Return the sender for people; events that relay fetched itself say so."""
         source = self.event.source
         return f"{source} when asked" if self.event.document.get("reconciled") is True else source
 
-    @cached_property
+    @made_once
     def started(self) -> int | None:
         """Return the stated begin of a run; None for a retry under a new id, which its original counts."""
         event = self.event
@@ -256,7 +275,7 @@ class Arrival:
         run = self.event.operation
         return ms(run.deadline) if run and run.deadline and not self.event.about_batch else None
 
-    @cached_property
+    @made_once
     def mishap(self) -> str:
         """Return what a member of a batch is told by once: its id and run; '' where it did not fail."""
         run = self.event.operation
@@ -272,7 +291,7 @@ class Arrival:
             return None
         return names.operation(run.id, event.space(run.id)), stated_retry(event)
 
-    @cached_property
+    @made_once
     def cause(self) -> tuple[int, str, str] | None:
         """Return its gravity, whose run failed, and the signature of its error."""
         event = self.event
@@ -283,13 +302,13 @@ class Arrival:
         subject = event.own_id if event.about_batch else event.subject
         return gravity, names.operation(subject, event.space(subject)), found
 
-    @cached_property
+    @made_once
     def error_line(self) -> str:
         message = error_of(self.event).get("message")
         line = " ".join(message.split()) if isinstance(message, str) else ""
         return line[: boundary(line, min(len(line), ERROR_LINE))].encode("utf-8", "replace").decode()
 
-    @cached_property
+    @made_once
     def recipients(self) -> list[Recipient]:
         return [self._recipient(target) for target in self.targets]
 

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed
+from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
+from relay.domain.facts import facts as facts_stated
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
@@ -17,7 +18,7 @@ from relay.engine.accept import accept
 from relay.engine.arrival import Arrival, ms
 from relay.engine.entries import Report, Settings
 from relay.engine.known import Facts, known
-from relay.engine.records import DAY, SILENCES, Operation, Silence
+from relay.engine.records import DAY, SILENCES, TERMINAL, Operation, Silence
 from relay.engine.runs import event_of
 from relay.engine.state import Draft
 from relay.errors import NoRoom
@@ -149,6 +150,8 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
     Which run a retry is, its first event decides: the one its document names, and in any case one after the
     original's last.
     """
+    if permissions is None and states_all(event) and _adds_nothing(d, event):
+        return compare(event, {})
     stated, facts = event, _known(d, event, event.own_id)
     spaces, own = {event.own_id: facts.pop("space", "")}, facts
     if facts and not facts.get("original"):  # it has a message of its own by now
@@ -171,6 +174,17 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
         if not event.watch:
             event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
     return placed(event, spaces)
+
+
+def _adds_nothing(d: Draft, event: Event) -> bool:
+    """Return whether what is known would fill in nothing, and puts the event into no other run: most are of these."""
+    o = d.get(Operation, names.operation(event.own_id))
+    if o is None:
+        return True
+    if o.run or o.shared or o.ends or o.skipped or o.rank == TERMINAL or o.leads_to:
+        return False
+    stated = facts_stated(event)
+    return all(stated.get(name) == value for name, value in o.facts.items())
 
 
 def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Event:

@@ -57,6 +57,7 @@ def mark(d: Draft, entry: entries.Mark, _: entries.Settings) -> bool:
 
 @of_hand_out
 def release(d: Draft, x: Delivery, entry: entries.Release) -> None:
+    x.attempts -= 1 if x.marked else 0  # the mark was too late, so that nothing was sent
     requeue(d, x, d.now + entry.delay)
 
 

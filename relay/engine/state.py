@@ -12,10 +12,17 @@ what is beneath, so a step that fails has changed nothing, and one that has to r
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 Score = int  # mostly ms since the epoch
+
+
+@cache
+def _containers(kind: type) -> tuple[str, ...]:
+    """Return the fields of a record that are dicts or lists."""
+    return tuple(one.name for one in fields(kind) if one.default_factory in (dict, list))
 
 
 @dataclass
@@ -30,9 +37,9 @@ class Record:
     def copy(self) -> Self:
         copied = object.__new__(type(self))
         mine = copied.__dict__
-        for key, value in self.__dict__.items():
-            kind = type(value)
-            mine[key] = kind(value) if kind is dict or kind is list else value
+        mine.update(self.__dict__)
+        for name in _containers(type(self)):  # type: ignore[arg-type]
+            mine[name] = mine[name].copy()
         return copied
 
     @property

@@ -84,8 +84,11 @@ class Copying:
         sizes = await call(self._redis.hgetall(SIZES))
         surplus = sum(map(int, sizes.values())) - self.bounds[1]
         while surplus > 0 and (oldest := await call(self._redis.zrange(NAMES, 0, FEW - 1))):
-            surplus -= sum(int(sizes.get(name, 0)) for name in oldest)
-            await drop(self._redis, oldest)
+            gone: list[bytes] = []
+            while surplus > 0 and len(gone) < len(oldest):
+                gone.append(oldest[len(gone)])
+                surplus -= int(sizes.get(gone[-1], 0))
+            await drop(self._redis, gone)
 
 
 def copy_key(name: str) -> str:

@@ -4,7 +4,9 @@ One process owns the partition and decides; the others append to its inbox (rela
 are in relay/store/queries/.
 """
 
+import contextlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
@@ -47,6 +49,7 @@ class Journal(Protocol):
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        brief: bool = False,
     ) -> Any: ...
 
 
@@ -57,6 +60,8 @@ class Queue:
         self.journal = journal
         self.reader = reader
         self._hand_outs = count()
+        self._rounds = 0  # of looks at what is attended to
+        self._attended = Counter[str]()  # hand-outs → claims and deliveries of them that are under way here
 
     async def submit(self, entry: Any, *, act: str = "") -> Any:
         """Have an entry decided; return its answer. `act`: the id of an act of people, which counts once.
@@ -65,7 +70,7 @@ class Queue:
         """
         if not self.journal.owns:
             act = act or token_hex(8)  # under which the owner's answer is kept
-        answer = await self.journal.submit(entry, act=act)
+        answer = await self.journal.submit(entry, act=act, brief=not act)
         if answer is TAKEN:
             raise NotYetDone("taken, not yet done: the process that decides is busy, or another one takes over")
         return answer
@@ -99,20 +104,40 @@ class Queue:
         """
         if not self.journal.owns:
             return entries.Taken()
-        ticket = f"{self.journal.process}:{next(self._hand_outs)}"
+        hand_out = f"{self.journal.process}:{self._rounds}:{next(self._hand_outs)}"
+        self._attended[hand_out] = 1
         try:
-            taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, ticket, quiet), lazy=True)
+            taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, hand_out, quiet), lazy=True)
+            self._attended[hand_out] += len(taken.deliveries)
         except NotOwner:
             return entries.Taken()
+        finally:
+            self._let_go(hand_out)
         return taken
+
+    def attended(self) -> list[str]:
+        """Return how tickets of this process begin that are attended to, and all to come."""
+        self._rounds += 1
+        return [f"{self.journal.process}:{self._rounds}", *self._attended]
+
+    def let_go(self, delivery: Delivery) -> None:
+        """This process does nothing more for this hand-out: if it goes on, it is given up."""
+        self._let_go(delivery.lease.removesuffix(f":{delivery.id}"))
+
+    def _let_go(self, hand_out: str) -> None:
+        self._attended[hand_out] -= 1
+        if self._attended[hand_out] <= 0:
+            del self._attended[hand_out]
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent."""
-        try:
-            done = await self.journal.submit(_of(entries.Mark, delivery), only_owner=True)
-        except NotOwner:
-            return False
-        return bool(done) and self.journal.may_send()
+        with contextlib.suppress(NotOwner):
+            if not await self.journal.submit(_of(entries.Mark, delivery), only_owner=True):
+                return False
+            if self.journal.may_send():
+                return True
+        await self.release(delivery)  # the next owner would leave it to this process, which lives
+        return False
 
     async def release(self, delivery: Delivery, delay: float = 0.0, probes_in: float | None = None) -> bool:
         """Give an unsent delivery back: due at once, or after so many seconds.

@@ -97,9 +97,14 @@ class Store(Queue):
         return promise
 
     async def release_gone(self) -> None:
-        """Give up hand-outs of processes that are gone: what they sent is asked for, or sent again."""
+        """Give up hand-outs that nobody attends to any more: what was sent is asked for, or sent again."""
         if self.partition.owns:
-            await self.submit(entries.Lapse(living=sorted(self.partition.living | {self.partition.process})))
+            others = self.partition.living - {self.partition.process}
+            await self.submit(entries.Lapse(living=[*sorted(others), *self.attended()]))
+
+    async def hand_over(self, _left: float = 0.0) -> None:
+        """Let another process own the partition, if one lives; what this one sends goes on."""
+        await self.partition.hand_over()
 
     async def aclose(self) -> None:
         await self.partition.aclose()
@@ -137,6 +142,10 @@ class Store(Queue):
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         """From now on, so many of so many bytes; None: no more are kept."""
         self._copying.bounds = bounds
+
+    async def trim_copies(self) -> None:
+        """Drop the oldest copies beyond the bytes that may be kept."""
+        await self._copying.trim()
 
     async def _at(self, act: Callable[[Redis], Any]) -> Any:
         """Ask the server where the partition is."""

@@ -14,9 +14,9 @@ from tests.support.runs import HOUR, MINUTE, Watched
 
 async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> None:
     await relay.progress(40)
-    await relay.store.pulse()
+    relay.store.take_set_back()
     relay.clock.advance(-6 * HOUR)
-    await relay.store.pulse()
+    relay.store.take_set_back()
 
     await relay.passes(16 * MINUTE)
 

@@ -44,7 +44,7 @@ def home() -> Iterator[Path]:
 async def admin_of(data_dir: Path) -> AsyncIterator[Admin]:
     url = await running_url(data_dir)
     assert url
-    store = Store.open(url, worker="test")
+    store = Store.open(url, process="test", may_own=False)
     yield Admin(store)
     await store.aclose()
 

@@ -1,5 +1,6 @@
 """Who did what: written down before it is done, once more with what came of it, and for a bounded time."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,11 @@ from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
 JANA = "jana@host-1"
+
+
+@pytest.fixture
+def store(redis_store: Store) -> Store:
+    return redis_store
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ async def test_an_act_that_fails_says_with_what(trail: AuditTrail) -> None:
 
 async def test_without_a_store_nothing_is_done() -> None:
     with RedisServer() as server:
-        store = Store.open(server.url, worker="w")
+        store = Store.open(server.url, process="w")
     done = []
     with pytest.raises(StoreUnavailable):
         async with AuditTrail(store.redis).act(Act(JANA, "dead drop")):
@@ -112,14 +118,15 @@ class TestTheLog:
         assert [line["address"] for line in lines] == ["…@example.com"]
 
     async def test_what_commands_did_is_a_line_of_one_relay(
-        self, commands: AuditTrail, open_store: Callable[..., Store], clock: Clock
+        self, commands: AuditTrail, open_redis_store: Callable[..., Store], clock: Clock
     ) -> None:
         for subject in ("1", "2"):
             with capture_logs() as own:
                 async with commands.act(Act(JANA, "dead drop", subject)):
                     pass
             assert own == []
-        relays = [open_store(), open_store()]
+        relays = [open_redis_store(), open_redis_store()]
+        await asyncio.gather(*(relay.prepare() for relay in relays))
 
         with capture_logs() as lines:
             for _ in range(3):
@@ -143,7 +150,7 @@ async def test_what_is_older_than_90_days_goes(trail: AuditTrail, store: Store) 
 
 async def test_a_note_waits_for_the_store_and_holds_up_nobody() -> None:
     with RedisServer() as server:
-        store = Store.open(server.url, worker="w")
+        store = Store.open(server.url, process="w")
         server.stop()
         notes = Notes(AuditTrail(store.redis), pause=0.01)
         with capture_logs() as lines:
@@ -157,10 +164,10 @@ async def test_a_note_waits_for_the_store_and_holds_up_nobody() -> None:
 
 
 async def test_a_row_of_the_audit_trail_that_is_not_sealed_is_not_shown_as_genuine(
-    open_store: Callable[..., Store],
+    open_redis_store: Callable[..., Store],
 ) -> None:
     """Neither does it take the place of one that is, by saying that it ends it."""
-    store = open_store(sealer=Sealer({"one": b"1" * 32}))
+    store = open_redis_store(sealer=Sealer({"one": b"1" * 32}))
     trail = AuditTrail(store.redis, store.sealer)
     async with trail.act(Act("eve@host-1", "dead drop", "everything")):
         pass

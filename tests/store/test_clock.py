@@ -17,11 +17,11 @@ BACK = 6 * 3600.0
 CONFIG = 'sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}\nrules: []'
 
 
-async def set_back(store: Store, clock: Clock, seconds: float = BACK) -> float:
-    """After a pulse by the wrong time, one by the right time; how far it says the clock was set back."""
-    await store.pulse()
-    clock.advance(-seconds)
-    return await store.pulse()
+def set_back(store: Store, clock: Clock) -> None:
+    """The wrong time is noticed, then the right one."""
+    store.take_set_back()
+    clock.advance(-BACK)
+    assert store.take_set_back() == BACK
 
 
 async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clock: Clock) -> None:
@@ -29,7 +29,7 @@ async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clo
     delivery = await claim_one(store, "email")
     await store.mark_sending(delivery)
     await store.reschedule(delivery, 60, "451")
-    await set_back(store, clock)
+    set_back(store, clock)
     clock.advance(59)
     early = await claim(store, "email")
     clock.advance(1)
@@ -42,7 +42,7 @@ async def test_a_rate_limit_begins_anew(store: Store, clock: Clock) -> None:
     limited = room(new_limits=(Limit("post:#room", 1.0),))
     await accept(store, *(events.completed(operationId=f"op-{n}") for n in range(7)), to=limited)
     await claim(store)
-    await set_back(store, clock)
+    set_back(store, clock)
 
     told = []
     for _ in range(7):
@@ -57,7 +57,7 @@ async def test_a_pause_lasts_no_longer_than_it_was_meant_to(store: Store, clock:
     delivery = await claim_one(store)
     await store.mark_sending(delivery)
     await store.reschedule(delivery, 60, "429", holds=[Pause("limit:post:#room", 60, "429")])
-    await set_back(store, clock)
+    set_back(store, clock)
     await accept(store, events.completed(operationId="op-2"), to=room(new_limits=(Limit("post:#room", 1.0),)))
     early = await claim(store)
     clock.advance(59)
@@ -72,16 +72,16 @@ async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: C
     gated = room(gates=(Gate(10, 60.0),))
     await accept(store, events.progress(10), to=gated)
     await send(store)
-    await set_back(store, clock)
+    set_back(store, clock)
     clock.advance(60)
     await accept(store, events.progress(30), to=gated)
 
     assert (await claim_one(store)).event.percentage == 30
 
 
-async def test_it_is_told_in_the_log_and_counted(store: Store, clock: Clock) -> None:
+async def test_it_is_told_in_the_log_and_counted(redis_store: Store, clock: Clock) -> None:
     config = parse_config(CONFIG, env={}, channels={})
-    health = Health(store, lambda: config, clock=clock)
+    health = Health(redis_store, lambda: config, clock=clock)
     await health.prepare()
     before = count("redis_clock_set_back")
     clock.advance(-BACK)

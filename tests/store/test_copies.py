@@ -26,9 +26,10 @@ async def sent(store: Store, channel: str = "slack", **changes: Any) -> Delivery
 
 
 async def test_of_a_message_that_is_kept_true_it_is_the_newest_state(
-    open_store: Callable[..., Store], clock: Clock
+    open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
-    store = open_store(copies=COPIES)
+    store = open_redis_store(copies=COPIES)
+    await store.prepare()
     for percentage in (10, 60):
         await accept(store, events.progress(percentage), to=team())
         await sent(store, content={"text": f"{percentage} %"})
@@ -42,8 +43,9 @@ async def test_of_a_message_that_is_kept_true_it_is_the_newest_state(
 
 
 @pytest.mark.parametrize("content", [{"html": f"<a href='{LINK}'>x</a>"}, {"text": LINK}, {"html": "a=1&amp;b=2"}])
-async def test_no_reader_s_own_link_is_kept(open_store: Callable[..., Store], content: dict[str, str]) -> None:
-    store = open_store(copies=COPIES)
+async def test_no_reader_s_own_link_is_kept(open_redis_store: Callable[..., Store], content: dict[str, str]) -> None:
+    store = open_redis_store(copies=COPIES)
+    await store.prepare()
     await accept(store, events.completed(), to=mail())
     delivery = await sent(store, "email", content=content, unsubscribe=LINK)
 
@@ -53,8 +55,9 @@ async def test_no_reader_s_own_link_is_kept(open_store: Callable[..., Store], co
     assert "SECRET" not in f"{copy.content}"
 
 
-async def test_they_go_after_three_days(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(copies=COPIES)
+async def test_they_go_after_three_days(open_redis_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_redis_store(copies=COPIES)
+    await store.prepare()
     await accept(store, events.completed(operationId="old"), to=room())
     old = await sent(store)
     clock.advance(3 * 86_400 + 1)
@@ -67,13 +70,15 @@ async def test_they_go_after_three_days(open_store: Callable[..., Store], clock:
 
 @pytest.mark.parametrize(("limit", "most_bytes"), [(3, 10**6), (100, 500)])
 async def test_there_are_few_of_them(
-    open_store: Callable[..., Store], clock: Clock, limit: int, most_bytes: int
+    open_redis_store: Callable[..., Store], clock: Clock, limit: int, most_bytes: int
 ) -> None:
-    store = open_store(copies=(limit, most_bytes))
+    store = open_redis_store(copies=(limit, most_bytes))
+    await store.prepare()
     deliveries = []
     for number in range(6):
         await accept(store, events.completed(operationId=f"op-{number}"), to=room())
         deliveries.append(await sent(store))
+        await store.trim_copies()
         clock.advance(1)
 
     kept = [delivery.id for delivery in deliveries if await Copies(store).of(delivery.id)]

@@ -11,7 +11,6 @@ from relay import metrics
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted
-from relay.domain.run_numbers import compare
 from relay.ingest import Ingest
 from relay.operating.sentences import sentence_of
 from relay.operating.timeline import facts_of
@@ -20,7 +19,6 @@ from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
-from tests.support.targets import room
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
@@ -123,15 +121,6 @@ async def test_a_start_that_comes_late_begins_nothing(send: Send) -> None:
     assert await statuses(send, redated) == ["duplicate"]
 
 
-async def test_an_outcome_that_comes_in_while_the_start_is_looked_up_is_seen(send: Send, store: Store) -> None:
-    await statuses(send, start(1))
-    unaware = events.event_of(start(10))
-    await statuses(send, outcome(3))
-
-    assert (await store.accept(unaware, [room()])).status == "elsewhere"
-    assert await statuses(send, start(10)) == ["accepted"]
-
-
 def of_execution(name: str, minute: int, **fields: Any) -> dict[str, Any]:
     document = outcome(minute, **fields)
     return document | {"operation": document["operation"] | {"execution": {"executionId": name}}}
@@ -145,13 +134,6 @@ async def test_two_reports_of_the_second_runs_end_at_one_time_are_one(send: Send
 
     assert sorted(answer.status for answer in answers) == ["accepted", "duplicate", "duplicate"]
     assert (await Admin(store).ledger()).counts["events"] == 2
-
-
-async def test_an_end_that_was_compared_before_another_was_recorded_is_compared_again(send: Send, store: Store) -> None:
-    unaware = compare(events.event_of(of_execution("b", 8)), {})
-    await send(of_execution("a", 3))
-
-    assert (await store.accept(unaware, [room()])).status == "elsewhere"
 
 
 async def test_a_report_with_another_error_or_end_is_counted_and_in_the_timeline(send: Send, store: Store) -> None:

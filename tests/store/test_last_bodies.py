@@ -19,9 +19,9 @@ async def at_rest(redis: Redis) -> dict[bytes, int]:
 
 
 async def test_the_last_twenty_of_a_source_are_there_sealed_and_for_a_week(
-    open_store: Callable[..., Store], clock: Clock
+    open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
-    store = open_store(sealer=SEALER)
+    store = open_redis_store(sealer=SEALER)
     bodies, other = LastBodies(store), LastBodies(store)  # of two processes
     for number in range(KEPT + 5):
         (other if number % 10 == 9 else bodies).add("github", b"body %d" % number, {"x-kind": "run"}, clock() + number)
@@ -44,20 +44,20 @@ async def test_the_last_twenty_of_a_source_are_there_sealed_and_for_a_week(
     stored = await at_rest(store.redis)
     assert len(stored) == KEPT + 1
     assert all(is_sealed(value) and 0 < ttl <= SECONDS for value, ttl in stored.items())
-    assert await LastBodies(open_store()).of("github") == []  # without the key
+    assert await LastBodies(open_redis_store()).of("github") == []  # without the key
 
 
 async def test_a_burst_costs_no_more_than_is_kept_and_a_redis_that_is_away_nothing(
-    open_store: Callable[..., Store], clock: Clock
+    open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
-    store = open_store()
+    store = open_redis_store()
     bodies = LastBodies(store)
     for number in range(1000):
         bodies.add("github", b"%d" % number, {}, clock())
     await bodies.flush()
     assert [body.body for body in await bodies.of("github")][::19] == [b"999", b"980"]
 
-    away = Store.open("redis://127.0.0.1:1/0", worker="w")
+    away = Store.open("redis://127.0.0.1:1/0", process="w")
     lost = LastBodies(away)
     lost.add("github", b"{}", {}, clock())
     await lost.flush()

@@ -1,8 +1,6 @@
 """Whose turn it is to ask the platform, about which runs, and which ids are new: of any number of processes at once."""
 
-from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.queries.reconciliation import ReconciliationState, SilentRun
 from tests.support import events
@@ -23,13 +21,8 @@ async def test_runs_that_go_on_and_were_silent_are_given_the_longest_silent_firs
 
 
 async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id(store: Store, clock: Clock) -> None:
-    async def take(event: Event) -> None:
-        known = await intake._filled(event)
-        await store.accept(known, [])
-
-    intake = Ingest(store, lambda: None, {})  # type: ignore[arg-type, return-value]
-    await take(events.failed(operationId="op-1"))
-    await take(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
+    await store.report(events.failed(operationId="op-1"))
+    await store.report(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
     assert [run.operation for run in await ReconciliationState(store).unheard(0, 10, OURS)] == ["op-2"]
 
 

@@ -1,13 +1,14 @@
 """`replicated`: what a failover may cost, with a real replica."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from relay.config import Config, parse_config
-from relay.errors import StoreUnavailable
 from relay.health import HOUSEKEEPING, Health
 from relay.store import Store
 from tests.support import events
@@ -60,26 +61,29 @@ async def pair() -> AsyncIterator[Pair]:
 
 @pytest.fixture
 async def store(pair: Pair, clock: Clock) -> AsyncIterator[Store]:
-    store = Store.open(pair.primary.url, worker="w", clock=clock)
+    store = Store.open(pair.primary.url, process="w", clock=clock, monotonic=lambda: 0.0)  # its lease lasts
     assert (await store.prepare("replicated")).replicas == 1
     yield store
     await store.aclose()
 
 
 async def test_nothing_is_sent_before_the_replica_knows_that_it_is(pair: Pair, store: Store) -> None:
-    await store.accept(events.completed(), [mail()])
+    await store.report(events.completed(), [mail()])
     delivery = await claim_one(store, "email")
     pair.replica.pause()
 
-    with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
-        await store.mark_sending(delivery)
+    with capture_logs() as lines:
+        marking = asyncio.create_task(store.mark_sending(delivery))
+        await until(lambda: [line for line in lines if line["event"] == "partition.in_doubt"])
 
+    assert lines[0]["reason"] == "0 of 1 replicas confirmed within 2 s"
+    assert not marking.done()
     pair.replica.resume()
-    assert await store.mark_sending(delivery)
+    assert await marking
 
 
 async def test_auto_that_becomes_weaker_says_so_and_stops_saying_so(pair: Pair, clock: Clock) -> None:
-    store = Store.open(pair.primary.url, worker="w", clock=clock)
+    store = Store.open(pair.primary.url, process="w", clock=clock)
     health = Health(store, lambda: configured("auto"), clock=clock)
     await health.prepare()
     before = (await health.readiness()).checks["durability"]

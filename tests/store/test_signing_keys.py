@@ -18,6 +18,11 @@ DAY = 86_400.0
 
 
 @pytest.fixture
+def store(redis_store: Store) -> Store:
+    return redis_store
+
+
+@pytest.fixture
 def signing(store: Store, clock: Clock) -> SigningKeys:
     return SigningKeys(store, clock)
 
@@ -83,8 +88,8 @@ async def test_a_link_of_another_process_opens_at_once_also_by_a_key_that_is_new
     assert await opens(other, await link(signing))
 
 
-async def test_two_rotations_at_once_lose_no_key(open_store: Callable[..., Store]) -> None:
-    stores = [open_store() for _ in range(3)]
+async def test_two_rotations_at_once_lose_no_key(open_redis_store: Callable[..., Store]) -> None:
+    stores = [open_redis_store() for _ in range(3)]
     old = await link(SigningKeys(stores[0]))
     now = await stores[0].time()
     made = await asyncio.gather(*(SigningKeys(store).rotate(now, DAY) for store in stores))
@@ -95,19 +100,21 @@ async def test_two_rotations_at_once_lose_no_key(open_store: Callable[..., Store
     assert await opens(SigningKeys(stores[1]), old)
 
 
-async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_store: Callable[..., Store]) -> None:
-    old = SigningKeys(open_store(sealer=ONE))
+async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_redis_store: Callable[..., Store]) -> None:
+    old = SigningKeys(open_redis_store(sealer=ONE))
     links = [await link(old)]
-    await old.rotate(await open_store().time(), 365 * DAY)
+    await old.rotate(await open_redis_store().time(), 365 * DAY)
     links.append(await link(old))
-    await SigningKeys(open_store(sealer=OTHER)).current()
+    await SigningKeys(open_redis_store(sealer=OTHER)).current()
 
-    alone = SigningKeys(open_store(sealer=Sealer({"other": b"2" * 32})))
+    alone = SigningKeys(open_redis_store(sealer=Sealer({"other": b"2" * 32})))
     assert [await opens(alone, token) for token in links] == [True] * 2
 
 
-async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(open_store: Callable[..., Store]) -> None:
-    store, forged = open_store(sealer=ONE), b"f" * 32
+async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(
+    open_redis_store: Callable[..., Store],
+) -> None:
+    store, forged = open_redis_store(sealer=ONE), b"f" * 32
     await store.redis.set(keys.KEY, forged)
 
     with pytest.raises(NotSealed, match="relay keys seal"):

@@ -14,7 +14,6 @@ from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events
-from tests.support.clock import Clock
 from tests.support.queue import claim
 
 CONFIG = """
@@ -93,15 +92,10 @@ async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None
     assert (await send("Running", project="p1", tenant="acme", progress=10)).status == "accepted"
 
 
-async def test_a_batch_that_begins_while_another_tenants_member_is_looked_up_does_not_tell_of_it(
-    ingest: Ingest, store: Store, clock: Clock
-) -> None:
-    member = events.event_of(document("Failed", "globex", operationId="op-globex", batchId="b"))
-    early = Between(store.redis, worker="slow", clock=clock)
-    early.meanwhile = lambda: ingest.ingest(events.event_of(batch_started("acme")))
-    config = parse_config(CONFIG, env={}, channels=CHANNELS)
+async def test_a_batch_does_not_tell_of_another_tenants_member(ingest: Ingest, store: Store) -> None:
+    await ingest.ingest(events.event_of(batch_started("acme")))
 
-    accepted = await Ingest(early, lambda: config, CHANNELS).ingest(member)
+    accepted = await ingest.ingest(events.event_of(document("Failed", "globex", operationId="op-globex", batchId="b")))
 
     assert accepted.deliveries == 1
     deliveries = await claim(store)
@@ -114,18 +108,6 @@ async def test_a_batch_that_begins_while_another_tenants_member_is_looked_up_doe
 
 def batch_started(tenant: str) -> dict[str, Any]:
     return {"event": "batch.started", "tenantId": tenant, "batch": {"batchId": "b", "status": "Initiated"}}
-
-
-class Between(Store):
-    """A process of which another one is faster, between its look at what is known of an event and its accept."""
-
-    meanwhile: Callable[[], Awaitable[Any]] | None = None
-
-    async def accept(self, event: Any, targets: Any, *, completes: bool = False, unasked: bool = False) -> Accepted:
-        if meanwhile := self.meanwhile:
-            self.meanwhile = None
-            await meanwhile()
-        return await super().accept(event, targets, completes=completes, unasked=unasked)
 
 
 async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Send, store: Store) -> None:

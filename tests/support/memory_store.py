@@ -1,7 +1,7 @@
 """A store over the engine in memory: decisions are tested without a server.
 
 All stores of a test share one `Shared`, as several processes share a partition. What a process holds is in its tickets;
-one that gives no sign of life for as long as a lease lasts is gone, and what it held lapses.
+what it does not settle within `lease` seconds lapses, as if it were gone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,6 @@ from relay.store.queue import Queue
 from relay.store.server_signs import Signs
 
 LEASE = 30.0  # seconds
-PULSE_GAP, PULSE_LIFE = 2.0, 4.0  # seconds
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
 
@@ -48,11 +47,10 @@ class Configured:
 
 @dataclass
 class Shared:
-    """What all processes of a test have in common: the partition, its time, and who lives."""
+    """What all processes of a test have in common: the partition, its time, and what is held until when."""
 
     clock: Callable[[], float]
     memory: Memory = field(default_factory=Memory)
-    pulses: dict[str, float] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)  # by ticket, until when
     latest: float = 0.0
 
@@ -80,32 +78,14 @@ class Shared:
             del self.leases[ticket]
             self.step(entries.Lapse(ticket))
 
-    def pulse(self, worker: str, lease: float) -> float:
+    def take_set_back(self) -> float:
         now = self.clock()
-        back = max(0.0, self.latest - now)
-        self.latest = now
-        if back > SET_BACK:
-            self.step(entries.ClockSetBack(round(back * 1000)))
-            self.pulses = {name: at - back for name, at in self.pulses.items()}
-            self.leases = {name: at - back for name, at in self.leases.items()}
-        self.sign(worker, lease)
-        return back if back > SET_BACK else 0.0
-
-    def sign(self, worker: str, lease: float) -> None:
-        """Give a sign of life; who gave none for long is gone."""
-        now = self.clock()
-        away = now - max(self.pulses.values(), default=now) - PULSE_GAP
-        if away > 0:  # nobody gave a sign: Redis was away, and who holds something may settle it first
-            self.pulses = {name: at + away for name, at in self.pulses.items()}
-            self.leases = {name: max(at, min(at + away, now + lease)) for name, at in self.leases.items()}
-        self.pulses[worker] = now
-        for gone in [name for name, at in self.pulses.items() if at < now - PULSE_LIFE]:
-            del self.pulses[gone]
-            self.give_up(f"{gone}:")
-
-    def give_up(self, begins: str = "") -> None:
-        """Let the leases of these tickets lapse now; the claims to come take them back."""
-        self.leases |= {ticket: 0.0 for ticket in self.leases if ticket.startswith(begins)}
+        back, self.latest = self.latest - now, now
+        if back <= SET_BACK:
+            return 0.0
+        self.step(entries.ClockSetBack(round(back * 1000)))
+        self.leases = {ticket: until - back for ticket, until in self.leases.items()}
+        return back
 
 
 @dataclass
@@ -116,6 +96,8 @@ class MemoryJournal:
     process: str
     settings: Any
     owns: bool = True
+    is_owned: bool = True
+    term: int = 1
 
     def may_send(self) -> bool:
         return True
@@ -128,6 +110,7 @@ class MemoryJournal:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        brief: bool = False,
     ) -> Any:
         return self.shared.step(entry, self.settings)
 
@@ -177,8 +160,8 @@ class MemoryStore(Queue):
         self.shared.lapse()
 
     def take_set_back(self) -> float:
-        """Return 0: `pulse` answers this."""
-        return 0.0
+        """Return the seconds by which the clock was set back since this was last asked."""
+        return self.shared.take_set_back()
 
     async def ping(self) -> None:
         """It is there."""
@@ -191,13 +174,6 @@ class MemoryStore(Queue):
 
     async def probe(self) -> None:
         """It takes writes."""
-
-    async def pulse(self) -> float:
-        return self.shared.pulse(self.worker, self.lease)
-
-    async def take_over(self) -> None:
-        self.shared.pulses.clear()
-        self.shared.give_up()
 
     async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
         """Accept an event with these targets, as it is."""
@@ -216,8 +192,6 @@ class MemoryStore(Queue):
     async def claim(
         self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({}), **_: Any
     ) -> entries.Taken:
-        if self.worker in self.shared.pulses:
-            self.shared.sign(self.worker, self.lease)
         self.shared.lapse()
         taken = await super().claim(channel, limit, quiet)
         for delivery in taken.deliveries:

@@ -53,7 +53,7 @@ async def accept(store: Store, *accepted: Event, to: Target) -> None:
     for event in accepted:
         presentation = replace(presentation_for(event), batch_reply=reply_in_batch_thread(event))
         target = to if event.name == "operation.failed" else replace(to, hold=0.0, group=0.0)
-        await store.accept(event, [replace(target, presentation=presentation)])
+        await store.report(event, [replace(target, presentation=presentation)])
 
 
 def message(delivery: Delivery, **changes: Any) -> Notification:

@@ -12,15 +12,13 @@ from typing import Any, Self
 from tests.support.forked import ROOT, Forked, fork_server
 from tests.support.patience import patience
 
-LEASE = 1.0  # seconds: a crashed worker's deliveries are taken over soon
-
 
 class RunningRelay:
     """`async with RunningRelay(config, env) as relay`; `lines` is its log, parsed, as it grows."""
 
-    def __init__(self, config: Path, env: Mapping[str, str], *, lease: float = LEASE, grace: float = 10.0) -> None:
+    def __init__(self, config: Path, env: Mapping[str, str], *, grace: float = 10.0) -> None:
         self._module = "tests.support.serve"
-        self._arguments = [str(config), str(lease), str(grace)]
+        self._arguments = [str(config), str(grace)]
         self._env = {**{key: value for key, value in os.environ.items() if not key.startswith("RELAY_")}, **env}
         self._process: Forked | None = None
         self._reader: asyncio.Task[None] | None = None

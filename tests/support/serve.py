@@ -1,4 +1,4 @@
-"""`relay serve` with a lease short enough for tests: python -m tests.support.serve CONFIG LEASE GRACE."""
+"""`relay serve` with a grace short enough for tests: python -m tests.support.serve CONFIG GRACE."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from relay.cli.logs import configure
 from relay.cli.serve import run_loop
 
 
-async def main(config: str, lease: str, grace: str) -> None:
+async def main(config: str, grace: str) -> None:
     relay = Relay(Path(config), dict(os.environ), grace=float(grace))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -139,13 +139,13 @@ class Batch:
             record.done = True
             record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
         if item.id != NOTHING or item.waits:
-            log.warning("an entry is set aside", entry=type(item.entry).__name__, reason=str(error))
+            log.warning("entry.set_aside", entry=type(item.entry).__name__, reason=str(error))
             try:
                 self._take(self._rules.set_aside(item.entry, error))
             except NotLoaded:
                 raise
             except Exception as another:  # noqa: BLE001 - others wait behind it
-                log.error("an entry that was set aside cannot be counted", reason=type(another).__name__)
+                log.error("entry.not_counted", reason=type(another).__name__)
             self.draft.append(ASIDE, item.appended, most=MOST_ASIDE, kept=KEEP_ASIDE)
             self._done_with(item)
         return error

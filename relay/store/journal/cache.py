@@ -122,7 +122,7 @@ class Cache:
         self.now = now
         self.gone -= changes.tables.keys() | changes.logs.keys()
         for key, record in changes.records.items():
-            until = now + record.KEPT if record is not None and record.KEPT else 0
+            until = now + record.lives if record is not None and record.lives else 0
             self._keep(key, Hot(record, sizes.get(key, 0) * SPREAD + EACH, until))
         for name, table in changes.tables.items():
             self._apply_table(name, table, now)

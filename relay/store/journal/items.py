@@ -58,6 +58,7 @@ class Item:
     arrived: float = 0.0
     answered: "asyncio.Future[Any] | None" = None
     only_owner: bool = False  # it is not for the inbox
+    brief: bool = False  # whoever submitted it tries again: it is not kept for longer than they wait
     # An own event follows what was in the inbox when it came; None: that is not known yet.
     follows: Id | None = None
     # Of one from the inbox
@@ -85,8 +86,8 @@ class Item:
 
     @property
     def given_up(self) -> bool:
-        """Return True for an event whose sender has gone."""
-        return self.admission > Admission.ALWAYS and self.is_answered
+        """Return True where nobody waits for it any more, and it may be forgotten."""
+        return (self.brief or self.admission > Admission.ALWAYS) and self.is_answered
 
 
 def value_of(answer: Answer, codec: Codec) -> Any:
@@ -103,7 +104,7 @@ class Queue:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self.lazy, self.acts, self.events = deque[Item](), deque[Item](), deque[Item]()
-        self._impatient = deque[Item]()  # events and acts in the order of their arrival
+        self._impatient = deque[Item]()  # what waits for no longer than that, in the order of their arrival
         self.wake = asyncio.Event()
 
     def __len__(self) -> int:
@@ -118,7 +119,7 @@ class Queue:
             self.events.append(item)
         else:
             (self.lazy if item.lazy else self.acts).append(item)
-        if item.act or item.admission > Admission.ALWAYS:
+        if item.act or item.brief or item.admission > Admission.ALWAYS:
             self._impatient.append(item)
         self.wake.set()
 

@@ -45,6 +45,11 @@ class Lease:
         """Return True where it is time to renew it, or to try for it."""
         return self._monotonic() - self._asked >= RENEWED
 
+    @property
+    def is_owned(self) -> bool:
+        """Return True where a process owns it, as of the last sign of life."""
+        return self.held or bool(self._seen[0])
+
     def may_send(self) -> bool:
         return self.held and self._monotonic() < self._until - LEFT
 
@@ -78,10 +83,10 @@ class Lease:
         _, (_, _, *rest) = await self._ask("pulse")
         self._note(rest)
 
-    async def give(self) -> None:
-        """Let another process take it at once."""
+    async def give(self, *, lives_on: bool = False) -> None:
+        """Let another process take it at once. Unless this one lives on, nothing of it is under way any more."""
         self.lose()
-        await self._ask("give", self.term)
+        await self._ask("give", self.term, int(lives_on))
 
     def lose(self) -> None:
         self.held, self._seen = False, ("", 0.0)

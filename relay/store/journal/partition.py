@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.engine.entries import ClockSetBack
-from relay.errors import RelayError, StoreUnavailable, handling
+from relay.errors import RelayError, StoreUnavailable, handling, relay_line
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT
 from relay.store.journal.cache import Cache, OtherData
@@ -88,6 +88,11 @@ class Partition:
         return self._term.number if self._term else 0
 
     @property
+    def is_owned(self) -> bool:
+        """Return True where any process owned it a moment ago."""
+        return self._lease.is_owned
+
+    @property
     def living(self) -> frozenset[str]:
         """Processes that gave a sign of life within the last seconds."""
         return self._lease.living
@@ -128,6 +133,12 @@ class Partition:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._joined.wait(), seconds)
 
+    async def hand_over(self) -> None:
+        """Let another process own it, if one lives. What is being sent goes on, and its receipts go by the inbox."""
+        if self._lease.living > {self.process}:
+            self._may_own = False
+            self._queue.wake.set()
+
     async def aclose(self) -> None:
         """Take no more events, finish what is here, and let another process own the partition at once."""
         self._closing = True
@@ -149,6 +160,7 @@ class Partition:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        brief: bool = False,
     ) -> Any:
         """Return the step's answer once everything that it rests on is confirmed; TAKEN where the owner is elsewhere.
 
@@ -156,11 +168,12 @@ class Partition:
         admission   what it is, for the case that too much waits
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
+        brief       StoreUnavailable after a while, for whoever tries again
         """
         if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         answered = asyncio.get_running_loop().create_future()
-        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner)
+        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner, brief=brief)
         self._queue.add(item)
         answer = await answered
         return await self._inbox.answer(act) if answer is TAKEN and act else answer
@@ -175,20 +188,26 @@ class Partition:
                 pause = PAUSES[0]
                 continue
             except OtherData:
-                log.warning("the partition is another process's, or its data is other data", term=self._lease.term)
+                log.warning("partition.lost", term=self._lease.term)
                 self._forget()
             except StoreUnavailable as error:
-                log.warning("the partition waits for Redis", reason=str(error))
+                log.debug("partition.waiting", reason=str(error))  # the outage is told by relay/outage.py
             except Exception as error:  # noqa: BLE001 - the loop goes on, whatever it is
-                log.error("the partition begins anew", error=type(error).__name__)
+                log.error("partition.failed", error=type(error).__name__, at=relay_line(error))
                 self._forget()
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
-        if self._term:
-            await self._lease.give()
+        await self._lease.give()
 
     async def _turn(self, term: Term) -> None:
         self._queue.wake.clear()
+        if not self._may_own:
+            if term.carries:
+                await self._commit(term, [])
+            await self._lease.give(lives_on=True)
+            log.info("partition.handed_over", term=term.number)
+            self._forget()
+            return
         if self._lease.is_due:
             ms = await self._lease.renew(term.mark)
             if ms is None:
@@ -294,7 +313,7 @@ class Partition:
         self._term = term
         if self._rules.take_over:
             self._queue.add(Item(self._rules.take_over(sorted({*self._lease.living, self.process}))))
-        log.info("the partition is owned", term=taken.term)
+        log.info("partition.owned", term=taken.term)
 
     def _forget(self) -> None:
         self._term = None

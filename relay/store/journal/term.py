@@ -18,7 +18,7 @@ from relay.store.journal.inbox import Inbox
 from relay.store.journal.items import Admission, Item
 from relay.store.journal.lease import Taken
 from relay.store.journal.scripts import BadCommit, Full
-from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, count_bytes, encode
+from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, Upkeep, count_bytes, encode
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
 DEATHS = 2  # of processes that handled an entry alone, after which it is set aside
@@ -41,6 +41,7 @@ class Term:
         self._nonce = token_hex(6)
         self._composed = 0
         self._due = set[str]()
+        self._upkeep = Upkeep()
         self._rules, self._clock, self._inbox = rules, clock, inbox
         self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
         self._forget_lent()
@@ -73,7 +74,8 @@ class Term:
     async def _write(self, batch: Batch) -> bool:
         """Commit what was lent and what the batch changes; False where they are too many bytes, and could be fewer."""
         both = [self._lent.changes, batch.draft.changes] if self.carries else [batch.draft.changes]
-        encoded = [encode(changes, self._rules.codec, self.cache.gone) for changes in both]
+        codec, gone, upkeep = self._rules.codec, self.cache.gone, self._upkeep
+        encoded = [encode(changes, codec, gone, upkeep, batch.now) for changes in both]
         writes = [write for some, _ in encoded for write in some]
         if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
             return False
@@ -88,6 +90,7 @@ class Term:
         self._inbox.hear(newest)
         for changes, (_, sizes) in zip(both, encoded, strict=True):
             self.cache.apply(changes, batch.now, sizes)
+            self._upkeep.note(changes, batch.now)
             self._notice_due(changes)
         self.cache.trim()
         self._forget_lent()
@@ -157,7 +160,7 @@ class Term:
             except Full:
                 raise
             except StoreUnavailable as error:
-                log.warning("a commit is in doubt", reason=str(error))
+                log.debug("partition.in_doubt", reason=str(error))
                 in_doubt = True
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, longest)
@@ -171,14 +174,14 @@ class Term:
     ) -> list[Item]:
         """Return the items, each to be tried alone, up to the one that cannot be written."""
         if not batch.outcomes:
-            log.error("what was handed out cannot be written", reason=str(error))
+            log.error("entry.not_written", reason=str(error))
             self._forget_lent()
         elif self.carries:
             await self.commit([], settings)
         elif len(batch.outcomes) > 1:
             self._narrow_to(1, len(items))
         elif items[0].failed:
-            log.error("an entry that was set aside cannot be counted", reason=str(error))
+            log.error("entry.not_counted", reason=str(error))
             items[0].hopeless = True
         else:
             items[0].failed = error

@@ -11,6 +11,8 @@ from relay.store.journal.scripts import Value
 
 MOST_ENTRIES, MOST_WRITES, MOST_BYTES = 256, 2_000, 1 << 20  # of one commit
 MOST_ARGUMENTS = 500  # of one command
+DAY, LONG = 86_400_000, 2 * 86_400_000  # ms
+MOST_NOTED = 200_000  # keys
 SLACK = 60_000  # ms that Redis keeps longer than decisions go by, so that nothing expires under the cache
 LEDGER = "ledger"
 
@@ -50,11 +52,48 @@ def count_bytes(writes: Sequence[Write]) -> int:
     return sum(len(value) for _, _, rest in writes for value in rest if isinstance(value, (bytes, str)))
 
 
-def encode(changes: Changes, codec: Codec, gone: Set[str] = frozenset()) -> tuple[list[Write], dict[str, int]]:
+class Upkeep:
+    """Expiries and lengths that Redis has by this term's commits: said once a day, or every so many lines."""
+
+    def __init__(self) -> None:
+        self._expires: dict[str, int] = {}  # key → ms until which it surely lives
+        self._lines: dict[str, int] = {}  # log → lines since it was trimmed
+
+    def expires(self, key: str, kept: int, now: int) -> bool:
+        """Return whether it has to be said how long a key lives."""
+        return kept > 0 and (kept < LONG or self._expires.get(key, 0) < now + kept - DAY)
+
+    def is_long(self, log: str, lines: int, most: int) -> bool:
+        return self._lines.get(log, most) + lines > most // 4
+
+    def note(self, changes: Changes, now: int) -> None:
+        """Take note of what was committed."""
+        if len(self._expires) > MOST_NOTED or len(self._lines) > MOST_NOTED:
+            self._expires.clear()
+            self._lines.clear()
+        kept = {name: table.kept for name, table in changes.tables.items()}
+        for name, log in changes.logs.items():
+            kept[name] = log.kept
+            trimmed = self.is_long(name, len(log.lines), log.most)
+            self._lines[name] = 0 if trimmed else self._lines[name] + len(log.lines)
+        for key, ms in kept.items():
+            if self.expires(key, ms, now):
+                self._expires[key] = now + ms
+
+
+def life(kept: int) -> int:
+    """Return the ms that Redis keeps a key: what lives long has its expiry said once a day."""
+    return kept + SLACK + (DAY if kept >= LONG else 0)
+
+
+def encode(
+    changes: Changes, codec: Codec, gone: Set[str] = frozenset(), upkeep: Upkeep | None = None, now: int = 0
+) -> tuple[list[Write], dict[str, int]]:
     """Return the writes, and the bytes of each record. HandlingFailed where a value cannot be written.
 
     Of what is `gone`, Redis may have something left, which must not come back.
     """
+    upkeep = upkeep or Upkeep()
     writes: list[Write] = [("DEL", key, ()) for key in gone & (changes.tables.keys() | changes.logs.keys())]
     sizes: dict[str, int] = {}
     try:
@@ -64,14 +103,21 @@ def encode(changes: Changes, codec: Codec, gone: Set[str] = frozenset()) -> tupl
                 continue
             content = codec.record(record, key)
             sizes[key] = len(content)
-            expiry = ("PX", record.KEPT + SLACK) if record.KEPT else ()
+            expiry = ("PX", record.lives + SLACK) if record.lives else ()
             writes.append(("SET", key, (content, *expiry)))
         for name, table in changes.tables.items():
             writes += _table(name, table, codec)
+            if table.kept and (table.cleared or name in gone or upkeep.expires(name, table.kept, now)):
+                writes.append(("PEXPIRE", name, (life(table.kept),)))
         for name, index in changes.indexes.items():
             writes += _index(name, index)
         for name, log in changes.logs.items():
             writes += _log(name, log, codec)
+            fresh = log.cleared or name in gone
+            if not log.stream and (fresh or upkeep.is_long(name, len(log.lines), log.most)):
+                writes.append(("LTRIM", name, (-log.most, -1)))
+            if log.kept and (fresh or upkeep.expires(name, log.kept, now)):
+                writes.append(("PEXPIRE", name, (life(log.kept),)))
         writes += [("HINCRBY", LEDGER, (name, by)) for name, by in changes.counts.items() if by]
     except Exception as error:  # what pydantic raises, and records that are none
         raise HandlingFailed(type(error).__name__, "relay/store/journal/writes.py") from error
@@ -88,8 +134,6 @@ def _table(name: str, table: TableChange, codec: Codec) -> Iterator[Write]:
     removed = [] if table.cleared else [key for key, value in table.fields.items() if value is None]
     for at in range(0, len(removed), MOST_ARGUMENTS):
         yield "HDEL", name, tuple(removed[at : at + MOST_ARGUMENTS])
-    if table.kept:
-        yield "PEXPIRE", name, (table.kept + SLACK,)
 
 
 def _index(name: str, index: dict[str, int | None]) -> Iterator[Write]:
@@ -110,6 +154,3 @@ def _log(name: str, log: LogChange, codec: Codec) -> Iterator[Write]:
     else:
         for at in range(0, len(lines), MOST_ARGUMENTS):
             yield "RPUSH", name, tuple(lines[at : at + MOST_ARGUMENTS])
-        yield "LTRIM", name, (-log.most, -1)
-    if log.kept:
-        yield "PEXPIRE", name, (log.kept + SLACK,)

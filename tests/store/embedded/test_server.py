@@ -41,7 +41,7 @@ async def test_the_distributions_server_goes_on_with_what_the_wheels_has_kept_an
 
     for number, binary in enumerate((None, distributions, None)):
         async with EmbeddedRedis(data_dir, binary) as server:
-            store = Store.open(server.url, worker=f"worker-{number}", clock=clock)
+            store = Store.open(server.url, process=f"process-{number}", private=True, clock=clock)
             await store.prepare()
             await accept(store, events.completed(operationId=f"op-{number}"), to=room())
             kept.append(await counts(store))

@@ -122,6 +122,7 @@ async def test_changes_of_any_kind_arrive_as_a_memory_has_them(scripts: Scripts,
     assert await stored(redis, codec, (Counter, Brief)) == kept(memory)
     for key in ("brief:b", "story:a"):  # later than decisions go by
         assert HOUR + 30_000 < await redis.pttl(P + key) <= HOUR + 60_000
+    assert await redis.pttl(P + "brief:short") <= HOUR // 2 + 60_000
 
 
 def _adds(name: str, count: int) -> Any:
@@ -138,6 +139,7 @@ LIVES: list[list[Any]] = [
         _adds("a", 3 * MOST_ARGUMENTS // 2),
         lambda d: d.put("old", "x", b"1"),
         lambda d: setattr(d.edit(Brief, "b"), "text", "ä"),
+        lambda d: setattr(d.edit(Brief, "short"), "retained", HOUR // 2),
     ],
     [
         _adds("b", 3),

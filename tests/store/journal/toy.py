@@ -22,12 +22,17 @@ class Counter(Record):
 
 @dataclass
 class Brief(Record):
-    """A record that is forgotten an hour after it was written."""
+    """A record that is forgotten an hour after it was written, or when it says."""
 
     PREFIX: ClassVar[str] = "brief:"
     KEPT: ClassVar[int] = HOUR
 
     text: str = ""
+    retained: int = 0
+
+    @property
+    def lives(self) -> int:
+        return self.retained or self.KEPT
 
 
 @dataclass(frozen=True, slots=True)

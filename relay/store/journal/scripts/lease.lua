@@ -60,9 +60,9 @@ function verbs.renew()
   return {'renewed', now, owner or '', unpack(living())}
 end
 
--- ARGV: the term. Nothing of it is under way.
+-- ARGV: the term, 1 where the process lives on: what it sends is left alone until it says what became of that.
 function verbs.give()
-  redis.call('ZREM', KEYS[4], process)
+  if ARGV[5] == '1' then pulse() else redis.call('ZREM', KEYS[4], process) end
   if mine and redis.call('GET', KEYS[2]) == ARGV[4] then
     redis.call('SET', KEYS[5], ARGV[4])
     redis.call('DEL', KEYS[1])
