@@ -1,6 +1,6 @@
 """Reasons why an event was not notified, or a delivery was not sent: each code with its sentence for people.
 
-The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The scripts use
+The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The engine uses
 the same; a test finds those that are missing here.
 """
 
