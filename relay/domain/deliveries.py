@@ -140,7 +140,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of an event. `fuller`: it states more of a known outcome, and nothing was done.
+    """Outcome of a report. `fuller`: it states more of a known outcome, and nothing was done.
 
     `ignored`: it is of a run that did nothing, and nothing else is known of that.
     """

@@ -27,7 +27,7 @@ from relay.policy.silences import Silences
 
 
 def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
-    """Accept an event. Raises AmbiguousId, NotPermitted, and NoRoom for progress that nobody waits for."""
+    """Accept an event. Raises AmbiguousId, NotPermitted, and NoRoom for progress without a recipient."""
     event = entry.event
     if entry.targets is not None:
         return _accept(d, settings, event, entry.targets, completes=entry.completes)

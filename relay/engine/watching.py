@@ -33,7 +33,7 @@ _MOMENT = re.compile(r'("(?:at|since|resumed)":)(\d+(?:\.\d+)?)')  # in the text
 def tick(d: Draft, entry: Tick, _: Settings) -> tuple[int, int, int, int]:
     """Record a sign of life of the watchdog, and forget the runs that it has not seen to for 30 days.
 
-    Most of these had an open alarm, and are looked at a last time; with the watchdog off, nobody does, and they leave
+    Most of these had an open alarm, and are looked at a last time; with the watchdog off they are not, and leave
     all the same.
     """
     ticks = d.edit(Ticks, TICKS)
@@ -141,7 +141,7 @@ def _needs_last_message(d: Draft, operation: str) -> bool:
 
 
 def _leave(d: Draft, operation: str) -> None:
-    """Watch it no more. Where its alarm is open and nobody was notified, the next tick counts it."""
+    """Watch it no more. Where its alarm is open without a notice, the next tick counts it."""
     if d.score(STALLED, operation) is not None:
         o = d.get(Operation, operation)
         if o is None or not o.alarms or LAST not in o.alarms:

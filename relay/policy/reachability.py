@@ -1,6 +1,6 @@
 """State of each channel and each destination: never tried, works, failing or paused. Pure.
 
-Every page, check and notice to operators answers from here; delivering records the facts (scripts/include/state.lua).
+Every page, check and notice to operators answers from here; delivering records the facts (relay/engine/health.py).
 """
 
 from collections.abc import Iterable, Mapping

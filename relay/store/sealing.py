@@ -35,7 +35,7 @@ TEXTS = 2048  # short texts that are remembered: those of a run come with each o
 # What a value is.
 BODY, QUARANTINE, RESULTS, AUDIT, SIGNING, COPY = "body", "quarantine", "results", "audit", "signing key", "copy"
 SESSION, SILENCE, TRIAL, LAST_BODY = "session", "silence", "trial", "last body"
-NAME, AUDIENCE, PRESSED, PATH, ERROR, ANSWER = "name", "audience", "pressed", "path", "error", "answer"
+NAME, AUDIENCE, PRESSED, PATH, ERROR = "name", "audience", "pressed", "path", "error"
 LABELS = "labels"
 
 
@@ -139,14 +139,6 @@ def open_texts(sealer: Sealer | None, values: Mapping[str, Any], kinds: Mapping[
         name: sealer.open_text(text, kind) for name, kind in kinds.items() if isinstance(text := values.get(name), str)
     }
     return {**values, **opening}
-
-
-def text_to_show(sealer: Sealer | None, text: str, kind: str) -> str:
-    """For people: what cannot be opened says so, and keeps nothing else from being shown."""
-    try:
-        return str(open_texts(sealer, {"text": text}, {"text": kind})["text"])
-    except Unsealable as error:
-        return f"({error})"
 
 
 def key_of_texts(values: Mapping[str, Any], kinds: Mapping[str, str]) -> str:

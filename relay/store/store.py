@@ -97,7 +97,7 @@ class Store(Queue):
         return promise
 
     async def release_gone(self) -> None:
-        """Give up hand-outs that nobody attends to any more: what was sent is asked for, or sent again."""
+        """Give up hand-outs of processes that are gone: what was sent is asked for, or sent again."""
         if self.partition.owns:
             others = self.partition.living - {self.partition.process}
             await self.submit(entries.Lapse(living=[*sorted(others), *self.attended()]))
