@@ -40,6 +40,7 @@ class Store(Queue):
         redis: Redis,
         *,
         process: str,
+        settings: entries.Settings = entries.NO_RULES,
         private: bool = False,
         may_own: bool = True,
         sealer: Sealer | None = None,
@@ -47,8 +48,9 @@ class Store(Queue):
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`private`: no other process uses this Redis. `may_own`: this one may decide and deliver.
+        """`settings`: what is decided by, from the first entry that waits. `private`: no other process uses this Redis.
 
+        `may_own`: this one may decide and deliver.
         `copies`: so many messages, of so many bytes, are kept for three days as they were sent. `clock` takes the place
         of Redis's, for tests (seconds since the epoch).
         """
@@ -58,7 +60,7 @@ class Store(Queue):
         self.partition = Partition(
             redis,
             Rules(step, lost, codec, needs, lambda living: entries.Lapse(living=living)),
-            entries.NO_RULES,
+            settings,
             process=process,
             alone=private,
             may_own=may_own,
