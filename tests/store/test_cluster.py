@@ -60,7 +60,7 @@ async def group(shared: Clustered) -> Clustered:
 
 @pytest.fixture
 async def store(group: Clustered) -> AsyncIterator[Store]:
-    store = Store.open(group.url, worker="w")
+    store = Store.open(group.url, process="w")
     yield store
     await store.aclose()
 
@@ -69,7 +69,7 @@ async def store(group: Clustered) -> AsyncIterator[Store]:
 async def test_a_store_lives_at_the_owner_of_its_slot(group: Clustered, store: Store) -> None:
     promise = await store.prepare("replicated")
     await store.pulse()
-    await store.accept(events.completed(operationId="op-1"), [room()])
+    await store.report(events.completed(operationId="op-1"), [room()])
     await send(store)
 
     assert (promise.durability, promise.replicas, promise.shortfall) == ("replicated", 1, "")
@@ -81,11 +81,11 @@ async def test_a_script_runs_once(group: Clustered, store: Store) -> None:
     owner = await group.owner()
     (replica,) = await group.replicas(owner)
     await store.prepare("replicated")
-    await store.accept(events.completed(operationId="op-1"), [room()])
+    await store.report(events.completed(operationId="op-1"), [room()])
     before = await calls(owner, "evalsha")
     replica.pause()
     try:
-        accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+        accept = asyncio.create_task(store.report(events.completed(operationId="op-2"), [room()]))
         await until(lambda: blocked(owner))
         await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         with pytest.raises(StoreUnavailable):
@@ -94,12 +94,12 @@ async def test_a_script_runs_once(group: Clustered, store: Store) -> None:
         replica.resume()
 
     assert await calls(owner, "evalsha") - before == 1
-    assert (await store.accept(events.completed(operationId="op-2"), [room()])).status == "duplicate"
+    assert (await store.report(events.completed(operationId="op-2"), [room()])).status == "duplicate"
 
 
 async def refused(url: str) -> str:
     """Why relay cannot use the Redis at this address."""
-    store = Store.open(url, worker="w")
+    store = Store.open(url, process="w")
     with pytest.raises(StoreUnavailable) as refusal:
         await store.prepare()
     await store.aclose()
@@ -137,10 +137,10 @@ async def contents(group: Clustered) -> dict[int, str]:
 
 @pytest.mark.slow
 async def test_a_script_waits_for_a_move_that_ends_soon(group: Clustered, store: Store) -> None:
-    await store.accept(events.completed(operationId="op-1"), [room()])
+    await store.report(events.completed(operationId="op-1"), [room()])
     target = await group.another(await group.owner())
     source = await group.begin_move(target)
-    accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+    accept = asyncio.create_task(store.report(events.completed(operationId="op-2"), [room()]))
     await group.move_keys(source, target)
     await group.end_move(source, target)
 
@@ -152,7 +152,7 @@ async def test_a_script_waits_for_a_move_that_ends_soon(group: Clustered, store:
 @pytest.mark.timeout(60)
 async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(group: Clustered, store: Store) -> None:
     for number in range(10):
-        await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+        await store.report(events.completed(operationId=f"op-{number}"), [room()])
     target = await group.another(await group.owner())
     source = await group.begin_move(target)
     moved = await group.move_keys(source, target, but=f"{PREFIX}ledger")
@@ -160,7 +160,7 @@ async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(group: Cluste
     begun = time.monotonic()
 
     with pytest.raises(StoreUnavailable, match=MOVED):
-        await store.accept(events.completed(operationId="op-10"), [room()])
+        await store.report(events.completed(operationId="op-10"), [room()])
     waited = time.monotonic() - begun
     with pytest.raises(StoreUnavailable, match=MOVED):
         await store.claim("slack", 20)
@@ -171,7 +171,7 @@ async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(group: Cluste
     assert await contents(group) == before
     await group.move_keys(source, target)
     await group.end_move(source, target)
-    assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
+    assert (await store.report(events.completed(operationId="op-10"), [room()])).status == "accepted"
     assert len(await claim(store)) == 11
 
 
@@ -181,10 +181,10 @@ async def test_a_user_with_the_rights_of_the_docs_and_a_password() -> None:
         rights = f"{RULE} +cluster|slots".replace("PASSWORD", "a-password")
         for node in group.running:
             await node.ask(*shlex.split(rights))
-        store = Store.open(group.url.replace(":of-all@", "relay:a-password@"), worker="w")
+        store = Store.open(group.url.replace(":of-all@", "relay:a-password@"), process="w")
         await store.prepare("memory")
         await store.pulse()
-        await store.accept(events.completed(operationId="op-1"), [room()])
+        await store.report(events.completed(operationId="op-1"), [room()])
         target = await group.another(await group.owner())
         source = await group.begin_move(target)
         await group.move_keys(source, target)
@@ -210,8 +210,8 @@ async def test_tls_to_every_node(tmp_path: Path) -> None:
         clustered(primaries=1, replicas=0, cluster_announce_port=str(front)) as group,
         tls_front(front, group.ports[0], certificate.context) as before_redis,
     ):
-        store = Store.open(f"rediss+cluster://127.0.0.1:{front}?ssl_ca_certs={certificate.authority}", worker="w")
-        status = (await store.accept(events.completed(), [room()])).status
+        store = Store.open(f"rediss+cluster://127.0.0.1:{front}?ssl_ca_certs={certificate.authority}", process="w")
+        status = (await store.report(events.completed(), [room()])).status
         await store.aclose()
         stranger = await refused(f"rediss+cluster://127.0.0.1:{front}")
 

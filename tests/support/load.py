@@ -84,7 +84,7 @@ class Load:
         if await self.health.obstacle():
             return False
         with contextlib.suppress(StoreUnavailable):
-            await self.store.accept(events.completed(operationId=name), [mail()])
+            await self.store.report(events.completed(operationId=name), [mail()])
             return True
         return False
 
