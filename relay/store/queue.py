@@ -107,7 +107,8 @@ class Queue:
         hand_out = f"{self.journal.process}:{self._rounds}:{next(self._hand_outs)}"
         self._attended[hand_out] = 1
         try:
-            taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, hand_out, quiet), lazy=True)
+            take = entries.Take(channel, limit, hand_out, quiet)
+            taken: entries.Taken = await self.journal.submit(take, lazy=True, brief=True)
             self._attended[hand_out] += len(taken.deliveries)
         except NotOwner:
             return entries.Taken()

@@ -327,7 +327,9 @@ class Partition:
             with handling():
                 item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
-            if item.admission == Admission.ALWAYS and not item.act:  # a receipt is kept until it is confirmed
+            if (
+                item.admission == Admission.ALWAYS and not item.act and not item.brief
+            ):  # a receipt is kept until it is confirmed
                 self._queue.put_back([item])
                 raise
             item.answer(error)
