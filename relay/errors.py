@@ -210,7 +210,7 @@ class handling:  # noqa: N801 - a context manager
 
 
 def relay_line(error: BaseException) -> str:
-    """Return the last line of relay's code that the error came through, for instance `relay/store/plan.py:40`."""
+    """Return the last line of relay's code that the error came through, for instance `relay/engine/order.py:40`."""
     frames, here = traceback.extract_tb(error.__traceback__), Path(__file__).parent
     inside = [frame for frame in frames if Path(frame.filename).is_relative_to(here)]
     if inside:

@@ -125,10 +125,10 @@ class Health:
                 await self._inspect()
             if self._trouble:
                 return
-            await self.store.release_gone()
             self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
             await self.store.probe()
+            await self.store.release_gone()
             await self._announce()
             await self._figures.measure()
             if housekeeping:

@@ -161,15 +161,12 @@ imbalance = Gauge("relay_ledger_imbalance", "What the ledger does not account fo
 
 script_seconds = Histogram(
     "relay_script_seconds",
-    "From the call of a script of the store to its answer, with fsync and replicas. One call carries many events.",
+    "From the call of a script of the store to its answer, with fsync and replicas. A commit carries many events.",
     ["script"],
     buckets=(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 script_failures = Counter(
     "relay_script_failures", "Calls of a script that Redis refused, or did not answer in time.", ["script"]
-)
-batch_events = Histogram(
-    "relay_accept_batch_events", "Events that were made durable in one step.", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
 
 redis_up = Gauge("relay_redis_up", "1 if Redis took what was asked of it at the last look, else 0.")

@@ -1,7 +1,7 @@
 """Reasons why an event was not notified, or a delivery was not sent: each code with its sentence for people.
 
-The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The scripts use
-the same; a test finds those that are missing here.
+The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The engine
+writes the same; a test finds those that are missing here.
 """
 
 from collections.abc import Mapping
@@ -102,7 +102,6 @@ class Dead(Reason):
     RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"
     PAUSED_TOO_LONG = "paused_too_long", "it waited for too long for what was failing"
     CHANNEL_REMOVED = "channel_removed", "its channel is not configured any more"
-    OUTCOME_UNKNOWN = "outcome_unknown", "it may have arrived, so it was not repeated again"
     WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"
     UNREADABLE = "unreadable", "relay itself could not read it; a mended relay tells it after a replay"
     DESTINATION_REMOVED = "destination_removed", "the newest configuration has not had its destination for three days"

@@ -261,7 +261,7 @@ async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be
     assert (unknown.status, unknown.document["field"]) == (422, "status")
     assert 'no row has the word "melted"' in unknown.document["detail"]
     assert forged.status == 401
-    assert await here.around.admin.quarantine_size() == 1
+    assert await here.around.store.quarantine.size() == 1
     assert told(here) == []
 
 
@@ -276,7 +276,7 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     mended = mended.replace("kind: [run, run-progress]", "kind: job")  # a slip
     config = parse_config(mended, env=here.around.env, channels=CHANNELS)
     ingest = Ingest(here.around.store, lambda: config, CHANNELS).ingest
-    replay = replay_quarantined(here.around.admin, lambda entry: take(entry, config, ingest, time.time()))
+    replay = replay_quarantined(here.around.store.quarantine, lambda entry: take(entry, config, ingest, time.time()))
     swept = Swept()
     await replay([reply.document["quarantine"] for reply in kept], swept)
     await here.around.settled()
@@ -284,7 +284,7 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     assert [reply.status for reply in kept] == [422] * 3
     assert (swept.done, swept.stay) == (2, {"is still refused: ignored: no case of the format is about it": 1})
     assert [text for _, text in told(here)] == ["Running: By header"]
-    assert await here.around.admin.quarantine_size() == 1
+    assert await here.around.store.quarantine.size() == 1
 
 
 async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Whatever a document holds, it is refused by `parse` in its own words, or goes all the way: rules, plan, dump, load.
+"""Whatever a document holds, it is refused by `parse` in its own words, or goes all the way: rules, inbox, engine.
 
 What a sender may get wrong is generated: the API's documents with anything in any place. A fault here would be one that
 repeats on every try of the sender.
@@ -20,12 +20,14 @@ from relay.domain.documents import decode
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event
 from relay.domain.facts import facts, fill, merge_documents
 from relay.domain.identity import fingerprint
-from relay.domain.parsing import load, parse
+from relay.domain.parsing import parse
+from relay.engine.entries import Report
 from relay.errors import InvalidEvent, NotJson
 from relay.policy.targets import Targets
-from relay.store.plan import accept_arguments
-from relay.store.records import values_of
+from relay.store.journal.codec import Codec
+from relay.store.journal.kinds import KINDS
 from tests.support.events import RECEIVED, SEED, seed
+from tests.support.memory_store import Shared
 
 pytestmark = pytest.mark.soak
 
@@ -54,6 +56,7 @@ rules:
     channels=CHANNELS,
 )
 
+CODEC = Codec(KINDS)
 DEFAULTS = ("", "operation.progress", "operation.completed", "operation.failed", *BATCH_EVENTS)
 NAMES = sorted(path.stem for path in SEED.glob("*.json"))
 KEYS = ("eventId", "timestamp", "tenantId", "originalOperationId", "retryNumber", "status", "priority", "progress",
@@ -117,12 +120,10 @@ def carried(event: Event) -> Event:
     """Through everything that stands between the signature and the store, and back. Raises nothing."""
     targets = Targets(CONFIG, CHANNELS).of(event)
     assert len(targets) == len({(target.destination, target.address) for target in targets})
-    *_, plan, facts, _entry, body = accept_arguments(event, targets, partitions=4)
-    assert json.loads(plan)["name"] == event.name
-    assert values_of("facts", facts)["id"] == event.subject
-    kept = load(body)
-    merge_documents([event, kept])
-    return kept
+    kept: Report = CODEC.read_value(CODEC.value(Report(event, targets), "inbox"), "inbox")
+    Shared(RECEIVED.timestamp).step(kept)
+    merge_documents([event, kept.event])
+    return kept.event
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 300, database=None,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,18 +31,16 @@ OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it i
 
 @dataclass(eq=False)
 class Figures:
-    """Figures of what all processes share. Things are due by `redis_time`."""
+    """Figures of what all processes share. Things are due by the store's time."""
 
     store: Store
     admin: Admin
     config: Callable[[], Config]
     clock: Callable[[], float]
-    redis_time: Callable[[], Awaitable[float]] | None = None
     _channels: set[str] = field(default_factory=set)  # those that are shown
     _looks: int = 0
 
     def __post_init__(self) -> None:
-        self._time = self.redis_time or self.store.time
         self._reachability = Reachability(self.store)
         self._quarantine = self.store.quarantine
 
@@ -56,7 +54,7 @@ class Figures:
 
     async def measure(self) -> None:
         """Ask Redis. Raises StoreUnavailable."""
-        now = await self._time()
+        now = await self.store.time()
         metrics.clock_skew.set(now - self.clock())
         seldom, self._looks = self._looks % SELDOM == 0, self._looks + 1
         if seldom:

@@ -64,8 +64,6 @@ def check(config: Config, document: Document, channels: Channels) -> None:
     """Check what no single value shows."""
     if config.redis.durability == "replicated" and not config.redis.url:
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
-    if config.redis.partitions > 1 and not config.redis.url:
-        document.report(("redis", "partitions"), "several partitions are for the url of a Redis Cluster")
     if config.server.reuse_port and not config.redis.url:
         document.report(("server", "reuse_port"), "needs redis.url: relays that share a port must share a Redis")
     largest = {"server.max_body": config.server.max_body}

@@ -52,7 +52,6 @@ class Redis(Section):
     url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
     durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    partitions: Annotated[int, Field(ge=1, le=256)] = 1
     encryption_key: EncryptionKeys = Field(default_factory=dict)
 
     @property

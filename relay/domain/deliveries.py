@@ -140,7 +140,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of an event. `fuller`: it states more of a known outcome, and nothing was done.
+    """Outcome of a report. `fuller`: it states more of a known outcome, and nothing was done.
 
     `ignored`: it is of a run that did nothing, and nothing else is known of that.
     """
@@ -174,7 +174,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Claimed delivery with everything that an attempt needs, read in one step with its lease."""
+    """Delivery that was handed out, with everything that an attempt needs. `lease` names the hand-out."""
 
     id: str
     lease: str

@@ -140,7 +140,7 @@ def _run_of(event: Event, remembered: Mapping[str, str]) -> _Start | None:
 
 
 def _starts(remembered: Mapping[str, str]) -> list[_Start]:
-    """List the known starts of the runs under the id itself, oldest first (`remember_start`, order.lua)."""
+    """List the known starts of the runs under the id itself, oldest first (relay/engine/order.py)."""
     rows = [map(int, text.split(":")) for text in remembered.get("starts", "").split()]
     starts = [_Start(run, restarts, began) for run, restarts, began in rows]
     if "began" not in remembered:  # the newest is a retry under a new id

@@ -277,7 +277,7 @@ class Arrival:
 
     @made_once
     def mishap(self) -> str:
-        """Return what a member of a batch is told by once: its id and run; '' where it did not fail."""
+        """Return what names a mishap of a batch's member: its id and run; '' where it did not fail."""
         run = self.event.operation
         if run is None or run.status not in UNSUCCESSFUL:
             return ""

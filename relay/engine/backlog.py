@@ -1,4 +1,4 @@
-"""Backlog: of what waits for something broken, so much that nobody reads it message by message.
+"""Backlog: more messages waiting for something broken than people read one by one.
 
 The oldest become rows of a round-up, which waits like all else, and shows them as they are by then.
 """
@@ -16,7 +16,7 @@ ANSWER_TO_PRESS = "operation.action."  # how such events begin
 def move_to_backlog(d: Draft, x: Delivery) -> bool:
     """Make it a row of the round-up. False where it stays as it is.
 
-    So do lists, edits, of which there is one for each message that stands, what buttons asked for, and what has no
+    So do lists, edits, of which there is one for each posted message, what buttons asked for, and what has no
     summary.
     """
     if x.kind in BUNDLED or x.kind == "rolling" or x.event.startswith(ANSWER_TO_PRESS):

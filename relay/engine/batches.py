@@ -1,4 +1,4 @@
-"""Messages of a batch: what its members report stands as replies below them."""
+"""Messages of a batch: reports of its members are replies below them."""
 
 from relay.engine.arrival import Arrival, Recipient
 from relay.engine.deliveries import delivery_for
@@ -28,7 +28,7 @@ def reply_in_batch(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -
 
 
 def claim_reply(d: Draft, a: Arrival, r: Recipient) -> bool:
-    """Claim what tells a member's mishap below its batch, once: its own event, or the batch's. False: another does."""
+    """Claim the reply for a member's mishap, by its own event or the batch's. False: there is one already."""
     if not a.mishap:
         return True
     table = mishaps(r.batch_lane)

@@ -18,7 +18,7 @@ from relay.engine.names import of_address
 from relay.engine.records import KEEP_BUNDLE, Baseline, Bundle, Delivery, Operation, rows
 from relay.engine.state import Draft
 
-REFRESHED = 5000  # rows that are brought up to date when it is closed: more than anybody reads
+REFRESHED = 5000  # rows that are brought up to date when it is closed: more than people read
 # Of a summary, what a row shows; with the id, and what lasts as a fact.
 SHOWN = (
     "status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies", "records",

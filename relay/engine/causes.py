@@ -41,7 +41,7 @@ def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
 def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
     """It is sent now, and others are sent below it from here on, unless another one has that place.
 
-    People whom the first mentioned count as mentioned, if a graver one takes its place.
+    People mentioned by the first count as mentioned, if a graver one takes its place.
     """
     if x.row or not x.cause or edit:
         return

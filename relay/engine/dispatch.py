@@ -67,7 +67,7 @@ def _hold(d: Draft, a: Arrival, r: Recipient, reason: str, detail: str = "") -> 
 
 
 def _send(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
-    """Queue a message of its own. An event that no live message could show stands beside that."""
+    """Queue a message of its own. An event that no live message could show goes beside that."""
     x = delivery_for(d, a, r, seq, "reply" if r.live else "each")
     x.alone = r.live
     if until := held_until(d, r, a.run):

@@ -22,7 +22,7 @@ class Settings(Protocol):
 
 
 class NoRules:
-    """Settings before there is a configuration: nobody is notified."""
+    """Settings before there is a configuration, without recipients."""
 
     job = ""
     max_jobs = 0
@@ -42,7 +42,7 @@ class Report:
     """An event. `targets`: those that are notified, instead of those that the rules name; its facts stay as they are.
 
     completes  it is a known outcome with what another report of it adds
-    crowded    Redis has little room: progress of which nobody is notified is refused (NoRoom)
+    crowded    Redis has little room: progress without a recipient is refused (NoRoom)
     Answer: relay.domain.deliveries.Accepted.
     """
 
@@ -122,7 +122,7 @@ class Arrived(Held):
 
 @dataclass(frozen=True, slots=True)
 class PauseScope:
-    """A fault that concerns every delivery in a scope (relay/store/settling.py, Pause); `ms` for which it does."""
+    """A fault that concerns every delivery in a scope (relay.policy.retry.Pause); `ms` for which it does."""
 
     scope: str
     ms: int

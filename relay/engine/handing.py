@@ -1,4 +1,4 @@
-"""What a sender needs of a delivery, in one value: the events that it shows, its thread, and its earlier attempts."""
+"""The delivery as its sender gets it, in one value: the events that it shows, its thread, and its earlier attempts."""
 
 import json
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ def record_success(d: Draft, scope: str) -> None:
 def record_failure(d: Draft, scope: str, lane: str, cause: str, *, refused: bool) -> None:
     """Record a failed attempt.
 
-    lane     where the message stands: those of a lane are no two messages
+    lane     of the message: those of a lane are no two messages
     refused  credentials or an address of relay's own were refused, and no time mends that
     """
     health = d.edit(Health, scope)

@@ -27,7 +27,7 @@ from relay.policy.silences import Silences
 
 
 def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
-    """Accept an event. Raises AmbiguousId, NotPermitted, and NoRoom for progress that nobody waits for."""
+    """Accept an event. Raises AmbiguousId, NotPermitted, and NoRoom for progress without a recipient."""
     event = entry.event
     if entry.targets is not None:
         return _accept(d, settings, event, entry.targets, completes=entry.completes)
@@ -172,7 +172,7 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
         batch = known(d, event.member_of, Space.of_event(event))
         spaces[event.member_of] = batch.pop("space", "")
         if not event.watch:
-            event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
+            event = replace(event, batch_open=bool(batch) and "ended" not in batch)
     return placed(event, spaces)
 
 

@@ -1,8 +1,8 @@
 """Lanes: the deliveries of one operation at one address, in order.
 
 A lane has three queues (`Thread.queues`). Of each only the first delivery is due, so order holds and one is under way.
-Replies have a queue beside the messages: an outcome that calls people waits for the message that it stands under, and
-never for an edit of that. What is held for a while has a third, where it is in nobody's way.
+Replies have a queue beside the messages: an outcome that calls people waits for the message above it, and
+never for an edit of that. What is held for a while has a third, and delays no other.
 """
 
 from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, behind, due, parked, parked_urgent
@@ -15,9 +15,9 @@ OVERTAKEN = 5000  # ms
 
 
 def make_due(d: Draft, x: Delivery) -> None:
-    """Place a delivery among what is due, if it is the first of its queue, and nobody has it.
+    """Place a delivery among what is due, if it is the first of its queue, and not handed out.
 
-    A reply is not due while the message that it stands under is still to come.
+    A reply is not due while the message above it is still to come.
     """
     if x.ticket or x.died or not _is_first(d, x):
         return
@@ -48,7 +48,7 @@ def leave_queues(d: Draft, x: Delivery) -> None:
 
 
 def end_hand_out(d: Draft, x: Delivery) -> None:
-    """Take it back from whoever it was handed out to."""
+    """End its hand-out."""
     if x.ticket:
         d.take_out(FLYING, x.name)
     x.ticket, x.marked = "", 0
@@ -65,9 +65,9 @@ def join(d: Draft, x: Delivery) -> None:
 
 
 def leave(d: Draft, x: Delivery, apart: bool = False) -> None:
-    """Take it out of its queue: the next one is due. `apart`: it is no live message, so nothing stands under it.
+    """Take it out of its queue: the next one is due. `apart`: it is no live message, so it has no replies.
 
-    A thread that has nothing left to say is dropped, so whoever changes it afterwards takes it from `edit` again.
+    A thread that has nothing left to say is dropped, so a later change takes it from `edit` again.
     """
     thread = d.edit(Thread, x.lane)
     _remove(d, thread, x)

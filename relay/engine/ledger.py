@@ -1,6 +1,6 @@
 """The story of an operation, and the history of its deliveries.
 
-Progress that nobody is notified of, and late progress, is counted: all that is the same but for time and percentage is
+Progress without a recipient, and late progress, is counted: all that is the same but for time and percentage is
 one line, open in the operation's record until an event is listed again.
 """
 

@@ -20,7 +20,7 @@ PROBED = 30_000  # ms for which the others wait for what becomes of a probe
 
 @dataclass
 class Waits:
-    """What deliveries wait for in one hand-out. `behind`: limit → how many so far, so that they line up."""
+    """Limits that deliveries of one hand-out wait for. `behind`: limit → how many so far, so that they line up."""
 
     behind: dict[str, int] = field(default_factory=dict)
 

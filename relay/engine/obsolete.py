@@ -24,7 +24,7 @@ def obsolete(d: Draft, x: Delivery, thread: Thread) -> str:
 
 
 def _is_covered(d: Draft, x: Delivery, thread: Thread, o: Operation) -> bool:
-    """Return whether the message that it stands under shows as much.
+    """Return whether the message above it shows as much.
 
     In a batch's thread that is not about its members; and an outcome of an earlier run is no part of this one's.
     """

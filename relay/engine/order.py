@@ -19,7 +19,7 @@ from relay.engine.records import (
 )
 from relay.engine.state import Draft
 
-STARTS = 8  # of runs before the newest, which tell what is repeated of a run from what is new
+STARTS = 8  # of runs before the newest, by which repeated reports of a run are known
 LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary, what a new run keeps
 
 

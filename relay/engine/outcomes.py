@@ -123,10 +123,10 @@ def _detach(d: Draft, lane: str, known: Known, last: int, *, healed: bool) -> No
 
 
 def _set_replies_apart(d: Draft, lane: str, last: int) -> set[tuple[str, int]]:
-    """Mark what waits beside the message as of this run; return which outcomes that tells."""
-    told = set()
+    """Mark what waits beside the message as of this run; return the outcomes that it reports."""
+    reported = set()
     for reply in beside(d, lane):
         if reply.ended is None:
             d.edit(Delivery, reply.name).ended = last
-        told.add((reply.event, reply.seq))
-    return told
+        reported.add((reply.event, reply.seq))
+    return reported

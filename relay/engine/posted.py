@@ -27,7 +27,7 @@ def record_message(d: Draft, x: Delivery, entry: Arrived) -> None:
 
 
 def adopt_message(d: Draft, lane: str, entry: Arrived, shown: int) -> None:
-    """Show the newer state that waits in the message that stands, and not in a second one.
+    """Show the newer state that waits in the posted message, and not in a second one.
 
     `shown`: number of the newest event that it shows.
     """
@@ -36,7 +36,7 @@ def adopt_message(d: Draft, lane: str, entry: Arrived, shown: int) -> None:
     thread.receipt |= entry.receipt
     thread.posted, thread.posted_seq, thread.posted_of, thread.touched = d.now, 0, operation, d.now
     thread.calls_people, thread.doubt = "", 0
-    # An outcome in it would have called people as a new message, as one that shows it has. An edit calls nobody.
+    # An outcome in it would have called people as a new message, as one that shows it has. An edit notifies no one.
     if calls_people and calls_people != entry.shown:
         _call_people(d, thread, calls_people, f"{entry.id}-call")
     release_lane(d, lane, shown)

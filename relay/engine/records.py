@@ -122,7 +122,7 @@ class Delivery(Record):
     loud: bool = False
     alone: bool = False  # the live message does not show it
     cause: tuple[int, int, str, str] | None = None  # window (ms), gravity, whose run, signature of its error
-    row: bool = False  # it stands below the first failure of its cause
+    row: bool = False  # it is below the first failure of its cause
     error_line: str = ""  # what went wrong, for the message that it healed
     raised: int = 0  # of a recovery: when its alarm was
     ended: int | None = None  # the last number of its run's events, where another run has begun
@@ -193,7 +193,7 @@ class Body(Record):
 
 @dataclass
 class Bundle(Record):
-    """One stretch of time at one address, told together; its rows are the table `rows:<name>`."""
+    """One stretch of time at one address, in one message; its rows are the table `rows:<name>`."""
 
     PREFIX: ClassVar[str] = "bundle:"
     KEPT: ClassVar[int] = KEEP_BUNDLE
@@ -230,7 +230,7 @@ class Baseline(Record):
 
 @dataclass
 class Cause(Record):
-    """Failures of one cause at an address: the first that was told, and who was mentioned by which."""
+    """Failures of one cause at an address: the first that was sent, and who was mentioned by which."""
 
     PREFIX: ClassVar[str] = "cause:"
     KEPT: ClassVar[int] = DAY  # the longest window
@@ -247,7 +247,7 @@ class Cause(Record):
 
 @dataclass
 class Pause(Record):
-    """Something that fails for everybody. Its name is the scope (relay.engine.pauses)."""
+    """Something that fails for all deliveries in its scope. Its name is the scope (relay.engine.pauses)."""
 
     PREFIX: ClassVar[str] = "pause:"
     KEPT: ClassVar[int] = 8 * DAY
@@ -377,7 +377,7 @@ class Ticks(Record):
 
 @dataclass
 class Troubles(Record):
-    """What is wrong with relay itself, and its notices, as text. There is one, named `troubles`."""
+    """Problems of relay itself, and their notices, as text. There is one, named `troubles`."""
 
     PREFIX: ClassVar[str] = ""
 
@@ -413,7 +413,7 @@ def spaces(operation: str) -> str:
 
 
 def mishaps(lane: str) -> str:
-    """Mishap of a batch's member that this lane tells or told → b""."""
+    """Mishap of a batch's member that has a reply in this lane → b""."""
     return f"mishaps:{lane}"
 
 

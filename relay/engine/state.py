@@ -321,7 +321,7 @@ class Draft:
 
 
 class Memory:
-    """A whole state in memory, for tests and for whoever tries something out."""
+    """A whole state in memory, for tests and trials."""
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
@@ -395,7 +395,7 @@ class Memory:
             del self._expiries[name]
 
     def _stream(self, name: str, log: LogChange, now: int) -> None:
-        """Where the clock was set back, a line has the time of the last one."""
+        """Append lines, with the time of the last one where the clock was set back."""
         stream = self.streams.setdefault(name, [])
         for line in log.lines:
             ms, number = stream[-1][:2] if stream else (now, -1)

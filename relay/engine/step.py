@@ -1,6 +1,6 @@
 """`step`: everything that can happen to a partition, and the one function that decides it.
 
-Whoever wants to know what relay does begins here. Each entry is a frozen dataclass of relay/engine/entries.py; the
+Read it first: it shows all that relay does. Each entry is a frozen dataclass of relay/engine/entries.py; the
 table names the function that decides it, in the module of its topic.
 """
 
@@ -84,7 +84,7 @@ DECIDES = {**EVENTS, **DELIVERIES, **TIME, **ACTS}
 
 
 def step(state: State, entry: Any, now: int, settings: entries.Settings) -> tuple[Changes, Any]:
-    """Return what follows from an entry, and the answer to whoever brought it. `now`: ms since the epoch.
+    """Return what follows from an entry, and the answer to its sender. `now`: ms since the epoch.
 
     Nothing is changed in `state`. What this raises concerns the entry alone: an error of the domain is the answer to
     its sender, `NotLoaded` asks for more of the state, and anything else is a fault of relay.

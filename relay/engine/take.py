@@ -42,7 +42,7 @@ SCAN, NEWEST = 200, 50  # of an urgency so many are looked at closely, and so ma
 MANY = 500  # so many are parked without a close look: a hand-out stays quick
 UNREADABLE = 30_000  # ms until what could not be read is tried again
 MAX_CRASHES = 8  # handed out this often without an attempt that ended: it kills its process, or cannot be read
-FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
+FORGOTTEN = "its content was forgotten 30 days after the last event"
 CRASHED = "it was handed out {} times, and each time its process died"
 
 
@@ -83,7 +83,7 @@ class HandOut:
         self.quiet: dict[str, Hours] = {name: milliseconds(window) for name, window in self.entry.quiet.items()}
 
     def oldest(self) -> None:
-        """Where places are scarce, hand out the oldest that have waited for long, for one place in eight.
+        """Hand out the oldest that have waited for long: one place in eight is theirs, where places are scarce.
 
         Of fewer places than eight the ticket says whether one of them is.
         """

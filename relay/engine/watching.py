@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from itertools import islice
 
 from relay.domain.facts import Space
 from relay.domain.jobs import Run
@@ -33,7 +32,7 @@ _MOMENT = re.compile(r'("(?:at|since|resumed)":)(\d+(?:\.\d+)?)')  # in the text
 def tick(d: Draft, entry: Tick, _: Settings) -> tuple[int, int, int, int]:
     """Record a sign of life of the watchdog, and forget the runs that it has not seen to for 30 days.
 
-    Most of these had an open alarm, and are looked at a last time; with the watchdog off, nobody does, and they leave
+    Most of these had an open alarm, and are looked at a last time; with the watchdog off they are not, and leave
     all the same.
     """
     ticks = d.edit(Ticks, TICKS)
@@ -90,13 +89,6 @@ def asked(d: Draft, entry: AskedPlatform, _: Settings) -> None:
             d.edit(Operation, operation).asked = d.now
 
 
-def unheard(d: Draft, quiet: int, most: int, space: Space) -> list[tuple[str, Operation]]:
-    """Return runs of a project without an event for `quiet` ms, those first that were asked about longest ago."""
-    runs = (d.get(Operation, operation) for _, operation in islice(d.ascending(WATCH), MOST_LOOKED_AT))
-    found = [o for o in runs if o and is_unheard(o, d.now - quiet, space)]
-    return [(o.name, o) for o in sorted(found, key=asked_about)[:most]]
-
-
 def is_unheard(o: Operation, since: int, space: Space) -> bool:
     """Return whether a run of this project had no event since then.
 
@@ -141,7 +133,7 @@ def _needs_last_message(d: Draft, operation: str) -> bool:
 
 
 def _leave(d: Draft, operation: str) -> None:
-    """Watch it no more. Where its alarm is open and nobody was notified, the next tick counts it."""
+    """Watch it no more. Where its alarm is open without a notice, the next tick counts it."""
     if d.score(STALLED, operation) is not None:
         o = d.get(Operation, operation)
         if o is None or not o.alarms or LAST not in o.alarms:

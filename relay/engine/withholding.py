@@ -1,4 +1,4 @@
-"""New messages that nobody wants now: in quiet hours, or while they are silenced. A summary shows them later.
+"""New messages that have to wait: in quiet hours, or while they are silenced. A summary shows them later.
 
 Which silence means a message is decided by relay.policy.silences. What is due at its end is in an index, by which an
 earlier end finds it.

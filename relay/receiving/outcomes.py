@@ -35,7 +35,8 @@ class Outcome(NamedTuple):
         """Return its part of an answer."""
         result = self.result
         if isinstance(result, Accepted):
-            deliveries = {"deliveries": result.deliveries} if result.status == "accepted" else {}
+            is_known = result.status == "accepted" and not result.elsewhere
+            deliveries = {"deliveries": result.deliveries} if is_known else {}
             return {"status": result.status, "eventId": (self.event and self.event.id) or None, **deliveries}
         if isinstance(result, Ignored):
             return {"status": "ignored", "reason": result.message}

@@ -1,4 +1,4 @@
-"""The last bodies of sources with a format, for whoever writes the format: a few of each, for a week.
+"""The last bodies of sources with a format, for authors of the format: a few of each, for a week.
 
 They lie beside the events: `add` remembers one in this process, and `run` writes what came last once a second. What a
 crash or an absent Redis takes is missing here and nowhere else.

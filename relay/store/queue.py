@@ -90,7 +90,7 @@ class Queue:
         """
         progress = event.name == "operation.progress" and not event.terminal
         admission = Admission.PROGRESS if progress else Admission.OUTCOME
-        crowded = crowded and self.journal.owns  # what stands in the inbox is accepted already
+        crowded = crowded and self.journal.owns  # what is in the inbox is accepted already
         entry = entries.Report(event, targets, permissions, crowded=crowded)
         answer = await self.journal.submit(entry, admission=admission)
         return answer if isinstance(answer, Accepted) else Accepted("accepted", elsewhere=True)
@@ -107,7 +107,8 @@ class Queue:
         hand_out = f"{self.journal.process}:{self._rounds}:{next(self._hand_outs)}"
         self._attended[hand_out] = 1
         try:
-            taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, hand_out, quiet), lazy=True)
+            take = entries.Take(channel, limit, hand_out, quiet)
+            taken: entries.Taken = await self.journal.submit(take, lazy=True, brief=True)
             self._attended[hand_out] += len(taken.deliveries)
         except NotOwner:
             return entries.Taken()
@@ -195,7 +196,7 @@ class Queue:
         return tuple(await self.submit(entries.ClaimMentions(delivery.group, people, delivery.id, ms)))
 
     async def _settle(self, kind: type[entries.Held], delivery: Delivery, **details: Any) -> bool:
-        """A receipt is of use to whoever owns the partition by now, so it may go by the inbox."""
+        """A receipt may go by the inbox: the present owner needs it."""
         return bool(await self.journal.submit(_of(kind, delivery, **details)))
 
     async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:

@@ -14,15 +14,13 @@ from relay.channels.slack.channel import Slack
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
 from relay.store.queries.suppressions import Suppressions
-from relay.store.signing_keys import SigningKeys
-from relay.unsubscribe.endpoint import Unsubscribe
 from relay_sandbox.standins.inbox import Inbox, Mail
 from relay_sandbox.standins.slack import Message, SlackStandin
 from tests.support.clock import Clock
@@ -81,10 +79,11 @@ class Operating:
     def start(self) -> Process:
         """One more process, with nothing in its memory."""
         store = self.open_store()
-        unsubscribe = Unsubscribe(
-            Suppressions(store), SigningKeys(store), lambda: self.config.server.public_url, self.clock
-        )
-        composer = Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, unsubscribe=unsubscribe.link)
+
+        async def link(_delivery: Delivery, _language: str) -> str:
+            return f"{self.config.server.public_url}/unsubscribe/token"
+
+        composer = Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, unsubscribe=link)
         worker = Worker(
             store, self.channels, composer, config=lambda: self.config, clock=self.clock, jitter=lambda: 0.0
         )

@@ -16,6 +16,7 @@ from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.queue import claim_one
 from tests.support.targets import mail, room
+from tests.support.waiting import until
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
@@ -30,28 +31,29 @@ def shown(name: str, **labels: str) -> float | None:
 
 
 @pytest.fixture
-def figures(store: Store, clock: Clock) -> Figures:
+def figures(redis_store: Store, clock: Clock) -> Figures:
     config = parse_config(CONFIG, env={}, channels=CHANNELS)
 
-    async def time() -> float:
-        return clock()
-
-    return Figures(store, Admin(store), lambda: config, clock, redis_time=time)
+    return Figures(redis_store, Admin(redis_store), lambda: config, clock)
 
 
-async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, clock: Clock, figures: Figures) -> None:
+async def test_what_waits_and_what_is_paused_is_shown_by_channel(
+    redis_store: Store, clock: Clock, figures: Figures
+) -> None:
+    store = redis_store
     event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
-    await store.accept(event, [mail("a@example.com", how=Each()), room(how=Each())])
+    await store.report(event, [mail("a@example.com", how=Each()), room(how=Each())])
     delivery = await claim_one(store, "slack")
     await store.mark_sending(delivery)
     hold = Pause("channel:slack", 600.0, "invalid_auth", probe=True)
     await store.reschedule(delivery, 600.0, "invalid_auth", refund_attempt=True, holds=[hold])
     assert (await store.claim("slack", 1)).deliveries == ()  # it is parked with what else is for that channel
+    await until(lambda: _is_parked(store))
     clock.advance(90.0)
-    await Admin(store).quarantine("async-operations", b"{}", {}, "no operation")
-    await Admin(store).quarantine("async-operations", b"[]", {}, "KeyError", fault=True)
+    await store.quarantine.keep("async-operations", b"{}", {}, "no operation", fault=False)
+    await store.quarantine.keep("async-operations", b"[]", {}, "KeyError", fault=True)
 
-    await figures.measure(partial=False)
+    await figures.measure()
 
     assert [shown("relay_due_age_seconds", channel=name) for name in ("email", "slack")] == [90.0, 0.0]
     assert [shown("relay_queued", channel=name) for name in ("email", "slack")] == [1.0, 1.0]
@@ -59,6 +61,10 @@ async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, c
     assert [shown("relay_quarantine_bodies", kind=kind) for kind in ("fault", "other")] == [1.0, 1.0]
     assert [shown("relay_ledger", place=place) for place in ("pending", "dead")] == [2.0, 0.0]
     assert shown("relay_ledger_imbalance") == 0.0
+
+
+async def _is_parked(store: Store) -> bool:
+    return bool((await Admin(store).parked(["slack"], ["channel:slack"]))["channel:slack"])
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,8 @@ from relay.background.upkeep import SilenceWatch
 from relay.policy.silences import Silences
 from relay.store import Store
 from relay.store.queries.silences import SilenceList
-from tests.support import events
-from tests.support.bundles import send
 from tests.support.clock import Clock
-from tests.support.queue import POSTED
-from tests.support.silences import HOUR, added, silence, silent
-from tests.support.targets import room
+from tests.support.silences import HOUR, added, silence
 
 
 def watch(kept: SilenceList, clock: Clock) -> SilenceWatch:
@@ -44,17 +40,3 @@ async def test_what_is_over_is_forgotten_without_being_told_so(store: Store, clo
     await here.look()
 
     assert here.silences.current == ()
-
-
-async def test_what_a_command_ended_and_could_not_tell_any_more_is_told(store: Store, clock: Clock) -> None:
-    its = silence(clock())
-    kept = await added(store, its)
-    await store.accept(events.failed(), [silent(its, room())])
-    await store.partitions[0].run("silence", ["expire", its.id])  # and there it was killed
-    untold = await send(store, "slack", POSTED)
-
-    await watch(kept, clock).look()
-
-    assert untold == []
-    assert [one.kind for one in await send(store, "slack", POSTED)] == ["roundup"]
-    assert (await kept.read("")).lifting == []

@@ -99,6 +99,7 @@ async def check(around: Surroundings, load: Load) -> None:
     A mail that two kills hit comes three times: an unknown outcome is repeated, and never a reason to give up.
     """
     ledger = await around.settled()
+    assert await load.lost() == []
     assert ledger.imbalance == 0
     mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)
     told = Counter(recipient for recipient, _ in mails)

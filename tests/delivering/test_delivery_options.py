@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -9,14 +10,16 @@ from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Each, Live
 from relay.domain.events import Event
+from relay.engine.records import Configured
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.queries.admin import Admin
+from relay.store.queries.admin import CONFIGURED, Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS
 from tests.support.flow import RENDERER
+from tests.support.memory_store import MemoryStore
 from tests.support.queue import claim, send
 from tests.support.targets import room
 from tests.support.wire import Wire
@@ -100,13 +103,13 @@ async def hold_back(store: Store, clock: Clock, *accepted: Event) -> None:
     for event in accepted:
         await store.accept(event, [room(destination="ops", address="#ops")])
     await Admin(store).announce(known_addresses(config_of(OLDER)))
-    while await store.redis.zcount("{relay}:due:slack", 0, clock() * 1000):
+    while (await Admin(store).oldest_due(["slack"])).get("slack", inf) <= clock():
         assert await claim(store) == []
 
 
 async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Store, clock: Clock) -> None:
     await hold_back(store, clock, *(events.progress(number % 100, operationId=f"op-{number}") for number in range(300)))
-    await Admin(store).announce({**known_addresses(config_of(NEWER)), "ops": ("#other",)})
+    await Admin(store).announce({**known_addresses(config_of(NEWER)), "ops": {"slack": ("#other",)}})
     assert await claim(store) == []
 
     await Admin(store).announce(known_addresses(config_of(NEWER)))
@@ -119,8 +122,7 @@ async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Sto
 @pytest.mark.parametrize("had", [1, 2])
 async def test_what_waits_goes_to_the_one_address_that_took_the_place(store: Store, clock: Clock, had: int) -> None:
     admin = Admin(store)
-    slack = {"ops": "slack"}
-    await admin.announce({"ops": ("#ops", "#more")[:had]}, channels=slack)
+    await admin.announce({"ops": {"slack": ("#ops", "#more")[:had]}})
     live = room(destination="ops", address="#ops", how=Live(post_after=0))
     await store.accept(events.started(operationId="edited"), [live])
     await send(store)
@@ -131,7 +133,7 @@ async def test_what_waits_goes_to_the_one_address_that_took_the_place(store: Sto
         await store.accept(event, [live])
     await store.accept(events.failed(operationId="edited"), [live])
     for _ in range(2):
-        await admin.announce({"ops": ("#new",)}, channels=slack)
+        await admin.announce({"ops": {"slack": ("#new",)}})
     assert await admin.present("ops", "slack") == ("#new" if had == 1 else "")
     await admin.replay([dead.id])
 
@@ -144,24 +146,31 @@ async def test_what_waits_goes_to_the_one_address_that_took_the_place(store: Sto
     assert len(await admin.removed(clock())) == 1
 
 
+def addresses(store: MemoryStore) -> dict[str, list[str]]:
+    """Return those of the newest configuration by destination."""
+    newest = store.shared.draft().get(Configured, CONFIGURED)
+    assert newest
+    return newest.addresses
+
+
 async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
-    open_store: Callable[..., Store], clock: Clock
+    open_store: Callable[..., MemoryStore], clock: Clock
 ) -> None:
     files = [config_of(OLDER)]
     store = open_store()
     health = Health(store, lambda: files[-1], clock=clock)
     await health.prepare()
-    first = await store.redis.hkeys("{relay}:destinations")
-    await Admin(store).announce({"ops": ("#ops",)})  # a newer relay started
+    first = addresses(store)
+    await Admin(store).announce({"ops": {"slack": ("#ops",)}})  # a newer relay started
     await health.look()
-    between = await store.redis.hkeys("{relay}:destinations")
+    between = addresses(store)
 
     files.append(config_of(OLDER))
     await health.look()
 
-    assert {b"room\0#room"} <= {*first}
-    assert between == [b"ops\0#ops"]
-    assert {*await store.redis.hkeys("{relay}:destinations")} == {*first}
+    assert first["room"] == ["#room"]
+    assert between == {"ops": ["#ops"]}
+    assert addresses(store) == first
 
 
 async def test_what_was_claimed_between_a_reload_and_its_announcement_waits_for_no_more_than_that(

@@ -49,15 +49,20 @@ async def claimed(store: Store, channel: str) -> Any:
     return delivery
 
 
+@pytest.fixture
+def results(open_redis_store: Callable[..., Store]) -> ResultsCache:
+    return ResultsCache(open_redis_store())
+
+
 def bare_completion() -> Any:
     return events.completed()
 
 
 async def test_every_destination_is_told_the_same_results_and_the_platform_is_asked_once(
-    store: Store, clock: Clock
+    store: Store, results: ResultsCache, clock: Clock
 ) -> None:
     platform = Platform()
-    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
+    enrichment = Enrichment(platform, results, clock=clock)
     event = bare_completion()
     assert not event.results
     await store.accept(event, [room(), mail()])
@@ -73,10 +78,10 @@ async def test_every_destination_is_told_the_same_results_and_the_platform_is_as
     [PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), ValueError("what it is"), None],
 )
 async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_so(
-    store: Store, clock: Clock, answer: Any
+    store: Store, results: ResultsCache, clock: Clock, answer: Any
 ) -> None:
     platform = Platform(answer)
-    enrichment = Enrichment(platform, ResultsCache(store), clock=clock, patience=0.01)
+    enrichment = Enrichment(platform, results, clock=clock, patience=0.01)
     await store.accept(bare_completion(), [room(), mail()])
     for channel in ("slack", "email"):  # the second would get an answer, but attempts must stay alike
         delivery = await claimed(store, channel)
@@ -86,10 +91,10 @@ async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_
 
 @pytest.mark.parametrize("answer", [PlatformError("GET: 503", temporary=True), None], ids=["503", "none"])
 async def test_an_outage_of_the_platform_delays_one_message_and_not_each(
-    store: Store, clock: Clock, answer: PlatformError | None
+    store: Store, results: ResultsCache, clock: Clock, answer: PlatformError | None
 ) -> None:
     platform = Platform(answer)
-    enrichment = Enrichment(platform, ResultsCache(store), clock=clock, patience=0.01)
+    enrichment = Enrichment(platform, results, clock=clock, patience=0.01)
 
     async def told(name: str) -> Any:
         await store.accept(events.completed(operationId=name), [mail()])
@@ -102,25 +107,27 @@ async def test_an_outage_of_the_platform_delays_one_message_and_not_each(
     assert await told("op-3") == RESULTS
 
 
-async def test_the_platform_is_not_asked_about_a_run_of_another(store: Store, clock: Clock) -> None:
+async def test_the_platform_is_not_asked_about_a_run_of_another(
+    store: Store, results: ResultsCache, clock: Clock
+) -> None:
     platform = Platform()
     platform.its = False
     await store.accept(bare_completion(), [mail()])
     delivery = await claimed(store, "email")
 
-    assert await Enrichment(platform, ResultsCache(store), clock=clock).complete(delivery) is delivery
+    assert await Enrichment(platform, results, clock=clock).complete(delivery) is delivery
     assert platform.asked == []
 
 
-async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..., Store], clock: Clock) -> None:
-    one, two = open_store(), open_store()
+async def test_two_workers_that_ask_at_once_say_the_same(open_redis_store: Callable[..., Store]) -> None:
+    one, two = open_redis_store(), open_redis_store()
     both = [ResultsCache(one).keep("op", 0, {"from": "one"}), ResultsCache(two).keep("op", 0, {"from": "two"})]
     first, second = await asyncio.gather(*both)
     assert first == second
     assert await ResultsCache(two).get("op", 1) is None
 
 
-async def test_messages_that_are_made_side_by_side_ask_once(store: Store, clock: Clock) -> None:
+async def test_messages_that_are_made_side_by_side_ask_once(store: Store, results: ResultsCache, clock: Clock) -> None:
     class SlowPlatform(Platform):
         async def results(self, operation: str) -> dict[str, Any]:
             self.asked.append(operation)
@@ -128,7 +135,7 @@ async def test_messages_that_are_made_side_by_side_ask_once(store: Store, clock:
             return RESULTS
 
     platform = SlowPlatform()
-    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
+    enrichment = Enrichment(platform, results, clock=clock)
     await store.accept(bare_completion(), [room(), mail()])
     deliveries = [await claimed(store, channel) for channel in ("slack", "email")]
     told = await asyncio.gather(*map(enrichment.complete, deliveries))

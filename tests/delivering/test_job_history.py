@@ -24,7 +24,6 @@ from relay.store import Store
 from relay.store.queries.jobs import Jobs
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
-from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import accept, claim_one
 from tests.support.targets import room, team
 from tests.support.wire import Wire
@@ -187,17 +186,14 @@ def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[C
     yield build
 
 
-@pytest.mark.parametrize("partitions", [1, PARTITIONS])
 async def test_of_two_processes_each_tells_what_the_other_took(
-    open_store: Callable[..., Store], told: Callable[[Store], Worker], wire: Wire, clock: Clock, partitions: int
+    open_store: Callable[..., Store], told: Callable[[Store], Worker], wire: Wire, clock: Clock
 ) -> None:
-    one, other = open_store(partitions=partitions), open_store(partitions=partitions)
-    await one.prepare()
+    one, other = open_store(), open_store()
     statuses = ("Completed", "Completed", "Failed", "Timeout", "Completed")
     for number, status in enumerate(statuses):
         taken, teller = (one, other) if number % 2 else (other, one)
         await taken.accept(run(number, status), [room()])
-        await carried(one)
         await told(teller).run_once("slack")
         clock.advance(60)
 

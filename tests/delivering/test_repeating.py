@@ -14,9 +14,9 @@ from relay.errors import CannotFind, DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one
+from tests.support.queue import accept, claim, claim_one, lose
 from tests.support.targets import room, team
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
@@ -166,7 +166,8 @@ async def test_replies_wait_for_their_message_and_a_late_receipt_of_it_lets_them
     posting = asyncio.create_task(first.run_once("slack"))
     await slow.called.wait()
     await accept(store, events.completed(), to=team(post_after=0.0))
-    clock.advance(store.lease + 1)
+    clock.advance(31)
+    await lose(store)
     await second.run_once("slack")  # it takes over, and has to wait a minute
     clock.advance(5)
     await second.run_once("slack")  # no reply goes before its message
@@ -214,9 +215,11 @@ async def test_a_message_that_is_found_after_its_lease_had_lapsed_shows_the_pres
     await accept(dead, events.progress(10), to=team(post_after=0.0))
     await dead.mark_sending(await claim_one(dead))
     clock.advance(60)
+    await lose(late)
     looked_up = await claim_one(late)
     clock.advance(60)
-    await alive.redis.hset("{relay}:pause:channel:slack", mapping={"until": int(clock() * 1000) + 60_000, "probe": 1})
+    await lose(alive)
+    await records.pause(alive, "channel:slack", until=int(clock() * 1000) + 60_000, probe=True)
     assert await claim(alive) == []  # it waits for its channel by now
     await late.complete(looked_up, Receipt("p1", {"channel": "C1", "ts": "1.1"}, shown="operation.started"))
     await Admin(alive).resume_all(["channel:slack"])

@@ -16,7 +16,7 @@ from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.silences import HOUR, silence
+from tests.support.silences import HOUR, added, silence
 from tests.support.targets import room
 from tests.support.wire import Wire
 from tests.support.workers import worker_of
@@ -48,23 +48,25 @@ def told(wire: Wire) -> list[str]:
     return [notification.event for notification in wire.arrived]
 
 
-async def test_an_event_is_held_by_what_the_template_calls_its_job(store: Store, silent_config: Config) -> None:
+async def test_an_event_is_held_by_what_the_template_calls_its_job(
+    store: Store, silent_config: Config, clock: Clock
+) -> None:
     name = events.failed().operation.document["operationType"]
-    silences = Silences([silence(RECEIVED, jobs=(name,))])
-    ingest = Ingest(store, lambda: silent_config, CHANNELS, silences=silences)
+    await added(store, silence(clock(), jobs=(name,)))
 
-    accepted = await ingest.ingest(events.failed())
+    accepted = await Ingest(store, lambda: silent_config, CHANNELS).ingest(events.failed())
 
     assert accepted.held == (("room", "silenced"),)
 
 
-async def test_a_decision_that_was_made_before_is_not_what_counts(store: Store, silent_config: Config) -> None:
-    silences = Silences()
-    ingest = Ingest(store, lambda: silent_config, CHANNELS, silences=silences)
+async def test_a_decision_that_was_made_before_is_not_what_counts(
+    store: Store, silent_config: Config, clock: Clock
+) -> None:
+    ingest = Ingest(store, lambda: silent_config, CHANNELS)
     before = await ingest.ingest(events.failed(operationId="a"))
-    silences.replace([silence(RECEIVED)])
+    silences = await added(store, silence(clock()))
     during = await ingest.ingest(events.failed(operationId="b"))
-    silences.replace([])
+    await silences.expire("s-1")
 
     after = await ingest.ingest(events.failed(operationId="c"))
 

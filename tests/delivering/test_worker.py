@@ -15,6 +15,7 @@ from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.patience import patience
+from tests.support.queue import lose
 from tests.support.targets import mail, room
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
@@ -78,9 +79,8 @@ async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, w
 
 
 async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
-    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer
+    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer
 ) -> None:
-    store = open_store(clock=None)
     arrived = asyncio.Event()
     wire.answers = [arrived]
     worker = worker_of(store, {"slack": wire}, config, renderer)
@@ -97,29 +97,6 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
     assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
-async def test_a_worker_that_lost_its_lease_stops_sending(
-    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
-) -> None:
-    store, other = open_store(), open_store()
-    answer = asyncio.Event()
-    wire.answers = [answer]
-    worker = worker_of(store, {"email": wire}, config, renderer, clock=clock)
-    running = asyncio.create_task(worker.run())
-    await store.accept(events.completed(), [mail()])
-    worker.wake()
-    await wire.called.wait()
-    clock.advance(store.lease + 1)
-    (taken_over,) = (await other.claim("email", 1)).deliveries
-    await worker.keep_leases()
-    await asyncio.sleep(0)  # in which it learns that it was cut off
-    answer.set()
-    await worker.stop(patience())
-    running.cancel()
-
-    assert (len(wire.arrived), wire.taken) == (1, 0)
-    assert await other.complete(taken_over, Receipt("ok"))
-
-
 async def test_a_worker_whose_lease_ends_before_it_sends_sends_nothing(
     open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
@@ -127,7 +104,8 @@ async def test_a_worker_whose_lease_ends_before_it_sends_sends_nothing(
     taken_over: list[Delivery] = []
 
     async def enrich(delivery: Delivery) -> Delivery:  # and it takes longer than the lease
-        clock.advance(store.lease + 1)
+        clock.advance(31)
+        await lose(store)
         taken_over.extend((await other.claim("email", 1)).deliveries)
         return delivery
 

@@ -5,12 +5,8 @@ from typing import Annotated
 
 import pytest
 
-from relay.domain.events import TEXTS
-from relay.domain.facts import LASTING
 from relay.domain.fields import Declared, declared
 from relay.policy.matching import CONDITIONS, Rule, refuse_undeclared
-from relay.store.records import packed_facts, values_of
-from tests.support import events
 
 
 @dataclass
@@ -49,11 +45,3 @@ def test_a_condition_without_a_field_is_refused() -> None:
 def test_a_condition_that_means_something_else_is_refused(condition: str) -> None:
     with pytest.raises(TypeError, match=f"{condition}: a field is declared for a key"):
         refuse_undeclared(Rule, [*CONDITIONS, condition])
-
-
-def test_the_store_keeps_what_every_declared_field_states() -> None:
-    stated = {name: f"its {name}" for name in (*TEXTS, *LASTING)}
-
-    kept = values_of("facts", packed_facts(events.started(), stated, {}))
-
-    assert {name: kept.get(f"fact:{name}") for name in stated} == stated

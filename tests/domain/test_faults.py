@@ -14,13 +14,12 @@ from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable, handlin
 from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.quarantine import QUARANTINE_LENGTH
-from relay.store.queries.admin import Admin
-from tests.support import events, records
+from tests.support import events
 from tests.support.commands import Done, relay
 from tests.support.events import body
 from tests.support.stage import CONFIG, Stage
 
-BROKEN = f"{keys.PREFIX}operation:{keys.operation('op-broken')}"
+FAULT = "KeyError at relay/policy/targets.py:"
 
 
 def tenant(document: dict[str, Any], name: str = "mail") -> dict[str, Any]:
@@ -37,13 +36,6 @@ async def checks(running: Stage) -> dict[str, str]:
         assert (response.status, document["ready"]) == (200, True)
         found: dict[str, str] = document["checks"]
         return found
-
-
-async def broken(running: Stage) -> dict[str, Any]:
-    """An event for which what Redis has of its operation is no good: the script fails on it at every try."""
-    for name, value in (("rank", 1), ("retry", "none")):
-        await records.write(running.around.store, "op-broken", name, value)
-    return tenant(body("operation.progress", 10, operationId="op-broken"))
 
 
 def test_an_unexpected_error_tells_its_class_and_relay_s_own_line_and_never_its_text() -> None:
@@ -75,8 +67,11 @@ async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redi
 
 
 @pytest.mark.slow
-async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_is_mended(running_stage: Stage) -> None:
-    sent = await broken(running_stage)
+async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_is_mended(
+    running_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(CHANNELS, "email")  # a channel that a destination names is missing
+    sent = tenant(body("operation.progress", 10))
 
     replies = [await running_stage.post(sent), await running_stage.post(sent)]
 
@@ -86,16 +81,16 @@ async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_i
         "1 event waits because relay itself failed; see `relay dead list`"
     )
     listed, shown = await dead(running_stage, "list"), await dead(running_stage, "show", name)
-    told = "relay itself failed on it: LuaError at relay/store/scripts/include/order.lua:"
+    told = f"relay itself failed on it: {FAULT}"
     assert told in " ".join(listed.out.split())
     assert told.partition(": ")[2] in shown.out
     assert json.loads((await dead(running_stage, "show", name, "--json")).out)["fault"] is True
 
     unmended = await dead(running_stage, "replay", name)
     assert unmended.status == 1
-    assert "relay itself still fails on it: LuaError at relay/store/scripts/include/order.lua:" in unmended.err
+    assert f"relay itself still fails on it: {FAULT}" in unmended.err
 
-    await running_stage.around.store.redis.delete(BROKEN)
+    monkeypatch.undo()
     mended = await dead(running_stage, "replay", name)
     assert (mended.status, mended.err) == (0, "")
     assert len(await running_stage.around.mails(2)) == 2
@@ -106,7 +101,8 @@ async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_i
 async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running_stage: Stage) -> None:
     around = running_stage.around
     one, other = [tenant(body("operation.progress", 10, operationId=name)) for name in ("op-1", "op-2")]
-    await around.admin.quarantine("async-operations", json.dumps(one).encode(), {"ce-id": "evt-D"}, "once invalid")
+    signed = json.dumps(one).encode()
+    await around.store.quarantine.keep("async-operations", signed, {"ce-id": "evt-D"}, "once invalid", fault=False)
     assert (await dead(running_stage, "replay", "--all")).status == 0
 
     reply = await running_stage.post(other, headers=[("ce-id", "evt-D")])
@@ -114,14 +110,16 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
     assert reply.document["status"] == "accepted"
 
 
-async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(store: Store) -> None:
-    records = Admin(store)
-    kept = await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
+async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(
+    redis_store: Store,
+) -> None:
+    quarantine = redis_store.quarantine
+    kept = await quarantine.keep("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
     for number in range(QUARANTINE_LENGTH + 1):
-        await records.quarantine("s", b"%d" % number, {}, "no event")
-    assert (await records.faults(), await store.redis.zcard(keys.QUARANTINE)) == (1, QUARANTINE_LENGTH + 1)
-    assert await records.quarantined_body(kept)
+        await quarantine.keep("s", b"%d" % number, {}, "no event", fault=False)
+    assert (await quarantine.faults(), await quarantine.size()) == (1, QUARANTINE_LENGTH + 1)
+    assert await quarantine.named(kept)
 
-    await store.redis.sadd(keys.FAULTS, *(f"q-{number}" for number in range(QUARANTINE_LENGTH)))
+    await redis_store.redis.sadd(keys.FAULTS, *(f"q-{number}" for number in range(QUARANTINE_LENGTH)))
     with pytest.raises(StoreUnavailable, match="quarantine is full"):
-        await records.quarantine("s", b"{1}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
+        await quarantine.keep("s", b"{1}", {}, "KeyError at relay/policy/matching.py:1", fault=True)

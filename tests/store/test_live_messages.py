@@ -10,7 +10,7 @@ from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
+from tests.support.queue import POSTED, accept, claim, claim_one, counts, lose, send
 from tests.support.targets import team
 
 
@@ -22,7 +22,8 @@ class TestLiveMessages:
         for _ in range(3):
             delivery = await claim_one(store)
             await store.mark_sending(delivery)
-            clock.advance(store.lease + 1)
+            clock.advance(31)
+            await lose(store)
 
         assert (await claim_one(store)).unknown is False
 
@@ -35,7 +36,8 @@ class TestLiveMessages:
         await accept(slow, events.progress(20), to=team())
         old = await claim_one(slow)
         await slow.mark_sending(old)
-        clock.advance(slow.lease + 1)
+        clock.advance(31)
+        await lose(slow)
         await accept(fast, events.completed(), to=team())
         await send(fast)
         await slow.complete(old, POSTED)  # it woke up and says it has edited the message just now

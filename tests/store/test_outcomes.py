@@ -11,7 +11,7 @@ from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events, records
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, accept, claim, claim_one, counts
+from tests.support.queue import POSTED, accept, claim, claim_one, counts, lose
 from tests.support.targets import team
 
 
@@ -58,7 +58,8 @@ class TestOneMessage:
         await accept(slow, events.failed(), to=team())
         first = await claim_one(slow)
         await slow.mark_sending(first)
-        clock.advance(slow.lease + 1)
+        clock.advance(31)
+        await lose(slow)
         second = await claim_one(fast)
         await fast.mark_sending(second)
         await slow.complete(first, POSTED)  # another one has it by now, so the message is to be repaired
@@ -153,7 +154,8 @@ class TestCalls:
         await accept(slow, events.progress(10), to=team())
         first = await claim_one(slow)
         await slow.mark_sending(first)
-        clock.advance(slow.lease + 1)
+        clock.advance(31)
+        await lose(slow)
         assert [delivery.id for delivery in await claim(fast, "email")] == []  # which takes back what has lapsed
         await fast.accept(events.progress(20), [team()])
         await claim(fast, "email")
@@ -179,7 +181,8 @@ class TestInABatch:
         await store.mark_sending(late)
         started = events.event_of({"event": "batch.started", "batch": {"batchId": "b-1", "status": "Initiated"}})
         await accept(store, started, to=team())
-        clock.advance(store.lease + 1)
+        clock.advance(31)
+        await lose(store)
         await claim(store, "email")  # which takes back what has lapsed
         await accept(store, events.failed(retryNumber=1, batchId="b-1"), to=team())
         sent = await everything(store, clock)

@@ -1,19 +1,17 @@
 """A store over the engine in memory: decisions are tested without a server.
 
-All stores of a test share one `Shared`, as several processes share a partition. What a process holds is in its tickets;
-what it does not settle within `lease` seconds lapses, as if it were gone.
+All stores of a test share one `Shared`, as several processes share a partition.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
-from relay.domain.deliveries import Accepted, Delivery, Target, Window
+from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.domain.parsing import load
-from relay.engine import entries, names, records
+from relay.engine import entries
 from relay.engine.jobs import MAX_JOBS
 from relay.engine.known import known
 from relay.engine.state import Draft, Memory
@@ -27,7 +25,6 @@ from relay.store.queries.spaces import Spaces
 from relay.store.queue import Queue
 from relay.store.server_signs import Signs
 
-LEASE = 30.0  # seconds
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
 
@@ -47,11 +44,10 @@ class Configured:
 
 @dataclass
 class Shared:
-    """What all processes of a test have in common: the partition, its time, and what is held until when."""
+    """What all processes of a test have in common: the partition and its time."""
 
     clock: Callable[[], float]
     memory: Memory = field(default_factory=Memory)
-    leases: dict[str, float] = field(default_factory=dict)  # by ticket, until when
     latest: float = 0.0
 
     def step(self, entry: Any, settings: Any = None) -> Any:
@@ -72,19 +68,12 @@ class Shared:
         self.memory.forget(now)
         return Draft(self.memory, now)
 
-    def lapse(self) -> None:
-        """Take back what is held by processes that are gone."""
-        for ticket in [ticket for ticket, until in self.leases.items() if until <= self.clock()]:
-            del self.leases[ticket]
-            self.step(entries.Lapse(ticket))
-
     def take_set_back(self) -> float:
         now = self.clock()
         back, self.latest = self.latest - now, now
         if back <= SET_BACK:
             return 0.0
         self.step(entries.ClockSetBack(round(back * 1000)))
-        self.leases = {ticket: until - back for ticket, until in self.leases.items()}
         return back
 
 
@@ -131,8 +120,8 @@ class MemoryStore(Queue):
     emptied = False
     sealer = None
 
-    def __init__(self, shared: Shared, *, worker: str = "worker", lease: float = LEASE, jobs: int = MAX_JOBS) -> None:
-        self.shared, self.worker, self.lease = shared, worker, lease
+    def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = MAX_JOBS) -> None:
+        self.shared = shared
         super().__init__(
             MemoryJournal(shared, worker, Configured(max_jobs=jobs)),
             MemoryReader(shared.memory, lambda: int(shared.clock() * 1000)),
@@ -157,7 +146,7 @@ class MemoryStore(Queue):
         return self.shared.clock()
 
     async def release_gone(self) -> None:
-        self.shared.lapse()
+        """Who is gone, tests say (tests.support.queue.lose)."""
 
     def take_set_back(self) -> float:
         """Return the seconds by which the clock was set back since this was last asked."""
@@ -180,36 +169,6 @@ class MemoryStore(Queue):
         accepted: Accepted = await self.submit(entries.Report(event, targets, completes=completes))
         return accepted
 
-    async def kept(self, event: Event) -> Event | None:
-        name = names.operation(event.subject, event.space(event.subject))
-        body = self.shared.draft().field(records.documents(name), event.name)
-        return load(body) if body else None
-
     async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:
         with handling():
             return known(self.shared.draft(), subject, space)
-
-    async def claim(
-        self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({}), **_: Any
-    ) -> entries.Taken:
-        self.shared.lapse()
-        taken = await super().claim(channel, limit, quiet)
-        for delivery in taken.deliveries:
-            self.shared.leases[delivery.lease] = self.shared.clock() + self.lease
-        return taken
-
-    async def mark_sending(self, delivery: Delivery) -> bool:
-        return await super().mark_sending(delivery) and await self.extend(delivery)
-
-    async def extend(self, delivery: Delivery) -> bool:
-        held = self.shared.draft().get(records.Delivery, delivery.id)
-        if held is None or held.ticket != delivery.lease:
-            return False
-        self.shared.leases[delivery.lease] = self.shared.clock() + self.lease
-        return True
-
-    async def _settle(self, kind: type[entries.Held], delivery: Delivery, **details: Any) -> bool:
-        done = await super()._settle(kind, delivery, **details)
-        if done:
-            self.shared.leases.pop(delivery.lease, None)
-        return done

@@ -4,7 +4,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -20,7 +19,6 @@ from tests.support.stage import SECRET
 
 LOOPBACK = "127.0.0.1"
 SLACK_HOST, HOOKS_HOST, MAIL_HOST = "slack.localhost", "hooks.localhost", "mail.localhost"
-LEASE = 30.0
 
 # Limits far above the traffic, so that what is late is late for the outage's sake.
 CONFIG = """
@@ -78,7 +76,7 @@ async def world(open_store: Callable[..., Store], clock: Clock, *, posts: int = 
         smtp = await stack.enter_async_context(ScriptedSmtp())
         unknown = stack.enter_context(name_service())
         text = config_text(slack, smtp, posts=posts)
-        flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, partial(open_store, lease=LEASE))
+        flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, open_store)
         for conversation in ("#team", "#room", "#alerts"):
             slack.workspace.conversation(conversation, create=True)
         world = World(slack, smtp, flow, unknown)

@@ -6,6 +6,7 @@ from typing import Any
 
 from relay.domain.deliveries import Delivery, Notification, Receipt, Target
 from relay.domain.events import Event
+from relay.engine.entries import Lapse
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
 from relay.store.queries.admin import Admin
@@ -21,6 +22,11 @@ async def claim(store: Store, channel: str = "slack") -> list[Delivery]:
 async def claim_one(store: Store, channel: str = "slack") -> Delivery:
     (delivery,) = await claim(store, channel)
     return delivery
+
+
+async def lose(store: Store) -> None:
+    """Let the processes that hold something be gone: the partition's next owner gives that up."""
+    await store.submit(Lapse())
 
 
 async def send(store: Store, channel: str = "slack", receipt: Receipt = POSTED) -> Delivery:

@@ -14,6 +14,7 @@ from tests.support.flow import POST, Flow
 from tests.support.flow_events import event_of
 from tests.support.outages import Outage, World
 from tests.support.patience import patience
+from tests.support.queue import lose
 from tests.support.scripted_smtp import SILENCE
 
 
@@ -156,6 +157,7 @@ async def killed_while_sending(world: World, tenant: str, *, arrived: bool = Tru
     attempt.cancel()
     await asyncio.gather(sent, attempt, return_exceptions=True)
     world.flow.restart()
+    await lose(world.flow.store)
 
 
 async def unanswered(world: World, tenant: str, *, arrived: bool = True) -> None:

@@ -38,7 +38,6 @@ ADVICE: Mapping[str, str] = {
     Dead.RETRIES_EXHAUSTED: N_("Replay it once the other side works again; the last answer says what was wrong."),
     Dead.PAUSED_TOO_LONG: N_("Replay it once its destination can be reached again, or drop it if it is too old."),
     Dead.CHANNEL_REMOVED: N_("Configure its channel again and replay it, or drop it."),
-    Dead.OUTCOME_UNKNOWN: N_("Look there whether it has arrived: drop it if it has, replay it if it has not."),
     Dead.WORKER_CRASHED: N_("Report it to whoever maintains relay; replay it after an update, or drop it."),
     Dead.UNREADABLE: N_("Replay it once relay is updated."),
     Dead.DESTINATION_REMOVED: N_("Configure its destination again and replay it, or drop it."),

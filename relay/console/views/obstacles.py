@@ -50,7 +50,6 @@ KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kin
     "scheduler": Kind("", N_("Start a process that delivers: without it nobody hears of stalled runs or digests.")),
     "tick": Kind(N_("task %(name)s"), N_("The log says more; it is tried again with the next tick.")),
     "quarantine": Kind("", N_("Look at what failed; replay it once relay is mended."), "/quarantine"),
-    "letters": Kind(N_("letters between nodes"), N_("The log names each (letter.unreadable).")),
     "channel": Kind(N_("channel %(name)s"), WAITS, "/destinations"),
     "destination": Kind(N_("destination %(name)s"), WAITS, "/destination"),
     "limit": Kind(N_("limit of %(name)s"), N_("What is for it waits and goes out once the limit has room again."),

@@ -21,12 +21,12 @@ from relay.domain.facts import Space
 from relay.domain.identity import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
+from relay.engine import names
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
-from relay.store import keys
 from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.silences import SilenceList
@@ -118,18 +118,18 @@ async def _waiting(
 ) -> list[DeliveryFacts]:
     """Return its deliveries that wait. `timeline` says to which addresses there were any."""
     queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
-    named = await Lanes(context.store).waiting(id_, space, {*_places(context, queued)})
-    store, ids = Waiting(context.store), [*chain.from_iterable(named.values())]
+    lanes = await Lanes(context.store).waiting(id_, space, {*_places(context, queued)})
+    store, ids = Waiting(context.store), [*chain.from_iterable(lanes.values())]
     rows = [await store.named(id_, context.clock()) for id_ in ids[:MOST_WAITING]]
     return await waiting_facts(context, [row for row in rows if row])
 
 
 def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
-    """Yield each with all its possible homes: channels and limits may have been others (relay/store/target_plan.py)."""
+    """Yield each with all its possible homes: channels and limits may have been others."""
     for channel in context.config().channels:
         reader_of = getattr(context.kinds.get(channel), "reader_of", str)
         for name, address in queued:
-            for home in {keys.home(channel, text) for text in (address, "", reader_of(address))}:
+            for home in {names.home(channel, text) for text in (address, "", reader_of(address))}:
                 yield home, name, address
 
 

@@ -85,6 +85,11 @@ class Item:
         return self.answered is not None and self.answered.done()
 
     @property
+    def is_receipt(self) -> bool:
+        """Return True for what is kept until it is confirmed."""
+        return not (self.act or self.brief or self.admission > Admission.ALWAYS)
+
+    @property
     def given_up(self) -> bool:
         """Return True where nobody waits for it any more, and it may be forgotten."""
         return (self.brief or self.admission > Admission.ALWAYS) and self.is_answered
@@ -119,7 +124,7 @@ class Queue:
             self.events.append(item)
         else:
             (self.lazy if item.lazy else self.acts).append(item)
-        if item.act or item.brief or item.admission > Admission.ALWAYS:
+        if not item.is_receipt:
             self._impatient.append(item)
         self.wake.set()
 

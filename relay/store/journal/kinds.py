@@ -1,4 +1,4 @@
-"""Entries and answers that may stand in Redis: in the inbox, and kept for whoever asks again."""
+"""Entries and answers that Redis may have: in the inbox, and kept for a repeated question."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ KINDS: tuple[type, ...] = (
 
 
 def lost(entry: Any, error: Exception) -> entries.Lost:
-    """Return the entry that counts one which nobody can be told of. What was refused for good is no loss."""
+    """Return the entry that counts one whose sender has its answer already. What was refused for good is no loss."""
     is_event = isinstance(entry, entries.Report) and not isinstance(error, (AmbiguousId, NotPermitted))
     return entries.Lost(type(error).__name__, is_event)
 

@@ -1,6 +1,6 @@
 """The lease of a partition: who owns it. It counts once confirmed, by this process's monotonic clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Literal
@@ -65,7 +65,7 @@ class Lease:
         term, mark, handed_over, *living = rest
         in_order = bool(handed_over) or int(term) - 1 == self.term > 0  # the term before was this process's own
         self.term, self.held, self._until = int(term), True, asked + LASTS
-        self.living = frozenset(name.decode() for name in living if name)
+        self._hear(living)
         return Taken(self.term, mark.decode(), in_order, ms)
 
     async def renew(self, mark: str) -> int | None:
@@ -100,7 +100,12 @@ class Lease:
         return asked, await self._scripts.run("lease", self._keys, rest, although_full=True)
 
     def _note(self, rest: list[Any]) -> None:
-        owner, *living = (name.decode() for name in rest)
+        owner, living = rest[0].decode(), rest[1:]
         if owner != self._seen[0]:
             self._seen = owner, self._monotonic()
-        self.living = frozenset(name for name in living if name)
+        self._hear(living)
+
+    def _hear(self, living: Sequence[bytes]) -> None:
+        # A process that was here before on a Redis of its own is dead, however short ago it lived.
+        others = [] if self._at_once else [name.decode() for name in living if name]
+        self.living = frozenset({self.process, *others})

@@ -26,8 +26,8 @@ from relay.store.journal.lease import RENEWED, Lease, Taken
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.term import PAUSES, Term
 from relay.store.journal.writes import MOST_ENTRIES
+from relay.store.keys import PREFIX
 
-PREFIX = "{relay}:"
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
 POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
@@ -191,7 +191,7 @@ class Partition:
                 log.warning("partition.lost", term=self._lease.term)
                 self._forget()
             except StoreUnavailable as error:
-                log.debug("partition.waiting", reason=str(error))  # the outage is told by relay/outage.py
+                log.debug("partition.waiting", reason=str(error))  # relay/outage.py reports the outage
             except Exception as error:  # noqa: BLE001 - the loop goes on, whatever it is
                 log.error("partition.failed", error=type(error).__name__, at=relay_line(error))
                 self._forget()
@@ -327,7 +327,9 @@ class Partition:
             with handling():
                 item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
-            if item.admission == Admission.ALWAYS and not item.act:  # a receipt is kept until it is confirmed
+            if (
+                item.admission == Admission.ALWAYS and not item.act and not item.brief
+            ):  # a receipt is kept until it is confirmed
                 self._queue.put_back([item])
                 raise
             item.answer(error)
