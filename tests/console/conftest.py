@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from redis.asyncio import Redis
 
-from relay.store import Store
 from tests.console.lived import Lived, lived
 from tests.console.showing import Showing, chromium, showing
 
 
 @pytest.fixture
-def store(redis_store: Store) -> Store:
-    """The console asks for plain lists too, which only Redis has."""
-    return redis_store
+def lists(redis: Redis) -> Redis:
+    return redis
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
