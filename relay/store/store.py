@@ -139,7 +139,7 @@ class Store(Queue):
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""
-        await write(self.redis, self.redis.set(keys.PREFIX + keys.PROBE, 1, px=PROBED))
+        await write(self.redis, self.redis.set(keys.PROBE, 1, px=PROBED))
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         """From now on, so many of so many bytes; None: no more are kept."""
@@ -151,7 +151,7 @@ class Store(Queue):
 
     async def _at(self, act: Callable[[Redis], Any]) -> Any:
         """Ask the server where the partition is."""
-        return await call(at_owner(self.redis, keys.PREFIX + keys.LEDGER, act))
+        return await call(at_owner(self.redis, keys.PREFIX, act))
 
     async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
         """Keep a copy for people. It is no part of a promise: without one, the message has arrived all the same."""
