@@ -53,7 +53,7 @@ class MissingRuns:
     page: int = JOBS_PAGE
     _patterns: set[str] = field(default_factory=set)
     _job_names: dict[Job, None] = field(default_factory=dict)  # that a pattern matches, the newest last
-    _read: dict[int, int] = field(default_factory=dict)  # by partition, up to which ms of ends the names were read
+    _read: int = 0  # up to which ms of ends the names were read
     _settled: dict[Expectation, float] = field(default_factory=dict)  # the last time that was judged
     _under_way: dict[Job, list[float]] | None = None  # of this tick: when the runs that go on began
 
@@ -114,16 +114,15 @@ class MissingRuns:
 
     async def _learn(self, patterns: set[str], now: float) -> None:
         """Read the names of jobs that ended since the last tick; all of them where a pattern is new."""
-        for partition, moment in self._read.items():
-            if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
-                self._read[partition] = round(1000 * (now - OVERLAP))
+        if self._read > 1000 * now:  # the clock was set back: what ends now stands before what ended then
+            self._read = round(1000 * (now - OVERLAP))
         forgotten = len(self._job_names) > 2 * MAX_JOBS  # most of them, by the store
         if forgotten or not patterns <= self._patterns:
-            self._job_names, self._read = {}, {}
+            self._job_names, self._read = {}, 0
         self._patterns = patterns
         whole = not patterns
         while not whole:
-            jobs, whole = await self.jobs.ended_since(self._read, self.page)
+            jobs, self._read, whole = await self.jobs.ended_since(self._read, self.page)
             for job in jobs:
                 if any(matches(pattern, job) for pattern in patterns):
                     self._job_names.pop(job, None)
@@ -153,7 +152,7 @@ class MissingRuns:
 
 @dataclass(eq=False)
 class WatchdogTick:
-    """`tick` is called by a scheduler; any number of processes may do so at once."""
+    """`tick` is called by the scheduler of the process that owns the partition."""
 
     store: Store
     ingest: Tell

@@ -68,18 +68,17 @@ class Jobs(Questions):
         page = await page_of(source, read, limit=limit, looked=LOOKED, step=limit)
         return JobsPage(page.rows, page.cursor)
 
-    async def ended_since(self, moments: dict[int, int], limit: int) -> tuple[list[Job], bool]:
-        """Up to so many that ended since these ms (under 0), the longest ago first, and whether these were all.
+    async def ended_since(self, since: int, limit: int) -> tuple[list[Job], int, bool]:
+        """Up to so many that ended since this ms, the longest ago first; the ms to go on from; whether these were all.
 
-        `moments` goes on with them; what ended in the last of these ms is given again.
+        What ended in the last of these ms is given again.
         """
-        since = moments.get(0, 0)
         [rows] = await self._reader.members([Span(JOBS, limit, low=since)])
-        moments[0] = rows[-1][1] if rows else since
+        last = int(rows[-1][1]) if rows else since
         if len(rows) == limit and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
-            moments[0] += 1
+            last += 1
         named = await self._jobs([name for name, _ in rows])
-        return [its for its in named if its], len(rows) < limit
+        return [its for its in named if its], last, len(rows) < limit
 
     async def missing(self) -> Mapping[str, bytes]:
         """Return the runs that have not begun, by the names of the operations that report them."""
