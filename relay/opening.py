@@ -8,8 +8,10 @@ from typing import Any
 
 from relay import metrics
 from relay.background.upkeep import SilenceWatch
+from relay.channels import CHANNELS
 from relay.config import Config
 from relay.coordinator import Coordinator, Reload, build_sealer
+from relay.ingest import Rules
 from relay.interactivity.buttons import CHANNEL, press_transport
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.service import Interactivity
@@ -43,6 +45,7 @@ async def open_store(
     store = Store.open(
         embedded.url if embedded else config.redis.url,
         process=f"{os.uname().nodename}-{os.getpid()}",
+        settings=Rules(config, CHANNELS),
         private=embedded is not None,
         may_own=delivers,
         sealer=build_sealer(config),

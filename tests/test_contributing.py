@@ -50,7 +50,7 @@ def event(name, id_, **operation):
     return parse(body, source="ops", received_at=datetime.now(UTC))
 
 async def sent():
-    store = Store.open(sys.argv[1], worker="worker")
+    store = Store.open(sys.argv[1], process="relay", private=True)
     await store.prepare()
     ingest = Ingest(store, lambda: config, CHANNELS)
     thin, whole = {}, {"operationType": "Nightly", "operationName": "Sales", "priority": "High"}

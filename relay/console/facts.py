@@ -156,6 +156,7 @@ def N_(text: str) -> str:  # noqa: N802 - as gettext's tools know it
 
 NO_PAGE = N_("This page of the list is not there; begin with its first page.")
 REFUSED = N_("Nothing was done: %(fault)s")
+LATER = N_("This is taken, but not done yet: the process that decides is busy, or away. It will be done.")
 
 SENTENCES = WHY | dict.fromkeys(("waiting", "parked"), WHY["waits"])
 

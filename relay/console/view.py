@@ -11,8 +11,8 @@ from relay.authoring.drawing import scripted
 from relay.channels.slack.messages import page_of
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, REFUSED, Facts, Form, Question, Unknown, Value
-from relay.errors import RelayError, StoreUnavailable, Unsealable
+from relay.console.facts import LATER, N_, REFUSED, Facts, Form, Question, Unknown, Value
+from relay.errors import NotYetDone, RelayError, StoreUnavailable, Unsealable
 
 Answer = TypeVar("Answer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -136,6 +136,8 @@ class Action:
         """Raises Unknown and StoreUnavailable."""
         try:
             return await self.do(context, form, identity)
+        except NotYetDone:
+            return Done(LATER, refused=True)
         except (Unknown, StoreUnavailable):
             raise
         except RelayError as error:

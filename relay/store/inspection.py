@@ -31,7 +31,7 @@ class _Server:
 
 async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise:
     """Return the durability of this Redis. ConfigError for one that relay must not run on."""
-    server = await call(at_owner(redis, keys.PREFIX + keys.LEDGER, _look))
+    server = await call(at_owner(redis, keys.PREFIX, _look))
     is_replica = server.replication.get("role") == "slave"
     if is_replica:
         await drop_connections(server.redis)

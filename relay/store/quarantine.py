@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from relay.engine.names import digest
 from relay.errors import NoRoom, Unsealable
 from relay.store import keys
 from relay.store.client import call
@@ -41,7 +42,7 @@ class Quarantine:
         if fault and await self.faults() >= QUARANTINE_LENGTH:
             raise NoRoom(f"the quarantine is full: relay itself failed on {QUARANTINE_LENGTH} events")
         seconds, micros = await call(self._redis.time())
-        name = "q-" + keys.digest("quarantine", source, body.hex()).hex()[:16]
+        name = "q-" + digest("quarantine", source, body.hex()).hex()[:16]
         key = f"{keys.PREFIX}quarantined:{name}"
         async with self._redis.pipeline(transaction=True) as pipeline:
             content: dict[Any, Any] = {

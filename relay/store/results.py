@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from relay.engine.names import digest
 from relay.store import keys
 from relay.store.client import call
 from relay.store.sealing import RESULTS, opened
@@ -37,7 +38,7 @@ class ResultsCache:
         return counting
 
     def _key(self, subject: str, run: int, space: str) -> str:
-        name = keys.digest("found", subject, str(run), *filter(None, [space])).hex()
+        name = digest("found", subject, str(run), *filter(None, [space])).hex()
         return f"{keys.PREFIX}found:{name}"
 
 

@@ -1,139 +1,184 @@
 """Seal what relay wrote before it had a key (`relay keys seal`), since with a key clear values are refused.
 
-A value is replaced only as it was read, so relay may run meanwhile; what is sealed stays as
-it is, so a crash costs nothing and the next run goes on. Short texts are left to time (relay/store/sealing.py).
+Nobody else may own the partition meanwhile: an owner has values in memory, and would write them anew. What is sealed
+stays as it is, so a crash costs nothing and the next run goes on.
 """
 
+import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
 
+from relay.errors import RelayError, StoreUnavailable
 from relay.store import keys
 from relay.store.audit import sealed_row
 from relay.store.client import call, write
+from relay.store.journal.batch import ASIDE, WAITING
+from relay.store.journal.inbox import entry_place
+from relay.store.journal.lease import Lease
+from relay.store.journal.scripts import Scripts
 from relay.store.owners import at_owner
 from relay.store.quarantine import PARTS, record_of
-from relay.store.sealing import BODY, COPY, LAST_BODY, QUARANTINE, RESULTS, SILENCE, TRIAL, Sealer, is_sealed
+from relay.store.sealing import AUDIT, COPY, JOURNAL, LAST_BODY, QUARANTINE, RESULTS, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
 from relay.store.store import Store
 
 PAGE = 500
-STRINGS = {"found": RESULTS, "copy": COPY, "console": TRIAL, "body": LAST_BODY}
-SCRATCH = ":sealing"  # behind the name of a stream: its rows, sealed
+PATIENCE = 15.0  # seconds until a process that ended counts as gone, at most
+STRINGS = {"found": RESULTS, "copy": COPY, "last-body": LAST_BODY}
+SCRATCH = keys.PREFIX + "sealing:"  # before the name of a stream: its rows, sealed
 META = (b"via", b"over", b"of")  # fields of a row of the audit trail that stay clear
-# KEYS: a string or a hash. ARGV: the field, '' for a string; what was read; what takes its place.
+RUNNING = "a relay is running: stop every relay before its data is sealed"
+# KEYS: a string, hash or list. ARGV: how it is read and written, what was read, what takes its place; where in it.
 REPLACE = """#!lua flags=allow-oom
-if ARGV[1] == '' then
-  if redis.call('GET', KEYS[1]) ~= ARGV[2] then return 0 end
-  redis.call('SET', KEYS[1], ARGV[3], 'KEEPTTL')
-else
-  if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-end
+if redis.call(ARGV[1], KEYS[1], unpack(ARGV, 5)) ~= ARGV[3] then return 0 end
+if ARGV[5] then redis.call(ARGV[2], KEYS[1], ARGV[5], ARGV[4]) else redis.call(ARGV[2], KEYS[1], ARGV[4], 'KEEPTTL') end
 return 1
 """
 # KEYS: a stream, and its rows, sealed. ARGV: the last row that was copied. Answers 0 where there are more by now.
 SWAP = """#!lua flags=allow-oom
 if redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1] ~= ARGV[1] then return 0 end
+local left = redis.call('PTTL', KEYS[1])
 redis.call('RENAME', KEYS[2], KEYS[1])
+if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
 return 1
 """
+Row = Mapping[bytes, bytes]
 
 
 class SealExisting:
-    """Counts the values by what they are. Every failure is StoreUnavailable."""
+    """Counts the values by what they are. RelayError while a relay runs; every other failure is StoreUnavailable."""
 
-    def __init__(self, store: Store, sealer: Sealer) -> None:
+    def __init__(self, store: Store, sealer: Sealer, patience: float = PATIENCE) -> None:
         self._store = store
         self._redis = store.redis
         self._sealer = sealer
+        self._patience = patience
+        self._lease = Lease(Scripts(store.redis), keys.PREFIX, "sealing", time.monotonic)
         self._counts = Counter[str]()
 
     async def run(self) -> Mapping[str, int]:
         """Seal everything, logins and links aside, which are deleted."""
-        self._counts["signing key"] += await SigningKeys(self._store).seal_clear()
-        for stream in (keys.AUDIT, keys.AUDIT_STRANGERS):
-            self._counts["audit"] += await self._audit(stream)
-        async for key in self._keys(keys.PREFIX):
-            await self._seal(keys.PREFIX, key)
-        await agree_on_keys(self._redis, self._sealer)  # last: until then no start goes on from what is half sealed
+        try:
+            mark = await self._own()
+            self._counts["signing key"] += await SigningKeys(self._store).seal_clear()
+            async for key in self._keys():
+                if self._lease.is_due and await self._lease.renew(mark) is None:
+                    raise StoreUnavailable(RUNNING)
+                await self._seal(key)
+            await agree_on_keys(self._redis, self._sealer)  # last: no start goes on from what is half sealed
+        finally:
+            await self._lease.give()
         return +self._counts
 
-    async def _keys(self, prefix: str) -> AsyncIterator[str]:
+    async def _own(self) -> str:
+        """Own the partition, beside no other process; return the mark of its last commit."""
+        until = time.monotonic() + self._patience
+        while True:
+            taken = await self._lease.take()
+            if taken and self._lease.living <= {self._lease.process}:
+                return taken.mark
+            if time.monotonic() > until:
+                raise RelayError(RUNNING)
+            await asyncio.sleep(0.2)
+
+    async def _keys(self) -> AsyncIterator[str]:
         cursor = 0
         while True:
-            cursor, page = await call(at_owner(self._redis, prefix, partial(_scan, cursor, f"{prefix}*")))
+            cursor, page = await call(at_owner(self._redis, keys.PREFIX, partial(_scan, cursor)))
             for key in page:
                 yield key.decode()
             if not cursor:
                 return
 
-    async def _seal(self, prefix: str, key: str) -> None:
-        own = key.removeprefix(prefix)
-        kind, _, name = own.partition(":")
-        if kind == "operation":
-            for field, body in (await call(self._redis.hgetall(key))).items():
-                if field.startswith(b"doc:"):
-                    await self._replace(key, field, body, BODY, name)
-        elif kind == "delivery":
-            event, operation = [(text or b"").decode() for text in await self._fields(key, "event", "operation")]
-            if event:
-                event = f"{prefix}event:{event}"
-                await self._replace(event, b"body", await call(self._redis.hget(event, "body")), BODY, operation)
-        elif kind == "quarantined":
-            for part, text in zip(PARTS, await self._fields(key, *PARTS), strict=True):
-                await self._replace(key, part, text, QUARANTINE, record_of(name, part.decode()))
-        elif own == "silences":
-            for id_, text in (await call(self._redis.hgetall(key))).items():
-                await self._replace(key, id_, text, SILENCE, id_.decode())
-        elif kind in STRINGS:
-            await self._seal_string(key, kind, name)
+    async def _seal(self, key: str) -> None:
+        own = key.removeprefix(keys.PREFIX)
+        word, _, name = own.partition(":")
+        if word == "console":
+            await self._forget_login(key, name)
+        elif word == "quarantined":
+            for part, text in zip(PARTS, await call(self._redis.hmget(key, PARTS)), strict=True):
+                await self._replace(key, text, QUARANTINE, record_of(name, part.decode()), part)
+        elif word in STRINGS:
+            record = name if word == "copy" else key
+            await self._replace(key, await call(self._redis.get(key)), STRINGS[word], record)
+        elif word == "audit":
+            await self._stream(key, AUDIT, b"sealed", partial(self._audited, key))
+        elif word not in keys.CLEAR:
+            await self._seal_journal(key, own)
 
-    async def _seal_string(self, key: str, kind: str, name: str) -> None:
+    async def _forget_login(self, key: str, name: str) -> None:
         if name.startswith(("session:", "link:")):
             stored = await call(self._redis.get(key))
             if stored and not is_sealed(stored):
                 self._counts["deleted login"] += await write(self._redis, self._redis.delete(key))
-        elif kind != "console" or name.startswith("tested:"):
-            record = name if kind == "copy" else key
-            await self._replace(key, b"", await call(self._redis.get(key)), STRINGS[kind], record)
 
-    async def _fields(self, key: str, *names: Any) -> list[bytes | None]:
-        return list(await call(self._redis.hmget(key, names)))
+    async def _seal_journal(self, key: str, own: str) -> None:
+        """Seal it as relay/store/journal/writes.py does."""
+        match await call(self._redis.type(key)):
+            case b"string":
+                await self._replace(key, await call(self._redis.get(key)), JOURNAL, own)
+            case b"hash":
+                for field, text in (await call(self._redis.hgetall(key))).items():
+                    await self._replace(key, text, JOURNAL, f"{own}\0{field.decode()}", field)
+            case b"list":
+                for at, line in enumerate(await call(self._redis.lrange(key, 0, -1))):
+                    await self._replace(key, line, JOURNAL, own, at)
+            case b"stream" if own == "inbox":
+                await self._stream(key, JOURNAL, b"entry", self._appended)
+            case b"stream":
+                await self._stream(key, JOURNAL, b"r", lambda row: {b"r": self._sealer.seal(row[b"r"], JOURNAL, own)})
 
-    async def _replace(self, key: str, field: bytes, value: bytes | None, kind: str, record: str) -> None:
-        if value and not is_sealed(value):
-            words = field, value, self._sealer.seal(value, kind, record)
-            self._counts[kind] += int(await write(self._redis, self._redis.eval(REPLACE, 1, key, *words)))
+    async def _replace(
+        self, key: str, value: bytes | None, kind: str, record: str, at: bytes | int | None = None
+    ) -> None:
+        """Seal a string, or what stands there in a hash or a list, unless it has changed meanwhile."""
+        if value is None or is_sealed(value):
+            return
+        inner = self._entry(value) if record.partition("\0")[0] in (WAITING, ASIDE) else value
+        verbs = ("GET", "SET") if at is None else ("LINDEX", "LSET") if isinstance(at, int) else ("HGET", "HSET")
+        words = (*verbs, value, self._sealer.seal(inner, kind, record), *(() if at is None else (at,)))
+        self._counts[kind] += int(await write(self._redis, self._redis.eval(REPLACE, 1, key, *words)))
 
-    async def _audit(self, name: str) -> int:
-        """Copy the rows, each under its id, until none was added meanwhile."""
-        scratch, last, clear = name + SCRATCH, "", 0
+    async def _stream(self, name: str, kind: str, field: bytes, sealed: Callable[[Row], Mapping[Any, Any]]) -> None:
+        """Copy the rows, each under its id, until none was added meanwhile. `field`: what is sealed of them."""
+        scratch, last, clear = SCRATCH + name.removeprefix(keys.PREFIX), "", 0
         await write(self._redis, self._redis.delete(scratch))
         while True:
             while rows := await call(self._redis.xrange(name, f"({last}" if last else "-", "+", PAGE)):
                 async with self._redis.pipeline(transaction=False) as pipeline:
                     for id_, row in rows:
-                        clear += b"sealed" not in row
-                        pipeline.xadd(scratch, self._sealed(name, row), id=id_)
+                        is_clear = not is_sealed(row.get(field, b""))
+                        clear += is_clear
+                        pipeline.xadd(scratch, dict(sealed(row) if is_clear else row), id=id_)
                     await write(self._redis, pipeline.execute())
                 last = rows[-1][0].decode()
             if not clear:
                 await write(self._redis, self._redis.delete(scratch))
-                return 0
+                return
             if await write(self._redis, self._redis.eval(SWAP, 2, name, scratch, last)):
-                return clear
+                self._counts[kind] += clear
+                return
 
-    def _sealed(self, name: str, row: Mapping[bytes, bytes]) -> dict[Any, Any]:
-        if b"sealed" in row:
-            return dict(row)
+    def _audited(self, name: str, row: Row) -> dict[Any, Any]:
         texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items() if key not in META}
         return {"sealed": sealed_row(self._sealer, name, texts), **{key: row[key] for key in META if key in row}}
 
+    def _appended(self, row: Row) -> Row:
+        return {b"id": row[b"id"], b"entry": self._entry(row[b"id"] + b"\0" + row[b"entry"]).partition(b"\0")[2]}
 
-async def _scan(cursor: int, pattern: str, node: Redis) -> Any:
-    return await node.scan(cursor, match=pattern, count=PAGE)
+    def _entry(self, appended: bytes) -> bytes:
+        """Return an entry with its name, as it is kept in the inbox and afterwards, sealed."""
+        name, _, content = appended.partition(b"\0")
+        if is_sealed(content):
+            return appended
+        return name + b"\0" + self._sealer.seal(content, JOURNAL, entry_place(name.decode("utf-8", "replace")))
+
+
+async def _scan(cursor: int, node: Redis) -> Any:
+    return await node.scan(cursor, match=f"{keys.PREFIX}*", count=PAGE)

@@ -39,8 +39,7 @@ async def check_sealed(redis: Redis, sealer: Sealer | None) -> None:
     if sealer is None or (await sealed_with(redis))[1]:
         return
 
-    ledger, operations = keys.PREFIX + keys.LEDGER, keys.PREFIX + "operations"
-    if await call(redis.exists(ledger, operations, keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS)):
+    if await call(redis.exists(keys.PREFIX + "mark", keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS)):
         raise ConfigError([Problem("redis.encryption_key", CLEAR)])
 
 

@@ -40,6 +40,7 @@ class Store(Queue):
         redis: Redis,
         *,
         process: str,
+        settings: entries.Settings = entries.NO_RULES,
         private: bool = False,
         may_own: bool = True,
         sealer: Sealer | None = None,
@@ -47,8 +48,9 @@ class Store(Queue):
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`private`: no other process uses this Redis. `may_own`: this one may decide and deliver.
+        """`settings`: what is decided by, from the first entry that waits. `private`: no other process uses this Redis.
 
+        `may_own`: this one may decide and deliver.
         `copies`: so many messages, of so many bytes, are kept for three days as they were sent. `clock` takes the place
         of Redis's, for tests (seconds since the epoch).
         """
@@ -58,7 +60,7 @@ class Store(Queue):
         self.partition = Partition(
             redis,
             Rules(step, lost, codec, needs, lambda living: entries.Lapse(living=living)),
-            entries.NO_RULES,
+            settings,
             process=process,
             alone=private,
             may_own=may_own,
@@ -137,7 +139,7 @@ class Store(Queue):
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""
-        await write(self.redis, self.redis.set(keys.PREFIX + keys.PROBE, 1, px=PROBED))
+        await write(self.redis, self.redis.set(keys.PROBE, 1, px=PROBED))
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         """From now on, so many of so many bytes; None: no more are kept."""
@@ -149,7 +151,7 @@ class Store(Queue):
 
     async def _at(self, act: Callable[[Redis], Any]) -> Any:
         """Ask the server where the partition is."""
-        return await call(at_owner(self.redis, keys.PREFIX + keys.LEDGER, act))
+        return await call(at_owner(self.redis, keys.PREFIX, act))
 
     async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
         """Keep a copy for people. It is no part of a promise: without one, the message has arrived all the same."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from relay.engine.entries import RecordWorks
+from relay.engine.names import digest
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.store import Store
@@ -18,7 +19,7 @@ class Trials:
 
     async def begin(self, destination: str) -> float:
         """Return the seconds that the next one has to wait; 0: go on."""
-        key = f"{keys.CONSOLE}testing:{keys.digest('testing', destination).hex()}"
+        key = f"{keys.CONSOLE}testing:{digest('testing', destination).hex()}"
         if await write(self._redis, self._redis.set(key, 1, nx=True, px=int(PAUSE * 1000))):
             return 0.0
         return max(0.0, float(await call(self._redis.pttl(key))) / 1000)

@@ -15,8 +15,9 @@ from relay.store.signing_keys import SigningKeys, name_of
 from tests.support.commands import relay
 from tests.support.console import stage_config
 from tests.support.inprocess import relay_beside
+from tests.support.redis_server import RedisServer
 from tests.support.serving import change
-from tests.support.stage import CONFIG, Stage, Surroundings, running
+from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
 
 TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
 
@@ -74,18 +75,17 @@ async def test_a_rotation_is_shown_and_audited_and_old_links_work(running_stage:
 
 
 async def test_data_that_was_written_without_a_key_is_sealed_before_anything_starts_with_one(
-    running_stage: Stage, tmp_path: Path
+    redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    present = name_of(await SigningKeys(running_stage.around.store).current())
     config = tmp_path / "relay.yaml"
     config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{encryption_key: {token_hex(32)}}}\n")
-
-    sealed = await relay("keys", "seal", "-c", config, env=running_stage.around.env)
-    url, sealer = running_stage.around.env["RELAY_REDIS_URL"], build_sealer(stage_config(config))
-    store = Store.open(url, worker="again", sealer=sealer)
-    again = name_of(await SigningKeys(store).current())
-    await store.aclose()
-    keyless = await relay("keys", "seal", "-c", CONFIG, env=running_stage.around.env)
+    async with surroundings(redis_server.url) as around:
+        present = name_of(await SigningKeys(around.store).current())
+        sealed = await relay("keys", "seal", "-c", config, env=around.env)
+        store = Store.open(redis_server.url, process="again", sealer=build_sealer(stage_config(config)))
+        again = name_of(await SigningKeys(store).current())
+        await store.aclose()
+        keyless = await relay("keys", "seal", "-c", CONFIG, env=around.env)
 
     assert (sealed.status, "signing key: 1" in sealed.out) == (0, True)
     assert again == present

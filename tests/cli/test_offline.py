@@ -62,7 +62,7 @@ def command(*words: str) -> bytes:
 def ledger(**counts: int) -> bytes:
     """The append-only file of a store that has counted this."""
     fields = [text for name, count in counts.items() for text in (name, str(count))]
-    return command("SELECT", "0") + command("HSET", f"{keys.PREFIX}{keys.LEDGER}", *fields)
+    return command("SELECT", "0") + command("HSET", f"{keys.PREFIX}ledger", *fields)
 
 
 async def restored(home: Path, data: bytes, *options: str, **env: str) -> Done:

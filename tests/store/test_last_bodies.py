@@ -14,7 +14,7 @@ SEALER = Sealer({"key": b"1" * 32})
 
 async def at_rest(redis: Redis) -> dict[bytes, int]:
     """What Redis has of bodies: each value, with the seconds after which it goes."""
-    names = [name async for name in redis.scan_iter(f"{keys.PREFIX}body:*")]
+    names = [name async for name in redis.scan_iter(f"{keys.PREFIX}last-body:*")]
     return {await redis.get(name): await redis.ttl(name) for name in names}
 
 

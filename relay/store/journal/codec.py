@@ -16,12 +16,11 @@ from typing_extensions import TypedDict
 
 from relay.engine.state import Record
 from relay.errors import NoRoom
-from relay.store.sealing import Sealer, opened
+from relay.store.sealing import JOURNAL, Sealer, opened
 
 VERSION = 1  # of the format that is written
 READABLE = frozenset({1})
 FORMAT, KIND = "v", "is"  # beside the fields of a value; no field is named so
-SEALED_AS = "journal"
 CONFIG = ConfigDict(val_json_bytes="base64", arbitrary_types_allowed=False)
 R = TypeVar("R", bound=Record)
 
@@ -121,11 +120,11 @@ class Codec:
             raise Unreadable(key, type(error).__name__) from None
 
     def seal(self, content: bytes, key: str) -> bytes:
-        return self._sealer.seal(content, SEALED_AS, key) if self._sealer else content
+        return self._sealer.seal(content, JOURNAL, key) if self._sealer else content
 
     def open(self, stored: bytes, key: str) -> bytes:
         """Unsealable where it is another's, or clear beside a key."""
-        return opened(self._sealer, stored, SEALED_AS, key)
+        return opened(self._sealer, stored, JOURNAL, key)
 
     def _read(self, layout: Layout, content: bytes, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         try:

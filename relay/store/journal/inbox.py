@@ -38,7 +38,7 @@ class Inbox:
         """Append it, once; return TAKEN, or the answer where it was appended before. Busy, StoreUnavailable."""
         keys = [self._key, self._prefix + "owner"]
         name = f"{ACT}{item.act}" if item.act else token_hex(8)
-        payload = self._codec.value(item.entry, f"entry:{name}")
+        payload = self._codec.value(item.entry, entry_place(name))
         args: list[Value] = [name, payload, LAGS[item.admission], BYTES[item.admission]]
         if item.act:
             empty = Answer(item.act)
@@ -120,11 +120,16 @@ class Inbox:
         name = raw.decode("utf-8", "replace")
         entry: object
         try:
-            entry = self._codec.read_value(payload, f"entry:{name}")
+            entry = self._codec.read_value(payload, entry_place(name))
         except StoreUnavailable as error:
             entry = error
         act = name.removeprefix(ACT) if name.startswith(ACT) else ""
         return Item(entry, act, id=id_, appended=appended, waits=waits)
+
+
+def entry_place(name: str) -> str:
+    """Return what an entry of this name is sealed for."""
+    return f"entry:{name}"
 
 
 def parsed(id_: bytes) -> Id:

@@ -26,8 +26,8 @@ from relay.store.journal.lease import RENEWED, Lease, Taken
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.term import PAUSES, Term
 from relay.store.journal.writes import MOST_ENTRIES
+from relay.store.keys import PREFIX
 
-PREFIX = "{relay}:"
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
 POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
