@@ -114,7 +114,7 @@ class MissingRuns:
 
     async def _learn(self, patterns: set[str], now: float) -> None:
         """Read the names of jobs that ended since the last tick; all of them where a pattern is new."""
-        if self._read > 1000 * now:  # the clock was set back: what ends now stands before what ended then
+        if self._read > 1000 * now:  # the clock was set back: what ends now is listed before what ended then
             self._read = round(1000 * (now - OVERLAP))
         forgotten = len(self._job_names) > 2 * MAX_JOBS  # most of them, by the store
         if forgotten or not patterns <= self._patterns:

@@ -1,6 +1,5 @@
 """History of jobs: how the last runs of each ended."""
 
-from collections import defaultdict
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -13,15 +12,14 @@ from relay.domain.outcomes import before, outcome_of
 from relay.engine import names
 from relay.engine.arrival import Arrival
 from relay.engine.entries import Settings
-from relay.engine.records import DAY, JOB_NAMES, JOBS, WATCH, Operation, job
-from relay.engine.runs import began, run_of
+from relay.engine.records import DAY, JOB_NAMES, JOBS, Operation, job
+from relay.engine.runs import began
 from relay.engine.state import Draft, State
 
 ENDS = 50  # of each
 MAX_JOBS = 10_000  # that have a history
 KEEP_JOB = 90 * DAY  # after its last end
 FORGOTTEN_AT_ONCE = 100
-MOST_RUNS = 50_000  # that are looked at for their jobs
 
 
 def name_of(its: Job) -> str:
@@ -84,18 +82,6 @@ def forget(d: Draft, most: int | None = None) -> None:
         d.take_out(JOBS, name)
         d.remove(JOB_NAMES, name)
         d.clear_log(job(name))
-
-
-def starts(state: State, *, named: bool = False) -> dict[Job, list[float]]:
-    """Return when each job's present runs began (s). `named`: a template names the jobs."""
-    found: dict[Job, list[float]] = defaultdict(list)
-    for _, operation in islice(state.ascending(WATCH), MOST_RUNS):
-        if o := state.record(Operation, operation):
-            run = run_of(o)
-            its = read_job(o.job) if named else run.job
-            if its and run.started is not None:
-                found[its].append(run.started)
-    return found
 
 
 def read_job(text: str | bytes) -> Job | None:

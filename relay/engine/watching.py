@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from itertools import islice
 
 from relay.domain.facts import Space
 from relay.domain.jobs import Run
@@ -88,13 +87,6 @@ def asked(d: Draft, entry: AskedPlatform, _: Settings) -> None:
     for operation in entry.operations:
         if d.get(Operation, operation):
             d.edit(Operation, operation).asked = d.now
-
-
-def unheard(d: Draft, quiet: int, most: int, space: Space) -> list[tuple[str, Operation]]:
-    """Return runs of a project without an event for `quiet` ms, those first that were asked about longest ago."""
-    runs = (d.get(Operation, operation) for _, operation in islice(d.ascending(WATCH), MOST_LOOKED_AT))
-    found = [o for o in runs if o and is_unheard(o, d.now - quiet, space)]
-    return [(o.name, o) for o in sorted(found, key=asked_about)[:most]]
 
 
 def is_unheard(o: Operation, since: int, space: Space) -> bool:

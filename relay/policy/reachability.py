@@ -3,7 +3,7 @@
 Every page, check and notice to operators answers from here; delivering records the facts (relay/engine/health.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -34,17 +34,6 @@ class Configuration(Protocol):
     def retry(self) -> RetryPolicy: ...
     @property
     def rules(self) -> tuple[Rule, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Record of a scope in one partition. Times are seconds since the epoch, 0 where there is none."""
-
-    works: float = 0.0
-    since: float = 0.0
-    failed: float = 0.0
-    cause: str = ""
-    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +69,6 @@ class State:
 
 
 States = Mapping[str, State]  # by scope
-
-
-def state_of(records: Iterable[Record]) -> State:
-    """Merge what the partitions recorded of one scope: a failure counts until there is a newer success anywhere."""
-    rows = [*records]
-    worked = max((row.works for row in rows), default=0.0)
-    failing = [row for row in rows if row.since and (row.failed > worked or row.works == worked)]
-    if failing:
-        last = max(failing, key=lambda row: row.failed)
-        since = min(row.since if row.works == worked else max(row.since, worked) for row in failing)
-        return State("failing", since, last.cause, last.refused)
-    return State("works" if worked else "never_tried")
 
 
 def own_host(settings: Any, address: str) -> str:

@@ -25,7 +25,6 @@ EMPTY: dict[str, Any] = {
 }  # fmt: skip
 SLOWER = 1.5  # so many times its median a phase is slow
 MOSTLY = 0.5  # the part of the delay that the phase must explain which is named
-OVER = ("complete", "error")
 
 
 def job(

@@ -68,12 +68,12 @@ class TestJobs:
             await report(desk, events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
         jobs = Jobs(desk)
 
-        first = await jobs.ended_since(0, 2)
-        second = await jobs.ended_since(first[1], 2)
+        first, last, whole = await jobs.ended_since(0, 2)
+        second, last, still = await jobs.ended_since(last, 2)
 
-        assert ([job.name for job in first[0]], first[2]) == (["job a", "job b"], False)
-        assert ([job.name for job in second[0]], second[2]) == (["job b", "job c"], False)
-        assert (await jobs.ended_since(second[1], 2))[2]
+        assert ([job.name for job in first], whole) == (["job a", "job b"], False)
+        assert ([job.name for job in second], still) == (["job b", "job c"], False)
+        assert (await jobs.ended_since(last, 2))[-1]
 
 
 class TestRuns:

@@ -4,10 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from relay.domain.events import Event
-from relay.domain.facts import Space
 from relay.domain.jobs import Job
 from relay.engine import runs, watching
-from relay.engine.entries import AskedPlatform, RunsDue, Tick
+from relay.engine.entries import RunsDue, Tick
 from relay.engine.records import MISSING, STALLED, WATCH, Ticks
 from relay.policy.missing import Missing, recovery
 from relay.policy.missing import alarm as missing_alarm
@@ -113,20 +112,3 @@ def test_a_run_that_has_not_begun_is_remembered_until_it_does() -> None:
 
     assert partition.statuses(recovery(Missing.load(text), START / 1000, START / 1000)) == ["accepted"]
     assert partition.d.table(MISSING) == {}
-
-
-def test_silent_runs_are_asked_about_in_turn() -> None:
-    partition = Partition()
-    for number in range(3):
-        partition.report(events.progress(10, operationId=f"run-{number}"))
-        partition.now += SECOND
-    partition.now += 5 * MINUTE
-    mine = Space("", "tenant-1", "project-1")
-
-    def asked(whose: Space = mine, most: int = 2) -> list[str]:
-        return [o.subject for _, o in watching.unheard(partition.d, 2 * MINUTE, most, whose)]
-
-    assert asked() == ["run-0", "run-1"]
-    partition.do(watching.asked, AskedPlatform([partition.operation("run-0").name]))
-    assert asked() == ["run-1", "run-2"]
-    assert asked(Space("", "tenant-2", "project-1")) == []

@@ -57,16 +57,15 @@ async def refused(administrator: Redis) -> list[str]:
 
 
 async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, clock: Clock) -> None:
-    store = Store.open(of_user(server), worker="w", clock=clock)
+    store = Store.open(of_user(server), process="w", clock=clock)
     admin, runs, people = Admin(store), Runs(store), Suppressions(store)
     promise = await store.prepare("fsync")
-    await store.pulse()
     await store.probe()
-    await store.take_over()
+    await store.release_gone()
     for name in ("op-1", "op-2", "op-3"):
-        await store.accept(events.started(operationId=name), [team(), room()])
-        await store.accept(events.progress(50, operationId=name), [team()])
-        await store.accept(events.completed(operationId=name), [team(), room(), mail()])
+        await store.report(events.started(operationId=name), [team(), room()])
+        await store.report(events.progress(50, operationId=name), [team()])
+        await store.report(events.completed(operationId=name), [team(), room(), mail()])
     await people.add("gone@example.com")
     await people.all()
     await SigningKeys(store).current()
@@ -78,7 +77,6 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await AuditLog(store).tick(clock())
     for delivery in await claim(store):
         await store.mark_sending(delivery)
-        await store.extend(delivery)
         await store.complete(delivery, Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"}))
     first, second, third = await claim(store, "email")
     await store.release(first)
@@ -86,9 +84,9 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await store.dead_letter(third, "rejected", "550", bounce="hard")
     await admin.dead()
     await admin.replay([third.id])
-    await admin.quarantine("ops", b"{", {}, "no JSON")
-    await admin.quarantined()
-    await admin.announce({"room": ("*",)})
+    await store.quarantine.keep("ops", b"{", {}, "no JSON", fault=False)
+    await store.quarantine.newest(9)
+    await admin.announce({"room": {"slack": ["*"]}})
     await admin.paused(["channel:slack"])
     await admin.stranded({"email"})
     await admin.expire_parked(3 * DAY)
@@ -103,6 +101,11 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await store.fullness()
     ledger = await admin.ledger()
     await store.aclose()
+    receiver = Store.open(of_user(server), process="r", may_own=False)
+    await receiver.prepare("fsync")
+    for name in ("op-4", "op-5"):  # the second is weighed against what waits
+        await receiver.report(events.started(operationId=name), [team()])
+    await receiver.aclose()
 
     assert promise.shortfall == ""
     assert (ledger.imbalance, await refused(administrator)) == (0, [])
@@ -133,10 +136,10 @@ async def test_without_config_fsync_cannot_be_seen_and_is_not_claimed(
     server: RedisServer, administrator: Redis, clock: Clock
 ) -> None:
     await administrator.execute_command("ACL", "SETUSER", "relay", "-config|get")
-    store = Store.open(of_user(server), worker="w", clock=clock)
+    store = Store.open(of_user(server), process="w", clock=clock)
 
     auto, named = await store.prepare("auto"), await store.prepare("fsync")
-    await store.accept(events.completed(), [room()])
+    await store.report(events.completed(), [room()])
     await send(store)
     await store.aclose()
 
@@ -145,7 +148,7 @@ async def test_without_config_fsync_cannot_be_seen_and_is_not_claimed(
 
 
 async def test_a_wrong_password_is_said_without_it(server: RedisServer, administrator: Redis, clock: Clock) -> None:
-    store = Store.open(of_user(server).replace("a-password", "another-one"), worker="w", clock=clock)
+    store = Store.open(of_user(server).replace("a-password", "another-one"), process="w", clock=clock)
 
     with pytest.raises(StoreUnavailable, match="it wants a password, or another one") as refusal:
         await store.ping()

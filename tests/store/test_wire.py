@@ -1,7 +1,7 @@
-"""The connection and the batches that calls share, on a real Redis that answers, errs, hangs and goes away."""
+"""The connection that calls share, on a real Redis that answers, errs, hangs and goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -11,12 +11,9 @@ from redis.exceptions import TimeoutError as TooLate
 
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.accepting import Batcher
 from relay.store.client import LIMITS
 from relay.store.failover import drop_connections
-from relay.store.reading import read_all
 from relay.store.wire import WiredPool
-from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -102,22 +99,8 @@ async def test_what_cannot_be_sent_costs_no_other_its_own_answer(pool: WiredPool
     assert await asyncio.gather(pool.call(("GET", "a")), pool.call(("GET", "b"))) == [[b"of a"], [b"of b"]]
 
 
-async def test_one_of_many_reads_that_is_refused_fails_all(store: Store) -> None:
-    await store.redis.set("{relay}:text", "1")
+async def test_one_of_many_reads_that_is_refused_fails_all(redis_store: Store) -> None:
+    await redis_store.redis.set("{relay}:text", "1")
 
     with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
-        await read_all(store.redis, "{relay}:text", [("GET", "{relay}:text"), ("HGET", "{relay}:text", "field")])
-
-
-@pytest.mark.parametrize("error", [asyncio.CancelledError(), ConnectionError("away")])
-async def test_a_batch_that_fails_or_is_cancelled_fails_its_callers_and_those_behind_it(error: BaseException) -> None:
-    async def run(_: Sequence[str]) -> Sequence[str]:
-        raise error
-
-    batcher = Batcher[str, str](run, limit=1)
-    calls = [asyncio.create_task(batcher.submit(request)) for request in ("in it", "behind it")]
-
-    done, waiting = await asyncio.wait(calls, timeout=patience(2.0))
-
-    assert not waiting
-    assert all(call.cancelled() or call.exception() is error for call in done)
+        await redis_store.reader.table_sizes(["table", "text"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
+from relay.engine.names import operation
+from relay.engine.records import Operation
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.shutdown import cancelled
@@ -54,7 +56,8 @@ class Load:
 
     async def forgotten(self) -> list[str]:
         """Return what was acknowledged, and is not known any more."""
-        return [name for name in self.acknowledged if not await self.store.known(name)]
+        found = await self.store.reader.records(Operation, [operation(name) for name in self.acknowledged])
+        return [name for name, record in zip(self.acknowledged, found, strict=True) if record is None]
 
     async def send(self, sender: int) -> None:
         number = 0
@@ -74,7 +77,7 @@ class Load:
     async def work(self) -> None:
         while True:
             try:
-                deliveries = (await self.store.claim("email", 20, idle=1.0)).deliveries
+                deliveries = (await self.store.claim("email", 20)).deliveries
             except StoreUnavailable:
                 deliveries = ()
             await asyncio.gather(*map(self._deliver, deliveries))
@@ -84,7 +87,7 @@ class Load:
         if await self.health.obstacle():
             return False
         with contextlib.suppress(StoreUnavailable):
-            await self.store.accept(events.completed(operationId=name), [mail()])
+            await self.store.report(events.completed(operationId=name), [mail()])
             return True
         return False
 

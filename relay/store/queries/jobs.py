@@ -69,13 +69,13 @@ class Jobs(Questions):
         return JobsPage(page.rows, page.cursor)
 
     async def ended_since(self, since: int, limit: int) -> tuple[list[Job], int, bool]:
-        """Up to so many that ended since this ms, the longest ago first; the ms to go on from; whether these were all.
+        """Return up to so many that ended since this ms, the longest ago first, where to go on, and whether it was all.
 
         What ended in the last of these ms is given again.
         """
         [rows] = await self._reader.members([Span(JOBS, limit, low=since)])
-        last = int(rows[-1][1]) if rows else since
-        if len(rows) == limit and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
+        last = rows[-1][1] if rows else since
+        if len(rows) == limit and rows[0][1] == last:  # all of one ms: none would follow
             last += 1
         named = await self._jobs([name for name, _ in rows])
         return [its for its in named if its], last, len(rows) < limit

@@ -21,7 +21,6 @@ ENDED_LIMIT = 5000  # operations, the newest, among which those that failed are 
 STEP = 250  # of them at a time, where most do not fit
 OPERATIONS = "operations"
 OF_BATCHES = frozenset(("batch.started", "batch.operation.completed", "batch.completed"))
-STATES = ("running", "stalled", "over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class OperationRow:
 
     @property
     def state(self) -> str:
-        """One of `STATES`."""
+        """Return running, stalled or over."""
         return "over" if self.over else "stalled" if self.stalled else "running"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relay.engine.records import Health
-from relay.policy.reachability import OPERATOR, Configuration, Record, State, States, scopes, state_of
+from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes
 from relay.store.queries.backlog import Backlog
 from relay.store.queries.operator_pauses import OperatorPauses
 from relay.store.queries.questions import Questions
@@ -24,11 +24,13 @@ class Reachability(Questions):
     async def of(self, scopes: Sequence[str], channels: Sequence[str]) -> dict[str, State]:
         """Return the state of these scopes; `channels` are those whose deliveries may wait for them."""
         healths = await self._named(Health, scopes)
-        states = {scope: state_of(_records(healths.get(scope))) for scope in scopes}
+        states = {scope: state_of(healths.get(scope)) for scope in scopes}
         failing = [scope for scope, state in states.items() if state.fails]
         parked = await Backlog(self._store).parked(channels, failing)
         return states | {scope: replace(states[scope], parked=parked.get(scope, 0)) for scope in failing}
 
 
-def _records(it: Health | None) -> list[Record]:
-    return [Record(it.works / 1000, it.since / 1000, it.failed / 1000, it.cause, it.refused)] if it else []
+def state_of(it: Health | None) -> State:
+    if it and it.since:
+        return State("failing", it.since / 1000, it.cause, it.refused)
+    return State("works" if it and it.works else "never_tried")

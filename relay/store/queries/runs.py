@@ -10,7 +10,7 @@ from relay.domain.facts import Space
 from relay.domain.jobs import Job, Run
 from relay.engine import runs
 from relay.engine.entries import ForgetDocuments, LookAgain, ReportTick, RunsDue, Tick
-from relay.engine.jobs import MOST_RUNS, read_job
+from relay.engine.jobs import read_job
 from relay.engine.records import STALLED, WATCH, Operation, Ticks
 from relay.engine.runs import run_of
 from relay.engine.watch import TICKS
@@ -21,6 +21,7 @@ RETENTION = 30 * 86_400.0
 AWAY = 120.0  # seconds without a tick of any process after which relay was away
 PAGE = 200  # runs that are read at once
 PAUSE = 20.0  # seconds for which a run that was given out is not given again: less than between two ticks
+MOST_RUNS = 50_000  # that are looked at for their jobs
 FEW = 1000  # stalled runs, up to which all are looked at for the gravest
 
 
