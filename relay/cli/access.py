@@ -76,7 +76,7 @@ def seal(config: Path, *, as_json: bool) -> None:
 
     It reads the configuration and needs no running relay. With the key, relay refuses values in clear. This command
     trusts all of them: if you run it later, first find out who wrote what relay refuses. It may be run again, with
-    relay stopped or running. Users of the console have to log in again.
+    every relay stopped. Users of the console have to log in again.
     """
     from relay.cli.offline import sealed  # noqa: PLC0415 - it brings the store
 

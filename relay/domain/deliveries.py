@@ -174,7 +174,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Claimed delivery with everything that an attempt needs, read in one step with its lease."""
+    """Delivery that was handed out, with everything that an attempt needs. `lease` names the hand-out."""
 
     id: str
     lease: str

@@ -150,8 +150,7 @@ class Event:
     restarts: int = 0  # of the operation's runs before: those that began without the platform counting a retry
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
-    batch_unheard: bool = False  # nothing was known of that when it was looked up
-    batch_open: bool = False  # it was known, and has not ended
+    batch_open: bool = False  # that is known, and has not ended
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.facts)

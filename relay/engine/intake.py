@@ -172,7 +172,7 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
         batch = known(d, event.member_of, Space.of_event(event))
         spaces[event.member_of] = batch.pop("space", "")
         if not event.watch:
-            event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
+            event = replace(event, batch_open=bool(batch) and "ended" not in batch)
     return placed(event, spaces)
 
 

@@ -1,7 +1,7 @@
 """Names of operations, lanes, deliveries and bundles. Ids from outside never become part of a key: they are hashed.
 
-A name begins with two hex digits by which its partition is found: an operation's are those of its id, a lane's and its
-deliveries' those of the address.
+A name begins with two hex digits, its home: an operation's are those of its id, a lane's and its deliveries' those of
+the address.
 """
 
 from base64 import b64encode

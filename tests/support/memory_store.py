@@ -11,8 +11,7 @@ from typing import Any
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.domain.parsing import load
-from relay.engine import entries, names, records
+from relay.engine import entries
 from relay.engine.jobs import MAX_JOBS
 from relay.engine.known import known
 from relay.engine.state import Draft, Memory
@@ -169,11 +168,6 @@ class MemoryStore(Queue):
         """Accept an event with these targets, as it is."""
         accepted: Accepted = await self.submit(entries.Report(event, targets, completes=completes))
         return accepted
-
-    async def kept(self, event: Event) -> Event | None:
-        name = names.operation(event.subject, event.space(event.subject))
-        body = self.shared.draft().field(records.documents(name), event.name)
-        return load(body) if body else None
 
     async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:
         with handling():

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
 from redis.exceptions import RedisError
 
 from relay.engine.state import Changes, NotLoaded, Record, Score, Sorted, TableChange
@@ -21,8 +22,11 @@ from relay.store.wire import Command
 R = TypeVar("R", bound=Record)
 PAGE = 5_000  # members of an index that are read at once
 MOST_BYTES = 256 << 20
+MOST_REPORTED = 1_000  # values that cannot be read
 # What a value takes in memory, about: some bytes for each of those in Redis, and some for each entry of a container.
 SPREAD, EACH = 6, 150
+
+log = structlog.get_logger(__name__)
 
 
 def key_of(kind: str, names: Sequence[Any]) -> str:
@@ -51,6 +55,7 @@ class Cache:
         self._most_bytes = most_bytes
         self._hot = OrderedDict[str, Hot]()
         self._unreadable: dict[str, StoreUnavailable] = {}
+        self._reported = set[str]()  # each once in a term
         self.bytes = 0
         self.now = 0
         self.gone = set[str]()  # tables and logs that have expired by `now`, and that Redis may keep for a moment yet
@@ -224,6 +229,9 @@ class Cache:
                 self.gone.add(key)
         except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
             self._unreadable[key] = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
+            if key not in self._reported and len(self._reported) < MOST_REPORTED:
+                self._reported.add(key)
+                log.error("record.unreadable", record=self.prefix + key, error=str(self._unreadable[key]))
             return False
         hot = self._hot.get(key)
         if kind == "field" and hot is not None:

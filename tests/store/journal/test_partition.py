@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal import cache
@@ -132,9 +133,13 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
     process = await open_process().start()
 
     names = ("x", "newer", "other", "x")
-    answers = await asyncio.gather(*(process.submit(Press(name)) for name in names), return_exceptions=True)
+    with capture_logs() as lines:
+        answers = await asyncio.gather(*(process.submit(Press(name)) for name in names), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [int, *2 * [answers[1].__class__], int]
+    assert {line["record"] for line in lines if line["event"] == "record.unreadable"} == {
+        P + "counter:newer", P + "counter:other",
+    }  # fmt: skip
     assert isinstance(answers[1], StoreUnavailable)
     await redis.set(P + "counter:newer", b'{"v":1,"total":4}')
     assert await process.submit(Press("newer")) == 5
