@@ -9,7 +9,7 @@ Info = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What it says of itself."""
+    """Figures that a Redis reports of itself."""
 
     fullness: float  # the part of `maxmemory`
     memory: int
