@@ -9,7 +9,7 @@ Info = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Figures that a Redis reports of itself."""
+    """Figures of a server, by its INFO."""
 
     fullness: float  # the part of `maxmemory`
     memory: int
