@@ -2,19 +2,20 @@
 
 Three primaries with two replicas each, `durability: replicated`, and one whole relay, to which six senders send events
 until each is answered 2xx. In each round the primary that has relay's own slot is killed and started again, and hands
-over as planned; then the slot of one partition is moved key by key, and at once, and those of every fourth go to a node
-that is added. `cluster-node-timeout` is 1 s.
+over as planned; then that slot is moved key by key, and at once, and goes to a node that is added.
+`cluster-node-timeout` is 1 s.
 """
 
 import asyncio
 import contextlib
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from redis.crc import key_slot
 
 from relay.errors import StoreUnavailable
+from relay.store.keys import PREFIX
 from tests.chaos.failovers import BETWEEN, Report, configuration, count_all, longest_pause
 from tests.chaos.test_kills import Load
 from tests.support.clusters import Clustered, clustered
@@ -23,34 +24,34 @@ from tests.support.running import RunningRelay
 from tests.support.stage import Surroundings, surroundings
 from tests.support.waiting import until
 
-Disturbance = Callable[[Clustered, Sequence[int]], Awaitable[None]]
+Disturbance = Callable[[Clustered, int], Awaitable[None]]
 
 
-async def disturbances(rounds: int, partitions: int = 1) -> Report:
+async def disturbances(rounds: int) -> Report:
     report = Report()
     async with (
         clustered(replicas=2) as group,
-        surroundings(group.url, partitions=partitions, RELAY_HOST=own_host()) as around,
+        surroundings(group.url, RELAY_HOST=own_host()) as around,
     ):
-        slots = [key_slot(partition.prefix.encode()) for partition in around.store.partitions]
+        slot = key_slot(PREFIX.encode())
         with tempfile.TemporaryDirectory(prefix="relay-") as directory:
-            async with RunningRelay(configuration(directory, partitions=partitions), around.env) as relay:
+            async with RunningRelay(configuration(directory), around.env) as relay:
                 around.inbox.mails = deque()  # all of them, however many
                 load = Load(relay)
                 async with load.sending():
                     await load.more(BETWEEN)
                     for _ in range(rounds):
                         for name, disturbance in DISTURBANCES.items():
-                            report.pauses[name].append(await _one(group, load, slots, disturbance))
+                            report.pauses[name].append(await _one(group, load, slot, disturbance))
                 await until(lambda: _answers(around))
                 await count_all(report, around, load)
     return report
 
 
-async def _one(group: Clustered, load: Load, slots: Sequence[int], disturbance: Disturbance) -> float:
+async def _one(group: Clustered, load: Load, slot: int, disturbance: Disturbance) -> float:
     """One disturbance; the longest time without an event accepted."""
     watching = asyncio.create_task(longest_pause(load))
-    await disturbance(group, slots)
+    await disturbance(group, slot)
     await load.more(BETWEEN)
     watching.cancel()
     [pause] = await asyncio.gather(watching)
@@ -59,30 +60,29 @@ async def _one(group: Clustered, load: Load, slots: Sequence[int], disturbance: 
     return pause
 
 
-async def _kill(group: Clustered, _slots: Sequence[int]) -> None:
+async def _kill(group: Clustered, _slot: int) -> None:
     primary = await group.owner()
     primary.kill()
     await group.replaced(primary)
     primary.start()
 
 
-async def _fail_over(group: Clustered, _slots: Sequence[int]) -> None:
+async def _fail_over(group: Clustered, _slot: int) -> None:
     await group.fail_over()
 
 
-async def _move(group: Clustered, slots: Sequence[int]) -> None:
-    await group.move(await group.another(await group.owner(slots[0])), slots[0])
+async def _move(group: Clustered, slot: int) -> None:
+    await group.move(await group.another(await group.owner(slot)), slot)
 
 
-async def _move_at_once(group: Clustered, slots: Sequence[int]) -> None:
-    await group.move_at_once(await group.another(await group.owner(slots[0])), slots[0])
+async def _move_at_once(group: Clustered, slot: int) -> None:
+    await group.move_at_once(await group.another(await group.owner(slot)), slot)
 
 
-async def _add(group: Clustered, slots: Sequence[int]) -> None:
+async def _add(group: Clustered, slot: int) -> None:
     added = await group.add()
     await group.add(follows=added)
-    for slot in slots[::4]:
-        await group.move(added, slot)
+    await group.move(added, slot)
 
 
 async def _answers(around: Surroundings) -> bool:

@@ -93,12 +93,10 @@ async def _loaded(report: Report, *, quick: bool) -> AsyncIterator[tuple[Watched
                 await count_all(report, around, load)
 
 
-def configuration(directory: str | Path, *, durability: str = "replicated", partitions: int = 1) -> Path:
+def configuration(directory: str | Path, *, durability: str = "replicated") -> Path:
     """The stage's, with a promise that a failover keeps, unless another is named."""
     config = Path(directory, "relay.yaml")
-    config.write_text(
-        f"{CONFIG.read_text('utf-8')}\nredis: {{durability: {durability}, partitions: {partitions}}}\n", "utf-8"
-    )
+    config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{durability: {durability}}}\n", "utf-8")
     return config
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.soak
 
 @pytest.mark.timeout(200)
 async def test_each_disturbance_once_loses_nothing_and_repeats_only_the_unknown() -> None:
-    report = await disturbances(1, partitions=16)  # with one, the next test loses a primary and moves a slot
+    report = await disturbances(1)
     print(report)
 
     assert report.acknowledged > 0

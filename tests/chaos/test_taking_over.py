@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from relay.channels.email.channel import Email
+from relay.store.journal.lease import LASTS
 from relay_sandbox.standins.inbox import Inbox
 from tests.support.events import body
 from tests.support.patience import busyness, patience
@@ -34,14 +35,16 @@ MAILS = 2 * OPERATIONS
 class SlowInbox(Inbox):
     """One that lets senders wait in the middle of a mail until it is `open`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1_000) -> None:
+        """`most`: so many have to wait, and no other."""
         super().__init__()
         self.open = asyncio.Event()
-        self.waiting = 0
+        self.waiting, self._most = 0, most
 
     async def handle_RCPT(self, *arguments: Any) -> str:  # noqa: N802 - aiosmtpd calls it so
         self.waiting += 1
-        await self.open.wait()
+        if self.waiting <= self._most:
+            await self.open.wait()
         return await super().handle_RCPT(*arguments)
 
 
@@ -111,24 +114,54 @@ async def test_a_process_frozen_beyond_its_lease_repeats_nothing_that_another_on
             start = len(relay.lines)
             relay.send_signal(signal.SIGCONT)
             await relay.wait_for_line("partition.lost", start)
-            more = body("operation.completed", 100, status="Completed", operationId="op-more")
-            more |= {"tenantId": "mail", "eventId": "evt-more"}
-            answers = [await post(one.url, more) for one in (relay, other)]
+            answers = [await post(one.url, mailed("op-more")) for one in (relay, other)]
             await all_told(inbox, frozen, MAILS + 2)
 
         copies = Counter((mail.recipient, mail.id) for mail in inbox.mails)
         print(f"all told {took:.1f} s after the freeze, {sum(copies.values()) - len(copies)} twice")
-        assert answers[0].document == {"status": "accepted", "eventId": "evt-more"}
+        assert answers[0].document == {"status": "accepted", "eventId": "evt-op-more"}
         assert answers[1].status == 200
         # What was under way when it froze may have arrived; nothing else came again.
         assert sum(count > 1 for count in copies.values()) <= Email.max_concurrency
         assert max(copies.values()) <= 2
 
 
+@pytest.mark.timeout(180)
+async def test_a_process_that_stops_hands_over_at_once_and_finishes_what_it_sends() -> None:
+    async with environment("external") as redis, SlowInbox(most=2) as inbox:
+        env = staged(inbox) | redis
+        async with RunningRelay(CONFIG, env, grace=60) as relay, RunningRelay(CONFIG, env) as other:
+            assert (await post(relay.url, mailed("op-1"))).status == 202
+            await until(lambda: inbox.waiting == 2)
+            relay.send_signal(signal.SIGTERM)
+            stopped = time.monotonic()
+            await other.wait_for_line("partition.owned")
+            owned = time.monotonic() - stopped
+            answer = await post(other.url, mailed("op-2"))
+            await all_told(inbox, stopped, 2)
+            told = time.monotonic() - stopped
+            # Longer than it takes until a process counts as gone that gives no sign of life.
+            await asyncio.sleep(LASTS + 1)
+            waiting = inbox.waiting
+            inbox.open.set()
+            await all_told(inbox, stopped, 4)
+            status = await relay.wait()
+            again = await post(other.url, mailed("op-1"))
+
+        print(f"owned {owned:.1f} s after SIGTERM, the next event told after {told:.1f} s")
+        assert (answer.document["deliveries"], again.status, status) == (2, 200, 0)
+        assert (waiting, len(inbox.mails)) == (4, 4)
+        assert max(owned, told) < AT_ONCE * busyness()
+
+
+def mailed(operation: str) -> dict[str, Any]:
+    event = body("operation.completed", 100, status="Completed", operationId=operation)
+    return event | {"tenantId": "mail", "eventId": f"evt-{operation}"}
+
+
 async def in_the_middle_of_mails(relay: RunningRelay, inbox: SlowInbox) -> None:
     for number in range(OPERATIONS):
-        event = body("operation.completed", 100, status="Completed", operationId=f"op-{number}")
-        assert (await post(relay.url, event | {"tenantId": "mail"})).status == 202
+        assert (await post(relay.url, mailed(f"op-{number}"))).status == 202
     await until(lambda: inbox.waiting == Email.max_concurrency)
 
 

@@ -66,7 +66,7 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def surroundings(redis_url: str, *, partitions: int = 1, **env: str) -> AsyncIterator[Surroundings]:
+async def surroundings(redis_url: str, **env: str) -> AsyncIterator[Surroundings]:
     async with SlackStandin() as slack, Inbox() as inbox:
         store = Store.open(redis_url, process="test", may_own=False)
         await store.redis.flushall()

@@ -8,6 +8,7 @@ from secrets import token_hex
 from relay.errors import StoreUnavailable
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import BYTES, LAGS, NOTHING, Admission, Answer, Busy, Id, Item, value_of
+from relay.store.journal.lease import ALIVE
 from relay.store.journal.scripts import Scripts, Value
 
 PAGE = 128  # entries that are read at once
@@ -39,7 +40,7 @@ class Inbox:
         keys = [self._key, self._prefix + "owner"]
         name = f"{ACT}{item.act}" if item.act else token_hex(8)
         payload = self._codec.value(item.entry, entry_place(name))
-        args: list[Value] = [name, payload, LAGS[item.admission], BYTES[item.admission]]
+        args: list[Value] = [name, payload, LAGS[item.admission], BYTES[item.admission], int(ALIVE * 1000)]
         if item.act:
             empty = Answer(item.act)
             keys.append(self._prefix + empty.key)

@@ -9,6 +9,7 @@ from relay.store.journal.scripts import Scripts, Value
 
 LASTS = 5.0  # seconds after its last renewal, by Redis's clock
 RENEWED = 1.0  # seconds after which it is renewed, or tried for
+ALIVE = 3.5  # seconds of it that an owner has left that lives
 LEFT = 1.0  # seconds of it that have to be left for a first byte to leave
 GRACE = 4.0  # seconds after the first pulse behind an outage in which only its owner may go on
 

@@ -11,6 +11,7 @@ from relay.store.client import connect
 from relay.store.journal import inbox, partition
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission, Busy
+from relay.store.journal.lease import ALIVE
 from relay.store.journal.partition import NotOwner
 from relay.store.journal.scripts import Full
 from tests.store.journal.conftest import Open, P, Process, ledger
@@ -203,7 +204,7 @@ class TestGrowth:
         self, open_process: Open, redis: Redis, shared: None
     ) -> None:
         seconds, micros = await redis.time()
-        await redis.set(P + "owner", "busy 1")
+        await redis.set(P + "owner", "busy 1", px=60_000)
         await redis.xadd(P + "inbox", {"id": "x", "entry": "x"}, id=f"{seconds * 1000 + micros // 1000 - 600}-0")
         other = await open_process("other", alone=False).start(owns=False)
 
@@ -213,6 +214,16 @@ class TestGrowth:
         await redis.xadd(P + "inbox", {"id": "x", "entry": "x"})
         await redis.xtrim(P + "inbox", maxlen=0)
         await redis.xadd(P + "inbox", {"id": "x", "entry": "x"})
+        assert await other.submit(Add("x", "e1"), admission=Admission.PROGRESS) is TAKEN
+
+    async def test_an_owner_that_renews_its_lease_no_more_refuses_nothing(
+        self, open_process: Open, redis: Redis, shared: None
+    ) -> None:
+        seconds, micros = await redis.time()
+        await redis.set(P + "owner", "dead 1", px=int(ALIVE * 1000))
+        await redis.xadd(P + "inbox", {"id": "x", "entry": "x"}, id=f"{seconds * 1000 + micros // 1000 - 60_000}-0")
+        other = await open_process("other", alone=False, may_own=False).start(owns=False)
+
         assert await other.submit(Add("x", "e1"), admission=Admission.PROGRESS) is TAKEN
 
     async def test_without_an_owner_it_is_bounded_by_bytes(
