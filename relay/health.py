@@ -125,11 +125,11 @@ class Health:
                 await self._inspect()
             if self._trouble:
                 return
+            await self.store.release_gone()  # a full Redis takes that, which the probe does not pass
+            await self._announce()
             self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
             await self.store.probe()
-            await self.store.release_gone()
-            await self._announce()
             await self._figures.measure()
             if housekeeping and self.store.journal.owns:
                 await self._clean_up()

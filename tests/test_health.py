@@ -1,6 +1,7 @@
 """Tests of whether relay can keep its promise, noticed when it changes."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,7 +17,9 @@ from relay.store import Store
 from relay.store.queries.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.queue import accept, claim_one
 from tests.support.redis_server import RedisServer
+from tests.support.targets import room
 
 CONFIG = """
 redis: {durability: fsync}
@@ -98,6 +101,20 @@ async def test_at_nine_tenths_of_its_memory_nothing_is_taken_and_readyz_says_why
     await store.redis.config_set("maxmemory", 0)
     await health.look()
     assert (await guarded(take, health.obstacle)(events.completed())).status == "accepted"
+
+
+async def test_in_a_full_redis_hand_outs_that_nobody_attends_to_are_given_up(store: Store, clock: Clock) -> None:
+    config = parse_config(LISTENING, env={}, channels=CHANNELS)
+    health = Health(store, lambda: config, clock=clock)
+    await health.prepare()
+    await accept(store, events.completed(), to=replace(room(), destination="team", address="#team"))
+    lost = await claim_one(store)
+    store.let_go(lost)
+    await store.redis.config_set("maxmemory", "1mb")
+
+    await health.look()
+
+    assert (await claim_one(store)).id == lost.id
 
 
 async def test_at_eight_tenths_progress_that_nobody_waits_for_is_left_to_its_sender(

@@ -22,6 +22,7 @@ from relay.engine.state import Draft, NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
+CALL = 60_000  # ms after its mark for which a call may be under way in a process that is not heard of
 SET_ASIDE = 30_000  # ms after which what could not be read is handed out again
 
 E = TypeVar("E", bound=entries.Held)
@@ -134,10 +135,12 @@ def set_aside(d: Draft, x: Delivery, entry: entries.SetAside) -> None:
 
 
 def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
-    living = tuple(f"{process}:" for process in entry.living)
+    living, ended = tuple(f"{process}:" for process in entry.living), tuple(entry.ended)
     for name in d.first(FLYING, EVER):
         x = d.get(Delivery, name)
-        if x and x.ticket and x.ticket.startswith(entry.begins) and not x.ticket.startswith(living):
+        if not x or not x.ticket.startswith(entry.begins) or x.ticket.startswith(living):
+            continue
+        if x.ticket and (x.ticket.startswith(ended) or not 0 <= d.now - x.marked < CALL):
             own = Draft(d, d.now)
             try:
                 _lapse(own, own.edit(Delivery, name))

@@ -64,7 +64,8 @@ class Queue:
         self.journal = journal
         self.reader = reader
         self._hand_outs = count()
-        self._rounds = 0  # of looks at what is attended to
+        self._spell = self._rounds = 0  # times that it ceased to own the partition; looks at what is attended to
+        self._hands_out = False  # in this spell
         self._attended = Counter[str]()  # hand-outs → claims and deliveries of them that are under way here
 
     async def submit(self, entry: Any, *, act: str = "") -> Any:
@@ -108,8 +109,8 @@ class Queue:
         """
         if not self.journal.owns:
             return entries.Taken()
-        hand_out = f"{self.journal.process}:{self._rounds}:{next(self._hand_outs)}"
-        self._attended[hand_out] = 1
+        hand_out = f"{self.journal.process}:{self._spell}:{self._rounds}:{next(self._hand_outs)}"
+        self._attended[hand_out], self._hands_out = 1, True
         try:
             take = entries.Take(channel, limit, hand_out, quiet)
             taken: entries.Taken = await self.journal.submit(take, lazy=True, brief=True)
@@ -123,7 +124,18 @@ class Queue:
     def attended(self) -> list[str]:
         """Return how tickets of this process begin that are attended to, and all to come."""
         self._rounds += 1
-        return [f"{self.journal.process}:{self._rounds}", *self._attended]
+        return [f"{self.journal.process}:{self._spell}:{self._rounds}", *self._attended]
+
+    def unattended(self) -> entries.Lapse | None:
+        """Return what gives up the hand-outs that this process does not attend to, now that it owns no partition.
+
+        It may be decided late: what this process hands out when it owns the partition again is of another spell.
+        """
+        if self._hands_out:
+            self._spell, self._hands_out = self._spell + 1, False
+        process = self.journal.process
+        living = [f"{process}:{self._spell}", *self._attended]
+        return entries.Lapse(f"{process}:", living) if self._spell else None
 
     def let_go(self, delivery: Delivery) -> None:
         """This process does nothing more for this hand-out: if it goes on, it is given up."""

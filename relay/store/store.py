@@ -1,5 +1,6 @@
 """One process's store: the queue over a partition in Redis, and Redis itself, with what it promises."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from relay.store.inspection import inspect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
 from relay.store.journal.kinds import KINDS, lost, needs
-from relay.store.journal.partition import Partition
+from relay.store.journal.partition import NotOwner, Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
 from relay.store.owners import at_owner
@@ -30,6 +31,7 @@ from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 
 PROBED = 60_000  # ms for which the probe stays
+LAPSES = 3.0  # seconds between two times that a process which does not own the partition gives up what it let go
 
 
 class Store(Queue):
@@ -55,11 +57,13 @@ class Store(Queue):
         of Redis's, for tests (seconds since the epoch).
         """
         self.redis, self.sealer = redis, sealer
+        self._ended: tuple[str, ...] = ("",) if private else ()  # see entries.Lapse
+        self._monotonic, self._lapsed = monotonic, float("-inf")
         self.promise = Promise("memory")
         codec = Codec(KINDS, sealer)
         self.partition = Partition(
             redis,
-            Rules(step, lost, codec, needs, lambda living: entries.Lapse(living=living)),
+            Rules(step, lost, codec, needs, lambda living: entries.Lapse(living=living, ended=self._ended)),
             settings,
             process=process,
             alone=private,
@@ -99,10 +103,16 @@ class Store(Queue):
         return promise
 
     async def release_gone(self) -> None:
-        """Give up hand-outs of processes that are gone: what was sent is asked for, or sent again."""
+        """Give up hand-outs of processes that are gone, and what this one let go: what was sent is asked for."""
+        process = self.partition.process
         if self.partition.owns:
-            others = self.partition.living - {self.partition.process}
-            await self.submit(entries.Lapse(living=[*sorted(others), *self.attended()]))
+            living = [*sorted(self.partition.living - {process}), *self.attended()]
+            lapse = entries.Lapse(living=living, ended=(*self._ended, f"{process}:"))
+            with contextlib.suppress(NotOwner):  # decided by another, it would give up what that one handed out since
+                await self.partition.submit(lapse, only_owner=True, brief=True)
+        elif self._monotonic() - self._lapsed > LAPSES and (mine := self.unattended()):
+            self._lapsed = self._monotonic()
+            await self.partition.submit(mine, brief=True)
 
     async def hand_over(self, _left: float = 0.0) -> None:
         """Let another process own the partition, if one lives; what this one sends goes on."""

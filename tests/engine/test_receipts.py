@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.silences import Silenced
-from relay.engine.entries import Mark, SetAside, Withhold
+from relay.engine.entries import Lapse, Mark, SetAside, Withhold
 from relay.engine.records import FLYING
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
@@ -45,6 +45,25 @@ class TestALapse:
         partition.lapse("b:")
 
         assert [taken.event.subject for taken in partition.take()] == ["2"]
+
+    def test_waits_for_a_call_that_may_go_on_in_a_process_that_is_not_heard_of(self, partition: Sending) -> None:
+        for subject in ("1", "2"):
+            partition.report(events.completed(operationId=subject), [room()])
+        _, called = partition.take(process="a")
+        partition.tell(Mark, called)
+        silent = Lapse(living=("b",), ended=("b:",))
+
+        partition.step(silent)
+        unsent = [taken.event.subject for taken in partition.take(process="b")]
+        partition.step(silent)
+        partition.now += 59_000
+        partition.step(silent)
+        during = partition.take(process="b")
+        partition.now += SECOND
+        partition.step(silent)
+
+        assert (unsent, during) == ([({"1", "2"} - {called.event.subject}).pop()], [])
+        assert [(taken.event.subject, taken.unknown) for taken in partition.take()] == [(called.event.subject, True)]
 
     def test_a_receipt_after_it_ends_what_nobody_has_taken_since(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])

@@ -9,6 +9,7 @@ from relay.store import Store
 from tests.support import events
 from tests.support.queue import POSTED, accept, claim, claim_one, counts
 from tests.support.targets import mail, room
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -74,3 +75,32 @@ async def test_who_owns_the_partition_anew_takes_everything_over_at_once(pair: t
     await pair[1].submit(Lapse(living=()))
 
     assert len((await pair[1].claim("email", 60)).deliveries) == 60
+
+
+async def test_what_a_process_let_go_after_it_owned_the_partition_is_given_up(
+    open_redis_store: Callable[..., Store],
+) -> None:
+    former, owner = open_redis_store(), open_redis_store()
+    await former.prepare()
+    for subject in ("op-1", "op-2"):
+        await accept(former, events.completed(operationId=subject), to=mail(f"{subject}@example.com"))
+    [failed] = (await former.claim("email", 1)).deliveries
+    [held] = (await former.claim("email", 1)).deliveries
+    for delivery in (failed, held):
+        await former.mark_sending(delivery)
+    await owner.prepare()
+    await until(lambda: owner.partition.process in former.partition.living)
+    await former.hand_over()
+    await until(lambda: owner.partition.owns)
+
+    former.let_go(failed)
+    await former.release_gone()
+
+    again: list[str] = []
+
+    async def claimed() -> bool:
+        again.extend(delivery.id for delivery in await claim(owner, "email"))
+        return bool(again)
+
+    await until(claimed)
+    assert again == [failed.id]

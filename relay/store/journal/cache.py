@@ -33,6 +33,11 @@ def key_of(kind: str, names: Sequence[Any]) -> str:
     return str(names[0].PREFIX + names[1] if kind == "record" else names[0])
 
 
+def _bytes(values: Iterable[bytes | None]) -> int:
+    """Return what values of a table or a log take in memory, about."""
+    return sum(len(value or b"") + EACH for value in values)
+
+
 class OtherData(Exception):
     """Redis does not hold what this owner committed last."""
 
@@ -113,6 +118,7 @@ class Cache:
         self._hot.move_to_end(key)
         if hot.until and hot.until <= self.now:
             hot.value, hot.whole, hot.until = None, True, 0
+            self._resize(hot, EACH - hot.size)
             self.gone.add(key)
         return hot
 
@@ -139,9 +145,10 @@ class Cache:
                 self._resize(hot, (len(hot.value.scores) - before) * EACH * 2)
         for name, log in changes.logs.items():
             if hot := self._known(name):
-                hot.value = [*(hot.value or ()), *log.lines][-log.most :]
+                lines = [*(hot.value or ()), *log.lines]
+                hot.value, dropped = lines[-log.most :], lines[: -log.most]
                 hot.until = now + log.kept if log.kept else hot.until
-                self._resize(hot, sum(map(len, log.lines)) + EACH * len(log.lines))
+                self._resize(hot, _bytes(log.lines) - _bytes(dropped))
 
     def _apply_table(self, name: str, table: TableChange, now: int) -> None:
         if table.cleared:
@@ -151,7 +158,8 @@ class Cache:
             return
         fields = hot.value = hot.value or {}
         for key, value in table.fields.items():
-            self._resize(hot, len(value or b"") + EACH)
+            before = _bytes([fields[key]]) if key in fields else 0
+            self._resize(hot, (0 if value is None and hot.whole else _bytes([value])) - before)
             if value is None and hot.whole:
                 fields.pop(key, None)
             else:
@@ -241,7 +249,8 @@ class Cache:
         elif kind == "field":
             self._keep(key, Hot({names[1]: value}, len(value or b"") + 2 * EACH, until, whole=False))
         else:
-            size = len(answer or b"") * SPREAD if kind == "record" else sum(len(row) + EACH for row in answer)
+            values = value.values() if kind == "table" and value else value or ()
+            size = len(answer or b"") * SPREAD if kind == "record" else _bytes(values)
             self._keep(key, Hot(value, size + EACH, until if value else 0))
         return False
 

@@ -11,6 +11,7 @@ LASTS = 5.0  # seconds after its last renewal, by Redis's clock
 RENEWED = 1.0  # seconds after which it is renewed, or tried for
 ALIVE = 3.5  # seconds of it that an owner has left that lives
 LEFT = 1.0  # seconds of it that have to be left for a first byte to leave
+RECEIVES = "-receives"  # ends the name of a process that owns nothing, ever
 GRACE = 4.0  # seconds after the first pulse behind an outage in which only its owner may go on
 
 
@@ -28,13 +29,21 @@ class Lease:
     """`living`: processes that gave a sign of life within the last seconds, this one included."""
 
     def __init__(
-        self, scripts: Scripts, prefix: str, process: str, monotonic: Callable[[], float], *, at_once: bool = False
+        self,
+        scripts: Scripts,
+        prefix: str,
+        process: str,
+        monotonic: Callable[[], float],
+        *,
+        at_once: bool = False,
+        may_own: bool = True,
     ) -> None:
         """`at_once`: no other process has this Redis, so it is taken without waiting."""
-        self.process = f"{process}-{token_hex(4)}"
+        self.process = f"{process}-{token_hex(4)}{'' if may_own else RECEIVES}"
         self._scripts, self._monotonic, self._at_once = scripts, monotonic, at_once
         self._keys = [prefix + name for name in ("owner", "term", "mark", "pulses", "handed")]
         self.term = 0
+        self.begun = 0  # the last term in which this process decided, after what was under way before
         self.living = frozenset[str]()
         self._until = self._asked = float("-inf")
         self._number = 0
@@ -51,6 +60,11 @@ class Lease:
         """Return True where a process owns it, as of the last sign of life."""
         return self.held or bool(self._seen[0])
 
+    @property
+    def has_successor(self) -> bool:
+        """Return True where another process lives that may own it."""
+        return any(name != self.process and not name.endswith(RECEIVES) for name in self.living)
+
     def may_send(self) -> bool:
         return self.held and self._monotonic() < self._until - LEFT
 
@@ -64,7 +78,7 @@ class Lease:
             self._note(rest)
             return None
         term, mark, handed_over, *living = rest
-        in_order = bool(handed_over) or int(term) - 1 == self.term > 0  # the term before was this process's own
+        in_order = bool(handed_over) or int(term) - 1 == self.begun > 0  # the term before was this process's own
         self.term, self.held, self._until = int(term), True, asked + LASTS
         self._hear(living)
         return Taken(self.term, mark.decode(), in_order, ms)

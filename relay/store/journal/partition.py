@@ -34,6 +34,7 @@ RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
 STOPPING = 10.0  # seconds that a stop waits for what is under way
+SILENT = 2.0  # seconds without an answer of Redis after which it waits no longer
 log = structlog.get_logger(__name__)
 
 
@@ -67,7 +68,7 @@ class Partition:
         self._queue = Queue(monotonic)
         self._clock = PartitionClock(monotonic, clock)
         self._inbox = Inbox(self._scripts, rules.codec, prefix)
-        self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone)
+        self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone, may_own=may_own)
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -126,7 +127,7 @@ class Partition:
         return self._term is not None and self._lease.may_send()
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._expire())]
+        self._tasks = [asyncio.create_task(self._run()), *(self._tasks or [asyncio.create_task(self._expire())])]
 
     async def joined(self, seconds: float = JOINING) -> None:
         """Wait until it is known whether this process owns the partition, or for so long."""
@@ -135,7 +136,7 @@ class Partition:
 
     async def hand_over(self) -> None:
         """Let another process own it, if one lives. What is being sent goes on, and its receipts go by the inbox."""
-        if self._lease.living > {self.process}:
+        if self._lease.has_successor:
             self._may_own = False
             self._queue.wake.set()
 
@@ -143,8 +144,12 @@ class Partition:
         """Take no more events, finish what is here, and let another process own the partition at once."""
         self._closing = True
         self._queue.wake.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks[:1], timeout=STOPPING)
+        began = now = time.monotonic()
+        while len(self._tasks) > 1 and not self._tasks[0].done():
+            if now - began > STOPPING or now - max(began, self._scripts.answered) > SILENT:
+                break
+            await asyncio.wait(self._tasks[:1], timeout=POLL)
+            now = time.monotonic()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -172,6 +177,8 @@ class Partition:
         """
         if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
+        if not self._tasks:  # Redis is away, and who waits is not to wait for it for ever
+            self._tasks = [asyncio.create_task(self._expire())]
         answered = asyncio.get_running_loop().create_future()
         item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner, brief=brief)
         self._queue.add(item)
@@ -192,7 +199,10 @@ class Partition:
                 self._forget()
             except StoreUnavailable as error:
                 log.debug("partition.waiting", reason=str(error))  # relay/outage.py reports the outage
-            except Exception as error:  # noqa: BLE001 - the loop goes on, whatever it is
+            except (Exception, asyncio.CancelledError) as error:  # the loop goes on, whatever it is
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                    raise
                 log.error("partition.failed", error=type(error).__name__, at=relay_line(error))
                 self._forget()
             await asyncio.sleep(pause)
@@ -293,7 +303,7 @@ class Partition:
                 return
             self._joined.set()
         if items := self._queue.take_all():
-            await asyncio.gather(*(self._pass_on(item) for item in items))
+            await self._pass_on(items)
         else:
             await self._idle(RENEWED)
 
@@ -310,27 +320,37 @@ class Partition:
         await self._inbox.read()
         if not taken.in_order:
             await term.suspect([*self._inbox.pending])
+        self._lease.begun = taken.term
         self._term = term
         if self._rules.take_over:
-            self._queue.add(Item(self._rules.take_over(sorted({*self._lease.living, self.process}))))
+            living = sorted({*self._lease.living, self.process})
+            self._queue.add(Item(self._rules.take_over(living), only_owner=True))
         log.info("partition.owned", term=taken.term)
 
     def _forget(self) -> None:
         self._term = None
         self._lease.lose()
 
-    async def _pass_on(self, item: Item) -> None:
-        if item.only_owner:
-            item.answer(NotOwner("another process owns the partition"))
-            return
+    async def _pass_on(self, items: Sequence[Item]) -> None:
+        """Leave them in the owner's inbox, and keep what is not there yet. The error of one of these."""
+        for item in items:
+            if item.only_owner:
+                item.answer(NotOwner("another process owns the partition"))
+        rest = [item for item in items if not item.only_owner]
+        try:
+            outcomes = await asyncio.gather(*(self._append(item) for item in rest), return_exceptions=True)
+        finally:
+            self._queue.put_back(item for item in rest if not item.is_answered)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _append(self, item: Item) -> None:
         try:
             with handling():
                 item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
-            if (
-                item.admission == Admission.ALWAYS and not item.act and not item.brief
-            ):  # a receipt is kept until it is confirmed
-                self._queue.put_back([item])
+            if item.is_receipt:  # it is kept until it is confirmed
                 raise
             item.answer(error)
         except RelayError as error:

@@ -74,8 +74,11 @@ class Term:
     async def _write(self, batch: Batch) -> bool:
         """Commit what was lent and what the batch changes; False where they are too many bytes, and could be fewer."""
         both = [self._lent.changes, batch.draft.changes] if self.carries else [batch.draft.changes]
-        codec, gone, upkeep = self._rules.codec, self.cache.gone, self._upkeep
-        encoded = [encode(changes, codec, gone, upkeep, batch.now) for changes in both]
+        codec, gone = self._rules.codec, frozenset(self.cache.gone)
+        encoded = []
+        for changes in both:
+            encoded.append(encode(changes, codec, gone, self._upkeep, batch.now))
+            gone -= changes.tables.keys() | changes.logs.keys()  # deleted already, and written anew
         writes = [write for some, _ in encoded for write in some]
         if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
             return False

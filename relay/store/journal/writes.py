@@ -63,6 +63,10 @@ class Upkeep:
         """Return whether it has to be said how long a key lives."""
         return kept > 0 and (kept < LONG or self._expires.get(key, 0) < now + kept - DAY)
 
+    def forget(self, key: str) -> None:
+        """It may be gone: Redis keeps no empty table."""
+        self._expires.pop(key, None)
+
     def is_long(self, log: str, lines: int, most: int) -> bool:
         return self._lines.get(log, most) + lines > most // 4
 
@@ -71,7 +75,7 @@ class Upkeep:
         if len(self._expires) > MOST_NOTED or len(self._lines) > MOST_NOTED:
             self._expires.clear()
             self._lines.clear()
-        kept = {name: table.kept for name, table in changes.tables.items()}
+        kept = {name: table.kept for name, table in changes.tables.items() if not _may_end(table)}
         for name, log in changes.logs.items():
             kept[name] = log.kept
             trimmed = self.is_long(name, len(log.lines), log.most)
@@ -79,6 +83,10 @@ class Upkeep:
         for key, ms in kept.items():
             if self.expires(key, ms, now):
                 self._expires[key] = now + ms
+
+
+def _may_end(table: TableChange) -> bool:
+    return table.cleared or None in table.fields.values()
 
 
 def life(kept: int) -> int:
@@ -109,6 +117,8 @@ def encode(
             writes += _table(name, table, codec)
             if table.kept and (table.cleared or name in gone or upkeep.expires(name, table.kept, now)):
                 writes.append(("PEXPIRE", name, (life(table.kept),)))
+            if _may_end(table):
+                upkeep.forget(name)
         for name, index in changes.indexes.items():
             writes += _index(name, index)
         for name, log in changes.logs.items():

@@ -235,13 +235,14 @@ async def test_whoever_waits_for_too_long_is_asked_to_try_again(
 async def test_a_stop_without_a_redis_leaves_nobody_waiting(
     open_process: Open, between: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partition, "STOPPING", 0.1)
+    monkeypatch.setattr(partition, "SILENT", 0.1)
     process = await open_process("a", between.url).start()
     between.fate = lambda _name: "lose call"
     waiting = [asyncio.create_task(process.submit(Press("x"))) for _ in range(3)]
     await asyncio.sleep(0.05)
 
-    await process.partition.aclose()
+    async with asyncio.timeout(partition.STOPPING / 2):
+        await process.partition.aclose()
 
     for submitted in (*waiting, process.submit(Press("x"))):
         with pytest.raises(StoreUnavailable):
@@ -362,6 +363,10 @@ class TestTwoOwners:
         taken = await process.partition._lease.take()
         assert taken is not None
         assert not taken.in_order  # who owned it before has died
+        taken = await process.partition._lease.take()
+        assert taken is not None
+        assert not taken.in_order  # nor did this process begin to decide
+        process.partition._lease.begun = taken.term
         await redis.delete(P + "owner", P + "pulses")
 
         assert await process.partition._lease.renew(taken.mark)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.errors import HandlingFailed
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
 from relay.store.journal import inbox, partition
 from relay.store.journal.inbox import TAKEN
@@ -287,3 +287,23 @@ async def test_a_receipt_outlives_its_term_and_goes_to_the_next_owner(
 
         await until(lambda: emptied(redis))
         assert await second.submit(Press("x")) == 5
+
+
+async def test_a_stop_answers_receipts_on_their_way_to_the_inbox(
+    open_process: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition, "SILENT", 0.1)
+    with RedisServer() as server:
+        other = await open_process("other", server.url, alone=False, may_own=False).start(owns=False)
+        await other.submit(Press("x"))
+        server.pause()
+        receipts = [asyncio.create_task(other.submit(Press("x"))) for _ in range(2)]
+        await asyncio.sleep(0)
+        await until(lambda: not len(other.partition._queue))
+
+        await other.partition.aclose()
+        server.resume()
+
+        assert [type(error) for error in await asyncio.gather(*receipts, return_exceptions=True)] == [
+            StoreUnavailable
+        ] * 2

@@ -1,11 +1,13 @@
 """What an owner answers rests on what is in Redis, in as few commits as there can be."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from relay.engine.state import Changes, Draft, State
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal import cache
 from relay.store.journal.items import Admission
@@ -215,3 +217,78 @@ async def test_a_stop_answers_what_is_here_and_hands_over(open_process: Open, re
     assert not await redis.exists(P + "owner")
     with pytest.raises(StoreUnavailable):
         await first.submit(Add("x", "late"), admission=EVENT)
+
+
+class TestATableThatIsMadeAgain:
+    @staticmethod
+    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+        d = Draft(state, now)
+        if entry.by == 0:
+            d.remove("t", entry.name)
+        elif entry.by < 0:
+            d.clear("t")
+        else:
+            d.put("t", entry.name, b"x", kept=entry.by)
+        return d.changes, [*d.table("t")]
+
+    @pytest.mark.parametrize("end", [0, -1], ids=["emptied", "cleared"])
+    async def test_expires_again(self, open_process: Open, redis: Redis, end: int) -> None:
+        process = await open_process(step=self.step).start()
+        for by in (30 * 86_400_000, end, 30 * 86_400_000):
+            await process.submit(Add("one", "", by))
+
+        assert await redis.pttl(P + "t") > 0
+
+    async def test_keeps_what_the_same_commit_has_lent(self, open_process: Open, redis: Redis) -> None:
+        process = await open_process(step=self.step).start()
+        await process.submit(Add("old", "", 1))
+
+        lent = asyncio.create_task(process.submit(Add("lent", "", toy.HOUR), lazy=True))
+        own = await process.submit(Add("own", "", toy.HOUR))
+
+        assert (await lent, own) == (["lent"], ["lent", "own"])
+        assert {*await redis.hkeys(P + "t")} == {b"lent", b"own"}
+
+    async def test_takes_no_more_memory_the_more_often_it_is_written(self, open_process: Open) -> None:
+        process = await open_process(step=self.step).start()
+        sizes = []
+        for _ in range(3):
+            await process.submit(Add("one", "", toy.HOUR))
+            sizes.append(process.partition._term.cache.bytes)  # type: ignore[union-attr]
+
+        assert len({*sizes}) == 1
+
+
+async def test_it_goes_on_after_a_cancellation_that_nobody_asked_for(open_process: Open) -> None:
+    cancels = [True]
+
+    def step(state: State, entry: Any, now: int, settings: Settings) -> tuple[Changes, Any]:
+        if cancels and isinstance(entry, Press):
+            cancels.clear()
+            raise asyncio.CancelledError
+        return toy.step(state, entry, now, settings)
+
+    process = await open_process(step=step).start()
+
+    assert await process.submit(Press("x")) == 1
+
+
+async def test_nobody_waits_for_ever_for_a_redis_that_was_never_reached(open_process: Open) -> None:
+    process = open_process()
+    press = asyncio.create_task(process.submit(Press("x"), act="press"))
+    await asyncio.sleep(0)
+    process.ahead += 6
+
+    with pytest.raises(StoreUnavailable):
+        await press
+
+
+async def test_it_is_handed_over_to_no_process_that_owns_nothing(open_process: Open) -> None:
+    owner = await open_process("a", alone=False).start()
+    receiver = await open_process("b", alone=False, may_own=False).start(owns=False)
+    await until(lambda: receiver.partition.process in owner.partition.living)
+
+    await owner.partition.hand_over()
+
+    assert await owner.submit(Press("x")) == 1
+    assert owner.partition.owns
