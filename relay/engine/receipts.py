@@ -135,8 +135,7 @@ def set_aside(d: Draft, x: Delivery, entry: entries.SetAside) -> None:
 
 def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
     living = tuple(f"{process}:" for process in entry.living)
-    for name in d.first(FLYING, EVER):
-        x = d.get(Delivery, name)
+    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
         if x and x.ticket and x.ticket.startswith(entry.begins) and not x.ticket.startswith(living):
             own = Draft(d, d.now)
             try:
