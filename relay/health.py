@@ -131,7 +131,7 @@ class Health:
             await self.store.release_gone()
             await self._announce()
             await self._figures.measure()
-            if housekeeping:
+            if housekeeping and self.store.journal.owns:
                 await self._clean_up()
         except StoreUnavailable as error:
             self._fail(error)

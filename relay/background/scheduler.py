@@ -1,7 +1,7 @@
-"""Schedulers: loops that tick in every process, and their wiring.
+"""Schedulers: loops that tick, and their wiring.
 
-The store decides what is due, atomically, so any number of processes may tick. The next tick, of any process, makes up
-for one that fails or is cut off by a crash.
+But for self-monitoring, which every process does, they tick where the partition is owned. The next tick, of whoever
+owns it then, makes up for one that fails or is cut off by a crash.
 """
 
 import asyncio
@@ -40,18 +40,20 @@ Tick = Callable[[float], Awaitable[None]]
 
 @dataclass(eq=False)
 class Scheduler:
-    """Run ticks one after the other, every `period` seconds, with the time of `clock`."""
+    """Run ticks one after the other, every `period` seconds, with the time of `clock`, while they are `mine`."""
 
     ticks: Mapping[str, Tick]
     clock: Callable[[], float] = time.time
     period: float = PERIOD
     outage: Outage = field(default_factory=Outage)
+    mine: Callable[[], bool] = lambda: True
     report: Callable[[str, str], Awaitable[None]] | None = None  # gets a tick's name and its error, '' for none
 
     async def run(self) -> None:
         """Tick until cancelled, the first time at once."""
         while True:
-            await self.tick()
+            if self.mine():
+                await self.tick()
             await asyncio.sleep(self.period)
 
     async def tick(self) -> None:
@@ -92,7 +94,9 @@ def build_schedulers(
         lambda: current_platform(lookups, config()), rounds, lambda event: ingest(event, None)
     )
     catch_up = CatchUpTick(lambda: config().sources, TroubleMemory(store).turn)
-    scheduler = partial(Scheduler, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)
+    scheduler = partial(
+        Scheduler, clock=clock, period=period, outage=outage, mine=_owns(store), report=Runs(store).report_tick
+    )
     return (
         scheduler({"watchdog": watchdog.tick, "digests": digests.tick}),
         scheduler({"reconciliation": reconciliation.tick, "catch-up": catch_up.tick}),
@@ -109,7 +113,7 @@ def build_self_monitoring(
     period: float,
     outage: Outage,
 ) -> tuple[Scheduler, ...]:
-    """Return three more, for every process; a channel that is down has a notice within a minute."""
+    """Return three more, the first for every process; a channel that is down has a notice within a minute."""
     memory = TroubleMemory(store)
     summary = HealthSummary(store, config, monitor, unready)
     heartbeat = Heartbeat(config, summary.problem, memory.turn)
@@ -118,10 +122,14 @@ def build_self_monitoring(
         if monitor.remembered:  # before the first observation there is nothing to say
             await heartbeat.tick(now)
 
-    upkeep = {"audit": AuditLog(store, memory.turn).tick, "records": Records(store, config, memory.turn).tick}
+    upkeep, owns = {"audit": AuditLog(store).tick, "records": Records(store, config).tick}, _owns(store)
     scheduler = partial(Scheduler, clock=clock, outage=outage, report=Runs(store).report_tick)
     return (
         scheduler({"operators": monitor.tick}, period=period / 3),
-        scheduler({"heartbeat": beat}, period=period / 3),
-        scheduler(upkeep, period=2 * period),
+        scheduler({"heartbeat": beat}, period=period / 3, mine=owns),
+        scheduler(upkeep, period=2 * period, mine=owns),
     )
+
+
+def _owns(store: Store) -> Callable[[], bool]:
+    return lambda: store.journal.owns

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +25,6 @@ from relay.store.queries.silences import SilenceList
 
 log = structlog.get_logger(__name__)
 
-PERIODS = {"audit": 30.0, "records": 60.0}  # seconds for one process's turn
-Turn = Callable[[str, float], Awaitable[bool]]  # true for one of all processes in each period
 PERIOD = 1.0  # seconds
 IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
 
@@ -34,14 +32,11 @@ IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what anothe
 class AuditLog:
     """Logs what commands did: their own standard error is in no log."""
 
-    def __init__(self, store: Store, turn: Turn) -> None:
+    def __init__(self, store: Store) -> None:
         self._trail = AuditTrail(store.redis, store.sealer)
-        self._turn = turn
 
     async def tick(self, now: float) -> None:
         """Log what is new, and forget what is old. Raises StoreUnavailable; the next tick goes on where this ended."""
-        if not await self._turn("audit", PERIODS["audit"]):
-            return
         entries, last = await self._trail.unlogged()
         for entry in entries:
             say(entry)
@@ -54,21 +49,19 @@ class AuditLog:
 class Records:
     """Forgets history that is old, and what Redis has no room for."""
 
-    def __init__(self, store: Store, config: Callable[[], Config], turn: Turn) -> None:
+    def __init__(self, store: Store, config: Callable[[], Config]) -> None:
         self._store = store
         self._config = config
-        self._turn = turn
         self._history = Forgetting(store)
         self._copies = Copies(store)
 
     async def tick(self, now: float) -> None:
         """Forget what is old or too much. Raises StoreUnavailable; the next tick goes on where this ended."""
-        if await self._turn("records", PERIODS["records"]):
-            fullness = await self._store.fullness()
-            await self._history.forget(now, self._config().retention, fullness)
-            await self._store.trim_copies()
-            if fullness > FULL:
-                await self._copies.forget(1 - SHARE)
+        fullness = await self._store.fullness()
+        await self._history.forget(now, self._config().retention, fullness)
+        await self._store.trim_copies()
+        if fullness > FULL:
+            await self._copies.forget(1 - SHARE)
 
 
 @dataclass(eq=False)
@@ -88,7 +81,7 @@ class SilenceWatch:
             await asyncio.sleep(PERIOD)
 
     async def look(self) -> None:
-        """Read once what has changed, forget what is over, and release what an ended silence held."""
+        """Read once what has changed, and forget what is over."""
         try:
             reading = await self.stored.read(self._version)
             if reading.silences is not None:

@@ -152,7 +152,7 @@ class MissingRuns:
 
 @dataclass(eq=False)
 class WatchdogTick:
-    """`tick` is called by a scheduler; any number of processes may do so at once."""
+    """`tick` is called by the scheduler of the process that owns the partition."""
 
     store: Store
     ingest: Tell

@@ -18,7 +18,7 @@ from relay.engine.parking import EVER
 from relay.engine.pauses import CHANNEL, DESTINATION, lane_of, lift_throttles, pause, probe_again, resume
 from relay.engine.posted import adopt_message, record_message, repair
 from relay.engine.records import FLYING, MAIN, Delivery, Rate, Thread
-from relay.engine.state import Draft
+from relay.engine.state import Draft, NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
@@ -138,7 +138,14 @@ def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
     for name in d.first(FLYING, EVER):
         x = d.get(Delivery, name)
         if x and x.ticket and x.ticket.startswith(entry.begins) and not x.ticket.startswith(living):
-            _lapse(d, d.edit(Delivery, name))
+            own = Draft(d, d.now)
+            try:
+                _lapse(own, own.edit(Delivery, name))
+            except NotLoaded:
+                raise
+            except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
+                continue
+            d.join(own)
 
 
 def _lapse(d: Draft, x: Delivery) -> None:

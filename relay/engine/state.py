@@ -296,6 +296,12 @@ class Draft:
         counts = self.changes.counts
         counts[name] = counts.get(name, 0) + by
 
+    def join(self, other: "Draft") -> None:
+        """Take over what was decided in a draft over this one."""
+        self.take(other.changes)
+        for operation, lines in other.notes.items():
+            self.notes.setdefault(operation, []).extend(lines)
+
     def take(self, changes: Changes) -> None:
         """Lay the changes of a draft over this one into it."""
         mine = self.changes

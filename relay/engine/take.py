@@ -162,9 +162,7 @@ class HandOut:
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
             d = Draft(self.d, self.d.now)
             _set_aside(d, index, name, error)
-        self.d.take(d.changes)
-        for operation, lines in d.notes.items():
-            self.d.notes.setdefault(operation, []).extend(lines)
+        self.d.join(d)
         if handed_out:
             self.taken.append(handed_out)
 

@@ -14,18 +14,22 @@ from secrets import token_hex
 from types import MappingProxyType
 from typing import Any, Protocol
 
+import structlog
+
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
 from relay.domain.digests import digest_baseline
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Hold
 from relay.engine import entries
-from relay.errors import NotYetDone
+from relay.errors import HandlingFailed, NotYetDone
 from relay.policy.retry import Pause
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
 from relay.store.journal.partition import NotOwner
 from relay.store.queries.reader import Reader
+
+log = structlog.get_logger(__name__)
 
 LONGEST = 500  # characters of an answer that is kept
 KEPT_DAYS = 9  # of the figures that digests compare themselves with
@@ -133,7 +137,7 @@ class Queue:
     async def mark_sending(self, delivery: Delivery) -> bool:
         """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent."""
         with contextlib.suppress(NotOwner):
-            if not await self.journal.submit(_of(entries.Mark, delivery), only_owner=True):
+            if not await self._settle(entries.Mark, delivery, only_owner=True):
                 return False
             if self.journal.may_send():
                 return True
@@ -180,7 +184,7 @@ class Queue:
     ) -> bool:
         """Try again in `delay` seconds, or with what is parked for the same channel. `flags`: of `entries.Failed`."""
         pauses = tuple(_scope(pause, delivery) for pause in holds)
-        details = {"delay": int(delay * 1000), "error": error[:LONGEST], "pauses": pauses, **flags}
+        details: dict[str, Any] = {"delay": int(delay * 1000), "error": error[:LONGEST], "pauses": pauses, **flags}
         return await self._settle(entries.Failed, delivery, **details)
 
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
@@ -195,9 +199,15 @@ class Queue:
         ms = int(delivery.window * 1000)
         return tuple(await self.submit(entries.ClaimMentions(delivery.group, people, delivery.id, ms)))
 
-    async def _settle(self, kind: type[entries.Held], delivery: Delivery, **details: Any) -> bool:
-        """A receipt may go by the inbox: the present owner needs it."""
-        return bool(await self.journal.submit(_of(kind, delivery, **details)))
+    async def _settle(
+        self, kind: type[entries.Held], delivery: Delivery, *, only_owner: bool = False, **details: Any
+    ) -> bool:
+        """A receipt may go by the inbox: the present owner needs it. Where relay fails on it, the hand-out lapses."""
+        try:
+            return bool(await self.journal.submit(_of(kind, delivery, **details), only_owner=only_owner))
+        except HandlingFailed as error:
+            log.error("settle.failed", delivery=delivery.id, error=str(error))
+            return False
 
     async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
         """Nothing is kept where there is no Redis of plain lists."""

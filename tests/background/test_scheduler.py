@@ -3,6 +3,8 @@
 import asyncio
 import re
 
+import pytest
+
 from relay.background.scheduler import LONGEST, Scheduler
 from relay.config import parse_config
 from relay.errors import StoreUnavailable
@@ -47,6 +49,20 @@ async def test_a_tick_that_hangs_is_cut_off_and_the_others_come(clock: Clock) ->
     with loop_ahead(LONGEST):
         await asyncio.wait([ticking], timeout=patience(5))
     ticking.cancel()
+
+    assert ticked == [clock()]
+
+
+async def test_it_ticks_where_the_partition_is_owned(clock: Clock) -> None:
+    ticked: list[float] = []
+    owns = iter([False, True, False])
+
+    async def tick(now: float) -> None:
+        ticked.append(now)
+
+    scheduler = Scheduler({"watchdog": tick}, clock=clock, period=0.0, mine=lambda: next(owns))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await scheduler.run()
 
     assert ticked == [clock()]
 

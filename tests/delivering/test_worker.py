@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from structlog.testing import capture_logs
 
@@ -14,9 +15,10 @@ from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.memory_store import MemoryStore
 from tests.support.patience import patience
-from tests.support.queue import lose
-from tests.support.targets import mail, room
+from tests.support.queue import claim, lose
+from tests.support.targets import mail, room, team
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
 
@@ -140,3 +142,27 @@ async def test_a_worker_that_stops_gives_back_what_it_has_not_begun_to_send(
 
     assert wire.arrived == []
     assert [delivery.attempt for delivery in (await open_store().claim("email", 1)).deliveries] == [1]
+
+
+async def test_a_result_that_relay_fails_to_store_leaves_its_outcome_unknown_and_costs_no_other(
+    store: MemoryStore, worker: Worker, wire: Wire
+) -> None:
+    for name in ("op-1", "op-2"):
+        await store.accept(events.completed(operationId=name), [team(post_after=0.0, new_limits=())])
+    kept = store.shared.memory.records
+    damaged = next(name for name in kept if name.startswith("thread:"))
+    arrived = asyncio.Event()
+    wire.answers = [arrived, arrived]
+    running = asyncio.create_task(worker.run_once("slack"))
+    await wire.called.wait()
+    whole, kept[damaged] = kept[damaged], replace(kept[damaged], receipt=5)
+    arrived.set()
+    with capture_logs() as lines:
+        await running
+    await lose(store)
+    kept[damaged] = whole
+    await lose(store)
+
+    assert len([line for line in lines if line["event"] == "settle.failed"]) == 1
+    [again] = await claim(store)
+    assert again.trial.doubted

@@ -12,7 +12,6 @@ from relay.errors import StoreUnavailable
 from relay.store import Store, keys
 from relay.store.audit import CLEAR, COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
 from relay.store.audit_pages import audit_page
-from relay.store.queries.troubles import TroubleMemory
 from relay.store.sealing import Sealer
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -131,7 +130,7 @@ class TestTheLog:
         with capture_logs() as lines:
             for _ in range(3):
                 for store in relays:
-                    await AuditLog(store, TroubleMemory(store).turn).tick(clock())
+                    await AuditLog(store).tick(clock())
                 clock.advance(60)
 
         assert [(line["subject"], line["outcome"]) for line in audited(lines)] == [("1", "done"), ("2", "done")]

@@ -18,7 +18,6 @@ from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
 from relay.store.queries.suppressions import Suppressions
-from relay.store.queries.troubles import TroubleMemory
 from relay.store.signing_keys import SigningKeys
 from tests.support import events
 from tests.support.clock import Clock
@@ -75,7 +74,7 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     async with AuditTrail(store.redis, via=COMMAND).act(Act("root@host", "suppressed add")):
         pass
     await AuditTrail(store.redis).entries()
-    await AuditLog(store, TroubleMemory(store).turn).tick(clock())
+    await AuditLog(store).tick(clock())
     for delivery in await claim(store):
         await store.mark_sending(delivery)
         await store.complete(delivery, Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"}))

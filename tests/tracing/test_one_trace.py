@@ -91,14 +91,13 @@ def failed(**more: str) -> dict[str, object]:
     return body("operation.failed", 40, status="Failed", **more) | {"tenantId": "room"}
 
 
-@pytest.mark.parametrize("partitions", [1, 3])
 async def test_accept_in_one_process_and_two_attempts_in_another_are_one_trace(
-    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitions: int
+    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "relay.yaml"
     text = CONFIG.read_text("utf-8")
-    config.write_text(f"{text}\nredis: {{partitions: {partitions}}}\n", "utf-8")
-    async with Collector() as collector, surroundings(redis_server.url, partitions=partitions) as around:
+    config.write_text(f"{text}\n", "utf-8")
+    async with Collector() as collector, surroundings(redis_server.url) as around:
         for name, value in collector.env.items():
             monkeypatch.setenv(name, value)
         traced = replace(around, env={**around.env, **collector.env})
