@@ -8,7 +8,7 @@ command that this is for, fails where all connections are taken, and builds tran
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
@@ -16,10 +16,10 @@ from redis.exceptions import AskError, ClusterDownError, MovedError
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import TimeoutError as TooLate
 
-from relay.store.addresses import Address, spelt, split
+from relay.store.addresses import Address, split
 from relay.store.cluster_pipeline import ClusterPipeline
 from relay.store.failover import FailoverPool, drop_connections
-from relay.store.slots import EVERYWHERE, NOT_DONE, SlotMoving, slot_of, word
+from relay.store.slots import NOT_DONE, SlotMoving, slot_of
 from relay.store.topology import Survey, Topology
 
 MARK = "+cluster://"
@@ -44,9 +44,6 @@ class Cluster(Redis):
         super().__init__(connection_pool=self._node(hosts[0]).connection_pool)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        if word(args) in EVERYWHERE:
-            answers = [await node.execute_command(*args, **options) for _, node in await self.primaries()]  # type: ignore[no-untyped-call]
-            return answers[0]
         where = slot_of(args)
         try:
             return await self.at(where, lambda node: node.execute_command(*args, **options))  # type: ignore[no-untyped-call]
@@ -74,17 +71,6 @@ class Cluster(Redis):
             self._stale = True
             raise Disconnected(f"no node of the Cluster has slot {where}")
         return self._node(address)
-
-    async def owners(self, slots: Iterable[int]) -> dict[int, tuple[str, Redis]]:
-        """The primaries of these slots now, with their addresses; of those that any has."""
-        await self._look()
-        addresses = {where: self._topology.owner(where) for where in slots}
-        return {where: (spelt(address), self._node(address)) for where, address in addresses.items() if address}
-
-    async def primaries(self) -> list[tuple[str, Redis]]:
-        """All that have slots now, with their addresses."""
-        await self._look()
-        return [(spelt(address), self._node(address)) for address in self._topology.primaries]
 
     async def at(self, where: int, act: Act[Result]) -> Result:
         """Do it at the slot's owner; once more where that says that another one has the slot now."""

@@ -18,8 +18,6 @@ class Owners(Protocol):
     connection_pool: ConnectionPool
     response_callbacks: Any
 
-    async def owner(self, where: int) -> Redis: ...
-
     async def at(self, where: int, act: Callable[[Redis], Awaitable[list[Any]]]) -> list[Any]: ...
 
     async def execute_command(self, *args: Any, **options: Any) -> Any: ...
@@ -32,13 +30,7 @@ class ClusterPipeline(Pipeline):
         super().__init__(cluster.connection_pool, cluster.response_callbacks, transaction, None)
         self._cluster = cluster
 
-    async def watch(self, *names: Any) -> None:  # type: ignore[override]  # as redis-py's own
-        self.connection_pool = (await self._cluster.owner(slot_of(("WATCH", *names)))).connection_pool
-        await super().watch(*names)
-
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        if self.watching:
-            return list(await super().execute(raise_on_error))
         commands: list[Command]
         commands, self.command_stack = list(self.command_stack), []
         slots = [slot_of(args) for args, _ in commands]

@@ -1,6 +1,6 @@
 """Health of a Redis by its INFO: its memory, its disk, its replicas."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ Info = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Of all primaries: `memory` and `aof_bytes` are sums, all else is of the one that does worst."""
+    """Figures of a server, by its INFO."""
 
     fullness: float  # the part of `maxmemory`
     memory: int
@@ -20,21 +20,17 @@ class Signs:
     fsyncs_delayed: int
 
 
-def signs_of(infos: Iterable[Info]) -> Signs:
-    """From what the partitions' servers answer; several partitions may be on one."""
-    servers = [*{info.get("run_id"): info for info in infos}.values()]
+def signs_of(info: Info) -> Signs:
     return Signs(
-        fullness=max(map(fullness_of, servers)),
-        memory=sum(int(info.get("used_memory", 0)) for info in servers),
-        replicas=min(int(info.get("connected_slaves", 0)) for info in servers),
-        lag=max(map(_lag, servers)),
-        aof_bytes=sum(int(info.get("aof_current_size", 0)) for info in servers),
+        fullness=fullness_of(info),
+        memory=int(info.get("used_memory", 0)),
+        replicas=int(info.get("connected_slaves", 0)),
+        lag=_lag(info),
+        aof_bytes=int(info.get("aof_current_size", 0)),
         aof_failing=any(
-            info.get(name, "ok") != "ok"
-            for info in servers
-            for name in ("aof_last_write_status", "aof_last_bgrewrite_status")
+            info.get(name, "ok") != "ok" for name in ("aof_last_write_status", "aof_last_bgrewrite_status")
         ),
-        fsyncs_delayed=max(int(info.get("aof_delayed_fsync", 0)) for info in servers),
+        fsyncs_delayed=int(info.get("aof_delayed_fsync", 0)),
     )
 
 

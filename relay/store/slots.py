@@ -9,8 +9,7 @@ from redis.exceptions import AskError, MovedError, RedisError, TryAgainError
 from relay.store.keys import PREFIX
 
 NOT_DONE = (MovedError, AskError, TryAgainError)  # what a node answers that has not touched a key
-KEYLESS = ("PING", "TIME", "INFO", "CONFIG")  # asked of the node that has relay's own slot
-EVERYWHERE = ("FLUSHALL", "SCRIPT")  # asked of all primaries; what the first answers counts
+KEYLESS = ("PING", "TIME", "INFO", "CONFIG", "FLUSHALL")  # asked of the node that has relay's own slot
 EVALUATING = ("EVAL", "EVALSHA")  # script and number of keys come before the first key
 
 

@@ -135,7 +135,7 @@ class Store(Queue):
     async def signs(self) -> Signs:
         """Return the health of Redis itself."""
         parts = ("server", "memory", "persistence", "replication")
-        return signs_of([await self._at(lambda redis: redis.info(*parts))])
+        return signs_of(await self._at(lambda redis: redis.info(*parts)))
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""

@@ -33,7 +33,7 @@ POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an 
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
-STOPPING = 10.0  # seconds that a stop waits for what is under way
+STOPPING = 1.0  # seconds that a stop waits for what is under way
 log = structlog.get_logger(__name__)
 
 
