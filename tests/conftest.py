@@ -17,13 +17,14 @@ from redis.asyncio import Redis
 
 from relay.operating.sentences import WHY
 from relay.store import Store
+from relay.store.client import connect
 from relay.store.queries.admin import Admin
 from relay.store.queries.questions import Access
 from tests.support import sandbox as sandboxes
 from tests.support import stage as stages
 from tests.support.clock import Clock
 from tests.support.front import Front, receiving
-from tests.support.memory_store import MemoryStore, Shared
+from tests.support.memory_store import ListingStore, MemoryStore, Shared
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 
@@ -87,12 +88,26 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def open_store(clock: Clock) -> AsyncIterator[Callable[..., MemoryStore]]:
+def lists() -> None:
+    """Where stores in memory have the plain lists: nowhere, or in the `redis` of a folder that says so."""
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """An empty Redis."""
+    async with connect(redis_server.url) as redis:
+        await redis.flushall()
+        yield redis
+
+
+@pytest.fixture
+async def open_store(clock: Clock, lists: Redis | None) -> AsyncIterator[Callable[..., MemoryStore]]:
     """Opens stores over one partition in memory, as several processes would."""
     shared, opened = Shared(clock), list[MemoryStore]()
 
     def open_one(**options: Any) -> MemoryStore:
-        opened.append(MemoryStore(shared, **{"worker": f"worker-{len(opened)}"} | options))
+        options = {"worker": f"worker-{len(opened)}"} | options
+        opened.append(ListingStore(shared, lists, **options) if lists else MemoryStore(shared, **options))
         return opened[-1]
 
     yield open_one

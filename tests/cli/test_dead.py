@@ -42,7 +42,8 @@ async def dead(running: Stage, verb: str, *arguments: str) -> Result:
 
 
 async def quarantined(running: Stage, document: Any, reason: str = "operation.operationId: missing") -> str:
-    return await running.around.admin.quarantine("async-operations", json.dumps(document).encode(), {}, reason)
+    body = json.dumps(document).encode()
+    return await running.around.store.quarantine.keep("async-operations", body, {}, reason, fault=False)
 
 
 async def test_what_is_dead_or_quarantined_is_listed_and_shown_and_steers_no_terminal(running_stage: Stage) -> None:
@@ -110,7 +111,7 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(runnin
     assert "1 taken as events. 1 stays: is still refused: " in everything.output
     assert again.exit_code == 1
     assert len(mails) == 4
-    assert [one.id for one in await running_stage.around.admin.quarantined()] == [kept] != [good]
+    assert [one.id for one in await running_stage.around.store.quarantine.newest(100)] == [kept] != [good]
     assert {act["detail"]["by"] for act in json.loads(audit.output)["rows"]} == {"command"}
 
 
@@ -141,7 +142,7 @@ async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: St
     ledger = await running_stage.around.ledger()
     assert (done.exit_code, done.output) == (0, "1 dropped for good.\n1 dropped from the quarantine for good.\n")
     assert (ledger.counts["dead"], ledger.counts["dropped"], ledger.imbalance) == (0, 1, 0)
-    assert await running_stage.around.admin.quarantined() == []
+    assert await running_stage.around.store.quarantine.newest(100) == []
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,17 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
+from redis.asyncio import Redis
 
 from tests.console.lived import Lived, lived
 from tests.console.showing import Showing, chromium, showing
+
+
+@pytest.fixture
+def lists(redis: Redis) -> Redis:
+    return redis
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -17,7 +17,6 @@ from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail
 from relay.store.last_bodies import LastBodies
-from relay.store.queries.admin import Admin
 from relay.store.queries.operator_pauses import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
@@ -146,7 +145,7 @@ async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> 
             await page.ingest.ingest(event_of(document, at=datetime.fromtimestamp(clock(), UTC)))
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()
-        await Admin(store).quarantine(SOURCE, body, {"content-type": word}, word, fault=fault)
+        await store.quarantine.keep(SOURCE, body, {"content-type": word}, word, fault=fault)
 
 
 async def said_by_a_foreign_sender(store: Store, clock: Clock) -> None:
@@ -154,7 +153,7 @@ async def said_by_a_foreign_sender(store: Store, clock: Clock) -> None:
     for word in WORDS.values():
         document = {"run": word, "job": word, "status": word, word: {word: [word] * 30}}
         bodies.add("foreign", json.dumps(document).encode(), {}, clock())
-        await Admin(store).quarantine("foreign", json.dumps(document).encode(), {}, word)
+        await store.quarantine.keep("foreign", json.dumps(document).encode(), {}, word, fault=False)
     bodies.add("foreign", WORDS["cell"].encode(), {}, clock())  # no JSON
     await bodies.flush()
 

@@ -11,7 +11,7 @@ from relay.store.queries.admin import Admin
 from relay.store.queries.operator_pauses import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import BOUNCED, Suppressions
-from tests.support import events
+from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.console import console
 from tests.support.queue import accept, claim
@@ -91,9 +91,7 @@ async def _pause(store: Store, _: Clock) -> None:
 
 
 async def _break(store: Store, clock: Clock) -> None:
-    await store.redis.hset(
-        "{relay}:pause:channel:email", mapping={"since": clock() * 1000, "reason": "535 who are you"}
-    )
+    await records.pause(store, "channel:email", since=int(clock() * 1000), reason="535 who are you")
 
 
 async def _silence(store: Store, clock: Clock) -> None:

@@ -89,9 +89,10 @@ async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
 async def test_what_is_paused_says_why_and_since_when(store: Store, clock: Clock) -> None:
     for subject in ("first", "second"):
         await accept(store, events.completed(operationId=subject), to=room())
-    first, _ = await claim(store)
+    first, second = await claim(store)
     await store.mark_sending(first)
     await store.reschedule(first, 60, "is_archived", holds=[Pause("destination:room/#room", 60, "is_archived")])
+    await store.release(second)
     await accept(store, events.completed(operationId="removed"), to=mail())
     clock.advance(30)
     async with console(store, clock) as open_console:  # whose configuration has no such address

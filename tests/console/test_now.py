@@ -7,6 +7,7 @@ from typing import Any
 
 from relay import metrics
 from relay.domain.jobs import Alarm, Alarms, Job
+from relay.engine.records import MISSING
 from relay.policy.missing import Missing
 from relay.policy.notices import REFUSED, Cause, Trouble, Troubles
 from relay.policy.retry import Pause
@@ -44,7 +45,7 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(sto
 
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
     missing = Missing(Job("", "", "", "", "nightly"), clock() - 3600, clock() - 7200, expectation="nightly*")
-    await store.redis.hset("{relay}:missing", mapping={"00op": missing.dump(), "01op": "damaged"})
+    store.shared.memory.tables[MISSING] = {"00op": missing.dump().encode(), "01op": b"damaged"}
     async with console(store, clock) as open_console:
         [row] = [row for row in (await open_console.api("/now"))["obstacles"] if row["name"].startswith("missing")]
         assert (row["part"]["text"], row["since"]) == ("expected run of nightly*", "2024-01-20T10:20:00Z")

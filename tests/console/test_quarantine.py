@@ -24,9 +24,9 @@ def good(subject: str = "op-1") -> dict[str, Any]:
     return body("operation.completed", 100, status="Completed", operationId=subject) | {"tenantId": "live"}
 
 
-async def keep(store: Store, document: object, reason: str = "operation: missing", **more: Any) -> str:
+async def keep(store: Store, document: object, reason: str = "operation: missing", *, fault: bool = False) -> str:
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return await Admin(store).quarantine(SOURCE, raw, {"content-type": "application/json"}, reason, **more)
+    return await store.quarantine.keep(SOURCE, raw, {"content-type": "application/json"}, reason, fault=fault)
 
 
 async def accepted(store: Store) -> int:

@@ -13,7 +13,6 @@ from relay.console.folding import folded
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.last_bodies import LastBodies
-from relay.store.queries.admin import Admin
 from tests.support.clock import Clock
 from tests.support.console import console, stage_config
 from tests.support.foreign import PING, alert, alerts, workflow_run
@@ -53,8 +52,8 @@ async def test_a_body_is_shown_beside_what_is_read_of_it(store: Store, clock: Cl
 
 async def test_from_the_quarantine_it_is_read_by_todays_format(store: Store, clock: Clock) -> None:
     body, headers = json.dumps({"batch": {"no": 7}, "state": "RUN"}).encode(), {"header:x-kind": "run"}
-    name = await Admin(store).quarantine("billing", body, headers, "status")
-    other = await Admin(store).quarantine("async-operations", body, {}, "status")
+    name = await store.quarantine.keep("billing", body, headers, "status", fault=False)
+    other = await store.quarantine.keep("async-operations", body, {}, "status", fault=False)
     async with console(store, clock, config=senders(), role="viewer") as page:
         there = await page.page(f"/quarantined?id={name}")
         where = f"/source?name=billing&quarantined={name}"
@@ -87,7 +86,7 @@ async def test_a_pasted_body_is_read_and_kept_nowhere(
         ) as r:
             assert r.status == 404
     assert await LastBodies(store).of(source) == []
-    assert await Admin(store).quarantine_size() == 0
+    assert await store.quarantine.size() == 0
     assert await AuditTrail(store.redis).entries() == []
 
 

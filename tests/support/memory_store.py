@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from relay.domain.deliveries import Accepted, Target
+from redis.asyncio import Redis
+
+from relay.domain.deliveries import Accepted, Delivery, Notification, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import entries
@@ -18,11 +20,14 @@ from relay.engine.state import Draft, Memory
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
+from relay.store.copying import Copying
 from relay.store.journal.items import Admission
+from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.reader import MemoryReader
 from relay.store.queries.spaces import Spaces
 from relay.store.queue import Queue
+from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
 
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
@@ -118,7 +123,7 @@ class MemoryStore(Queue):
     """One process's store, with what `relay.store.Store` has beside the queue."""
 
     emptied = False
-    sealer = None
+    sealer: Any = None
 
     def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = MAX_JOBS) -> None:
         self.shared = shared
@@ -172,3 +177,27 @@ class MemoryStore(Queue):
     async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:
         with handling():
             return known(self.shared.draft(), subject, space)
+
+
+class ListingStore(MemoryStore):
+    """It has beside its memory what are plain lists in Redis: copies of messages, the quarantine, the audit trail."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        redis: Redis,
+        *,
+        sealer: Sealer | None = None,
+        copies: tuple[int, int] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(shared, **options)
+        self.redis, self.sealer = redis, sealer
+        self.quarantine: Any = InRedis(redis, sealer)
+        self.copying = Copying(redis, sealer, copies)
+
+    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
+        self.copying.bounds = bounds
+
+    async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
+        await self.copying.keep(delivery, sent, await self.time())

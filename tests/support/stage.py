@@ -70,6 +70,7 @@ async def surroundings(redis_url: str, **env: str) -> AsyncIterator[Surroundings
     async with SlackStandin() as slack, Inbox() as inbox:
         store = Store.open(redis_url, process="test", may_own=False)
         await store.redis.flushall()
+        store.partition.start()  # what it asks for goes by the inbox
         data_dir = tempfile.mkdtemp(prefix="relay-", dir="/tmp")  # short enough for the path of a socket
         variables = {
             "RELAY_REDIS_URL": redis_url,

@@ -33,7 +33,7 @@ POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an 
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
-STOPPING = 10.0  # seconds that a stop waits for what is under way
+STOPPING = 1.0  # seconds that a stop waits for what is under way
 log = structlog.get_logger(__name__)
 
 
@@ -70,7 +70,7 @@ class Partition:
         self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone)
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._leaving = self._closing = False
         self._lent_at = self._retried = self._read_at = 0.0
         self._joined = asyncio.Event()
         self._set_back, self._emptied, self._committed = 0, False, False
@@ -134,10 +134,9 @@ class Partition:
             await asyncio.wait_for(self._joined.wait(), seconds)
 
     async def hand_over(self) -> None:
-        """Let another process own it, if one lives. What is being sent goes on, and its receipts go by the inbox."""
-        if self._lease.living > {self.process}:
-            self._may_own = False
-            self._queue.wake.set()
+        """Let another process own it, once one lives. What is being sent goes on, and its receipts go by the inbox."""
+        self._leaving = True
+        self._queue.wake.set()
 
     async def aclose(self) -> None:
         """Take no more events, finish what is here, and let another process own the partition at once."""
@@ -201,7 +200,7 @@ class Partition:
 
     async def _turn(self, term: Term) -> None:
         self._queue.wake.clear()
-        if not self._may_own:
+        if self._leaving and self._lease.living > {self.process}:
             if term.carries:
                 await self._commit(term, [])
             await self._lease.give(lives_on=True)
@@ -285,7 +284,7 @@ class Partition:
     async def _stand_by(self) -> None:
         self._queue.wake.clear()
         if self._lease.is_due:
-            if not self._may_own or self._closing:
+            if not self._may_own or self._leaving or self._closing:
                 await self._lease.pulse()
             elif taken := await self._lease.take():
                 await self._begin(taken)
