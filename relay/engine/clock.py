@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from relay.engine.entries import ClockSetBack, Settings
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
-from relay.engine.parking import EVER
+from relay.engine.parking import EVER, scope_of
 from relay.engine.pauses import OPERATOR, find
 from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, OperatorPause, Pause, Ticks, due
 from relay.engine.state import Draft, Score
@@ -36,10 +36,11 @@ def set_back(d: Draft, entry: ClockSetBack, _settings: Settings) -> str:
 
 
 def _set_pauses_back(d: Draft) -> None:
-    broken, paused = d.first(BROKEN, EVER), d.first(PAUSED, EVER)
-    scopes = [*d.readable(Pause, broken), *(OPERATOR + name for name in d.readable(OperatorPause, paused))]
+    scopes = [*d.first(BROKEN, EVER), *map(scope_of, d.first(PARKING, EVER))]
+    people = d.first(PAUSED, EVER)
+    scopes = [*d.readable(Pause, scopes), *(OPERATOR + name for name in d.readable(OperatorPause, people))]
     for scope in scopes:
-        find(d, scope)
+        d.apart(find, scope)
 
 
 def _set_ticks_back(d: Draft, step: int) -> None:
