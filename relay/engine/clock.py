@@ -5,14 +5,15 @@ Here all that is in a queue is put right; what is read record by record is put r
 
 from relay.engine.entries import ClockSetBack, Settings
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
-from relay.engine.parking import EVER
+from relay.engine.parking import EVER, scope_of
 from relay.engine.pauses import OPERATOR, find
 from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, Ticks, due
 from relay.engine.state import Draft, Score
 
 
 def set_back(d: Draft, entry: ClockSetBack, _settings: Settings) -> None:
-    for scope in [*d.first(BROKEN, EVER), *(OPERATOR + name for name in d.first(PAUSED, EVER))]:
+    parked = map(scope_of, d.first(PARKING, EVER))
+    for scope in [*d.first(BROKEN, EVER), *parked, *(OPERATOR + name for name in d.first(PAUSED, EVER))]:
         find(d, scope)
     for index in (PARKING, WATCH):
         for score, member in _later(d, index):
