@@ -84,7 +84,7 @@ class HandOut:
     def oldest(self) -> None:
         """Hand out the oldest that have waited for long: one place in eight is theirs, where places are scarce.
 
-        Of fewer places than eight the ticket says whether one of them is.
+        Of fewer than eight places the ticket decides whether one is for that.
         """
         most, indexes = self.entry.most, [due(self.entry.channel, urgency) for urgency in URGENCIES]
         places = most // OLDEST + (crc32(self.entry.ticket.encode()) % OLDEST < most % OLDEST)
