@@ -49,9 +49,9 @@ from relay.unsubscribe.endpoint import Unsubscribe
 log = structlog.get_logger(__name__)
 
 Role = Literal["all", "receive", "deliver"]
-GRACE = 24.0  # seconds from the signal on, the drain among them, for requests and sends under way
-# With CLOSING_TIME for the channels, a second to cancel what is late, and FAREWELL for the private Redis, a stop takes
-# less than the 30 seconds after which Docker and Kubernetes kill.
+GRACE = 23.0  # seconds from the signal on, the drain among them, for requests and sends under way
+# With CLOSING_TIME for the channels, a second to cancel what is late, STOPPING for the partition and FAREWELL for the
+# private Redis, a stop takes less than the 30 seconds after which Docker and Kubernetes kill.
 
 
 class Relay:

@@ -275,6 +275,7 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     mended = CONFIG.read_text("utf-8").replace("Running: [RUN, HOLD]", "Running: [RUN, HOLD, HALF], ignore: NOISE")
     mended = mended.replace("kind: [run, run-progress]", "kind: job")  # a slip
     config = parse_config(mended, env=here.around.env, channels=CHANNELS)
+    await here.around.store.prepare()  # as another process, which appends to the owner's inbox
     ingest = Ingest(here.around.store, lambda: config, CHANNELS).ingest
     replay = replay_quarantined(here.around.store.quarantine, lambda entry: take(entry, config, ingest, time.time()))
     swept = Swept()

@@ -13,7 +13,7 @@ from relay.engine.bundles import add_row, has_summary, is_closed, move_to_bundle
 from relay.engine.deliveries import create, lend_body, supersede
 from relay.engine.entries import ClaimMentions, Settings
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
-from relay.engine.records import REPLIES, Bundle, Cause, Delivery, Operation, Thread, documents
+from relay.engine.records import MAIN, REPLIES, Bundle, Cause, Delivery, Operation, Thread, documents
 from relay.engine.state import Draft
 
 
@@ -144,7 +144,7 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
     """Make it a reply in another one's thread. One that has no message of its own yet needs none for that."""
     if x.kind == "reply":
         leave_queues(d, x)
-        leave(d, x, apart=True)
+        leave(d, x, apart=x.queue != MAIN)  # among the messages it was one: others may be waiting to go under it
         x.lane, x.queue, x.row = lane, REPLIES, True
         set_due(d, x, d.now)
         join(d, x)
@@ -167,6 +167,10 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
 
 
 def _is_sent_beside(d: Draft, x: Delivery) -> bool:
-    """Return whether a reply of its own waits to say the same: that becomes the row, when its time has come."""
-    shown = x.operation, x.event, x.seq
+    """Return whether a reply of its own waits to say the same: that becomes the row, when its time has come.
+
+    What was handed out before shows all that came since, and so has another number.
+    """
+    o = d.get(Operation, x.operation)
+    shown = x.operation, x.event, o.seqs.get(x.event, x.seq) if o else x.seq
     return any((reply.operation, reply.event, reply.seq) == shown for reply in beside(d, x.lane))

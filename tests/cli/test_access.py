@@ -81,6 +81,7 @@ async def test_data_that_was_written_without_a_key_is_sealed_before_anything_sta
     config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{encryption_key: {token_hex(32)}}}\n")
     async with surroundings(redis_server.url) as around:
         present = name_of(await SigningKeys(around.store).current())
+        await around.store.partition.aclose()  # no process may take part meanwhile
         sealed = await relay("keys", "seal", "-c", config, env=around.env)
         store = Store.open(redis_server.url, process="again", sealer=build_sealer(stage_config(config)))
         again = name_of(await SigningKeys(store).current())

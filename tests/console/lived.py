@@ -3,7 +3,7 @@ each reason for which a message may stay away."""
 
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from relay.config import OPERATOR, Role
 from relay.console.access.login_flow import make_link
+from relay.store import Store
 from relay.store.queries.operator_pauses import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
 from relay.store.sessions import Sessions
@@ -102,10 +103,12 @@ async def lived() -> AsyncIterator[Lived]:
         async with surroundings(redis.url) as around:
             around.slack.workspace.url = "https://acme.slack.com/"
             around.inbox.answer("archive@example.com", *[REFUSED] * DEAD)
-            await Suppressions(around.store).add("reader@example.com", "customers", reason="unsubscribed")
-            await OperatorPauses(around.store).pause("vendor", "Their server moves", "ada")
-            closing = {"id": "s-closing", "author": "ada", "reason": "The books are closed"}
-            await added(around.store, silence(time.time(), destinations=("month-end",), **closing))
+            async with aclosing(Store.open(redis.url, process="before")) as store:
+                await store.prepare()
+                await Suppressions(store).add("reader@example.com", "customers", reason="unsubscribed")
+                await OperatorPauses(store).pause("vendor", "Their server moves", "ada")
+                closing = {"id": "s-closing", "author": "ada", "reason": "The books are closed"}
+                await added(store, silence(time.time(), destinations=("month-end",), **closing))
             async with running(around, path, period=1.0) as relay:
                 world = Lived(around, relay)
                 await live(world)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.engine import entries
+from relay.engine import entries, pauses
 from relay.engine.records import BROKEN, CHANNELS, DEAD, PARKING
 from tests.engine.sending import Sending
 from tests.support import events
@@ -59,6 +59,19 @@ def test_a_wait_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(partitio
     assert partition.take() == []
     partition.now += 60_000
     assert len(partition.take()) == 1
+
+
+def test_what_waits_for_an_address_that_was_removed_is_looked_at_in_time_after_the_clock_was_set_back(
+    partition: Sending,
+) -> None:
+    partition.step(entries.Announce({"other": {"slack": ("#other",)}}))
+    partition.fill(0, 1)
+    assert partition.take() == []
+    partition.now -= 3_600_000
+    partition.step(entries.ClockSetBack(3_600_000))
+
+    partition.now += 59_000
+    assert pauses.paused_until(partition.d, "removed:room/#room") == partition.now
 
 
 class TestWhatWaitsTooLong:

@@ -33,8 +33,7 @@ POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an 
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
-STOPPING = 10.0  # seconds that a stop waits for what is under way
-SILENT = 2.0  # seconds without an answer of Redis after which it waits no longer
+STOPPING = 1.0  # seconds that a stop waits for what is under way
 log = structlog.get_logger(__name__)
 
 
@@ -71,7 +70,7 @@ class Partition:
         self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone, may_own=may_own)
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._leaving = self._closing = False
         self._lent_at = self._retried = self._read_at = 0.0
         self._joined = asyncio.Event()
         self._set_back, self._emptied, self._committed = 0, False, False
@@ -135,21 +134,16 @@ class Partition:
             await asyncio.wait_for(self._joined.wait(), seconds)
 
     async def hand_over(self) -> None:
-        """Let another process own it, if one lives. What is being sent goes on, and its receipts go by the inbox."""
-        if self._lease.has_successor:
-            self._may_own = False
-            self._queue.wake.set()
+        """Let another process own it, once one lives. What is being sent goes on, and its receipts go by the inbox."""
+        self._leaving = True
+        self._queue.wake.set()
 
     async def aclose(self) -> None:
         """Take no more events, finish what is here, and let another process own the partition at once."""
         self._closing = True
         self._queue.wake.set()
-        began = now = time.monotonic()
-        while len(self._tasks) > 1 and not self._tasks[0].done():
-            if now - began > STOPPING or now - max(began, self._scripts.answered) > SILENT:
-                break
-            await asyncio.wait(self._tasks[:1], timeout=POLL)
-            now = time.monotonic()
+        if len(self._tasks) > 1:
+            await asyncio.wait(self._tasks[:1], timeout=STOPPING)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -211,18 +205,14 @@ class Partition:
 
     async def _turn(self, term: Term) -> None:
         self._queue.wake.clear()
-        if not self._may_own:
+        if self._leaving and self._lease.has_successor:
             if term.carries:
                 await self._commit(term, [])
             await self._lease.give(lives_on=True)
             log.info("partition.handed_over", term=term.number)
             self._forget()
             return
-        if self._lease.is_due:
-            ms = await self._lease.renew(term.mark)
-            if ms is None:
-                raise OtherData
-            self._clock.hear(ms)
+        await self._renew(term)
         await self._set_clock_back(term)
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
@@ -239,12 +229,27 @@ class Partition:
         else:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
 
+    async def _renew(self, term: Term) -> None:
+        if self._lease.is_due:
+            ms = await self._lease.renew(term.mark)
+            if ms is None:
+                raise OtherData
+            self._clock.hear(ms)
+
     async def _set_clock_back(self, term: Term) -> None:
-        """Let the state follow, before anything is decided by the new time. After a crash it is found out anew."""
+        """Let the state follow, in parts, before anything is decided by the new time.
+
+        After a crash before the first part it is found out anew; after one between two, the rest waits for longer.
+        """
         while step := self._clock.set_back:
-            left: Sequence[Item] = [Item(ClockSetBack(step))]
-            while left:
-                left = await term.commit(left, self.settings)
+            after: str | None = ""
+            while after is not None:
+                await self._renew(term)
+                answered = asyncio.get_running_loop().create_future()
+                left: Sequence[Item] = [Item(ClockSetBack(step, after), answered=answered)]
+                while left:
+                    left = await term.commit(left, self.settings)
+                after = None if answered.exception() else answered.result() or None
             self._clock.set_back -= step
             self._set_back += step
 
@@ -295,7 +300,7 @@ class Partition:
     async def _stand_by(self) -> None:
         self._queue.wake.clear()
         if self._lease.is_due:
-            if not self._may_own or self._closing:
+            if not self._may_own or self._leaving or self._closing:
                 await self._lease.pulse()
             elif taken := await self._lease.take():
                 await self._begin(taken)

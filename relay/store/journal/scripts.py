@@ -45,7 +45,6 @@ class Scripts:
         """`replicas`: how many have to confirm a write, of those that could take over all."""
         self._redis = redis
         self.replicas = replicas
-        self.answered = float("-inf")  # when it answered last, by the monotonic clock
 
     async def run(
         self, name: Name, keys: Sequence[str], args: Sequence[Value], *, although_full: bool = False
@@ -65,9 +64,7 @@ class Scripts:
 
         began = time.perf_counter()
         try:
-            answer = await call(at_owner(self._redis, keys[0], evaluated))
-            self.answered = time.monotonic()
-            return cast("list[Any]", answer)
+            return cast("list[Any]", await call(at_owner(self._redis, keys[0], evaluated)))
         except StoreUnavailable as error:
             metrics.script_failures.labels(name).inc()
             cause = error.__cause__

@@ -292,7 +292,7 @@ async def test_a_receipt_outlives_its_term_and_goes_to_the_next_owner(
 async def test_a_stop_answers_receipts_on_their_way_to_the_inbox(
     open_process: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partition, "SILENT", 0.1)
+    monkeypatch.setattr(partition, "STOPPING", 0.1)
     with RedisServer() as server:
         other = await open_process("other", server.url, alone=False, may_own=False).start(owns=False)
         await other.submit(Press("x"))
