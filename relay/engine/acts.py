@@ -37,7 +37,7 @@ LOOKED_AT = 2000  # deliveries in a place: where none of these can go into a lis
 
 def replay(d: Draft, entry: entries.ReplayDead, _: Settings) -> int:
     """Deliver dead letters again. A second entry finds them no longer dead."""
-    return sum(_replay(d, id_) for id_ in entry.ids)
+    return sum(d.apart(_replay, id_) or False for id_ in entry.ids)
 
 
 def _replay(d: Draft, id_: str) -> bool:
@@ -64,7 +64,7 @@ def _replay(d: Draft, id_: str) -> bool:
 
 def drop(d: Draft, entry: entries.DropDead, _: Settings) -> int:
     """Drop dead letters for good."""
-    return sum(_drop(d, id_) for id_ in entry.ids)
+    return sum(d.apart(_drop, id_) or False for id_ in entry.ids)
 
 
 def _drop(d: Draft, id_: str) -> bool:
@@ -126,7 +126,7 @@ def lift(d: Draft, entry: entries.LiftPauses, _: Settings) -> int:
     """Lift pauses that no person made, and all long throttles: the configuration changed, so the reason may be gone."""
     broken = [scope for _, scope in d.ascending(BROKEN)]
     scopes = [*entry.scopes, *(scope for scope in broken if scope.startswith(LIMIT))] if entry.scopes else broken
-    lifted = sum(drop_pause(d, scope) for scope in scopes)
+    lifted = sum(d.apart(drop_pause, scope) or False for scope in scopes)
     for place in _places(d):
         look_at(d, place)
     return lifted
@@ -137,6 +137,8 @@ def announce(d: Draft, entry: entries.Announce, _settings: Settings) -> None:
 
     What waits for an address that it lacks leaves for the present one, if its destination has, and had, a single one.
     """
+    if not d.readable(Configured, ["configured"]):
+        d.add(Configured("configured"))  # in the place of what cannot be read
     it = d.edit(Configured, "configured")
     it.announced = True
     it.addresses = {name: [one for some in its.values() for one in some] for name, its in entry.addresses.items()}
@@ -148,14 +150,19 @@ def announce(d: Draft, entry: entries.Announce, _settings: Settings) -> None:
         if them and "*" not in them and name not in it.several
     }
     for place in _places(d):
-        channel, _, scope = place.partition(" ")
-        destination, _, address = scope.partition(":")[2].partition("/")
-        here = is_configured(d, destination, address)
-        goes_on = scope.startswith(REMOVED) and (here or present_address(d, destination, channel))
-        if goes_on or (scope.startswith(DESTINATION) and not here):  # the latter: its place is another one now
-            drop_pause(d, scope)
-            it.lacking.pop(f"{destination}\0{address}", None)
-            look_at(d, place)
+        d.apart(_follow, place)
+
+
+def _follow(d: Draft, place: str) -> None:
+    """Let what waits in a place go on, if it is for a present address, or its destination is here no more."""
+    channel, _, scope = place.partition(" ")
+    destination, _, address = scope.partition(":")[2].partition("/")
+    here = is_configured(d, destination, address)
+    goes_on = scope.startswith(REMOVED) and (here or present_address(d, destination, channel))
+    if goes_on or (scope.startswith(DESTINATION) and not here):  # the latter: its place is another one now
+        drop_pause(d, scope)
+        d.edit(Configured, "configured").lacking.pop(f"{destination}\0{address}", None)
+        look_at(d, place)
 
 
 # Housekeeping
@@ -165,22 +172,27 @@ def give_up_parked(d: Draft, entry: entries.GiveUpParked, _: Settings) -> int:
     """Dead-letter what has failed, or waited for what fails, for too long: the oldest of each place first."""
     done = 0
     for place in _places(d):
-        scope = scope_of(place)
-        if scope.startswith(OPERATOR):  # what a person paused comes back by itself
-            continue
-        removed, paused = scope.startswith(REMOVED), find(d, scope)
-        age = KEPT if removed else entry.max_age
-        reason = paused.reason if paused else "what it waited for was paused"
-        for id_ in d.first(parked(place), d.now - age, entry.most - done):
-            x = d.edit(Delivery, id_)
-            if removed:
-                give_up_removed(d, x)
-            elif d.now - x.failing > age:
-                dead_letter(d, x, "paused_too_long", reason)
-            else:
-                continue
-            done += 1
+        if not scope_of(place).startswith(OPERATOR):  # what a person paused comes back by itself
+            done += d.apart(_give_up_place, place, entry.max_age, entry.most - done) or 0
     return done
+
+
+def _give_up_place(d: Draft, place: str, max_age: int, most: int) -> int:
+    scope = scope_of(place)
+    paused = find(d, scope)
+    age = KEPT if scope.startswith(REMOVED) else max_age
+    reason = paused.reason if paused else "what it waited for was paused"
+    old = d.readable(Delivery, d.first(parked(place), d.now - age, most))
+    return sum(d.apart(_give_up, name, scope, age, reason) or False for name, x in old.items() if x)
+
+
+def _give_up(d: Draft, name: str, scope: str, age: int, reason: str) -> bool:
+    x = d.edit(Delivery, name)
+    if scope.startswith(REMOVED):
+        give_up_removed(d, x)
+    elif d.now - x.failing > age:
+        dead_letter(d, x, "paused_too_long", reason)
+    return bool(x.died)
 
 
 def gather(d: Draft, entry: entries.GatherParked, _: Settings) -> int:
@@ -191,9 +203,13 @@ def gather(d: Draft, entry: entries.GatherParked, _: Settings) -> int:
         for id_ in d.first(parked(place), EVER, LOOKED_AT) if excess > 0 else ():
             if excess <= 0:
                 break
-            if move_to_backlog(d, d.edit(Delivery, id_)):
+            if d.apart(_gather, id_):
                 done, excess = done + 1, excess - 1
     return done
+
+
+def _gather(d: Draft, id_: str) -> bool:
+    return move_to_backlog(d, d.edit(Delivery, id_))
 
 
 def give_up_channel(d: Draft, entry: entries.GiveUpChannel, _: Settings) -> int:
@@ -202,11 +218,15 @@ def give_up_channel(d: Draft, entry: entries.GiveUpChannel, _: Settings) -> int:
     error = f"the configuration has no channels.{entry.channel} any more"
     for urgency in URGENCIES:
         for id_ in d.first(due(entry.channel, urgency), d.now - entry.max_age, entry.most - done):
-            dead_letter(d, d.edit(Delivery, id_), "channel_removed", error)
-            done += 1
+            done += d.apart(_give_up_due, id_, error) or False
     if not _has_deliveries(d, entry.channel):
         d.take_out(CHANNELS, entry.channel)
     return done
+
+
+def _give_up_due(d: Draft, id_: str, error: str) -> bool:
+    dead_letter(d, d.edit(Delivery, id_), "channel_removed", error)
+    return True
 
 
 def _has_deliveries(d: Draft, channel: str) -> bool:
@@ -214,7 +234,9 @@ def _has_deliveries(d: Draft, channel: str) -> bool:
         return True
     if any(place.startswith(f"{channel} ") for place in _places(d)):
         return True
-    return any(x.channel == channel for _, id_ in d.ascending(FLYING) if (x := d.get(Delivery, id_)))
+    flying = [id_ for _, id_ in d.ascending(FLYING)]
+    known = d.readable(Delivery, flying)
+    return len(known) < len(flying) or any(x.channel == channel for x in known.values() if x)
 
 
 def _places(d: Draft) -> list[str]:

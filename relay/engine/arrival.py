@@ -370,6 +370,8 @@ def _calls_of(target: Target) -> dict[str, Any]:
         calls["requested"] = _requested(target.channel, limits.requested)
     if target.options:
         calls["options"] = {name: value for name, value in asdict(target.options).items() if value}
+        if mention := target.options.mention:  # as it is read again
+            calls["options"]["mention"] = {moment: list(people) for moment, people in mention.items()}
     return calls
 
 

@@ -41,7 +41,7 @@ def claim_reply(d: Draft, a: Arrival, r: Recipient) -> bool:
 def is_loud(d: Draft, a: Arrival, r: Recipient) -> bool:
     """Return whether the conversation sees a reply below a batch's message as well.
 
-    What fails with the rest and calls nobody is seen once: the first that failed. Of a stall, its own message tells.
+    What fails with the rest and mentions no one is seen once: the first that failed. A stall has its own message.
     """
     presentation = r.target.presentation
     if not presentation.broadcast or not a.mishap:

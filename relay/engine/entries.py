@@ -183,9 +183,13 @@ class Lapse:
 
 @dataclass(frozen=True, slots=True)
 class ClockSetBack:
-    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to."""
+    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
+
+    Answer: `after` of the same again, which puts the next ones right; '' when all is done.
+    """
 
     step: int
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

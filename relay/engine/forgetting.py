@@ -20,6 +20,7 @@ from relay.engine.records import (
 from relay.engine.state import Draft, Record
 
 STORY_LEFT = 6  # lines
+HOUR = 3_600_000
 KEEP_DEAD = 30 * DAY  # a dead letter may be delivered again from the documents
 COURSE = (
     "summary", "job", "seqs", "stated", "tallies", "gates", "lanes", "holds", "dead", "heard", "moved", "gaps", "phase",
@@ -33,20 +34,21 @@ def documents(d: Draft, entry: ForgetDocuments, _: Settings) -> int:
     left = max(entry.retention - KEEP_DOCUMENTS, DAY)
     operations = d.first(OVER, d.now, entry.most)
     for operation in operations:
-        _forget(d, operation, left)
+        if not d.apart(_forget, operation, left):
+            d.place(OVER, operation, d.now + HOUR)  # it cannot be read
     return len(operations)
 
 
-def _forget(d: Draft, operation: str, left: int) -> None:
+def _forget(d: Draft, operation: str, left: int) -> bool:
     """Forget the course of a run that is over; keep the rest for `left` ms."""
     known = d.get(Operation, operation)
     over = known is not None and known.rank == TERMINAL
     if known and over and (until := _needed_until(d, known)):
         d.place(OVER, operation, until)
-        return
+        return True
     d.take_out(OVER, operation)
     if not over:
-        return
+        return True
     o = d.edit(Operation, operation)
     for lane in o.lanes:
         if d.get(Thread, lane):
@@ -58,6 +60,7 @@ def _forget(d: Draft, operation: str, left: int) -> None:
     d.clear(records.documents(operation))
     _reset(o, COURSE)
     o.retained = left
+    return True
 
 
 def _needed_until(d: Draft, o: Operation) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import takewhile
 
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
@@ -97,12 +98,8 @@ def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:
 
 def _silences(d: Draft) -> Silences | None:
     """Return the silences that are not over."""
-    rows = []
-    for ends, id_ in d.descending(SILENCES):
-        if ends <= d.now:
-            break
-        if record := d.get(Silence, id_):
-            rows.append((id_, record.text, ends))
+    going = {id_: ends for ends, id_ in takewhile(lambda row: row[0] > d.now, d.descending(SILENCES))}
+    rows = [(id_, record.text, going[id_]) for id_, record in d.readable(Silence, going).items() if record]
     return _read_silences(tuple(rows)) if rows else None
 
 

@@ -84,16 +84,16 @@ def begin_again(d: Draft, o: Operation, a: Arrival) -> Known:
             known[name] = text, o.seqs[name]
     healed = heal(d, o, a.run)
     for lane in o.lanes:
-        _detach(d, lane, o, known, healed=lane in healed)
+        _detach(d, o, lane, known, healed=lane in healed)
     return known
 
 
-def _detach(d: Draft, lane: str, o: Operation, known: Known, *, healed: bool) -> None:
+def _detach(d: Draft, o: Operation, lane: str, known: Known, *, healed: bool) -> None:
     """Give an outcome that waits, or is dead, a message of its own; it would vanish with the run that it ended.
 
     What is under way keeps what it shows, and becomes one if it does not arrive.
     """
-    replies = _set_replies_apart(d, lane, o)
+    replies = _set_replies_apart(d, o, lane)
     thread = d.get(Thread, lane)
     if thread is None or thread.posted:
         return
@@ -122,12 +122,15 @@ def _detach(d: Draft, lane: str, o: Operation, known: Known, *, healed: bool) ->
             d.edit(Thread, lane).waiting = ""
 
 
-def _set_replies_apart(d: Draft, lane: str, o: Operation) -> set[tuple[str, int]]:
-    """Mark what waits beside the message as of this run; return the outcomes of it that it reports."""
+def _set_replies_apart(d: Draft, o: Operation, lane: str) -> set[tuple[str, int]]:
+    """Mark its replies that wait beside the message as of this run; return which outcomes they report.
+
+    Replies of other operations wait there as well, in a batch's thread or for a common cause.
+    """
     reported = set()
     for reply in beside(d, lane):
-        if reply.ended is None:
-            d.edit(Delivery, reply.name).ended = o.seq
-        if reply.operation == o.name:  # another run of the same cause may be listed below the message
+        if reply.operation == o.name:
             reported.add((reply.event, reply.seq))
+            if reply.ended is None:
+                d.edit(Delivery, reply.name).ended = o.seq
     return reported

@@ -10,6 +10,7 @@ from relay.engine.pauses import CHANNEL, DESTINATION, REMOVED, failed_probes, pa
 from relay.engine.records import PARKING, Delivery, due, parked, parked_urgent
 from relay.engine.state import Draft
 
+UNREADABLE = 30_000  # ms until what could not be read is tried again
 RECHECK = 1000  # ms; a place whose probe was lost sends the next one after so long
 PLACES = 10  # that are looked at in one step
 CHUNK = 200  # so many come back to a place's queue in one step
@@ -40,22 +41,25 @@ def scope_of(place: str) -> str:
 def reopen(d: Draft) -> None:
     """Look at the places where a pause is over, or a probe is due."""
     for place in d.first(PARKING, d.now, PLACES):
-        _reopen(d, place)
+        if not d.apart(_reopen, place):
+            d.place(PARKING, place, d.now + UNREADABLE)
 
 
-def _reopen(d: Draft, place: str) -> None:
+def _reopen(d: Draft, place: str) -> bool:
     scope = scope_of(place)
     until = paused_until(d, scope)
     if until > d.now:
         d.place(PARKING, place, _look_again_at(scope, until))
-        return
+        return True
     probed = failed_probes(d, scope) is not None
     for id_ in _next_probe(d, place) if probed else _next(d, place):
-        _bring_back(d, place, id_)
+        if not d.apart(_bring_back, place, id_):
+            _set_aside(d, place, id_)
     if d.size(parked(place)):
         d.place(PARKING, place, d.now + RECHECK if probed else 0)
     else:
         d.take_out(PARKING, place)
+    return True
 
 
 def _look_again_at(scope: str, until: int) -> int:
@@ -71,14 +75,17 @@ def _next(d: Draft, place: str) -> list[str]:
 def _next_probe(d: Draft, place: str) -> list[str]:
     """Return the one to probe with: it has not failed yet, or longest ago, for it may be what makes the channel fail.
 
-    None that may have arrived just now, if there is another.
+    None that may have arrived just now, if there is another. What is gone, or cannot be read, leaves with it.
     """
-    waiting = [x for id_ in d.first(parked(place), EVER, PROBERS) if (x := d.get(Delivery, id_))]
+    names = d.first(parked(place), EVER, PROBERS)
+    known = d.readable(Delivery, names)
+    waiting = [x for x in known.values() if x]
     clear = [x for x in waiting if not x.last_marked or x.last_marked + REPEAT <= d.now]
-    return [min(clear, key=lambda x: x.failed).name] if clear else [x.name for x in waiting[:1]]
+    probe = [min(clear, key=lambda x: x.failed)] if clear else waiting[:1]
+    return [*(name for name in names if not known.get(name)), *(x.name for x in probe)]
 
 
-def _bring_back(d: Draft, place: str, id_: str) -> None:
+def _bring_back(d: Draft, place: str, id_: str) -> bool:
     d.take_out(parked_urgent(place), id_)
     d.take_out(parked(place), id_)
     if d.get(Delivery, id_):
@@ -86,6 +93,15 @@ def _bring_back(d: Draft, place: str, id_: str) -> None:
         x.parked = ""
         set_due(d, x, d.now)  # it was due when it was parked
         make_due(d, x)
+    return True
+
+
+def _set_aside(d: Draft, place: str, id_: str) -> None:
+    """Let what cannot be read wait among what is due. Which urgency it has is not known (relay/engine/take.py)."""
+    urgency = "" if d.score(parked_urgent(place), id_) is None else "1"
+    d.take_out(parked_urgent(place), id_)
+    d.take_out(parked(place), id_)
+    d.place(due(place.partition(" ")[0], urgency), id_, d.now + UNREADABLE)
 
 
 def removed_scope(x: Delivery) -> str:

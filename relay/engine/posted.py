@@ -57,12 +57,12 @@ def _call_people(d: Draft, thread: Thread, event: str, name: str) -> None:
 def repair(d: Draft, entry: Arrived) -> None:
     """Show the newest state again: a hand-out that had lapsed may have put an old one over it."""
     thread = d.get(Thread, entry.lane) if entry.converges and entry.lane else None
-    if thread is None or not thread.standing:
+    if thread is None or not thread.standing or thread.done == entry.ticket:  # the latter: its answer alone was lost
         return
     if entry.new and not thread.posted and not thread.sending:
         earlier = d.get(Delivery, entry.id)
         adopt_message(d, entry.lane, entry, earlier.seq if earlier else -1)
-    if thread.waiting or thread.done == entry.ticket:  # the latter: only the answer to this had been lost
+    if thread.waiting:
         return
     thread = d.edit(Thread, entry.lane)
     thread.repairs += 1

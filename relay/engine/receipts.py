@@ -66,7 +66,9 @@ def arrived(d: Draft, entry: entries.Arrived, _: entries.Settings) -> bool:
     if x is None:
         repair(d, entry)
         return False
-    thread = d.get(Thread, x.lane) if entry.found and converges(x.kind) else None
+    # Of a run that is over, the outcome is in the message that was found: it is not sent once more.
+    outcome = x.body and entry.shown == x.event
+    thread = d.get(Thread, x.lane) if entry.found and converges(x.kind) and not outcome else None
     if thread and thread.standing:
         _show_present_state(d, x, entry)
     else:
@@ -135,8 +137,7 @@ def set_aside(d: Draft, x: Delivery, entry: entries.SetAside) -> None:
 
 def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
     living = tuple(f"{process}:" for process in entry.living)
-    for name in d.first(FLYING, EVER):
-        x = d.get(Delivery, name)
+    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
         if x and x.ticket and x.ticket.startswith(entry.begins) and not x.ticket.startswith(living):
             own = Draft(d, d.now)
             try:
@@ -178,6 +179,8 @@ def _complete(d: Draft, x: Delivery, entry: entries.Arrived) -> None:
     lift_throttles(d, x, x.calls.get("edit" if edit else "new", ()))
     if live:
         record_message(d, x, entry)
+    elif entry.converges:  # an outcome that was the live message until a run began
+        d.edit(Thread, x.lane).done = entry.ticket
     d.count("pending", -1)
     d.count("delivered")
     note(d, x.operation, "delivered", x.destination, x.kind, x.attempts, entry.detail)

@@ -28,19 +28,16 @@ def end(d: Draft, entry: EndSilence, _: Settings) -> list[str] | None:
         return None
     d.edit(Silence, entry.id).ends = d.now
     d.place(SILENCES, entry.id, d.now)
-    held = [d.edit(Delivery, name) for _, name in d.ascending(silenced(entry.id)) if _waits(d, name)]
-    for x in held:
-        _release(d, x)
+    held = d.readable(Delivery, [name for _, name in d.ascending(silenced(entry.id))])
+    waiting = [x for x in held.values() if x and not x.ticket and not x.died]
+    for x in waiting:
+        d.apart(_release, x.name)
     _forget_held(d, entry.id)
-    return sorted({x.channel for x in held})
+    return sorted({x.channel for x in waiting})
 
 
-def _waits(d: Draft, name: str) -> bool:
-    x = d.get(Delivery, name)
-    return x is not None and not x.ticket and not x.died
-
-
-def _release(d: Draft, x: Delivery) -> None:
+def _release(d: Draft, name: str) -> None:
+    x = d.edit(Delivery, name)
     set_due(d, x, d.now)
     bundle = d.get(Bundle, x.name)
     if bundle and bundle.kind == "silence":  # it is of the time that the silence lasted

@@ -11,10 +11,12 @@ what is beneath, so a step that fails has changed nothing, and one that has to r
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, Self, TypeVar
+
+from relay.errors import StoreUnavailable
 
 Score = int  # mostly ms since the epoch
 
@@ -53,6 +55,8 @@ class Record:
 
 
 R = TypeVar("R", bound=Record)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class State(Protocol):
@@ -149,16 +153,38 @@ class Draft:
 
     def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
         """Return these records to look at. What has to be read for that is asked for at once."""
-        found, missing = dict[str, R | None](), list[NotLoaded]()
+        found, unreadable = self._read(kind, names)
+        if unreadable:
+            raise unreadable[0]
+        return found
+
+    def readable(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
+        """Return the same, without those that cannot be read: they wait, and nothing else does."""
+        return self._read(kind, names)[0]
+
+    def _read(self, kind: type[R], names: Iterable[str]) -> tuple[dict[str, R | None], list[StoreUnavailable]]:
+        found, missing, unreadable = dict[str, R | None](), list[NotLoaded](), list[StoreUnavailable]()
         for name in names:
             try:
                 found[name] = self.get(kind, name)
             except NotLoaded as need:
                 missing.append(need)
+            except StoreUnavailable as error:
+                unreadable.append(error)
         if missing:
             missing[0].others = missing[1:]
             raise missing[0]
-        return found
+        return found, unreadable
+
+    def apart(self, decide: "Callable[Concatenate[Draft, P], T]", *args: P.args, **of: P.kwargs) -> T | None:
+        """Decide on a draft of its own. None where that needs what cannot be read, and nothing has changed then."""
+        own = Draft(self, self.now)
+        try:
+            decided = decide(own, *args, **of)
+        except StoreUnavailable:
+            return None
+        self.join(own)
+        return decided
 
     def changed(self, kind: type[R], name: str) -> R | None:
         """Return the record as it is in this draft alone; None where that does not have it."""

@@ -25,7 +25,7 @@ from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of
 from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
 from relay.engine.limits import Waits, probe, scopes_of, spend
 from relay.engine.obsolete import obsolete
-from relay.engine.parking import park, reopen
+from relay.engine.parking import UNREADABLE, park, reopen
 from relay.engine.pauses import paused_until
 from relay.engine.quiet import Hours, divert
 from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Operation, Thread, due
@@ -40,7 +40,6 @@ OLDEST = 8  # one place in so many is for the oldest,
 STARVED = 10_000  # ms: once that has waited for so long
 SCAN, NEWEST = 200, 50  # of an urgency so many are looked at closely, and so many of these are the newest
 MANY = 500  # so many are parked without a close look: a hand-out stays quick
-UNREADABLE = 30_000  # ms until what could not be read is tried again
 MAX_CRASHES = 8  # handed out this often without an attempt that ended: it kills its process, or cannot be read
 FORGOTTEN = "its content was forgotten 30 days after the last event"
 CRASHED = "it was handed out {} times, and each time its process died"
@@ -85,7 +84,7 @@ class HandOut:
     def oldest(self) -> None:
         """Hand out the oldest that have waited for long: one place in eight is theirs, where places are scarce.
 
-        Of fewer places than eight the ticket says whether one of them is.
+        Of fewer than eight places the ticket decides whether one is for that.
         """
         most, indexes = self.entry.most, [due(self.entry.channel, urgency) for urgency in URGENCIES]
         places = most // OLDEST + (crc32(self.entry.ticket.encode()) % OLDEST < most % OLDEST)
@@ -118,10 +117,10 @@ class HandOut:
         if len(names) <= SCAN:
             yield from names
             return
-        yield from islice((name for name in names if not self._park(name)), SCAN - NEWEST)
+        yield from islice((name for name in names if not self._park(index, name)), SCAN - NEWEST)
         yield from islice((name for at, name in self.d.descending(index) if at <= self.d.now), NEWEST)
 
-    def _park(self, name: str) -> bool:
+    def _park(self, index: str, name: str) -> bool:
         """Park it where it waits for something broken. What may be listed for quiet hours is not parked instead.
 
         Whether a live message would be an edit, and so which limits hold, is left to the close look.
@@ -129,7 +128,7 @@ class HandOut:
         d = self.d
         try:
             x = d.get(Delivery, name)
-            if x is None or self._hours(x):
+            if x is None or self._hours(x) or index != due(x.channel, x.urgency):
                 return False
             limits = [] if converges(x.kind) else x.calls["new"]
             waits = ((scope, until) for scope in scopes_of(x, limits) if (until := paused_until(d, scope)) > d.now)
@@ -170,6 +169,10 @@ class HandOut:
         known = d.get(Delivery, name)
         if known is None or known.ticket or known.died:
             d.take_out(index, name)
+            return None
+        if index != (queue := due(known.channel, known.urgency)):  # it could not be read when it was put here
+            d.take_out(index, name)
+            d.place(queue, name, d.now)
             return None
         x = d.edit(Delivery, name)
         if x.queue == HELD and not _end_hold(d, x):

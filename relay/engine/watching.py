@@ -39,7 +39,7 @@ def tick(d: Draft, entry: Tick, _: Settings) -> tuple[int, int, int, int]:
     if d.now - ticks.last > entry.gap:
         ticks.grace, ticks.back = d.now + entry.grace, d.now
     ticks.last = d.now
-    for operation in d.first(WATCH, d.now - KEEP_OPERATION, FORGOTTEN_AT_ONCE):
+    for operation in d.readable(Operation, d.first(WATCH, d.now - KEEP_OPERATION, FORGOTTEN_AT_ONCE)):
         if _needs_last_message(d, operation):
             check_now(d, operation)
         else:
@@ -53,8 +53,11 @@ def due(d: Draft, entry: RunsDue, _: Settings) -> tuple[int, list[tuple[str, int
     """Give out runs that may be due. What a process that died has not seen to, the next one does."""
     again, runs = d.now + entry.pause, []
     operations = d.first(WATCH, d.now, entry.most)
+    readable = d.readable(Operation, operations)
     for operation in operations:
-        if o := _watched(d, operation):
+        if operation not in readable:
+            d.place(WATCH, operation, again)
+        elif o := _watched(d, operation):
             d.place(WATCH, operation, again)
             with suppress(ValueError, TypeError):  # one that is damaged costs no other its turn
                 runs.append((operation, again, run_of(o)))
@@ -162,6 +165,6 @@ def _by_right_clock(d: Draft, moment: int) -> int:
     """Return a moment by the right clock; as of now where the known step back does not account for it."""
     if moment <= d.now:
         return moment
-    ticks = d.get(Ticks, TICKS) or Ticks(TICKS)
+    ticks = d.readable(Ticks, [TICKS]).get(TICKS) or Ticks(TICKS)
     known = ticks.step and d.now < ticks.stepped + ticks.step and moment - d.now > JITTER
     return min(d.now, moment - ticks.step) if known else d.now

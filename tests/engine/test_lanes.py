@@ -75,15 +75,16 @@ def test_what_is_urgent_overtakes_a_long_wait() -> None:
 
 def test_overtaking_changes_nothing_beneath_its_draft() -> None:
     lab = Lab()
-    lab.new("1", event="operation.stalled", due=NOW + 60_000)
-    lab.new("2")
+    lab.new("1", event="operation.progress")
+    lab.new("2", urgency="1")
+    lab.take("1")
     lab.commit()
 
-    lab.new("3", urgency="1")
+    requeue(lab.d, lab.edit("1"), NOW + 60_000)
 
     kept = lab.memory.record(Thread, LANE)
     assert kept
-    assert kept.queues[MAIN] == ["1", "2"]
+    assert (kept.queues[MAIN], queued(lab.d, LANE, MAIN)) == (["1", "2"], ["2", "1"])
 
 
 def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> None:

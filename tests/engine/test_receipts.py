@@ -2,9 +2,10 @@
 
 import pytest
 
+from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
-from relay.engine.entries import Mark, SetAside, Withhold
-from relay.engine.records import FLYING
+from relay.engine.entries import Failed, Mark, PauseScope, SetAside, Withhold
+from relay.engine.records import FLYING, Pause
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events
@@ -25,6 +26,17 @@ def test_a_receipt_counts_once(partition: Sending) -> None:
 
     assert partition.counts == {"accepted": 1, "delivered": 1}
     assert partition.d.size(FLYING) == 0
+
+
+def test_a_shorter_pause_does_not_cut_a_longer_one(partition: Sending) -> None:
+    partition.fill(0, 2)
+    for taken, ms in zip(partition.take(), (400_000, 20_000), strict=True):
+        pause = PauseScope("limit:post:#room", ms, "429")
+        partition.tell(Failed, taken, delay=ms, error="429", pauses=(pause,))
+
+    kept = partition.d.get(Pause, "limit:post:#room")
+    assert kept
+    assert kept.until == partition.now + 400_000
 
 
 class TestALapse:
@@ -80,6 +92,23 @@ class TestALapse:
         assert partition.counts["buried:worker_crashed"] == 1
 
 
+def test_an_outcome_is_not_taken_for_that_of_another_run_that_waits_below_it(partition: Sending) -> None:
+    """Both failed for one cause, as the first event of their operations."""
+    target = team(group=600.0)
+    partition.report(events.failed(operationId="1"), [target])
+    partition.tell(Mark, partition.take_one())
+    partition.report(events.failed(operationId="2"), [target])
+    partition.now += 2 * SECOND
+    assert partition.take() == []
+    partition.report(events.started(operationId="1", retryNumber=1), [target])
+    partition.lapse()
+    partition.now += 60 * SECOND
+
+    (outcome,) = partition.take()
+
+    assert (outcome.event.subject, outcome.event.name) == ("1", "operation.failed")
+
+
 class TestALiveMessage:
     def test_that_a_lapsed_hand_out_posted_takes_the_newer_state(self, partition: Sending) -> None:
         partition.report(events.progress(10), [team()])
@@ -98,6 +127,48 @@ class TestALiveMessage:
         (repaired,) = partition.take()
         assert repaired.thread == {"channel": "C1", "ts": "1.1"}
         assert partition.d.size(FLYING) == 1
+
+    def test_that_showed_an_outcome_and_was_found_when_its_run_had_begun_anew_is_not_sent_again(
+        self, partition: Sending
+    ) -> None:
+        partition.report(events.completed(), [team()])
+        partition.tell(Mark, partition.take_one())
+        partition.lapse()
+        partition.now += 2000
+        again = partition.take_one()
+        partition.report(events.started(retryNumber=1), [team()])
+
+        assert partition.arrive(again, found=True, shown="operation.completed")
+
+        partition.now += 60_000
+        assert [taken.event.name for taken in partition.take()] == ["operation.started"]
+
+    def test_of_a_run_before_is_not_that_of_the_next_however_often_its_receipt_comes(self, partition: Sending) -> None:
+        partition.report(events.completed(), [team()])
+        outcome = partition.take_one()
+        partition.tell(Mark, outcome)
+        partition.lapse()
+        partition.report(events.started(retryNumber=1), [team()])
+
+        assert partition.arrive(outcome)
+        assert not partition.arrive(outcome)
+
+        partition.now += 60_000
+        assert [taken.thread for taken in partition.take()] == [{}]
+
+    def test_that_was_posted_late_calls_people_to_the_outcome_that_it_does_not_show(self, partition: Sending) -> None:
+        target = team(presentation=Presentation(thread_reply=True))
+        partition.report(events.progress(10), [team()])
+        early = partition.take_one()
+        partition.tell(Mark, early)
+        partition.lapse()
+        partition.report(events.failed(), [target])
+
+        assert not partition.arrive(early)
+
+        partition.now += 60_000
+        taken = partition.take()
+        assert {(x.kind, x.event.name) for x in taken} == {("live", "operation.failed"), ("reply", "operation.failed")}
 
     def test_that_was_found_shows_the_present_state_next(self, partition: Sending) -> None:
         partition.report(events.progress(10), [team()])

@@ -274,3 +274,12 @@ def test_mail_takes_nothing_from_slack() -> None:
     partition.queue(events.completed(operationId="m"), to=mail(limits=Limits()))
 
     assert subjects(partition.take(channel="email")) == ["m"]
+
+
+def test_what_may_pass_goes_out_in_quiet_hours() -> None:
+    partition = HandingOut()
+    partition.queue(events.failed(operationId="op-1"), to=room(bypass_quiet_hours=True))
+    partition.queue(events.failed(operationId="op-2"), to=room())
+    hours = Window(partition.now / 1000 - 60, partition.now / 1000 + 3600)
+
+    assert subjects(partition.take(quiet={"room": hours})) == ["op-1"]

@@ -1,9 +1,11 @@
 """Redis's clock is set back: nothing waits for the time that was wrong to come again."""
 
+import pytest
 from structlog.testing import capture_logs
 
 from relay.config import parse_config
 from relay.domain.deliveries import Gate, Limit
+from relay.engine import clock as engine_clock
 from relay.health import Health
 from relay.policy.retry import Pause
 from relay.store import Store
@@ -12,6 +14,7 @@ from tests.support.clock import Clock
 from tests.support.front import count
 from tests.support.queue import accept, claim, claim_one, send
 from tests.support.targets import mail, room
+from tests.support.waiting import until
 
 BACK = 6 * 3600.0
 CONFIG = 'sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}\nrules: []'
@@ -36,6 +39,23 @@ async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clo
 
     assert early == []
     assert (await claim_one(store, "email")).id == delivery.id
+
+
+async def test_much_that_waits_is_put_right_in_parts(
+    redis_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_clock, "MOST", 2)
+    await accept(redis_store, *(events.completed(operationId=f"op-{n}") for n in range(5)), to=mail())
+    for delivery in await claim(redis_store, "email"):
+        await redis_store.mark_sending(delivery)
+        await redis_store.reschedule(delivery, 60, "451")
+    clock.advance(-BACK)
+    await until(redis_store.take_set_back)
+    early = await claim(redis_store, "email")
+    clock.advance(60)
+
+    assert early == []
+    assert len(await claim(redis_store, "email")) == 5
 
 
 async def test_a_rate_limit_begins_anew(store: Store, clock: Clock) -> None:

@@ -78,7 +78,9 @@ class Shared:
         back, self.latest = self.latest - now, now
         if back <= SET_BACK:
             return 0.0
-        self.step(entries.ClockSetBack(round(back * 1000)))
+        after = self.step(entries.ClockSetBack(round(back * 1000)))
+        while after:
+            after = self.step(entries.ClockSetBack(round(back * 1000), after))
         return back
 
 

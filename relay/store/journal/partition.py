@@ -207,11 +207,7 @@ class Partition:
             log.info("partition.handed_over", term=term.number)
             self._forget()
             return
-        if self._lease.is_due:
-            ms = await self._lease.renew(term.mark)
-            if ms is None:
-                raise OtherData
-            self._clock.hear(ms)
+        await self._renew(term)
         await self._set_clock_back(term)
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
@@ -228,12 +224,27 @@ class Partition:
         else:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
 
+    async def _renew(self, term: Term) -> None:
+        if self._lease.is_due:
+            ms = await self._lease.renew(term.mark)
+            if ms is None:
+                raise OtherData
+            self._clock.hear(ms)
+
     async def _set_clock_back(self, term: Term) -> None:
-        """Let the state follow, before anything is decided by the new time. After a crash it is found out anew."""
+        """Let the state follow, in parts, before anything is decided by the new time.
+
+        After a crash before the first part it is found out anew; after one between two, the rest waits for longer.
+        """
         while step := self._clock.set_back:
-            left: Sequence[Item] = [Item(ClockSetBack(step))]
-            while left:
-                left = await term.commit(left, self.settings)
+            after: str | None = ""
+            while after is not None:
+                await self._renew(term)
+                answered = asyncio.get_running_loop().create_future()
+                left: Sequence[Item] = [Item(ClockSetBack(step, after), answered=answered)]
+                while left:
+                    left = await term.commit(left, self.settings)
+                after = None if answered.exception() else answered.result() or None
             self._clock.set_back -= step
             self._set_back += step
 

@@ -61,10 +61,10 @@ def befall(world: World) -> None:
 
 def _end_process(world: World) -> None:
     process = world.pick.choice([world.owner, *world.former])
-    match world.pick.randrange(4):
+    match world.pick.randrange(5):
         case 0:
             world.hand_over()
-        case 1:
+        case 1 | 2:
             world.lose()
         case _:
             world.die(process)

@@ -9,7 +9,7 @@ from relay.domain.deliveries import Delivery
 from relay.engine import records
 from relay.engine.arrival import milliseconds
 from relay.engine.bundles import is_closed
-from relay.engine.entries import ClockSetBack, Take, Withhold
+from relay.engine.entries import ClockSetBack, Failed, LiftPauses, ReplayDead, Take, Withhold
 from relay.engine.lanes import URGENCIES
 from relay.engine.names import bundle
 from relay.engine.records import OperatorPause, Pause, Suppression
@@ -29,12 +29,18 @@ class HandOuts:
         self._world = world
         self._newest: dict[tuple[str, str], int] = {}  # operation → position of its newest state
         self._spent: dict[str, list[int]] = defaultdict(list)  # limit → when it was used
+        self._delayed: dict[str, tuple[int, int]] = {}  # failed delivery → until when it waits, and its newest event
         self._roots: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)  # address → lane → new live message
 
     def seen(self, entry: Any, memory: Memory, answer: Any) -> None:
         if isinstance(entry, ClockSetBack):
             self._spent.clear()
             self._roots.clear()
+            self._delayed.clear()
+        elif isinstance(entry, Failed) and answer:
+            self._delay(entry, memory)
+        elif isinstance(entry, LiftPauses | ReplayDead):
+            self._delayed.clear()
         elif isinstance(entry, Withhold) and answer:
             self._spent.clear()  # its slots are free again
         elif isinstance(entry, Take):
@@ -60,6 +66,9 @@ class HandOuts:
             yield f"{name} was handed out already"
         if not x.parked and x.due > now and x.dated <= now:
             yield f"{name} is due in {x.due - now} ms"
+        until, events = self._delayed.pop(name, (0, 0))
+        if until > now and events == self._events(memory, x) and x.kind not in BUNDLES:
+            yield f"{name} failed, and goes out {until - now} ms too early"
         for scope in self._scopes(delivery, x):
             pause = memory.record(Pause, scope)
             if pause and pause.until > now >= pause.at and not 0 < pause.expires <= now:
@@ -67,10 +76,8 @@ class HandOuts:
         by_hand = memory.record(OperatorPause, x.destination)
         if by_hand and by_hand.at <= now and (not by_hand.ends or by_hand.until > now):
             yield f"{name} goes out while people paused {x.destination}"
-        for place in (x.destination, "*"):
-            kept = memory.record(Suppression, f"{place} {delivery.address.lower()}")
-            if kept and not (x.passes == "2" and kept.reason == "unsubscribed"):
-                yield f"{name} goes to {delivery.address}, which is suppressed"
+        yield from self._refused(delivery, memory, x)
+        yield from self._held(memory, x)
         hours = entry.quiet.get(x.destination) or entry.quiet.get("*")
         new = not delivery.edits and delivery.kind not in BUNDLES
         if new and hours and hours.start * 1000 <= now < hours.end * 1000 and not x.passes:
@@ -82,6 +89,28 @@ class HandOuts:
         yield from self._limits(delivery, x)
         if new and delivery.kind == "live":
             yield from self._cap(delivery, x)
+
+    def _held(self, memory: Memory, x: records.Delivery) -> Iterator[str]:
+        o, now = memory.record(records.Operation, x.operation), self._world.now
+        if o is None or x.event != "operation.failed" or self._world.set_back:
+            return
+        if any(id_ == x.name and until > now for id_, until in o.holds):
+            yield f"{x.name} goes out while it is held"
+
+    def _refused(self, delivery: Delivery, memory: Memory, x: records.Delivery) -> Iterator[str]:
+        for place in (x.destination, "*"):
+            kept = memory.record(Suppression, f"{place} {delivery.address.lower()}")
+            if kept and not (x.passes == "2" and kept.reason == "unsubscribed"):
+                yield f"{x.name} goes to {delivery.address}, which is suppressed"
+
+    def _delay(self, entry: Failed, memory: Memory) -> None:
+        x = memory.record(records.Delivery, entry.id)
+        if x and not any(pause.probe for pause in entry.pauses):
+            self._delayed[entry.id] = self._world.now + entry.delay, self._events(memory, x)
+
+    def _events(self, memory: Memory, x: records.Delivery) -> int:
+        o = memory.record(records.Operation, x.operation)
+        return o.seq if o else 0
 
     def _scopes(self, delivery: Delivery, x: records.Delivery) -> Iterator[str]:
         yield f"channel:{x.channel}"

@@ -1,5 +1,6 @@
 """What holds after every step: the ledger adds up, whatever waits is found, and each index says what records say."""
 
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -40,9 +41,12 @@ class Invariants:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._steps = 0
+        self._written: dict[str, bytes] = {}  # records as they were written
 
     def check(self, changes: Changes, now: int) -> None:
         self._steps += 1
+        for key, record in changes.records.items():
+            self._written[key] = pickle.dumps(record)
         faults = [*self._ledger()]
         if self._steps % EVERY:
             faults += self._changed(changes, now)
@@ -83,7 +87,9 @@ class Invariants:
         memory = self._memory
         users: Counter[str] = Counter()
         pending = 0
-        for record in memory.records.values():
+        for key, record in memory.records.items():
+            if pickle.dumps(record) != self._written[key]:
+                yield f"changed without a draft: {record}"
             yield from self._record(record)
             if isinstance(record, Delivery):
                 yield from self._delivery(record)

@@ -33,6 +33,7 @@ class Partition:
     asked: Asked = field(default_factory=list)  # what the settings were asked for in the newest step
     trace: list[str] = field(default_factory=list)
     watch: list[Callable[[Any, Memory, Any], None]] = field(default_factory=list)
+    newest: Changes = field(default_factory=Changes)  # of the newest commit
 
     def __post_init__(self) -> None:
         self.invariants = Invariants(self.memory)
@@ -54,6 +55,7 @@ class Partition:
             for watch in self.watch:
                 watch(entry, self.memory, answer)
         self.memory.apply(whole, self.now)
+        self.newest = whole
         self.invariants.check(whole, self.now)
         for answer in answers:
             if isinstance(answer, Exception):
@@ -107,7 +109,9 @@ class Partition:
 
     def set_back(self, by: int) -> None:
         self.now -= by
-        self.decide(ClockSetBack(by))
+        after = self.decide(ClockSetBack(by))
+        while after:
+            after = self.decide(ClockSetBack(by, after))
 
 
 def assert_same(one: Memory, other: Memory) -> None:

@@ -56,6 +56,7 @@ class Attempt:
     number: int = -1  # among all that arrived; -1: it did not
     outlived: bool = False  # it showed an outcome of its own by then: the live message was the next run's
     known: bool = False  # what became of it is committed
+    told: bool = False  # relay was told that it arrived, be it too late
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Verdict:
                 self._by_fact[(*fact_of(event), *place_of(attempt.delivery))].append(attempt)
 
     def faults(self) -> list[str]:
-        return [*self.untold(), *self.repeated(), *self.unwanted(), *self.stale()]
+        return [*self.untold(), *self.repeated(), *self.unwanted(), *self.stale(), *self.disordered()]
 
     def untold(self) -> Iterator[str]:
         """Events that should have arrived somewhere, and did not."""
@@ -199,13 +199,27 @@ class Verdict:
                 yield f"unwanted: {delivery.kind} {delivery.id} at {delivery.destination}: {why}"
 
     def stale(self) -> Iterator[str]:
-        """Live messages whose last edit shows an older state than they showed before."""
-        stand: dict[str, list[Attempt]] = defaultdict(list)
+        """Live messages whose last edit shows an older state than they showed before, as relay knows."""
+        stand: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
         for attempt in self._arrived:
-            if attempt.delivery.kind == "live" and not attempt.outlived and attempt.delivery.id not in self._outlived:
-                stand[attempt.delivery.lane].append(attempt)
-        for lane, attempts in stand.items():
-            newest = max(attempts, key=lambda attempt: attempt.position)
-            if attempts[-1].position < newest.position:
-                shown = f"{attempts[-1].position} of {attempts[-1].delivery.event.subject}"
-                yield f"stale: {lane} shows {shown}, and showed {newest.position} before"
+            delivery = attempt.delivery
+            if delivery.kind == "live" and not attempt.outlived and delivery.id not in self._outlived:
+                stand[delivery.lane, delivery.thread.get("ts", f"{attempt.number}")].append(attempt)
+        for (lane, message), attempts in stand.items():
+            newest, last = max(attempts, key=lambda attempt: attempt.position), attempts[-1]
+            if last.told and last.position < newest.position:
+                shown = f"{last.position} of {last.delivery.event.subject}"
+                yield f"stale: {message} in {lane} shows {shown}, and showed {newest.position} before"
+
+    def disordered(self) -> Iterator[str]:
+        """Messages of a run that arrived after what came later, which may overtake only if it is urgent."""
+        latest: dict[str, Attempt] = {}
+        for attempt in self._arrived:
+            delivery = attempt.delivery
+            if delivery.kind != "each" or delivery.id in self._record.replays or delivery.unknown or not attempt.known:
+                continue
+            before = latest.get(delivery.lane)
+            if before and attempt.position < before.position:
+                yield f"disordered: {attempt.position} after {before.position} in {delivery.lane}"
+            elif delivery.event.name in PASSING and delivery.event.name != "operation.stalled":
+                latest[delivery.lane] = attempt

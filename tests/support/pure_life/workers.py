@@ -8,6 +8,7 @@ from relay.delivering.outcome import Failure, Limits, failure_of
 from relay.domain.deliveries import Delivery
 from relay.engine.entries import Arrived, Failed, GiveUp, Held, Mark, PauseScope, Release, SetAside, Withhold
 from relay.engine.records import Suppression
+from relay.engine.state import Changes
 from relay.errors import DeliveryError
 from relay.policy.retry import Patience, RetryPolicy, retry_in
 from relay.store.queue import baseline_of
@@ -64,7 +65,7 @@ class Work:
     def step(self, pick: Random) -> None:
         """Take the next step."""
         if self.late:
-            if pick.random() < 0.2:
+            if pick.random() < 0.12:
                 self.arrive()
                 if pick.random() < 0.5:
                     self.settle(pick)
@@ -84,6 +85,8 @@ class Work:
         else:
             self.attempt = self._world.record.begun(self.delivery)
             self._send(self.attempt, pick)
+            if self.late and pick.random() < 0.25:  # it takes so long that its process loses the partition
+                self._world.lose()
 
     def give_back(self) -> None:
         """The process stops, and has not begun to send it."""
@@ -106,9 +109,9 @@ class Work:
 
     def _send(self, attempt: Attempt, pick: Random) -> None:
         chance = pick.random()
-        if chance < 0.6:
+        if chance < 0.5:
             self.arrive()
-        elif chance < 0.75:
+        elif chance < 0.76:
             self.late = True
         elif chance < 0.78:
             self.done = True  # it is stuck for ever, and only its process's end tells
@@ -175,9 +178,11 @@ class Work:
             self._world.record.suppressed(self.delivery.address, ends=False)
         if pick.random() < 0.05:
             assert not self._world.decide(self._receipt), f"taken twice: {self._receipt}"
+            assert not taken or self._world.partition.newest == Changes(), f"decides twice: {self._receipt}"
         if self.attempt:
             self.attempt.outlived |= self.attempt.delivery.kind == "live" and outlived
             self.attempt.known |= taken and not self._unknown
+            self.attempt.told |= isinstance(self._receipt, Arrived)
         self.done = True
 
 

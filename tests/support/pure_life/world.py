@@ -27,6 +27,7 @@ from tests.support.pure_life.senders import Message, Sender
 from tests.support.pure_life.workers import Work
 
 APART = 1100  # ms between two messages: runs that begin in one second are one by their times
+PACES = (0, 100, 400, 1000, 9000)  # ms between two steps
 BEGIN = 1_790_851_000_000  # ms; a while before quiet hours
 
 
@@ -86,7 +87,7 @@ class World:
 
     def step(self, befall: Callable[["World"], None]) -> None:
         """One entry of somebody, or something that befalls them."""
-        self.advance(self.pick.randrange(500))
+        self.advance(self.pick.choice(PACES))
         match self.pick.random():
             case chance if chance < 0.32:
                 self._send()

@@ -1,0 +1,229 @@
+"""A record that cannot be read makes what needs it wait, and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from relay.engine import clock, entries
+from relay.engine.records import FLYING, OVER, WATCH, Configured, Delivery, due, parked
+from relay.engine.state import Changes, Memory
+from relay.store.journal.codec import Unreadable
+from tests.engine.partition import DAY, MINUTE, SECOND
+from tests.engine.sending import Sending
+from tests.support import events
+from tests.support.silences import silence
+from tests.support.targets import mail, room
+
+PLACE = "slack channel:slack"
+
+
+class Damaged(Memory):
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreadable = set[str]()
+
+    def record(self, kind: Any, name: str) -> Any:
+        if kind.PREFIX + name in self.unreadable:
+            raise Unreadable(name, "it is damaged")
+        return super().record(kind, name)
+
+    def apply(self, changes: Changes, now: int) -> None:
+        super().apply(changes, now)
+        self.unreadable -= changes.records.keys()
+
+
+class Damageable(Sending):
+    memory: Damaged
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = Damaged()
+
+    def damage(self, kind: str, name: str = "") -> str:
+        """Damage the first record whose key begins so; return its key."""
+        key = min(key for key in self.memory.records if key.startswith(kind + name))
+        self.memory.unreadable.add(key)
+        return key
+
+    def break_channel(self, waiting: int) -> None:
+        self.fill(0, 1)
+        self.fail(self.take_one(), "channel:slack")
+        self.fill(1, waiting)
+        assert self.take() == []
+
+    def parked(self) -> list[str]:
+        return [name for _, name in self.d.ascending(parked(PLACE))]
+
+
+@pytest.fixture
+def partition() -> Damageable:
+    return Damageable()
+
+
+class TestWhatIsParked:
+    @pytest.mark.parametrize("kind", ["d:", "thread:"])
+    def test_comes_back_beside_one_that_cannot_be_read(self, partition: Damageable, kind: str) -> None:
+        partition.break_channel(5)
+        name = partition.parked()[0]
+        x = partition.d.get(Delivery, name)
+        assert x
+        key = partition.damage(kind, name if kind == "d:" else x.lane)
+        partition.now += MINUTE
+        for _ in range(3):  # it may be the probe
+            if probes := partition.take():
+                break
+            partition.now += SECOND
+        partition.arrive(probes[0])
+
+        assert len(partition.take()) == 3
+        assert partition.parked() == []
+        partition.memory.unreadable.discard(key)
+        partition.now += MINUTE
+        assert [taken.id for taken in partition.take()] == [name]
+
+    def test_comes_back_beside_a_place_whose_pause_cannot_be_read(self, partition: Damageable) -> None:
+        partition.break_channel(2)
+        partition.damage("pause:")
+        partition.report(events.completed(), [mail()])
+        partition.now += 2 * MINUTE
+
+        assert len(partition.take("email")) == 1
+        assert partition.take("email") == []
+
+    def test_is_in_its_queue_again_once_its_urgency_is_known(self, partition: Damageable) -> None:
+        partition.report(events.completed(), [room()])
+        d = partition.d
+        ((at, name),) = d.ascending(due("slack", "1"))
+        d.take_out(due("slack", "1"), name)
+        d.place(due("slack", ""), name, at)
+        partition.memory.apply(d.changes, partition.now)
+
+        assert partition.take() == []
+        assert [*partition.d.ascending(due("slack", ""))] == []
+        assert partition.take_one().id == name
+
+    def test_is_given_up_and_listed_without_it(self, partition: Damageable) -> None:
+        partition.break_channel(5)
+        partition.damage("d:", partition.parked()[0])
+        assert partition.step(entries.GatherParked(2, 100)) == 3
+        partition.now += 3 * DAY + 1
+
+        assert partition.step(entries.GiveUpParked(3 * DAY, 100)) > 0
+        assert len(partition.parked()) == 1
+
+
+def test_hand_outs_lapse_beside_one_that_cannot_be_read(partition: Damageable) -> None:
+    partition.fill(0, 3)
+    names = sorted(taken.id for taken in partition.take())
+    partition.damage("d:", names[0])
+    partition.lapse()
+
+    assert [name for _, name in partition.d.ascending(FLYING)] == names[:1]
+
+
+def test_a_silence_that_cannot_be_read_is_without_effect(partition: Damageable) -> None:
+    partition.step(entries.AddSilence("s", "{}", partition.now + MINUTE, 5))
+    partition.damage("silence:")
+    partition.rules = lambda _: [room()]
+
+    assert partition.report(events.completed(operationId="a")).status == "accepted"
+    assert len(partition.take()) == 1
+
+
+def test_a_silence_ends_for_all_that_can_be_read(partition: Damageable) -> None:
+    held = silence(partition.now / 1000, id="s").hold
+    partition.step(entries.AddSilence("s", "{}", round(held.end * 1000), 5))
+    partition.fill(0, 3)
+    for taken in partition.take():
+        partition.tell(entries.Withhold, taken, silence=held, how="apart")
+    partition.damage("d:")
+
+    assert partition.step(entries.EndSilence("s")) == ["slack"]
+    assert len(partition.take()) == 2
+
+
+def test_a_configuration_is_announced_in_the_place_of_one_that_cannot_be_read(partition: Damageable) -> None:
+    partition.step(entries.Announce({"team": {"slack": ["#team"]}}))
+    partition.fill(0, 2)
+    assert partition.take() == []
+    partition.damage(Configured.PREFIX, "configured")
+    partition.step(entries.Announce({"room": {"slack": ["#room"]}}))
+
+    assert len(partition.take()) == 2
+
+
+def test_runs_are_watched_beside_one_that_cannot_be_read(partition: Damageable) -> None:
+    for name in ("a", "b"):
+        partition.report(events.progress(10, operationId=name))
+    partition.damage("op:")
+    partition.now += DAY
+
+    assert len(partition.step(entries.RunsDue(10, MINUTE))[1]) == 1
+    assert partition.step(entries.RunsDue(10, MINUTE)) == (0, [])
+    assert partition.d.size(WATCH) == 2
+    partition.now += 40 * DAY
+    partition.step(entries.Tick(MINUTE, MINUTE))
+    assert partition.d.size(WATCH) == 1
+
+
+def test_runs_are_forgotten_beside_one_that_cannot_be_read(partition: Damageable) -> None:
+    for name in ("a", "b"):
+        partition.report(events.completed(operationId=name))
+    partition.damage("op:")
+    partition.now += 4 * DAY
+
+    assert partition.step(entries.ForgetDocuments(10, 30 * DAY)) == 2
+    assert partition.step(entries.ForgetDocuments(10, 30 * DAY)) == 0
+    assert partition.d.size(OVER) == 1
+
+
+def test_a_channel_is_given_up_but_for_what_cannot_be_read(partition: Damageable) -> None:
+    for name in ("a", "b", "c"):
+        partition.report(events.completed(operationId=name), [mail()])
+    partition.damage("d:")
+    partition.now += 3 * DAY
+
+    assert partition.step(entries.GiveUpChannel("email", 3 * DAY, 100)) == 2
+
+
+def test_dead_letters_are_delivered_again_but_for_those_that_cannot_be_read(partition: Damageable) -> None:
+    partition.fill(0, 2)
+    names = sorted(taken.id for taken in partition.take() if partition.tell(entries.GiveUp, taken, reason="", error=""))
+    partition.damage("d:", names[0])
+
+    assert partition.step(entries.ReplayDead(names)) == 1
+
+
+class TestAClockThatWasSetBack:
+    def retry(self, partition: Damageable, count: int) -> None:
+        partition.fill(0, count)
+        for taken in partition.take():
+            partition.tell(entries.Mark, taken)
+            partition.tell(entries.Failed, taken, delay=3 * 60 * MINUTE, error="no")
+
+    def back(self, partition: Damageable) -> int:
+        partition.now -= 60 * MINUTE
+        after, steps = "", 0
+        while after or not steps:
+            after, steps = partition.step(entries.ClockSetBack(60 * MINUTE, after)), steps + 1
+        return steps
+
+    def test_is_followed_in_parts_each_delivery_once(
+        self, partition: Damageable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(clock, "MOST", 2)
+        self.retry(partition, 5)
+        at = partition.now + 2 * 60 * MINUTE
+
+        assert self.back(partition) == 3
+        assert {score for score, _ in partition.d.ascending(due("slack", "1"))} == {at}
+
+    def test_is_followed_beside_what_cannot_be_read(self, partition: Damageable) -> None:
+        self.retry(partition, 3)
+        partition.damage("d:")
+        partition.step(entries.Tick(MINUTE, MINUTE))
+        partition.memory.unreadable.add("ticks")
+
+        assert self.back(partition) == 1
+        partition.now += 3 * 60 * MINUTE
+        assert len(partition.take()) == 2
