@@ -83,10 +83,10 @@ class Superseded(Reason):
 
 
 class Lapsed(Reason):
-    """Outcomes of an attempt whose worker died or was cut off."""
+    """Outcomes of an attempt whose process died or was cut off."""
 
-    NOT_SENT = "not sent", "its worker died or was cut off before it sent anything; it is tried again"
-    UNKNOWN = "outcome unknown", "its worker died or was cut off while it was sending; it may have arrived"
+    NOT_SENT = "not sent", "its process died or was cut off before it sent anything; it is tried again"
+    UNKNOWN = "outcome unknown", "its process died or was cut off while it was sending; it may have arrived"
 
 
 class Waiting(Reason):
@@ -102,7 +102,7 @@ class Dead(Reason):
     RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"
     PAUSED_TOO_LONG = "paused_too_long", "it waited for too long for what was failing"
     CHANNEL_REMOVED = "channel_removed", "its channel is not configured any more"
-    WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"
+    WORKER_CRASHED = "worker_crashed", "it ended every process that took it"
     UNREADABLE = "unreadable", "relay itself could not read it; a mended relay tells it after a replay"
     DESTINATION_REMOVED = "destination_removed", "the newest configuration has not had its destination for three days"
     EXPIRED = "expired", "what it should tell is no longer known"

@@ -163,8 +163,13 @@ def every_connection() -> Iterator[Connection]:
     yield from map(over_socket, sockets(data_dir(_option("config"), os.environ)))
 
 
+def named_config() -> Path | None:
+    """Return the configuration that is named."""
+    config: Path | None = _option("config")
+    return config
+
+
 def config_file() -> Path:
     """Return the configuration that is named, or the usual one, for what reads it without a running relay."""
-    named = _option("config")
-    file: Path = ConfigFile().convert(named or CONFIG, None, click.get_current_context())
+    file: Path = ConfigFile().convert(named_config() or CONFIG, None, click.get_current_context())
     return file

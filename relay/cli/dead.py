@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, older, post, printed
+from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, named_config, older, post, printed
 from relay.cli.options import not_empty, visible
 from relay.cli.screen import Cell, details, rows_table, show, when
 from relay.operating.relay_sock import ZONE
@@ -62,7 +62,11 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @dead.command("list", cls=ClientCommand, short_help="List dead letters and quarantined events.")
 @_filters
 @cursor_option
-@click.option("--redis", metavar="URL", help="Read this Redis directly, if relay cannot start.")
+@click.option(
+    "--redis",
+    metavar="URL",
+    help="Read this Redis directly, if relay cannot start. If its data is encrypted, by the key in --config.",
+)
 def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
     """List dead letters and quarantined events, newest first; filters are combined with AND."""
     of_cursor, _, place = (cursor or "").partition(":")
@@ -176,7 +180,7 @@ def _listed(redis: str | None, path: str, question: Mapping[str, Any]) -> Any:
     from relay.cli.offline import listed  # noqa: PLC0415 - it brings the store
 
     click.get_current_context().meta[ZONE] = "UTC"
-    return listed(redis, path, question)
+    return listed(redis, path, question, named_config())
 
 
 def _short(id_: str) -> str:

@@ -35,6 +35,7 @@ from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
 from relay.store.queries.admin import Admin, Ledger
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
+from relay.store.sealing_keys import check_keys, sealed_with
 
 
 def _store(url: str, sealer: Sealer | None = None) -> contextlib.aclosing[Store]:
@@ -147,20 +148,29 @@ LISTS: Mapping[str, Any] = {"/dead": (DeadQuestion, dead), "/quarantine": (Quara
 CONFIG = SimpleNamespace(destinations={}, sources={}, timezone="UTC")
 
 
-def listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
-    """Return what /api/v1 answers there. BadParameter if that is no address, RelayError where Redis does not answer."""
+def listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
+    """Return what /api/v1 answers there. BadParameter if that is no address, RelayError where Redis does not answer.
+
+    `config` is read only where the data is sealed, for its key.
+    """
+    configure(machine=False, level="error")
     try:
         TypeAdapter(RedisUrl).validate_python(url)
         connect(url)
     except ValueError:  # which may quote it, and it may hold a password
         text = "expected an address as in redis.url, such as redis://127.0.0.1:6379/0"
         raise click.BadParameter(text, param_hint="--redis") from None
-    return asyncio.run(_listed(url, path, question))
+    return asyncio.run(_listed(url, path, question, config))
 
 
-async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
+async def _listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
     asked, ask = LISTS[path]
-    async with _store(url) as store:
+    async with contextlib.aclosing(connect(url)) as redis:
+        _, used = await sealed_with(redis)
+        loaded = load(config, env=os.environ, channels=CHANNELS, needed=("redis",)) if config and used else None
+        sealer = build_sealer(loaded) if loaded else None
+        await check_keys(redis, sealer)
+    async with _store(url, sealer) as store:
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
         question = {name: text for name, text in question.items() if text}
         facts = await ask(cast("Context", context), asked.model_validate(question))

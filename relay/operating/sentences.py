@@ -29,7 +29,7 @@ SENTENCES = {
     "suppressed": "{address} is written to no more, for it bounced: {error}",
     "replayed": "replayed: queued again with fresh attempts",
     "dropped": "dropped: the dead letter is forgotten",
-    "repair": "a worker that had lost touch may have shown an old state; the present one is shown again",
+    "repair": "a process that had lost touch may have shown an old state; the present one is shown again",
 }
 KINDS = {"live": "the live message is up to date", "reply": "told in the thread", "each": "told"}
 NEXT = "; next try at {at}"

@@ -2,15 +2,25 @@
 
 import asyncio
 import json
+from contextlib import aclosing
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 from click.testing import Result
+from redis.asyncio import Redis
 
+from relay.coordinator import build_sealer
 from relay.operating.acts import short
-from tests.support.events import body
+from relay.store import Store
+from tests.support.console import stage_config
+from tests.support.events import body, completed
 from tests.support.inprocess import relay, relay_beside
+from tests.support.queue import claim_one
+from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage
+from tests.support.targets import mail
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
@@ -124,6 +134,27 @@ async def test_where_no_relay_can_start_redis_itself_is_read(running_stage: Stag
     assert done.exit_code == 0, done.output
     assert f"{letter[:8]}  " in done.output
     assert f"{short(kept)}  " in done.output
+
+
+async def test_what_is_sealed_is_listed_with_its_key_alone(
+    redis: Redis, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text(f"redis: {{encryption_key: {token_hex(32)}}}\n{CONFIG.read_text('utf-8')}")
+    sealer = build_sealer(stage_config(config))
+    async with aclosing(Store.open(redis_server.url, process="sealing", sealer=sealer)) as store:
+        await store.prepare()
+        await store.report(completed(), [mail()])
+        letter = await claim_one(store, "email")
+        await store.dead_letter(letter, "rejected", REFUSED)
+
+    without, given = [
+        await asyncio.to_thread(relay, "dead", "list", "--redis", redis_server.url, *options)
+        for options in ((), ("-c", config))
+    ]
+
+    assert (without.exit_code, "redis.encryption_key" in without.output) == (1, True), without.output
+    assert (given.exit_code, f"{letter.id[:8]}  " in given.output) == (0, True), given.output
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "redis://h:secret", "redis+sentinel://secret", "http://secret"])

@@ -104,7 +104,7 @@ async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(runni
     [
         (["superseded", "team", "newer state"], "not sent: a newer state is told instead"),
         (["lease lapsed", "team", "outcome unknown"],
-         "its worker died or was cut off while it was sending; it may have arrived"),
+         "its process died or was cut off while it was sending; it may have arrived"),
         (["delivered", "team", "live", 2, "https://acme.slack.com/archives/C1/p1"],
          "the live message is up to date, attempt 2: https://acme.slack.com/archives/C1/p1"),
         (["dead", "team", "retries_exhausted", "Slack answered 500"], "dead, every attempt failed: Slack answered 500"),
