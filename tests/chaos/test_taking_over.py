@@ -172,7 +172,9 @@ async def in_the_middle_of_mails(relay: RunningRelay, inbox: SlowInbox) -> None:
 
 async def all_told(inbox: SlowInbox, since: float, mails: int = MAILS) -> tuple[float, int]:
     """Return after how many seconds all mails are there, and how many came twice."""
-    await inbox.wait_for(lambda: len({(mail.recipient, mail.id) for mail in inbox.mails}) >= mails, CALL / 1000 + patience())
+    await inbox.wait_for(
+        lambda: len({(mail.recipient, mail.id) for mail in inbox.mails}) >= mails, CALL / 1000 + patience()
+    )
     copies = Counter((mail.recipient, mail.id) for mail in inbox.mails)
     assert max(copies.values()) <= 2
     return time.monotonic() - since, sum(copies.values()) - len(copies)
