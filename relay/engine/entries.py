@@ -175,12 +175,14 @@ class Lapse:
     """Give up hand-outs of a process that is gone: without a mark nothing was sent, with one the outcome is unknown.
 
     `begins`: how its tickets begin. `living`: those of these processes are left alone. Neither: all of them.
-    `ended`: how tickets begin of which no call is under way, for sure; any other call may go on until its time is over.
+    `ended`: how tickets begin of which no call is under way, but for those that begin as `running` says; any other call
+    may go on until its time is over.
     """
 
     begins: str = ""
     living: Sequence[str] = ()
     ended: Sequence[str] = ("",)
+    running: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,11 +137,12 @@ def set_aside(d: Draft, x: Delivery, entry: entries.SetAside) -> None:
 
 
 def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
-    living, ended = tuple(f"{process}:" for process in entry.living), tuple(entry.ended)
+    living, ended, running = tuple(f"{process}:" for process in entry.living), tuple(entry.ended), tuple(entry.running)
     for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
         if not x or not x.ticket.startswith(entry.begins) or x.ticket.startswith(living):
             continue
-        if x.ticket and (x.ticket.startswith(ended) or not 0 <= d.now - x.marked < CALL):
+        over = x.ticket.startswith(ended) and not x.ticket.startswith(running)
+        if x.ticket and (over or not 0 <= d.now - x.marked < CALL):
             own = Draft(d, d.now)
             try:
                 _lapse(own, own.edit(Delivery, name))

@@ -1,8 +1,10 @@
 """One process's store: the queue over a partition in Redis, and Redis itself, with what it promises."""
 
 import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
@@ -30,6 +32,7 @@ from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 
+PROCESSES = Path("/proc")
 PROBED = 60_000  # ms for which the probe stays
 LAPSES = 3.0  # seconds between two times that a process which does not own the partition gives up what it let go
 
@@ -57,13 +60,13 @@ class Store(Queue):
         of Redis's, for tests (seconds since the epoch).
         """
         self.redis, self.sealer = redis, sealer
-        self._ended: tuple[str, ...] = ("",) if private else ()  # see entries.Lapse
+        self._private, self._host = private, process.rpartition("-")[0]
         self._monotonic, self._lapsed = monotonic, float("-inf")
         self.promise = Promise("memory")
         codec = Codec(KINDS, sealer)
         self.partition = Partition(
             redis,
-            Rules(step, lost, codec, needs, lambda living: entries.Lapse(living=living, ended=self._ended)),
+            Rules(step, lost, codec, needs, self._take_over),
             settings,
             process=process,
             alone=private,
@@ -106,13 +109,23 @@ class Store(Queue):
         """Give up hand-outs of processes that are gone, and what this one let go: what was sent is asked for."""
         process = self.partition.process
         if self.partition.owns:
-            living = [*sorted(self.partition.living - {process}), *self.attended()]
-            lapse = entries.Lapse(living=living, ended=(*self._ended, f"{process}:"))
+            lapse = self._take_over([*sorted(self.partition.living - {process}), *self.attended()])
             with contextlib.suppress(NotOwner):  # decided by another, it would give up what that one handed out since
                 await self.partition.submit(lapse, only_owner=True, brief=True)
         elif self._monotonic() - self._lapsed > LAPSES and (mine := self.unattended()):
             self._lapsed = self._monotonic()
             await self.partition.submit(mine, brief=True)
+
+    def _take_over(self, living: Sequence[str]) -> entries.Lapse:
+        """Give up what others had: of processes of this machine that do not run any more, no call is under way."""
+        process = self.partition.process
+        if self._private:
+            return entries.Lapse(living=living)
+        return entries.Lapse(
+            living=living,
+            ended=(f"{process}:", *([f"{self._host}-"] if self._host and PROCESSES.is_dir() else [])),
+            running=[f"{self._host}-{pid}-" for pid in _running() if pid != str(os.getpid())],
+        )
 
     async def hand_over(self, _left: float = 0.0) -> None:
         """Let another process own the partition, if one lives; what this one sends goes on."""
@@ -169,3 +182,8 @@ class Store(Queue):
             await self._copying.keep(delivery, sent, await self.time())
         except StoreUnavailable:
             return
+
+
+def _running() -> list[str]:
+    """Return the processes of this machine, as far as it shows them."""
+    return [name.name for name in PROCESSES.iterdir() if name.name.isdigit()] if PROCESSES.is_dir() else []
