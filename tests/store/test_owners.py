@@ -86,5 +86,6 @@ async def test_an_owner_that_was_stopped_beyond_its_lease_writes_nothing_when_it
 
     assert {mark.partition(b".")[0] for mark in marks} == {b"2"}  # the term of the heir
     assert {*again} == {"duplicate"}
-    assert ledger.counts["accepted"] in (len(again), len(again) + 1)  # the last may be acknowledged no more
+    # The last of each process may be acknowledged no more.
+    assert 0 <= ledger.counts["accepted"] - len(again) <= 2
     assert ledger.imbalance == 0

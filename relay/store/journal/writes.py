@@ -123,7 +123,7 @@ def encode(
             writes += _index(name, index)
         for name, log in changes.logs.items():
             writes += _log(name, log, codec)
-            fresh = log.cleared or name in gone
+            fresh = log.cleared or not log.lines or name in gone  # without lines it is cut, or cleared
             if not log.stream and (fresh or upkeep.is_long(name, len(log.lines), log.most)):
                 writes.append(("LTRIM", name, (-log.most, -1)))
             if log.kept and (fresh or upkeep.expires(name, log.kept, now)):
@@ -157,6 +157,8 @@ def _index(name: str, index: dict[str, int | None]) -> Iterator[Write]:
 
 
 def _log(name: str, log: LogChange, codec: Codec) -> Iterator[Write]:
+    if log.cleared:
+        yield "DEL", name, ()
     lines = [codec.seal(line, name) for line in log.lines[-log.most :]]
     if log.stream:
         for line in lines:

@@ -138,12 +138,15 @@ LIVES: list[list[Any]] = [
     [
         _adds("a", 3 * MOST_ARGUMENTS // 2),
         lambda d: d.put("old", "x", b"1"),
+        lambda d: [d.append(f"story:{name}", line, most=9, kept=HOUR) for name in "cd" for line in (b"1", b"2", b"3")],
         lambda d: setattr(d.edit(Brief, "b"), "text", "ä"),
         lambda d: setattr(d.edit(Brief, "short"), "retained", HOUR // 2),
     ],
     [
         _adds("b", 3),
         lambda d: d.clear("old"),
+        lambda d: d.clear_log("story:c"),
+        lambda d: d.cut("story:d", most=1, kept=HOUR),
         lambda d: d.put("old", "y", b"2", kept=5_000),
         lambda d: d.remove("events:a", "e-1"),
         lambda d: d.take_out("timers", "a e-1"),
