@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.client import Promise
+from relay.store.queries.admin import Admin
 from relay.store.sentinel import parse
 from tests.support import events
 from tests.support.certificates import make_certificate
