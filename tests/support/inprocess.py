@@ -33,7 +33,11 @@ OURS = (
 def relay(*arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:
     """Run `relay` with these arguments, in an environment that holds of relay's variables only what is needed."""
     environment: dict[str, Any] = dict.fromkeys(OURS) | NEEDED | dict(env or {})
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment, input=stdin)
+    before = structlog.get_config()
+    try:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment, input=stdin)
+    finally:  # a command logs in a way of its own
+        structlog.configure(**before)
 
 
 async def relay_beside(*arguments: object, env: Mapping[str, str] | None = None) -> Result:

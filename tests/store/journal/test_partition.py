@@ -242,6 +242,12 @@ class TestATableThatIsMadeAgain:
     async def test_keeps_what_the_same_commit_has_lent(self, open_process: Open, redis: Redis) -> None:
         process = await open_process(step=self.step).start()
         await process.submit(Add("old", "", 1))
+        begun = await redis.time()
+
+        async def is_over() -> bool:
+            return (await redis.time()) > (begun[0], begun[1] + 5_000)
+
+        await until(is_over)  # its millisecond
 
         lent = asyncio.create_task(process.submit(Add("lent", "", toy.HOUR), lazy=True))
         own = await process.submit(Add("own", "", toy.HOUR))
