@@ -280,6 +280,7 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     replay = replay_quarantined(here.around.store.quarantine, lambda entry: take(entry, config, ingest, time.time()))
     swept = Swept()
     await replay([reply.document["quarantine"] for reply in kept], swept)
+    await until(lambda: told(here))  # the owner has taken it from its inbox
     await here.around.settled()
 
     assert [reply.status for reply in kept] == [422] * 3
