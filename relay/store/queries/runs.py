@@ -149,7 +149,7 @@ class Runs(Questions):
 
 
 class ReconciliationState(Questions):
-    """Whose turn it is, up to when new runs are known, and the silent runs."""
+    """State of reconciliation: whose turn it is, up to when new runs are known, and the silent runs."""
 
     async def turn(self, period: float) -> float | None:
         """For one process in each period the time given to the last `finished`, 0 if there was none; else None."""
