@@ -9,10 +9,10 @@ from relay.domain.identity import error_words
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import jobs
-from relay.engine.entries import ForgetMissing
 from relay.engine.jobs import ENDS, read_end, read_job, run_name
 from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, job
 from relay.engine.runs import event_of
+from relay.engine.watch import ForgetMissing
 from relay.store.queries.operations import OPERATIONS
 from relay.store.queries.paging import Page, Position, Row, members, page_of
 from relay.store.queries.questions import Questions

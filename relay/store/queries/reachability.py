@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from relay.engine.entries import PauseDestination, ResumeDestination
-from relay.engine.records import PAUSED, Health, OperatorPause
+from relay.engine.health import Health
+from relay.engine.pauses import OperatorPause, PauseDestination, ResumeDestination
+from relay.engine.records import PAUSED
 from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes
 from relay.store.queries.admin import Admin
 from relay.store.queries.questions import Questions

@@ -13,24 +13,21 @@ from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, Run
 from relay.engine import runs
-from relay.engine.entries import (
-    AskedPlatform,
-    ForgetDocuments,
+from relay.engine.clock import (
+    TICKS,
     KeepTroubles,
-    LookAgain,
     LookAtTroubles,
     Reconciled,
     ReportTick,
-    RunsDue,
     TakeTurn,
     TakeTurnFor,
-    Tick,
+    Ticks,
 )
+from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.jobs import read_job
-from relay.engine.records import WATCH, Operation, Ticks
+from relay.engine.records import WATCH, Operation
 from relay.engine.runs import run_of
-from relay.engine.watch import TICKS
-from relay.engine.watching import MOST_LOOKED_AT, asked_about, is_unheard
+from relay.engine.watch import MOST_LOOKED_AT, AskedPlatform, LookAgain, RunsDue, Tick, asked_about, is_unheard
 from relay.errors import AmbiguousId
 from relay.store.queries.questions import Questions
 

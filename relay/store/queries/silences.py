@@ -7,9 +7,10 @@ from typing import NamedTuple
 import structlog
 
 from relay.domain.silences import Silence, dump, load
-from relay.engine import names, records
-from relay.engine.entries import AddSilence, EndSilence
+from relay.engine import names
 from relay.engine.records import SILENCES, silenced
+from relay.engine.withholding import AddSilence, EndSilence
+from relay.engine.withholding import Silence as Kept
 from relay.errors import RelayError
 from relay.store.queries.questions import Questions
 
@@ -43,7 +44,7 @@ class SilenceList(Questions):
 
     async def all(self) -> list[Silence]:
         """Return the silences that are not over, or ended in the last 30 days: by their ends, the next first."""
-        return [*self._loaded(await self._named(records.Silence, await self._members(SILENCES)))]
+        return [*self._loaded(await self._named(Kept, await self._members(SILENCES)))]
 
     async def held(self, ids: Sequence[str]) -> dict[str, int]:
         """Count the deliveries that wait for the end of each."""
@@ -58,10 +59,10 @@ class SilenceList(Questions):
             return Reading(version, None)
         now = await self._reader.now()
         lasting = [id_ for id_, end in ends.items() if end > now]
-        return Reading(present, [*self._loaded(await self._named(records.Silence, lasting))])
+        return Reading(present, [*self._loaded(await self._named(Kept, lasting))])
 
     @staticmethod
-    def _loaded(found: Mapping[str, records.Silence]) -> Iterator[Silence]:
+    def _loaded(found: Mapping[str, Kept]) -> Iterator[Silence]:
         for it in found.values():
             try:
                 yield load(it.name, it.text, it.ends / 1000)
