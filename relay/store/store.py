@@ -27,7 +27,7 @@ from relay.store.layout import agree
 from relay.store.owners import at_owner
 from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
@@ -75,7 +75,7 @@ class Store(Queue):
             clock=clock,
             monotonic=monotonic,
         )
-        super().__init__(self.partition, RedisReader(Scripts(redis), codec, keys.PREFIX, clock))
+        super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
         self._copying = Copying(redis, sealer, copies)
         self.bundles = Bundles(self)

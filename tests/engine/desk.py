@@ -18,10 +18,10 @@ from relay.policy.presentation import presentation_for
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import encode
-from relay.store.queries.reader import MemoryReader, Reader
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.sealing import Sealer
 from tests.support.clock import Clock
+from tests.support.memory_reader import MemoryReader
 from tests.support.memory_store import Configured
 
 PREFIX = "{relay}:"
@@ -86,7 +86,7 @@ class Desk:
         assert await self.submit(kind(delivery.id, delivery.lease, delivery.lane, **of))
 
 
-class _Reader(RedisReader):
+class _Reader(Reader):
     """By the test's clock: Redis's own is years later."""
 
     def __init__(self, redis: Redis, desk: Desk) -> None:

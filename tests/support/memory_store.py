@@ -24,11 +24,10 @@ from relay.store.copying import Copying
 from relay.store.journal.items import Admission
 from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
-from relay.store.queries.reader import MemoryReader
-from relay.store.queries.spaces import Spaces
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
+from tests.support.memory_reader import MemoryReader
 
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
@@ -130,8 +129,7 @@ class MemoryStore(Queue):
         self.partition = self.journal
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
-        self.spaces, self.bundles = Spaces(self), Bundles(self)
-
+        self.bundles = Bundles(self)
         self.quarantine = Quarantine()
 
     async def prepare(self, *_: Any, **__: Any) -> Promise:

@@ -16,7 +16,7 @@ from relay.store.journal.scripts import Scripts
 from relay.store.queries.admin import Admin
 from relay.store.queries.history import History
 from relay.store.queries.operations import Operations
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.queries.suppressions import Suppressions
 from tests.support import events
 from tests.support.memory_store import Configured
@@ -30,7 +30,7 @@ class Store:
         self.redis, codec = connect(url), Codec()
         rules = Rules(step, lambda entry, _: entry, codec)
         self.partition = Partition(self.redis, rules, Configured(), process="a", alone=True)
-        self.reader = RedisReader(Scripts(self.redis), codec, PREFIX)
+        self.reader = Reader(Scripts(self.redis), codec, PREFIX)
 
     async def submit(self, entry: Any) -> Any:
         return await self.partition.submit(entry)
