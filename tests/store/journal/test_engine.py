@@ -12,12 +12,13 @@ from relay.engine.intake import Report
 from relay.engine.posted import Arrived
 from relay.engine.receipts import Mark
 from relay.engine.records import Operation
-from relay.engine.state import Changes, Memory, NotLoaded, State
+from relay.engine.state import Changes, NotLoaded, State
 from relay.engine.step import step
 from relay.engine.take import Take
 from tests.store.journal.conftest import Open, Process, kept, stored
 from tests.support import events
 from tests.support.engine_state import RECORDS
+from tests.support.memory import Memory
 from tests.support.memory_store import Configured
 from tests.support.targets import mail, room
 
