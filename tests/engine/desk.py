@@ -83,7 +83,7 @@ class Desk:
         await self.settle(Failed, delivery, delay=int(seconds * 1000), error=error, **flags)
 
     async def settle(self, kind: Callable[..., Any], delivery: Delivery, **of: Any) -> None:
-        assert await self.submit(kind(delivery.id, delivery.lease, delivery.lane, **of))
+        assert await self.submit(kind(delivery.id, delivery.ticket, delivery.lane, **of))
 
 
 class _Reader(Reader):

@@ -56,7 +56,7 @@ async def live(process: Process) -> None:
         for channel in ("slack", "email"):
             taken = await process.submit(Take(channel, 8, f"{channel}-{number}"), lazy=True)
             for delivery in taken.deliveries:
-                held = {"id": delivery.id, "ticket": delivery.lease, "lane": delivery.lane}
+                held = {"id": delivery.id, "ticket": delivery.ticket, "lane": delivery.lane}
                 assert await process.submit(Mark(**held))
                 await process.submit(Arrived(**held, receipt={"ts": "1.1"}))
 
