@@ -64,7 +64,7 @@ class Report:
 
 @dataclass
 class Stand:
-    """Two relays on one Redis: `group` is its servers, and `primary` the address of the one that has the data now."""
+    """Two relays on one Redis, whose servers are `group`."""
 
     store: "Store"
     group: Any
@@ -82,6 +82,7 @@ class Stand:
 
 
 Befall = Callable[[Stand], Awaitable[None]]
+Place = tuple[str, tuple[str, ...]]  # of a server: its address for tests, and what CLIENT KILL calls relays' own
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Store:
     """How Redis is kept, and what may befall it."""
 
     servers: Callable[[], Any]
-    primary: Callable[[Any], Awaitable[str]]
+    primary: Callable[[Any], Awaitable[Place]]
     settled: Callable[[Any], Awaitable[None]]
     kinds: Mapping[str, Befall]
     durability: str = "replicated"
@@ -222,8 +223,9 @@ async def _cut(stand: Stand) -> None:
     for _ in range(8):
         await asyncio.sleep(0.15)
         with contextlib.suppress(RedisError, OSError):
-            async with Redis.from_url(await stand.store.primary(stand.group)) as redis:
-                await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            url, relays = await stand.store.primary(stand.group)
+            async with Redis.from_url(url) as redis:
+                await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes", *relays)
 
 
 WIRE: dict[str, Befall] = {"connections cut": _cut}
@@ -250,8 +252,8 @@ async def _freeze_redis(stand: Stand) -> None:
     stand.group.resume()
 
 
-async def _url(server: RedisServer) -> str:
-    return server.url
+async def _of_one(server: RedisServer) -> Place:
+    return server.url, ()
 
 
 async def _nothing(_server: RedisServer) -> None:
@@ -261,8 +263,9 @@ async def _nothing(_server: RedisServer) -> None:
 # What befalls servers that Sentinels watch
 
 
-async def _watched_url(group: Any) -> str:
-    return str(group.servers[await group.primary()].url)
+async def _of_watched(group: Any) -> Place:
+    port = await group.primary()
+    return group.servers[port].url, ("LADDR", f"127.0.0.1:{port}")
 
 
 async def _all_follow(group: Any) -> None:
@@ -316,8 +319,9 @@ async def _join(stand: Stand) -> None:
 # What befalls a Cluster
 
 
-async def _owner_url(group: Any) -> str:
-    return str((await group.owner()).url)
+async def _of_owner(group: Any) -> Place:
+    node = await group.owner()
+    return node.url, ("LADDR", f"127.0.0.1:{node.port}")
 
 
 async def _cluster_settled(group: Any) -> None:
@@ -352,15 +356,15 @@ async def _add(stand: Stand) -> None:
 
 STORES: dict[str, Store] = {
     "alone": Store(
-        _alone, _url, _nothing, {"Redis killed": _kill_redis, "Redis frozen": _freeze_redis}, durability="fsync"
+        _alone, _of_one, _nothing, {"Redis killed": _kill_redis, "Redis frozen": _freeze_redis}, durability="fsync"
     ),
     "sentinels": Store(
-        partial(watched, quick=False), _watched_url, _all_follow,
+        partial(watched, quick=False), _of_watched, _all_follow,
         {"primary killed": _kill_watched, "primary frozen until it is replaced": _freeze_watched,
          "planned failover": _fail_over_watched, "a replica joins during a failover": _join},
     ),
     "cluster": Store(
-        partial(clustered, replicas=2), _owner_url, _cluster_settled,
+        partial(clustered, replicas=2), _of_owner, _cluster_settled,
         {"primary killed": _kill_owner, "planned failover": _fail_over_owner, "slot moved key by key": _move,
          "slot moved at once": _move_at_once, "slot moved to a node that was added": _add},
     ),
