@@ -166,24 +166,21 @@ class EmbeddedRedis:
         exits: list[float] = []
         refused = 0  # exits in a row because of the disk
         while True:
-            status = await process.wait()
-            now = loop.time()
-            refused = refused + 1 if self._unwritable() else 0
-            if refused:
-                exits = []
-                pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused - 1, 10))
-                log.error(
-                    "redis.disk_full", pid=process.pid, status=status, reason=self._obituary(status), again_in=pause
-                )
-                await asyncio.sleep(pause)
-                process = await self._again(process)
-                continue
-            exits = [at for at in exits if now - at < self._crash_window] + [now]
+            status, now = await process.wait(), loop.time()
             obituary = self._obituary(status)
-            log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
-            if len(exits) > len(self._restart_delays):
-                break
-            await asyncio.sleep(self._restart_delays[len(exits) - 1])
+            if self._unwritable():
+                exits = []
+                pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused, 10))
+                refused += 1
+                log.error("redis.disk_full", pid=process.pid, status=status, reason=obituary, again_in=pause)
+            else:
+                refused = 0
+                exits = [at for at in exits if now - at < self._crash_window] + [now]
+                log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
+                if len(exits) > len(self._restart_delays):
+                    break
+                pause = self._restart_delays[len(exits) - 1]
+            await asyncio.sleep(pause)
             process = await self._again(process)
         if not self.failed.done():  # an impatient reader may have cancelled it
             self.failed.set_result(
