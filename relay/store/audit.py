@@ -19,7 +19,7 @@ from relay import metrics
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write, write_although_full
-from relay.store.sealing import AUDIT, Sealer, opened
+from relay.store.sealing import AUDIT, Sealer, Values
 
 KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
@@ -76,7 +76,7 @@ class AuditTrail:
 
     def __init__(self, redis: Redis, sealer: Sealer | None = None, *, via: str = "relay") -> None:
         self._redis = redis
-        self._sealer = sealer
+        self._values = Values(AUDIT, sealer)
         self._via = via
 
     @asynccontextmanager
@@ -149,12 +149,12 @@ class AuditTrail:
 
     def _opened(self, name: str, row: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
         sealed = row.get(b"sealed")
-        if sealed is None and self._sealer is None:
+        if sealed is None and self._values.sealer is None:
             return row
         if sealed is None:  # any writer to Redis may have added it: it must not end a genuine act either
             return {b"subject": CLEAR.encode()}
         try:
-            content = json.loads(opened(self._sealer, sealed, AUDIT, name))
+            content = json.loads(self._values.opened(sealed, name))
         except Unsealable as error:  # it costs no other its place in a list
             content = {"subject": str(error)}
         return {**row, **{key.encode(): text.encode("utf-8", "replace") for key, text in content.items()}}
@@ -170,8 +170,8 @@ class AuditTrail:
         }
         name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
         fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
-        if self._sealer is not None:
-            fields = {"sealed": sealed_row(self._sealer, name, row)}
+        if self._values.sealer:
+            fields = {"sealed": sealed_row(self._values, name, row)}
         fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **more}
         values = [value for pair in fields.items() for value in pair]
         # Dropping dead letters, for instance, is what a full Redis needs.
@@ -228,9 +228,9 @@ def say(act: Act) -> None:
     log.info("audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **detail)
 
 
-def sealed_row(sealer: Sealer, name: str, row: Mapping[str, str]) -> bytes:
+def sealed_row(values: Values, name: str, row: Mapping[str, str]) -> bytes:
     """Return the act that `sealed` holds in the stream of this name."""
-    return sealer.seal(json.dumps(row).encode(), AUDIT, name)
+    return values.sealed(json.dumps(row).encode(), name)
 
 
 def entry_of(name: str, row: Mapping[bytes, bytes]) -> AuditEntry:

@@ -1,11 +1,11 @@
 """Pages of the audit trail, newest first: however long the streams are, a page reads few of their rows."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from relay.store import keys
 from relay.store.audit import AuditEntry, AuditTrail, entry_of
-from relay.store.queries.paging import Position
+from relay.store.queries.paging import Page, Position
 
 LOOKED = 2000  # rows that one page looks at, about
 READ = 200  # rows of a stream that are read at once
@@ -14,21 +14,9 @@ STREAMS = {"0": keys.AUDIT, "1": keys.AUDIT_STRANGERS}  # by the name of a row's
 _Row = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class AuditPage:
-    """Newest first. `cursor` asks for what is older; '' if there is nothing.
-
-    Where as many rows were looked at as a page may, those are all since `looked_to` (seconds since the epoch).
-    """
-
-    rows: Sequence[AuditEntry]
-    cursor: str
-    looked_to: float | None
-
-
 async def audit_page(
     trail: AuditTrail, fits: Callable[[AuditEntry], bool], *, since: float = 0.0, cursor: str = "", limit: int = 50
-) -> AuditPage:
+) -> Page[AuditEntry]:
     """The newest acts since then (seconds since the epoch) that are `fits`, each once, with what came of it.
 
     StoreUnavailable, and ValueError for a cursor that no page gave.
@@ -54,7 +42,7 @@ async def audit_page(
     entries = [_with_end(entry, ended.get(key)) for key, entry in acts.items()]
     go_on = last if more else None
     looked_to = go_on.ms / 1000 if go_on and len(entries) < limit else None
-    return AuditPage(entries, go_on.dump() if go_on else "", looked_to)
+    return Page(entries, go_on.dump() if go_on else "", looked, looked_to)
 
 
 async def _rows(trail: AuditTrail, before: Position | None, since: float) -> tuple[list[tuple[Position, _Row]], bool]:

@@ -2,10 +2,9 @@
 
     redis+cluster://[user:password@]host:6379,host:6379[?options]
 
-Each new connection asks the nodes which that is, as it asks Sentinels elsewhere, and who is told that the slot has
-moved goes there. redis-py's own client of Clusters is not for relay: it sends ASKING by another connection than the
-command that this is for, asks any node for the time, fails where all connections are taken, and ends those of all where
-one call fails.
+The nodes are asked which that is, as Sentinels are elsewhere, and who is told that the slot has moved goes there.
+redis-py's own client of Clusters is not for relay: it sends ASKING by another connection than the command that this is
+for, asks any node for the time, fails where all connections are taken, and ends those of all where one call fails.
 """
 
 import asyncio

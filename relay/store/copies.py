@@ -13,10 +13,9 @@ from math import ceil
 from typing import Any
 
 from relay.domain.deliveries import Delivery, Notification
-from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.sealing import COPY, Sealed, opened
+from relay.store.sealing import COPY, Sealed, Values
 
 COPIES = 10_000, 64 * 2**20  # so many, and of so many bytes
 NAMES, SIZES = keys.PREFIX + "copies", keys.PREFIX + "copied"  # name → ms; name → bytes
@@ -56,15 +55,12 @@ class Copies:
 
     def __init__(self, store: Sealed, bounds: tuple[int, int] | None = None) -> None:
         self.bounds = bounds
-        self._redis, self._sealer = store.redis, store.sealer
+        self._redis, self._values = store.redis, Values(COPY, store.sealer)
 
     async def of(self, name: str) -> Copy | None:
         """The copy of this name (`Ended.copy`, or `copied_as` of a delivery); None if there is none (any more)."""
         stored = await call(self._redis.get(_key(name))) if NAME.fullmatch(name) else None
-        try:
-            packed = opened(self._sealer, stored, COPY, name) if stored else b""
-        except Unsealable:
-            return None  # clear, or sealed with a key that is gone: unreadable
+        packed = self._values.found(stored, name)
         return Copy(name=name, **json.loads(zlib.decompress(packed))) if packed else None
 
     async def keep(self, delivery: Delivery, sent: Notification, now: float) -> None:
@@ -108,9 +104,7 @@ class Copies:
         if link := sent.unsubscribe:
             for spelled in {link, escape(link), json.dumps(link)[1:-1]}:
                 text = text.replace(spelled, NO_LINK)
-        packed = zlib.compress(text.encode("utf-8", "replace"), LEVEL)
-        if self._sealer is not None:
-            packed = self._sealer.seal(packed, COPY, name)
+        packed = self._values.sealed(zlib.compress(text.encode("utf-8", "replace"), LEVEL), name)
         return packed if len(packed) <= LONGEST else b""
 
     async def _drop(self, names: Sequence[bytes]) -> None:

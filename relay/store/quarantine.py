@@ -13,7 +13,7 @@ from relay.errors import NoRoom, Unsealable
 from relay.store import keys
 from relay.store.client import call
 from relay.store.queries.paging import Position
-from relay.store.sealing import QUARANTINE, Sealer, opened
+from relay.store.sealing import QUARANTINE, Sealer, Values
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
 PARTS = (b"reason", b"headers", b"body")  # the fields that are sealed
@@ -73,7 +73,7 @@ class Quarantine:
 
     def __init__(self, redis: Redis, sealer: Sealer | None = None) -> None:
         self._redis = redis
-        self._sealer = sealer
+        self._values = Values(QUARANTINE, sealer)
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool) -> str:
         if fault and await self.faults() >= QUARANTINE_LENGTH:
@@ -81,10 +81,9 @@ class Quarantine:
         seconds, micros = await call(self._redis.time())
         name = "q-" + digest("quarantine", source, body.hex()).hex()[:16]
         parts = (reason.encode("utf-8", "replace"), json.dumps(dict(headers)).encode(), body)
-        content: dict[Any, Any] = dict(zip(PARTS, parts, strict=True))
-        if self._sealer is not None:
-            seal = self._sealer.seal
-            content = {part: seal(text, QUARANTINE, record_of(name, part)) for part, text in content.items()}
+        content: dict[Any, Any] = {
+            part: self._values.sealed(text, record_of(name, part)) for part, text in zip(PARTS, parts, strict=True)
+        }
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(_key(name), mapping={"source": source, "fault": int(fault), **content})
             (pipeline.sadd if fault else pipeline.srem)(keys.FAULTS, name)
@@ -108,7 +107,7 @@ class Quarantine:
         if not row or at is None:
             return None
         try:
-            reason, headers, body = (self._opened(name, part, row[part]) for part in PARTS)
+            reason, headers, body = (self._values.opened(row[part], record_of(name, part)) for part in PARTS)
         except Unsealable as error:  # it stays, and costs no other its place in a list
             reason, headers, body = str(error).encode(), b"{}", b""
         text, fault = reason.decode("utf-8", "replace"), row.get(b"fault") == b"1"
@@ -157,11 +156,11 @@ class Quarantine:
             order, await self._fields(order, "source", "reason", size_of="body"), strict=True
         ):
             try:
-                reason = self._opened(name, b"reason", stored or b"").decode("utf-8", "replace")
+                reason = self._values.opened(stored or b"", record_of(name, b"reason")).decode("utf-8", "replace")
             except Unsealable as error:
                 reason = str(error)
             if source is not None:  # else it has just gone
-                shown = None if self._sealer else size
+                shown = None if self._values.sealer else size
                 rows.append(QuarantineRow(name, source.decode(), reason, _time(ms), bool(fault), shown))
         return rows
 
@@ -173,9 +172,6 @@ class Quarantine:
                     pipeline.hstrlen(_key(row.name), size_of)
             answers = await call(pipeline.execute())
         return [[*each, size] for each, size in zip(answers[::2], answers[1::2], strict=True)] if size_of else answers
-
-    def _opened(self, name: str, part: bytes, stored: bytes) -> bytes:
-        return opened(self._sealer, stored, QUARANTINE, record_of(name, part))
 
 
 def record_of(name: str, part: bytes) -> str:

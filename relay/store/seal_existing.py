@@ -20,7 +20,7 @@ from relay.store.journal.inbox import entry_place
 from relay.store.journal.lease import Lease
 from relay.store.journal.scripts import Scripts
 from relay.store.quarantine import PARTS, record_of
-from relay.store.sealing import AUDIT, COPY, JOURNAL, LAST_BODY, QUARANTINE, RESULTS, Sealer, is_sealed
+from relay.store.sealing import AUDIT, COPY, JOURNAL, LAST_BODY, QUARANTINE, RESULTS, Sealer, Values, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
 from relay.store.store import Store
@@ -164,7 +164,8 @@ class SealExisting:
 
     def _audited(self, name: str, row: Row) -> dict[Any, Any]:
         texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items() if key not in META}
-        return {"sealed": sealed_row(self._sealer, name, texts), **{key: row[key] for key in META if key in row}}
+        sealed = sealed_row(Values(AUDIT, self._sealer), name, texts)
+        return {"sealed": sealed, **{key: row[key] for key in META if key in row}}
 
     def _appended(self, row: Row) -> Row:
         return {b"id": row[b"id"], b"entry": self._entry(row[b"id"] + b"\0" + row[b"entry"]).partition(b"\0")[2]}

@@ -8,6 +8,7 @@ relay/store/seal_existing.py.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
@@ -96,13 +97,30 @@ class Sealed(Protocol):
     sealer: Sealer | None
 
 
-def opened(sealer: Sealer | None, stored: bytes, kind: str, record: str) -> bytes:
-    """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
-    if sealer:
-        return sealer.open(stored, kind, record)
-    if is_sealed(stored):
-        raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
-    return stored
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Values of one kind, each sealed for its record; clear where there is no key."""
+
+    kind: str
+    sealer: Sealer | None
+
+    def sealed(self, content: bytes, record: str) -> bytes:
+        return content if self.sealer is None else self.sealer.seal(content, self.kind, record)
+
+    def opened(self, stored: bytes, record: str) -> bytes:
+        """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
+        if self.sealer:
+            return self.sealer.open(stored, self.kind, record)
+        if is_sealed(stored):
+            raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
+        return stored
+
+    def found(self, stored: bytes | None, record: str) -> bytes:
+        """Return what may be missing; nothing, too, where it is clear, or sealed with a key that is not here."""
+        try:
+            return self.opened(stored, record) if stored else b""
+        except Unsealable:
+            return b""
 
 
 def is_sealed(stored: bytes) -> bool:

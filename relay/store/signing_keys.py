@@ -14,7 +14,7 @@ from relay.domain import links
 from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.sealing import SIGNING, is_sealed, is_sealed_by, opened
+from relay.store.sealing import SIGNING, Values, is_sealed, is_sealed_by
 from relay.store.store import Store
 
 SIZE = 32  # bytes
@@ -51,7 +51,7 @@ class SigningKeys:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._redis = store.redis
-        self._sealer = store.sealer
+        self._values = Values(SIGNING, store.sealer)
         self._clock = clock
         self._read_at = float("-inf")
         self._keys: Sequence[bytes] = ()
@@ -105,7 +105,7 @@ class SigningKeys:
     async def _seal_anew(self, stored: bytes, present: bytes, retired: Sequence[RetiredKey]) -> None:
         """Seal them as this process does, where an earlier key did: they are older than that is kept for."""
         pairs = [(stored, present), *((key.stored, key.key) for key in retired)]
-        if not all(is_sealed_by(self._sealer, stored) for stored, _ in pairs):
+        if not all(is_sealed_by(self._values.sealer, stored) for stored, _ in pairs):
             await self._reseal([(stored, self._sealed(key)) for stored, key in pairs])
 
     async def seal_clear(self) -> int:
@@ -123,10 +123,10 @@ class SigningKeys:
         await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
 
     def _opened(self, stored: bytes) -> bytes:
-        return opened(self._sealer, stored, SIGNING, keys.KEY)
+        return self._values.opened(stored, keys.KEY)
 
     def _sealed(self, key: bytes) -> bytes:
-        return key if self._sealer is None else self._sealer.seal(key, SIGNING, keys.KEY)
+        return self._values.sealed(key, keys.KEY)
 
     async def _opening(self, age: float) -> Sequence[bytes]:
         """The present key and those before it that still open, as read no longer ago than that."""
