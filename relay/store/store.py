@@ -10,7 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Notification
-from relay.engine import entries
+from relay.engine.receipts import Lapse
+from relay.engine.state import NO_RULES, Settings
 from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys
@@ -44,7 +45,7 @@ class Store(Queue):
         redis: Redis,
         *,
         process: str,
-        settings: entries.Settings = entries.NO_RULES,
+        settings: Settings = NO_RULES,
         private: bool = False,
         may_own: bool = True,
         sealer: Sealer | None = None,
@@ -115,12 +116,12 @@ class Store(Queue):
             self._lapsed = self._monotonic()
             await self.partition.submit(mine, brief=True)
 
-    def _take_over(self, living: Sequence[str]) -> entries.Lapse:
+    def _take_over(self, living: Sequence[str]) -> Lapse:
         """Give up what others had: of processes of this machine that do not run any more, no call is under way."""
         process = self.partition.process
         if self._private:
-            return entries.Lapse(living=living)
-        return entries.Lapse(
+            return Lapse(living=living)
+        return Lapse(
             living=living,
             ended=(f"{process}:", *([f"{self._host}-"] if self._host and PROCESSES.is_dir() else [])),
             running=[f"{self._host}-{pid}-" for pid in _running() if pid != str(os.getpid())],

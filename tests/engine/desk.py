@@ -8,9 +8,12 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.events import Event
-from relay.engine.entries import Arrived, Failed, GiveUp, Mark, Report, Take
+from relay.engine.intake import Report
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, GiveUp, Mark
 from relay.engine.state import Memory
 from relay.engine.step import step
+from relay.engine.take import Take
 from relay.policy.presentation import presentation_for
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts

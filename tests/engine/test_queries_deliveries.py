@@ -4,8 +4,9 @@ import pytest
 
 from relay.domain.deliveries import Window
 from relay.domain.facts import NOWHERE
-from relay.engine.entries import PauseScope, Take
 from relay.engine.names import home_of
+from relay.engine.pauses import PauseScope
+from relay.engine.take import Take
 from relay.policy.reachability import State
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadPages

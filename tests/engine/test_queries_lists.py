@@ -7,7 +7,7 @@ import pytest
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.facts import Space
 from relay.domain.silences import Silence
-from relay.engine.entries import Report
+from relay.engine.intake import Report
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
 from relay.engine.state import Draft, Memory

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relay.domain.facts import Space
-from relay.engine.entries import Report
+from relay.engine.intake import Report
 from relay.errors import AmbiguousId
 from relay.store.queries.admin import Admin
 from relay.store.queries.jobs import Jobs

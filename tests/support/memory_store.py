@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Accepted, Delivery, Notification, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.engine import entries
-from relay.engine.jobs import MAX_JOBS
+from relay.engine.clock import ClockSetBack
+from relay.engine.intake import Report
 from relay.engine.known import known
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Draft, Memory, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
@@ -34,17 +34,11 @@ SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
 
 @dataclass
-class Configured:
+class Configured(Settings):
     """Settings of a step without rules."""
 
     job: str = ""
-    max_jobs: int = MAX_JOBS
-
-    def targets(self, event: Event) -> Sequence[Target]:
-        return ()
-
-    def asks(self, condition: str) -> bool:
-        return False
+    max_jobs: int = Settings.max_jobs
 
 
 @dataclass
@@ -78,9 +72,9 @@ class Shared:
         back, self.latest = self.latest - now, now
         if back <= SET_BACK:
             return 0.0
-        after = self.step(entries.ClockSetBack(round(back * 1000)))
+        after = self.step(ClockSetBack(round(back * 1000)))
         while after:
-            after = self.step(entries.ClockSetBack(round(back * 1000), after))
+            after = self.step(ClockSetBack(round(back * 1000), after))
         return back
 
 
@@ -127,7 +121,7 @@ class MemoryStore(Queue):
     emptied = False
     sealer: Any = None
 
-    def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = MAX_JOBS) -> None:
+    def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = Settings.max_jobs) -> None:
         self.shared = shared
         super().__init__(
             MemoryJournal(shared, worker, Configured(max_jobs=jobs)),
@@ -171,9 +165,9 @@ class MemoryStore(Queue):
     async def probe(self) -> None:
         """It takes writes."""
 
-    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
+    async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
         """Accept an event with these targets, as it is."""
-        accepted: Accepted = await self.submit(entries.Report(event, targets, completes=completes))
+        accepted: Accepted = await self.submit(Report(event, targets))
         return accepted
 
     async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:

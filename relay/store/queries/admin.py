@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.engine.entries import Announce
-from relay.engine.records import Configured
+from relay.engine.parking import Announce, Configured
 from relay.store.queries.backlog import Backlog
 from relay.store.queries.dead_letters import DeadLetters
 from relay.store.queries.timelines import Timelines

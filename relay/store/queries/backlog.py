@@ -5,10 +5,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from relay.engine.entries import GatherParked, GiveUpChannel, GiveUpParked, LiftPauses
+from relay.engine.housekeeping import GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.lanes import URGENCIES
-from relay.engine.pauses import LIMIT, OPERATOR, find, place_of
-from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, OperatorPause, Pause, due, parked
+from relay.engine.pauses import LIMIT, OPERATOR, LiftPauses, OperatorPause, Pause, find_pause, place_of
+from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, due, parked
 from relay.engine.state import Draft
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span
@@ -48,7 +48,7 @@ class Backlog(Questions):
         def pauses(d: Draft) -> list[Pause | OperatorPause | None]:
             d.get_all(Pause, scopes)  # read together
             d.get_all(OperatorPause, people)
-            return [find(d, scope) for scope in scopes]  # one that is probed until something arrives there
+            return [find_pause(d, scope) for scope in scopes]  # one that is probed until something arrives there
 
         found = zip(scopes, await self._ask(pauses), strict=True)
         return {scope: (pause.since / 1000, pause.reason) for scope, pause in found if pause}

@@ -7,9 +7,7 @@ from relay.domain.deliveries import Kind, Target, Window
 from relay.domain.events import Event
 from relay.engine import names, records
 from relay.engine.arrival import milliseconds
-from relay.engine.bundles import figures
-from relay.engine.digests import zone_of
-from relay.engine.entries import ScheduleDigest, SendDigest
+from relay.engine.bundles import Baseline, ScheduleDigest, SendDigest, figures, zone_of
 from relay.engine.handing import OF_BUNDLES, bundle_event
 from relay.engine.state import Draft
 from relay.store.queries.questions import Questions
@@ -42,7 +40,7 @@ class Bundles(Questions):
             if not bundle.end:
                 bundle.start, bundle.end = milliseconds(window)
                 bundle.zone = zone_of(target.how)
-            past = d.get(records.Baseline, names.of_address(target.destination, target.address))
+            past = d.get(Baseline, names.of_address(target.destination, target.address))
             if past:
                 bundle.baseline = figures(past)
             return bundle_event(d, bundle)

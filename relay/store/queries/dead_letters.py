@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from relay.domain.facts import Space
 from relay.domain.parsing import dump
-from relay.engine.entries import DropDead, ReplayDead
+from relay.engine.dead_letters import DropDead, ReplayDead
 from relay.engine.records import DAY, DEAD, Body, Delivery, Operation, Thread
 from relay.policy.notices import Death
 from relay.store.queries.bundles import BUNDLE_KINDS, Bundles

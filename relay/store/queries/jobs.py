@@ -7,9 +7,9 @@ from relay.domain.events import Event, Outcome
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import jobs
-from relay.engine.entries import ForgetMissing
 from relay.engine.jobs import ENDS, read_end, read_job, run_name
 from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, job
+from relay.engine.watch import ForgetMissing
 from relay.store.queries.paging import Members, Position, Row, page_of
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span

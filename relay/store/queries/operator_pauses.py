@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from relay.engine import records
-from relay.engine.entries import PauseDestination, ResumeDestination
+from relay.engine.pauses import OperatorPause as Kept
+from relay.engine.pauses import PauseDestination, ResumeDestination
 from relay.engine.records import PAUSED
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span
@@ -35,7 +35,7 @@ class OperatorPauses(Questions):
     async def all(self, now: float) -> list[OperatorPause]:
         """Return the pauses in force, by name; also of destinations that the configuration has no more."""
         [paused] = await self._reader.members([Span(PAUSED, LIMIT)])
-        pauses = await self._reader.records(records.OperatorPause, sorted(name for name, _ in paused))
+        pauses = await self._reader.records(Kept, sorted(name for name, _ in paused))
         return [
             OperatorPause(it.name, it.by, it.reason, it.since / 1000, it.until / 1000 if it.ends else None)
             for it in pauses

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from relay.engine.records import Health
+from relay.engine.health import Health
 from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes
 from relay.store.queries.backlog import Backlog
 from relay.store.queries.operator_pauses import OperatorPauses

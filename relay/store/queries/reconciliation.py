@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relay.domain.facts import Space
-from relay.engine.entries import AskedPlatform, Reconciled, TakeTurn
+from relay.engine.clock import Reconciled, TakeTurn
 from relay.engine.records import WATCH, Operation
 from relay.engine.runs import history
-from relay.engine.watching import MOST_LOOKED_AT, asked_about, is_unheard
+from relay.engine.watch import MOST_LOOKED_AT, AskedPlatform, asked_about, is_unheard
 from relay.errors import AmbiguousId
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span

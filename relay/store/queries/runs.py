@@ -9,11 +9,12 @@ from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, Run
 from relay.engine import runs
-from relay.engine.entries import ForgetDocuments, LookAgain, ReportTick, RunsDue, Tick
+from relay.engine.clock import TICKS, ReportTick, Ticks
+from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.jobs import read_job
-from relay.engine.records import STALLED, WATCH, Operation, Ticks
+from relay.engine.records import STALLED, WATCH, Operation
 from relay.engine.runs import run_of
-from relay.engine.watch import TICKS
+from relay.engine.watch import LookAgain, RunsDue, Tick
 from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span
 

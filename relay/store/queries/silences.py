@@ -7,9 +7,10 @@ from secrets import token_hex
 import structlog
 
 from relay.domain.silences import Silence, dump, load
-from relay.engine import names, records
-from relay.engine.entries import AddSilence, EndSilence
+from relay.engine import names
 from relay.engine.records import SILENCES, silenced
+from relay.engine.withholding import AddSilence, EndSilence
+from relay.engine.withholding import Silence as Kept
 from relay.errors import RelayError
 from relay.store.queries.questions import EVERY, Questions
 from relay.store.queries.reader import Span
@@ -63,10 +64,10 @@ class SilenceList(Questions):
         return Reading(present, await self._read([row for row in rows if row[1] > now]))
 
     async def _read(self, rows: Sequence[tuple[str, int]]) -> list[Silence]:
-        return [*self._loaded(await self._reader.records(records.Silence, [id_ for id_, _ in rows]))]
+        return [*self._loaded(await self._reader.records(Kept, [id_ for id_, _ in rows]))]
 
     @staticmethod
-    def _loaded(found: Sequence[records.Silence | None]) -> Iterator[Silence]:
+    def _loaded(found: Sequence[Kept | None]) -> Iterator[Silence]:
         for it in filter(None, found):
             try:
                 yield load(it.name, it.text, it.ends / 1000)

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from relay.engine.entries import Suppress, Unsuppress
-from relay.engine.records import SUPPRESSED, Suppression
-from relay.engine.suppressions import EVERYWHERE, folded, name_of
+from relay.engine.records import SUPPRESSED
+from relay.engine.suppressions import EVERYWHERE, Suppress, Suppression, Unsuppress, folded, name_of
 from relay.reasons import Held
 from relay.store.queries.questions import Questions
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from relay.engine.entries import KeepTroubles, LookAtTroubles, TakeTurnFor
+from relay.engine.clock import KeepTroubles, LookAtTroubles, TakeTurnFor
 from relay.store.queries.questions import Questions
 
 RECEIVE, DELIVER = "receive", "deliver"  # parts of the work

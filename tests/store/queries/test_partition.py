@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from relay.engine.entries import Arrived, Mark, Report, Suppress, Take
+from relay.engine.intake import Report
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Mark
 from relay.engine.step import step
+from relay.engine.suppressions import Suppress
+from relay.engine.take import Take
 from relay.store.client import connect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
