@@ -26,7 +26,7 @@ from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
 from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
@@ -74,7 +74,7 @@ class Store(Queue):
             clock=clock,
             monotonic=monotonic,
         )
-        super().__init__(self.partition, RedisReader(Scripts(redis), codec, keys.PREFIX, clock))
+        super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
         self.copies = Copies(self, copies)
         self.bundles = Bundles(self)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from tests.support.audit import acts_of
 from tests.support.events import body
 from tests.support.inprocess import relay_beside

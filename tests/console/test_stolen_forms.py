@@ -15,7 +15,7 @@ from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
 from relay.store import Store, keys
 from relay.store.queries.admin import Admin
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
 from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening

@@ -16,7 +16,7 @@ from relay.domain.facts import NOWHERE, Space
 from relay.engine.clock import ClockSetBack
 from relay.engine.intake import Report
 from relay.engine.known import known
-from relay.engine.state import Draft, Memory, Settings
+from relay.engine.state import Draft, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
@@ -24,11 +24,11 @@ from relay.store.copies import Copies
 from relay.store.journal.items import Admission
 from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
-from relay.store.queries.reader import MemoryReader
-from relay.store.queries.spaces import Spaces
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
+from tests.support.memory import Memory
+from tests.support.memory_reader import MemoryReader
 
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
@@ -130,8 +130,7 @@ class MemoryStore(Queue):
         self.partition = self.journal
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
-        self.spaces, self.bundles = Spaces(self), Bundles(self)
-
+        self.bundles = Bundles(self)
         self.quarantine = Quarantine()
 
     async def prepare(self, *_: Any, **__: Any) -> Promise:

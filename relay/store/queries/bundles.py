@@ -1,7 +1,6 @@
 """Bundles (digests, round-ups, overflow lists): read for people, made and sent on demand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from relay.domain.deliveries import Kind, Target, Window
 from relay.domain.events import Event
@@ -13,17 +12,6 @@ from relay.engine.state import Draft
 from relay.store.queries.questions import Questions
 
 BUNDLE_KINDS: Mapping[str, Kind] = OF_BUNDLES
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """An open window of a digest, as `relay digest list` shows it."""
-
-    destination: str
-    address: str
-    window: Window
-    entries: int
-    closed: bool
 
 
 class Bundles(Questions):
@@ -47,11 +35,10 @@ class Bundles(Questions):
 
         return await self._ask(preview)
 
-    async def describe(self, target: Target, window: Window) -> Bundle:
-        name = _name(target, window)
-        bundle = await self._record(records.Bundle, name)
-        [count] = await self._reader.table_sizes([records.rows(name)])
-        return Bundle(target.destination, target.address, window, count, bool(bundle and bundle.closed))
+    async def size(self, target: Target, window: Window) -> int:
+        """Return how many entries this window has so far."""
+        [count] = await self._reader.table_sizes([records.rows(_name(target, window))])
+        return count
 
     async def schedule(self, target: Target, window: Window) -> bool:
         """Make this window's delivery, so that it is sent even if nothing comes in. False: there is one already."""

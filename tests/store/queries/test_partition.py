@@ -16,7 +16,7 @@ from relay.store.journal.scripts import Scripts
 from relay.store.queries.admin import Admin
 from relay.store.queries.history import History
 from relay.store.queries.operations import Operations
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.queries.suppressions import Suppressions
 from tests.support import events
 from tests.support.memory_store import Configured
@@ -30,7 +30,7 @@ class Store:
         self.redis, codec = connect(url), Codec()
         rules = Rules(step, lambda entry, _: entry, codec)
         self.partition = Partition(self.redis, rules, Configured(), process="a", alone=True)
-        self.reader = RedisReader(Scripts(self.redis), codec, PREFIX)
+        self.reader = Reader(Scripts(self.redis), codec, PREFIX)
 
     async def submit(self, entry: Any) -> Any:
         return await self.partition.submit(entry)
@@ -48,8 +48,8 @@ async def test_all_that_was_committed_is_found(redis_server: RedisServer) -> Non
     for percentage in (40, 80):
         await store.submit(Report(events.progress(percentage), (team(post_after=0.0, min_interval=0.0),)))
         [sent] = (await store.submit(Take("slack", 5, f"{percentage}"))).deliveries
-        assert await store.submit(Mark(sent.id, sent.lease, sent.lane))
-        receipt = Arrived(sent.id, sent.lease, sent.lane, receipt={"ts": "1.1"}, detail="C1/1.1", new=percentage == 40)
+        assert await store.submit(Mark(sent.id, sent.ticket, sent.lane))
+        receipt = Arrived(sent.id, sent.ticket, sent.lane, receipt={"ts": "1.1"}, detail="C1/1.1", new=percentage == 40)
         assert await store.submit(receipt)
     assert await store.submit(Suppress("*", "ann@example.com", "suppressed"))
 
