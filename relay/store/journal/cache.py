@@ -139,9 +139,9 @@ class Cache:
             self.gone.add(key)
         return hot
 
-    def has(self, need: NotLoaded) -> bool:
-        """Return True where it need not be read; of a field of a table, as far as can be seen at once."""
-        return key_of(need.kind, need.names) in self._hot
+    def has(self, key: str) -> bool:
+        """Return True where it need not be read."""
+        return key in self._hot
 
     # What a commit changed
 
@@ -218,7 +218,7 @@ class Cache:
             commands: list[Command] = []
             for kind, *names in wanted:
                 commands += self._asking(kind, names, at)
-            answers = await self.scripts.read(self.prefix + "mark", [*commands, ("GET", self.prefix + "mark")])
+            answers = await self.scripts.read([*commands, ("GET", self.prefix + "mark")])
             if (answers.pop() or b"").decode() != mark:
                 raise OtherData
             rest = iter(answers)
