@@ -73,15 +73,15 @@ ENGINE: Topics = [
         ("    x.marked = d.now\n", ""),
         ("x.attempts += 0 if x.marked else 1", "x.attempts += 1"),
         ("    x.attempts -= 1 if x.marked else 0  # the", "    # the"),
-        ("_held(d, entry) or _lapsed(d, entry)", "_held(d, entry)"),
+        ("held(d, self) or _lapsed(d, self)", "held(d, self)"),
         ("not 0 <= d.now - x.marked < CALL", "True"),
         ("if x.marked and not (converges", "if not (converges"),
         ("and entry.ticket and x.ticket == entry.ticket else", "and entry.ticket else"),
         ("if silence is None or is_over(d, silence):", "if silence is None:"),
-        ("    if entry.unknown:\n        doubt(d, x)\n", ""),
+        ("        if self.unknown:\n            doubt(d, x)\n", ""),
         ("not x.ticket and not x.died and", "not x.ticket and"),
         ("    _refund_slots(d, x)\n", ""),
-        ("        repair(d, entry)\n", ""),
+        ("            repair(d, self)\n", ""),
     ]),
     ("engine/test_receipts.py store/test_live_messages.py store/test_state.py store/test_outcomes.py", [
         ("if body.users <= 0:", "if body.users < 0:"),
@@ -115,13 +115,13 @@ ENGINE: Topics = [
         ("not health.failed or health.by == lane", "not health.failed"),
         ("pause.until -= pause.at - d.now", "pass"),
         ("ms = min(fault.ms, DAY)", "ms = fault.ms"),
-        ("paused.probes += of_channel and entry.probing", "pass"),
+        ("paused.probes += of_channel and probing", "pass"),
     ]),
     ("store/test_parking.py engine/test_unreadable.py", [
         ("x.last_marked + REPEAT <= d.now", "True"),
         ("d.first(parked_urgent(place), EVER, CHUNK) or ", ""),
         ("key=lambda x: x.failed", "key=lambda x: -x.failed"),
-        ("x.failing = x.failing or d.now", "pass"),
+        ("(CHANNEL, DESTINATION)):\n        x.failing = x.failing or d.now", "(CHANNEL, DESTINATION)):\n        pass"),
     ]),
     ("store/test_waiting.py engine/test_take.py flow/test_limits.py store/test_clock.py", [
         ("burst - reserve", "burst"),
@@ -166,13 +166,13 @@ ENGINE: Topics = [
         ("if at > oldest}", "}"),
     ]),
     ("store/test_clock.py", [
-        ("score - entry.step", "score"),
+        ("score - self.step)\n", "score)\n"),
         ("if due_at and x and x.kind not in BUNDLED:", "if due_at and x:"),
         ("        ticks.grace -= step\n", "        pass\n"),
     ]),
     ("engine/test_watch.py background/test_watchdog_life.py store/test_runs.py", [
         ("if d.score(WATCH, operation) == ticket:", "if True:"),
-        ("if d.now - ticks.last > entry.gap:", "if True:"),
+        ("if d.now - ticks.last > self.gap:", "if True:"),
     ]),
     ("engine/test_jobs.py store/test_jobs.py", [
         ("None if new_run else began(o)", "began(o)"),
@@ -203,7 +203,7 @@ DELIVERING: Topics = [
         ("now - trial.failing > give_up_after", "False"),
         ("error.pause == \"channel\" and trial.suspect", "False"),
         ("long = seconds > LONG_THROTTLE", "long = True"),
-        ("of_edit if delivery.edits else of_new", "of_new"),
+        ("used = of_edit if delivery.edits else of_new", "used = of_new"),
         ("witnessed=not error.unsent", "witnessed=True"),
     ]),
     ("delivering/test_safeguards.py delivering/test_repeating.py", [
@@ -240,7 +240,7 @@ JOURNAL: Topics = [
         ("                in_doubt = True\n", ""),
         ("                raise OtherData\n            return ms", "                pass\n            return ms"),
         ("if deaths >= DEATHS:", "if deaths > DEATHS:"),
-        ("gone -= changes.tables.keys() | changes.logs.keys()", "pass"),
+        ("            gone -= changes.tables.keys() | changes.logs.keys()", "            pass"),
         ("                items[len(batch.outcomes)].failed = error", "                pass"),
     ]),
     ("store/journal/test_partition.py store/journal/test_inbox.py store/journal/test_faults.py", [
@@ -262,7 +262,7 @@ JOURNAL: Topics = [
     ]),
     ("store/journal/test_partition.py store/journal/test_engine.py store/journal/test_faults.py", [
         ("if hot.until and hot.until <= self.now:", "if False:"),
-        ("                raise OtherData\n", "                pass\n"),
+        ("decode() != mark:\n                raise OtherData", "decode() != mark:\n                pass"),
         ("if len(page) == PAGE:", "if False:"),
         ("            self.bytes -= hot.size\n            self.gone", "            self.gone"),
         ("if hot.whole and not fields:", "if False:"),
@@ -287,7 +287,7 @@ JOURNAL: Topics = [
     ]),
     ("store/journal/test_inbox.py store/journal/test_partition.py", [
         (" >= MOST_WAITING[item.admission]:", " >= 1 << 30:"),
-        ("reversed([*items]):\n            if item.id", "[*items]:\n            if item.id"),
+        ("in reversed([*items]):\n            if item.id ==", "in [*items]:\n            if item.id =="),
     ]),
 ]  # fmt: skip
 
