@@ -11,7 +11,7 @@ from relay.engine import intake, names
 from relay.engine.entries import Report
 from relay.engine.ledger import write_story
 from relay.engine.records import Operation
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Changes, Draft, Memory
 
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 START = 1_705_749_600_000  # ms; 2024-01-20T11:20:00Z, inside the seed's own day
@@ -28,6 +28,7 @@ class Partition:
     now: int = START
     memory: Memory = field(default_factory=Memory)
     routed: list[Event] = field(default_factory=list)  # events as the rules saw them, the newest last
+    newest: Changes = field(default_factory=Changes)  # of the newest step
 
     def targets(self, event: Event) -> Sequence[Target]:
         self.routed.append(event)
@@ -46,6 +47,7 @@ class Partition:
         d = self.d
         answer = decide(d, entry, self)
         write_story(d)
+        self.newest = d.changes
         self.memory.apply(d.changes, self.now)
         return answer
 
