@@ -4,14 +4,95 @@ Which silence means a message is decided by relay.policy.silences. What is due a
 earlier end finds it.
 """
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from relay.domain.silences import Silenced
+from relay.engine import names
 from relay.engine.arrival import Arrival, Recipient
 from relay.engine.bundles import Place, add_row, has_summary, is_closed, move_rows, open_bundle
 from relay.engine.deliveries import create, lend_body
-from relay.engine.ledger import note
-from relay.engine.names import bundle as bundle_name
-from relay.engine.records import Bundle, Delivery, Operation, Silence, rows, silenced
-from relay.engine.state import Draft
+from relay.engine.lanes import make_due
+from relay.engine.ledger import record_held
+from relay.engine.records import DAY, SILENCES, Bundle, Delivery, Operation, rows, silenced
+from relay.engine.state import Draft, Record
+
+KEPT_SILENCE, MOST_OVER = 30 * DAY, 1000  # so long, and so many, of those that are over
+
+
+@dataclass
+class Silence(Record):
+    """A silence that people made, as its text; "over" from `ends` on."""
+
+    PREFIX: ClassVar[str] = "silence:"
+
+    text: str = ""
+    ends: int = 0
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddSilence:
+    """Add a silence. Answer: False where `most` are not over yet."""
+
+    id: str
+    text: str
+    ends: int
+    most: int
+
+    def decide(self, d: Draft) -> bool:
+        if d.get(Silence, self.id):
+            return True
+        _trim(d)
+        if d.size(SILENCES) - len(d.first(SILENCES, d.now)) >= self.most:
+            return False
+        silence = d.edit(Silence, self.id)
+        silence.text, silence.ends, silence.planned = self.text, self.ends, self.ends
+        d.place(SILENCES, self.id, self.ends)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class EndSilence:
+    """End a silence before its time. Answer: the channels in which something is due by that; None: it was over."""
+
+    id: str
+
+    def decide(self, d: Draft) -> list[str] | None:
+        known = d.get(Silence, self.id)
+        if known is None or known.ends <= d.now:
+            return None
+        d.edit(Silence, self.id).ends = d.now
+        d.place(SILENCES, self.id, d.now)
+        held = d.readable(Delivery, [name for _, name in d.ascending(silenced(self.id))])
+        waiting = [x for x in held.values() if x and not x.ticket and not x.died]
+        for x in waiting:
+            d.apart(_release_held, x.name)
+        _forget_held(d, self.id)
+        return sorted({x.channel for x in waiting})
+
+
+def _release_held(d: Draft, name: str) -> None:
+    x = d.edit(Delivery, name)
+    bundle = d.get(Bundle, x.name)
+    if bundle and bundle.kind == "silence":  # it is of the time that the silence lasted
+        d.edit(Bundle, x.name).end = d.now
+        x.created = d.now
+    make_due(d, x, d.now)
+
+
+def _trim(d: Draft) -> None:
+    """Forget silences that have long been over, and the oldest where many are."""
+    over, old = d.first(SILENCES, d.now), d.first(SILENCES, d.now - KEPT_SILENCE)
+    for id_ in over[: max(len(old), len(over) - MOST_OVER)]:
+        d.drop(Silence, id_)
+        d.take_out(SILENCES, id_)
+        _forget_held(d, id_)
+
+
+def _forget_held(d: Draft, id_: str) -> None:
+    for _, name in d.ascending(silenced(id_)):
+        d.take_out(silenced(id_), name)
 
 
 def enqueue(d: Draft, o: Operation, a: Arrival, r: Recipient, x: Delivery) -> str:
@@ -35,10 +116,8 @@ def withhold(d: Draft, o: Operation, a: Arrival, r: Recipient, due: int) -> str:
     r.withheld = why
     if not why:
         return ""
-    d.count("accepted")
-    d.count(f"held:{why}")
     shown = why == "quiet_hours" or (silence is not None and silence.in_summary)
-    note(d, a.operation, "held", r.destination, why, silence.id if silence and why == "silenced" else "")
+    record_held(d, a.operation, r.destination, why, silence.id if silence and why == "silenced" else "")
     if a.name == "operation.stalled" and shown:
         o.alarms_sent[r.lane] = d.now
     return why
@@ -75,14 +154,12 @@ def bundle_silenced(d: Draft, x: Delivery, silence: Silenced) -> bool:
 
 def _summary(d: Draft, silence: Silenced, where: Place) -> str:
     """Open the summary of this silence at an address; '' if it has left."""
-    start, end = round(silence.start * 1000), end_of(silence)
-    name = bundle_name(where.lane, f"silence {silence.id}", (where.destination, where.address), start, end)
-    if is_closed(d, name):
-        return ""
-    open_bundle(d, name, "silence", where, start, end)
-    if where.passes:
-        d.edit(Bundle, name).passes = True
-    await_end(d, silence, name)
+    stretch = round(silence.start * 1000), end_of(silence)
+    name = open_bundle(d, "silence", where, stretch, named=f"silence {silence.id}")
+    if name:
+        await_end(d, silence, name)
+        if where.passes:
+            d.edit(Bundle, name).passes = True
     return name
 
 
@@ -95,20 +172,16 @@ def _hold_for_silence(d: Draft, a: Arrival, r: Recipient, silence: Silenced) -> 
             return False
         add_row(d, name, a.operation)
     if r.quiet:  # it is in the silence's summary, and not shown twice
-        name = _quiet_bundle(r, r.quiet)
+        name = names.bundle(r.lane, "quiet", (r.destination, r.address), *r.quiet)
         if not is_closed(d, name):
             d.remove(rows(name), a.operation)
     return True
 
 
 def _hold_for_quiet_hours(d: Draft, a: Arrival, r: Recipient, quiet: tuple[int, int]) -> bool:
-    name = _quiet_bundle(r, quiet)
-    if r.passes or d.now >= quiet[1] or not a.summary or is_closed(d, name):
+    if r.passes or d.now >= quiet[1] or not a.summary:
         return False
-    add_row(d, name, a.operation)
-    open_bundle(d, name, "quiet", r, *quiet)
-    return True
-
-
-def _quiet_bundle(r: Recipient, quiet: tuple[int, int]) -> str:
-    return bundle_name(r.lane, "quiet", (r.destination, r.address), *quiet)
+    name = open_bundle(d, "quiet", r, quiet)
+    if name:
+        add_row(d, name, a.operation)
+    return bool(name)

@@ -1,15 +1,17 @@
 """A partition whose deliveries are handed out, and what becomes of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from relay.domain.deliveries import Delivery, Target, Window
 from relay.domain.events import Event
-from relay.engine import entries, records
-from relay.engine.ledger import write_story
-from relay.engine.step import DECIDES
+from relay.engine import records
+from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, Held, Lapse, Mark
+from relay.engine.take import Take
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store.queue import baseline_of
 from tests.engine.partition import MINUTE, SECOND, Partition
@@ -28,18 +30,6 @@ class Sending(Partition):
 
     numbers: Iterator[int] = field(default_factory=count)
     waits: float | None = None
-
-    def step(self, entry: Any) -> Any:
-        return self.do(DECIDES[type(entry)], entry)
-
-    def do(self, decide: Callable[..., Any], entry: Any) -> Any:
-        """Decide, twice: a step that has to read more runs again, and nothing but its changes may be left of it."""
-        first = self.d
-        decide(first, entry, self)
-        write_story(first)
-        answer, newest = super().do(decide, entry), self.newest
-        assert newest == first.changes, f"{type(entry).__name__} decides otherwise when it runs again"
-        return answer
 
     @property
     def counts(self) -> dict[str, int]:
@@ -65,7 +55,7 @@ class Sending(Partition):
     def take(
         self, channel: str = "slack", process: str = "a", most: int = 20, quiet: Mapping[str, Window] | None = None
     ) -> list[Delivery]:
-        taken = self.step(entries.Take(channel, most, f"{process}:{next(self.numbers)}", quiet or {}))
+        taken = self.do(Take(channel, most, f"{process}:{next(self.numbers)}", quiet or {}))
         self.waits = taken.next_due
         return list(taken.deliveries)
 
@@ -76,12 +66,12 @@ class Sending(Partition):
     def begin(self, channel: str = "slack", process: str = "a") -> Delivery:
         """Take the one that is due, and mark it as sent."""
         delivery = self.take_one(channel, process)
-        assert self.tell(entries.Mark, delivery)
+        assert self.tell(Mark, delivery)
         return delivery
 
-    def tell(self, kind: type[entries.Held], of: Delivery, **details: Any) -> bool:
+    def tell(self, kind: type[Held], of: Delivery, **details: Any) -> bool:
         """Bring what became of a hand-out."""
-        return bool(self.step(kind(of.id, of.lease, of.lane, of.trial.probe is not None, **details)))
+        return bool(self.do(kind(of.id, of.ticket, of.lane, of.trial.probe is not None, **details)))
 
     def settle(self, of: Delivery, receipt: Mapping[str, str] = POSTED, **details: Any) -> bool:
         """Bring the receipt, as a process says it."""
@@ -91,10 +81,10 @@ class Sending(Partition):
             "converges": of.kind in ("live", "roundup"),
             "baseline": baseline_of(of.event.document) if of.kind == "digest" else None,
         }
-        return self.tell(entries.Arrived, of, **(given | details))
+        return self.tell(Arrived, of, **(given | details))
 
     def arrive(self, of: Delivery, receipt: Mapping[str, str] = POSTED, **details: Any) -> bool:
-        self.tell(entries.Mark, of)
+        self.tell(Mark, of)
         return self.settle(of, receipt, **details)
 
     def send(self, of: Delivery) -> None:
@@ -115,9 +105,9 @@ class Sending(Partition):
 
     def fail(self, of: Delivery, scope: str = "", ms: int = MINUTE) -> None:
         """Let it fail at no cost; `scope` is paused meanwhile."""
-        pauses = [entries.PauseScope(scope, ms, "is_archived", probe=True)] if scope else []
-        self.tell(entries.Mark, of)
-        assert self.tell(entries.Failed, of, delay=ms, error="is_archived", refund_attempt=True, pauses=tuple(pauses))
+        pauses = [PauseScope(scope, ms, "is_archived", probe=True)] if scope else []
+        self.tell(Mark, of)
+        assert self.tell(Failed, of, delay=ms, error="is_archived", refund_attempt=True, pauses=tuple(pauses))
 
     def broken(self, waiting: int, scope: str = "channel:slack") -> None:
         """Pause the channel, or this scope: of so many deliveries one is tried again in a minute, the others wait."""
@@ -127,7 +117,7 @@ class Sending(Partition):
         assert self.take() == []
 
     def lapse(self, begins: str = "") -> None:
-        self.step(entries.Lapse(begins))
+        self.do(Lapse(begins))
 
     def waiting(self) -> list[records.Delivery]:
         """Return all deliveries that are not over."""

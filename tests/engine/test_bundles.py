@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 from relay.domain.deliveries import Delivery, Presentation, Window
 from relay.domain.silences import Silence
-from relay.engine import entries
+from relay.engine.bundles import SendDigest
+from relay.engine.dead_letters import ReplayDead
+from relay.engine.receipts import GiveUp, Mark, Withhold
+from relay.engine.withholding import AddSilence, EndSilence
 from tests.engine.partition import DAY, SECOND, Partition
 from tests.engine.sending import Sending, rows
 from tests.support import events
@@ -34,9 +37,9 @@ class TestDigests:
         partition.report(events.completed(operationId="a"), [digest(partition.now / 1000)])
         next_day(partition)
         dies = partition.begin("email")
-        partition.tell(entries.GiveUp, dies, reason="rejected", error="550")
+        partition.tell(GiveUp, dies, reason="rejected", error="550")
         next_day(partition, 20)
-        partition.step(entries.ReplayDead([dies.id]))
+        partition.do(ReplayDead([dies.id]))
 
         (again,) = partition.send_all("email")
 
@@ -45,8 +48,8 @@ class TestDigests:
     def test_of_one_that_is_sent_before_its_time_the_rest_comes_at_the_end(self, partition: Sending) -> None:
         target = digest(partition.now / 1000)
         partition.report(events.completed(operationId="a"), [target])
-        send_now = entries.SendDigest(target, target.how.windows[0])
-        assert [bool(partition.step(send_now)) for _ in range(2)] == [True, False]
+        send_now = SendDigest(target, target.how.windows[0])
+        assert [bool(partition.do(send_now)) for _ in range(2)] == [True, False]
         (now,) = partition.send_all("email")
         partition.report(events.completed(operationId="b"), [target])
         assert partition.take("email") == []
@@ -106,7 +109,7 @@ class TestSilences:
         return silence(partition.now / 1000, **changes)
 
     def hold(self, partition: Sending, its: Silence, of: Delivery, how: str = "bundled") -> bool:
-        return partition.tell(entries.Withhold, of, silence=its.hold, how=how)
+        return partition.tell(Withhold, of, silence=its.hold, how=how)
 
     def test_what_comes_after_a_held_one_need_not_wait_for_its_slot(self, partition: Sending) -> None:
         partition.queue(events.completed(operationId="a"), to=team())
@@ -140,13 +143,13 @@ class TestSilences:
 
     def test_whoever_has_not_heard_of_an_early_end_holds_nothing_more(self, partition: Sending) -> None:
         its = self.silence(partition)
-        partition.step(entries.AddSilence(its.id, "{}", round(its.until * 1000), 5))
+        partition.do(AddSilence(its.id, "{}", round(its.until * 1000), 5))
         partition.queue(events.failed(operationId="a"), to=room())
         queued = partition.take_one()
-        partition.step(entries.EndSilence(its.id))
+        partition.do(EndSilence(its.id))
 
         partition.queue(events.failed(operationId="b"), to=silent(its, room()))
 
         assert not self.hold(partition, its, queued)
-        assert partition.tell(entries.Mark, queued)
+        assert partition.tell(Mark, queued)
         assert partition.take_one().event.subject == "b"

@@ -4,7 +4,8 @@ from typing import Any
 
 from relay.domain.deliveries import Delivery, Presentation, Target, Window
 from relay.domain.links import Person
-from relay.engine.entries import ClaimMentions, Failed, GiveUp
+from relay.engine.causes import ClaimMentions
+from relay.engine.receipts import Failed, GiveUp
 from relay.interactivity.buttons import Button, action_requested
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending, rows, subjects
@@ -136,7 +137,7 @@ class TestRows:
 
 class TestCalls:
     def called(self, partition: Sending, by: Delivery, *people: str) -> tuple[str, ...]:
-        return tuple(partition.step(ClaimMentions(by.group, people, by.id, int(by.window * 1000))))
+        return tuple(partition.do(ClaimMentions(by.group, people, by.id, int(by.window * 1000))))
 
     def reply(self, partition: Sending) -> Delivery:
         """Return the next reply; edits before it are sent."""

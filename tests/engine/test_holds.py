@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.domain.deliveries import Delivery
-from relay.engine.entries import Failed
+from relay.engine.receipts import Failed
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events

@@ -8,11 +8,13 @@ import pytest
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Silence, dump
-from relay.engine import forgetting, runs
-from relay.engine.entries import ForgetDocuments, GiveUp, ReplayDead
+from relay.engine import runs
+from relay.engine.dead_letters import ReplayDead
+from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.known import all_of, known
+from relay.engine.receipts import GiveUp
 from relay.engine.records import SILENCES
-from relay.engine.records import Silence as SilenceRecord
+from relay.engine.withholding import Silence as SilenceRecord
 from relay.errors import AmbiguousId, NotPermitted, NotYetKnown
 from tests.engine.partition import DAY, START, Partition
 from tests.engine.sending import Sending
@@ -156,10 +158,10 @@ def test_three_days_after_its_end_the_documents_of_a_run_are_forgotten_and_its_f
     name, facts = partition.operation().name, known(partition.d, partition.routed[0].subject)
     due = ForgetDocuments(100, 30 * DAY)
     partition.now = START + 3 * DAY - 1
-    assert partition.do(forgetting.documents, due) == 0
+    assert partition.do(due) == 0
 
     partition.now += 1
-    assert partition.do(forgetting.documents, due) == 1
+    assert partition.do(due) == 1
 
     assert runs.history(partition.d, name) == ()
     assert known(partition.d, partition.routed[0].subject) == facts
@@ -168,7 +170,7 @@ def test_three_days_after_its_end_the_documents_of_a_run_are_forgotten_and_its_f
         "duplicate",
         "late",
     ]
-    assert partition.do(forgetting.documents, due) == 0
+    assert partition.do(due) == 0
     partition.now = START + 31 * DAY
     assert known(partition.d, partition.routed[0].subject) == {}
 
@@ -193,10 +195,10 @@ def test_what_is_queued_or_dead_keeps_the_documents_that_it_is_made_from(partiti
     partition.tell(GiveUp, dead, reason="rejected", error="archived")
     partition.lapse()
     partition.now += 29 * DAY
-    partition.step(ForgetDocuments(100, 30 * DAY))
+    partition.do(ForgetDocuments(100, 30 * DAY))
 
     assert partition.take_one().history[-1].name == "operation.completed"
-    partition.step(ReplayDead([dead.id]))
+    partition.do(ReplayDead([dead.id]))
     assert partition.take_one().event.name == "operation.completed"
 
 
@@ -206,6 +208,6 @@ def test_what_came_is_known_again_after_the_documents_are_gone() -> None:
     came.append(events.completed())
     partition.statuses(*came)
     partition.now += 3 * DAY
-    partition.do(forgetting.documents, ForgetDocuments(100, 30 * DAY))
+    partition.do(ForgetDocuments(100, 30 * DAY))
 
     assert {*partition.statuses(*came)} == {"duplicate"}

@@ -4,7 +4,9 @@ import pytest
 
 from relay.domain.deliveries import Delivery, Window
 from relay.domain.facts import complete_outcome
-from relay.engine.entries import Failed, GiveUp, PauseScope, ReplayDead
+from relay.engine.dead_letters import ReplayDead
+from relay.engine.pauses import PauseScope
+from relay.engine.receipts import Failed, GiveUp
 from relay.engine.records import Body, story
 from tests.engine.partition import SECOND
 from tests.engine.sending import POSTED, Sending
@@ -184,7 +186,7 @@ class TestOutcomesThatMeetANewRun:
         partition.hear(AGAIN, to=team())
         partition.send_all()
 
-        partition.step(ReplayDead([first.id]))
+        partition.do(ReplayDead([first.id]))
 
         assert outcomes(everything(partition)) == ["reply"]
 

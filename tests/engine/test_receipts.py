@@ -4,8 +4,9 @@ import pytest
 
 from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
-from relay.engine.entries import Failed, Lapse, LiftPauses, Mark, PauseScope, Release, SetAside, Withhold
-from relay.engine.records import FLYING, Pause
+from relay.engine.pauses import LiftPauses, Pause, PauseScope
+from relay.engine.receipts import Failed, Lapse, Mark, Release, Withhold
+from relay.engine.records import FLYING
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events
@@ -60,14 +61,14 @@ class TestALapse:
         partition.tell(Mark, called)
         silent = Lapse(living=("b",), ended=("b:",))
 
-        partition.step(silent)
+        partition.do(silent)
         unsent = [taken.event.subject for taken in partition.take(process="b")]
-        partition.step(silent)
+        partition.do(silent)
         partition.now += 59_000
-        partition.step(silent)
+        partition.do(silent)
         during = partition.take(process="b")
         partition.now += SECOND
-        partition.step(silent)
+        partition.do(silent)
 
         assert (unsent, during) == ([({"1", "2"} - {called.event.subject}).pop()], [])
         assert [(taken.event.subject, taken.unknown) for taken in partition.take()] == [(called.event.subject, True)]
@@ -128,7 +129,7 @@ class TestALapse:
             for taken in partition.take(process=process, most=30):
                 partition.tell(Mark, taken)
 
-        partition.step(Lapse(living=()))
+        partition.do(Lapse(living=()))
 
         assert len(partition.take(most=60)) == 60
 
@@ -224,7 +225,7 @@ class TestALiveMessage:
         partition.memory.apply(d.changes, partition.now)
         assert partition.take() == []  # it waits for its channel by now
         partition.settle(looked_up, found=True, shown="operation.started")
-        partition.step(LiftPauses(("channel:slack",)))
+        partition.do(LiftPauses(("channel:slack",)))
         partition.now += 5 * SECOND
 
         assert partition.take_one().edits
@@ -243,16 +244,6 @@ class TestALiveMessage:
         assert edit.event.name == "operation.completed"
         assert edit.thread == {"channel": "C1", "ts": "1.1"}
         assert not edit.unknown
-
-
-def test_what_cannot_be_read_waits_and_is_given_up_in_the_end(partition: Sending) -> None:
-    partition.report(events.completed(), [room()])
-    for _ in range(8):
-        partition.tell(SetAside, partition.take_one(), error="of another release")
-        partition.now += 30_000
-
-    assert partition.take() == []
-    assert partition.counts["buried:unreadable"] == 1
 
 
 class TestASilence:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.domain.deliveries import RequestLimit, Target
-from relay.engine.entries import Suppress
+from relay.engine.suppressions import Suppress
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending, rows
 from tests.support import events
@@ -84,7 +84,7 @@ def test_an_address_that_wants_nothing_any_more_costs_others_of_its_reader_nothi
     for number, address in enumerate(("reader+runs@example.com", "reader@example.com")):
         ask(partition, 10 + number, to=asked(address))
         assert sent(partition) == []
-    partition.step(Suppress("*", "reader+runs@example.com", reason))
+    partition.do(Suppress("*", "reader+runs@example.com", reason))
     partition.now += HOUR * SECOND
 
     (late,) = partition.send_all("email")

@@ -3,7 +3,8 @@
 import pytest
 
 from relay.domain.deliveries import Each
-from relay.engine.entries import GiveUp, Suppress
+from relay.engine.receipts import GiveUp
+from relay.engine.suppressions import Suppress
 from tests.engine.partition import DAY
 from tests.engine.sending import Sending
 from tests.support import events
@@ -52,7 +53,7 @@ def test_what_is_essential_reaches_whoever_has_unsubscribed_and_nobody_else(
 ) -> None:
     """Before it is accepted, or while it waits."""
     steps = [
-        lambda: partition.step(Suppress("analysts", "Analyst@example.com", reason)),
+        lambda: partition.do(Suppress("analysts", "Analyst@example.com", reason)),
         lambda: partition.report(events.failed(), [mail(how=Each(bypass_quiet_hours=True, essential=essential))]),
     ]
     for step in reversed(steps) if waiting else steps:

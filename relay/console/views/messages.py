@@ -17,7 +17,7 @@ from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 from relay.rendering.formats.slack import plain_dates
-from relay.store.copies import Copies, Copy
+from relay.store.copies import Copy
 
 MOST = 200_000  # characters of what is shown
 LINK = re.compile(r"<([a-z]+:[^|>]+)\|([^>]*)>")
@@ -92,7 +92,7 @@ async def message_html(context: Context, question: MessageQuestion) -> Frame:
 
 
 async def _copy(context: Context, name: str) -> Copy:
-    copy = await Copies(context.store).of(name)
+    copy = await context.store.copies.of(name)
     if copy is None:
         text = N_("The message as it was sent is not kept: that is for three days, where the console has a login.")
         raise Unknown(text)
@@ -112,19 +112,20 @@ async def scheduled(
         if its.mode == "digest":
             for target, window in islice(at_hand(its, config, context.kinds, context.clock()), most):
                 rows.append(ScheduledDigest.merged(
-                    await context.store.bundles.describe(target, window), at=f"{its.at:%H:%M}", days=spoken(its.days),
-                    timezone=zone_at(its, config.destination_defaults), next=window.end,
+                    target, at=f"{its.at:%H:%M}", days=spoken(its.days), next=window.end,
+                    timezone=zone_at(its, config.destination_defaults),
+                    entries=await context.store.bundles.size(target, window),
                 ))  # fmt: skip
     return rows
 
 
 async def digest(context: Context, question: DigestQuestion) -> MessageFacts:
     preview = await _digest(context, question)
-    bundle = await context.store.bundles.describe(preview.target, preview.window)
-    at, entries = preview.window.end, bundle.entries
+    entries = await context.store.bundles.size(preview.target, preview.window)
     return _facts(
-        preview.content, preview.target, preview, event=preview.event.name, kind="digest", at=at, entries=entries
-    )
+        preview.content, preview.target, preview, event=preview.event.name, kind="digest", at=preview.window.end,
+        entries=entries,
+    )  # fmt: skip
 
 
 async def digest_html(context: Context, question: DigestQuestion) -> Frame:
