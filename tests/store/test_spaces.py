@@ -120,6 +120,6 @@ async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Se
         await admin.timeline("1042")
     shown = await admin.timeline("1042", Space(tenant="globex"))
     assert shown
-    assert shown.facts["percentage"] == "20"
+    assert shown.operation.percentage == 20
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None

@@ -99,7 +99,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     return OperationFacts.merged(
         **{name: value for name, value in facts.items() if name in OperationFacts.model_fields},
         id=timeline.subject,
-        phase=timeline.facts.get("watch:phase", ""),
+        phase=timeline.operation.phase,
         over=facts["status"] in TERMINAL,
         first=facts["first_event_at"],
         last=facts["last_event_at"],

@@ -67,7 +67,7 @@ class Operations(Questions):
             found = await self._read([row.content.decode() for row in rows])
             return [row if row and fits(row) else None for row in found]
 
-        source = lines(self._reader, OPERATIONS, [""], step, behind=Position.load(cursor))
+        source = lines(self._reader.lines, OPERATIONS, [""], step, behind=Position.load(cursor))
         return await page_of(source, read, limit=limit, looked=self._looked, step=step)
 
     async def failed(self, since: float, *, limit: int = ENDED_LIMIT) -> Page[OperationRow]:
