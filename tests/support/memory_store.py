@@ -16,7 +16,7 @@ from relay.domain.facts import NOWHERE, Space
 from relay.engine.clock import ClockSetBack
 from relay.engine.intake import Report
 from relay.engine.known import known
-from relay.engine.state import Draft, Memory, Settings
+from relay.engine.state import Draft, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
@@ -27,6 +27,7 @@ from relay.store.queries.bundles import Bundles
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
+from tests.support.memory import Memory
 from tests.support.memory_reader import MemoryReader
 
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
