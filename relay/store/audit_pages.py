@@ -35,7 +35,7 @@ async def audit_page(
         if first := row.content.get(b"of"):
             ended[STREAMS[name], first.decode()] = row.content
             return None
-        entry = entry_of(b"%d-%d" % (ms, number), row.content)
+        entry = entry_of(f"{ms}-{number}", row.content)
         return ((STREAMS[name], entry.id), entry) if fits(entry) else None
 
     source = lines(stretches, "", [*STREAMS], READ, since=since, behind=Position.load(cursor))
@@ -53,7 +53,4 @@ async def _rows(trail: AuditTrail, asked: Stretch) -> list[tuple[bytes, Mapping[
 
 def _with_end(entry: AuditEntry, end: Mapping[bytes, bytes] | None) -> AuditEntry:
     """Return an act with its outcome."""
-    if end is None:
-        return entry
-    over = entry_of(entry.id.encode(), end)
-    return replace(over, id=entry.id, at=entry.at)
+    return entry if end is None else replace(entry_of(entry.id, end), at=entry.at)
