@@ -11,7 +11,7 @@ from relay.domain.deliveries import Accepted
 from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.queries.operations import Operations
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.queue import claim
 
@@ -75,8 +75,9 @@ async def test_what_says_more_joins_the_one_that_said_nothing_yet(send: Send, st
     await send("Initiated")
     await send("Running", tenant="acme", progress=10)
 
-    (one,) = await Operations(store).named("1042")
-    assert one.tenant == "acme"
+    shown = await Admin(store).timeline("1042")  # AmbiguousId where there are two
+    assert shown
+    assert shown.operation.facts["tenant"] == "acme"
 
 
 async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None:
