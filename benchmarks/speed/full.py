@@ -23,7 +23,7 @@ from relay.store import Store
 from tests.support.redis_server import RedisServer
 
 FEW, MANY, PARKED = 10_000, 200_000, 50_000
-AT_ONCE = 2_000
+AT_ONCE = 200
 SECONDS = 5
 PATIENCE = 60.0
 PAUSED = Target("team", "slack", "#team", how=Each())

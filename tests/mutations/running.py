@@ -1,7 +1,7 @@
 """Mutations one after the other, each with its tests in a fork that has imported relay.
 
 python -m tests.mutations.running. A mutation takes the place of the code of its function, so nothing is imported anew.
-Without any, the tests of each topic have to pass.
+Without any, the tests of each room have to pass.
 """
 
 import gc
@@ -21,12 +21,12 @@ import pytest
 import relay
 import tests.conftest
 from relay.store.journal import scripts
-from tests.mutations.table import Mutation, mutations
+from tests.mutations.table import ROOMS, Mutation, mutations, tests_of
 
-ROOT = Path(__file__).parents[2]
 AT_ONCE = 2
 SECONDS = 60  # of one test
-PYTEST = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout", f"{SECONDS}"]
+PYTEST = ["-q", "-x", "-n", "0", "-m", "not slow and not soak", "-p", "no:cacheprovider", "-p", "no:randomly",
+          "--timeout", f"{SECONDS}"]  # fmt: skip
 CAUGHT, SURVIVED, NOT_APPLIED, BROKEN = range(4)
 OUTCOMES = ("caught", "SURVIVED", "not applied", "BROKEN")
 
@@ -36,8 +36,7 @@ def main() -> None:
     functions = imported()
     gc.freeze()  # forks share these pages
     running: dict[int, tuple[Mutation, float]] = {}
-    every = [*mutations()]
-    waiting = [*(Mutation("", "", "", files) for files in dict.fromkeys(one.tests for one in every)), *every]
+    waiting = [*(Mutation(room, "", "") for room in ROOMS), *mutations()]
     while waiting or running:
         while waiting and len(running) < AT_ONCE:
             mutation = waiting.pop(0)
@@ -49,8 +48,8 @@ def main() -> None:
         mutation, began = running.pop(pid)
         code = os.waitstatus_to_exitcode(status)
         outcome = OUTCOMES[code] if 0 <= code < len(OUTCOMES) else "caught"  # it may have ended the process
-        if mutation.room or outcome != "SURVIVED":
-            print(f"{outcome} after {time.monotonic() - began:.0f} s: {mutation} {mutation.tests}", flush=True)
+        if mutation.was or outcome != "SURVIVED":
+            print(f"{outcome} after {time.monotonic() - began:.0f} s: {mutation}", flush=True)
 
 
 def imported() -> dict[CodeType, list[FunctionType]]:
@@ -68,22 +67,22 @@ def imported() -> dict[CodeType, list[FunctionType]]:
 def attempt(mutation: Mutation, functions: dict[CodeType, list[FunctionType]]) -> int:
     """Return what its tests say of it."""
     try:
-        if mutation.room and not apply(mutation, functions):
+        files = mutation.find() if mutation.was else [None]
+        if len(files) != 1 or (mutation.was and not apply(mutation, files[0], functions)):
             return NOT_APPLIED
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
-        code = pytest.main([*PYTEST, *(f"tests/{name}" for name in mutation.tests.split())])
+        code = pytest.main([*PYTEST, *tests_of(mutation.room, files[0])])
     except BaseException:  # noqa: BLE001 - whatever it does, it is noticed
         return CAUGHT
     if not code:
         return SURVIVED
-    return CAUGHT if mutation.room and code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED) else BROKEN
+    return CAUGHT if mutation.was and code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED) else BROKEN
 
 
-def apply(mutation: Mutation, functions: dict[CodeType, list[FunctionType]]) -> bool:
+def apply(mutation: Mutation, file: Path, functions: dict[CodeType, list[FunctionType]]) -> bool:
     """Let relay do as it says. False where that is not the code of a function."""
-    [file] = mutation.find(ROOT)
     text = file.read_text("utf-8")
     mutated = text.replace(mutation.was, mutation.becomes)
     if file.suffix == ".lua":
