@@ -1,7 +1,7 @@
 """A clock that was set back: deliveries and pauses wait as long as they had to, and not for longer.
 
-Here all that is in a queue is put right, so many deliveries in one step; what is read record by record is put right
-where it is read.
+Here all that is in a queue is put right, so many deliveries in one step, and what is left is remembered with each: the
+next owner goes on with it. What is read record by record is put right where it is read.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,20 @@ from relay.engine.entries import ClockSetBack, Settings
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
 from relay.engine.parking import EVER, scope_of
 from relay.engine.pauses import OPERATOR, find
-from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, OperatorPause, Pause, Ticks, due
+from relay.engine.records import (
+    BROKEN,
+    CHANNELS,
+    PARKING,
+    PAUSED,
+    SETTING_BACK,
+    WATCH,
+    Delivery,
+    OperatorPause,
+    Pause,
+    Ticks,
+    due,
+)
 from relay.engine.state import Draft, Score
-
-MOST = 500  # deliveries in one step
 
 
 def set_back(d: Draft, entry: ClockSetBack, _settings: Settings) -> str:
@@ -25,14 +35,19 @@ def set_back(d: Draft, entry: ClockSetBack, _settings: Settings) -> str:
             for score, member in [*_later(d, index)]:
                 d.place(index, member, score - entry.step)
         d.apart(_set_ticks_back, entry.step)
-    places = nsmallest(MOST, (place for place in _waiting(d) if place > entry.after))
+    places = nsmallest(entry.most, (place for place in _waiting(d) if place > entry.after))
     known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
     for place in places:
         index, _, id_ = place.partition("\0")
         due_at, x = d.score(index, id_), known.get(id_)
         if due_at and x and x.kind not in BUNDLED:  # these are due by the calendar
             _put_right(d, index, id_, due_at - entry.step)
-    return places[-1] if len(places) == MOST else ""
+    left = places[-1] if len(places) == entry.most else ""
+    if left:
+        d.put(SETTING_BACK, str(entry.step), left.encode())
+    elif entry.after:
+        d.remove(SETTING_BACK, str(entry.step))
+    return left
 
 
 def _set_pauses_back(d: Draft) -> None:

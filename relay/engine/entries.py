@@ -43,6 +43,7 @@ class Report:
 
     completes  it is a known outcome with what another report of it adds
     crowded    Redis has little room: progress without a recipient is refused (NoRoom)
+    kept       its body stays in the quarantine until it is known that this was taken: what fails on it loses nothing
     Answer: relay.domain.deliveries.Accepted.
     """
 
@@ -51,6 +52,7 @@ class Report:
     permissions: Permissions | None = None
     completes: bool = False
     crowded: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Mark(Held):
-    """The first byte is about to leave."""
+    """The first byte is about to leave. `lasts`: ms after which the call is over; 0: that is not known."""
+
+    lasts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +193,12 @@ class Lapse:
 class ClockSetBack:
     """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
 
-    Answer: `after` of the same again, which puts the next ones right; '' when all is done.
+    Answer: `after` of the same again, which puts the next `most` right; '' when all is done.
     """
 
     step: int
     after: str = ""
+    most: int = 500
 
 
 @dataclass(frozen=True, slots=True)

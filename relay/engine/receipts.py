@@ -22,7 +22,8 @@ from relay.engine.state import Draft, NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
-CALL = 60_000  # ms after its mark for which a call may be under way in a process that is not heard of
+CALL = 60_000  # ms after its mark for which a call may be under way, where its channel does not say
+BEGINS = 5_000  # ms after its mark within which a call begins: no lease lasts for longer
 SET_ASIDE = 30_000  # ms after which what could not be read is handed out again
 
 E = TypeVar("E", bound=entries.Held)
@@ -52,7 +53,7 @@ def mark(d: Draft, entry: entries.Mark, _: entries.Settings) -> bool:
     if x is None:
         return False
     x.attempts += 0 if x.marked else 1
-    x.marked = d.now
+    x.marked, x.lasts = d.now, entry.lasts
     return True
 
 
@@ -142,7 +143,7 @@ def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
         if not x or not x.ticket.startswith(entry.begins) or x.ticket.startswith(living):
             continue
         over = x.ticket.startswith(ended) and not x.ticket.startswith(running)
-        if x.ticket and (over or not 0 <= d.now - x.marked < CALL):
+        if x.ticket and (over or not _may_go_on(d, x)):
             own = Draft(d, d.now)
             try:
                 _lapse(own, own.edit(Delivery, name))
@@ -151,6 +152,11 @@ def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
             except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
                 continue
             d.join(own)
+
+
+def _may_go_on(d: Draft, x: Delivery) -> bool:
+    """Return whether its call may be under way in a process that is not heard of any more."""
+    return 0 <= d.now - x.marked < (x.lasts + BEGINS if x.lasts else CALL)
 
 
 def _lapse(d: Draft, x: Delivery) -> None:

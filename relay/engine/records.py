@@ -118,6 +118,7 @@ class Delivery(Record):
     ticket: str = ""  # of the hand-out that is under way
     lapsed: str = ""  # of the one that was given up; its receipt may come yet
     marked: int = 0  # when its first byte was about to leave; 0: it has not been
+    lasts: int = 0  # ms after which that call is over
     passes: str = ""  # '1' quiet hours, '2' unsubscriptions as well
     loud: bool = False
     alone: bool = False  # the live message does not show it
@@ -436,6 +437,7 @@ JOB_NAMES = "job-names"  # job → its names (JSON), which an index would not se
 SILENCES = "silences"  # index: id → when it ends
 HISTORIES = "histories"  # index: destination → its newest row
 SUPPRESSED = "suppressed"  # index: names of suppressions → since when
+SETTING_BACK = "setting-back"  # ms by which the clock was set back → up to where that is put right
 PAUSED = "paused"  # index: destinations that people paused → until when
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from relay.engine import clock, entries
-from relay.engine.records import FLYING, OVER, WATCH, Configured, Delivery, due, parked
+from relay.engine import entries
+from relay.engine.records import FLYING, OVER, SETTING_BACK, WATCH, Configured, Delivery, due, parked
 from relay.engine.state import Changes, Memory
 from relay.store.journal.codec import Unreadable
 from tests.engine.partition import DAY, MINUTE, SECOND
@@ -201,21 +201,21 @@ class TestAClockThatWasSetBack:
             partition.tell(entries.Mark, taken)
             partition.tell(entries.Failed, taken, delay=3 * 60 * MINUTE, error="no")
 
-    def back(self, partition: Damageable) -> int:
+    def back(self, partition: Damageable, most: int = 500) -> list[str]:
+        """Return what is remembered of it after each part."""
         partition.now -= 60 * MINUTE
-        after, steps = "", 0
-        while after or not steps:
-            after, steps = partition.step(entries.ClockSetBack(60 * MINUTE, after)), steps + 1
-        return steps
+        after, left = "", list[str]()
+        while after or not left:
+            after = partition.step(entries.ClockSetBack(60 * MINUTE, after, most))
+            left.append(partition.d.table(SETTING_BACK).get(str(60 * MINUTE), b"").decode())
+            assert left[-1] == after
+        return left
 
-    def test_is_followed_in_parts_each_delivery_once(
-        self, partition: Damageable, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(clock, "MOST", 2)
+    def test_is_followed_in_parts_each_delivery_once(self, partition: Damageable) -> None:
         self.retry(partition, 5)
         at = partition.now + 2 * 60 * MINUTE
 
-        assert self.back(partition) == 3
+        assert len(self.back(partition, 2)) == 3
         assert {score for score, _ in partition.d.ascending(due("slack", "1"))} == {at}
 
     def test_is_followed_beside_what_cannot_be_read(self, partition: Damageable) -> None:
@@ -224,6 +224,6 @@ class TestAClockThatWasSetBack:
         partition.step(entries.Tick(MINUTE, MINUTE))
         partition.memory.unreadable.add("ticks")
 
-        assert self.back(partition) == 1
+        assert self.back(partition) == [""]
         partition.now += 3 * 60 * MINUTE
         assert len(partition.take()) == 2

@@ -18,7 +18,8 @@ KINDS: tuple[type, ...] = (
 
 def lost(entry: Any, error: Exception) -> entries.Lost:
     """Return the entry that counts one whose sender has its answer already. What was refused for good is no loss."""
-    is_event = isinstance(entry, entries.Report) and not isinstance(error, (AmbiguousId, NotPermitted))
+    refused = isinstance(error, (AmbiguousId, NotPermitted))
+    is_event = isinstance(entry, entries.Report) and not entry.kept and not refused
     return entries.Lost(type(error).__name__, is_event)
 
 
