@@ -39,8 +39,8 @@ from relay.receiving.unknown_words import UnknownWords
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.queries.jobs import Jobs
+from relay.store.queries.runs import DELIVER, RECEIVE
 from relay.store.queries.suppressions import Suppressions
-from relay.store.queries.troubles import DELIVER, RECEIVE
 from relay.store.results import ResultsCache
 from relay.store.signing_keys import SigningKeys
 from relay.tracing import open_tracing

@@ -20,7 +20,7 @@ from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.owners import is_cluster
-from relay.store.queries.backlog import MAX_PAUSED
+from relay.store.queries.admin import MAX_PAUSED
 from relay.store.sentinel import by_sentinels
 
 log = structlog.get_logger(__name__)

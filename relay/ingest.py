@@ -15,8 +15,8 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
-from relay.engine.entries import Report
-from relay.engine.jobs import MAX_JOBS
+from relay.engine.intake import Report
+from relay.engine.state import Settings
 from relay.errors import Ignored, StoreUnavailable
 from relay.outage import CROWDED
 from relay.policy.targets import Targets
@@ -43,10 +43,8 @@ def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> Inge
     return admitted
 
 
-class Rules:
-    """Settings of decisions (relay.engine.entries.Settings), from one configuration."""
-
-    max_jobs = MAX_JOBS
+class Rules(Settings):
+    """Settings of decisions, from one configuration."""
 
     def __init__(self, config: Config, channels: Mapping[str, Any]) -> None:
         self.config = config

@@ -21,7 +21,7 @@ from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STAT
 from relay.domain.facts import facts, fill, merge_documents
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import parse
-from relay.engine.entries import Report
+from relay.engine.intake import Report
 from relay.errors import InvalidEvent, NotJson
 from relay.policy.targets import Targets
 from relay.store.journal.codec import Codec

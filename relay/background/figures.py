@@ -13,8 +13,7 @@ from relay.background.scheduler import PERIOD
 from relay.config import Config
 from relay.policy.reachability import DESTINATION, OPERATOR
 from relay.store import Store
-from relay.store.queries.admin import Admin
-from relay.store.queries.backlog import MAX_PAUSED
+from relay.store.queries.admin import MAX_PAUSED, Admin
 from relay.store.queries.reachability import Reachability
 from relay.store.queries.runs import Runs
 

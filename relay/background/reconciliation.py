@@ -20,7 +20,7 @@ from relay.domain.facts import Space
 from relay.domain.parsing import parse
 from relay.errors import HandlingFailed, InvalidEvent, PlatformError, handling
 from relay.platform.lookups import Lookups
-from relay.store.queries.reconciliation import ReconciliationState, SilentRun
+from relay.store.queries.runs import ReconciliationState, SilentRun
 
 log = structlog.get_logger(__name__)
 

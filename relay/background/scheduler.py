@@ -26,9 +26,7 @@ from relay.errors import StoreUnavailable, relay_line
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.store import Store
-from relay.store.queries.reconciliation import ReconciliationState
-from relay.store.queries.runs import Runs
-from relay.store.queries.troubles import TroubleMemory
+from relay.store.queries.runs import ReconciliationState, Runs, TroubleMemory
 
 log = structlog.get_logger(__name__)
 

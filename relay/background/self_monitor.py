@@ -38,7 +38,7 @@ from relay.receiving.unknown_words import UnknownWords
 from relay.store import Store
 from relay.store.queries.admin import Admin
 from relay.store.queries.reachability import Reachability
-from relay.store.queries.troubles import Remembered, TroubleMemory
+from relay.store.queries.runs import Remembered, TroubleMemory
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class SelfMonitor:
     send: Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
     lacks: Callable[[], Mapping[str, str]]  # of the store, by name, and why
     clock: Callable[[], float]
-    parts: Collection[str] = ()  # of the work that this process does (relay/store/troubles.py)
+    parts: Collection[str] = ()  # of the work that this process does (relay/store/queries/runs.py)
     words: UnknownWords = field(default_factory=UnknownWords)
     remembered: Remembered | None = None
     # At each observation.

@@ -14,7 +14,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
 from relay.domain.outcomes import of_runs, slow_after
-from relay.engine.jobs import MAX_JOBS
+from relay.engine.state import Settings
 from relay.errors import StoreUnavailable, Unsealable
 from relay.policy.missing import Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets
@@ -116,7 +116,7 @@ class MissingRuns:
         """Read the names of jobs that ended since the last tick; all of them where a pattern is new."""
         if self._read > 1000 * now:  # the clock was set back: what ends now is listed before what ended then
             self._read = round(1000 * (now - OVERLAP))
-        forgotten = len(self._job_names) > 2 * MAX_JOBS  # most of them, by the store
+        forgotten = len(self._job_names) > 2 * Settings.max_jobs  # most of them, by the store
         if forgotten or not patterns <= self._patterns:
             self._job_names, self._read = {}, 0
         self._patterns = patterns

@@ -1,16 +1,25 @@
 """An event is accepted: identity, order, what it changes of its operation, and who is notified of it."""
 
 from relay.domain.deliveries import Accepted
-from relay.engine import alarms, jobs, outcomes, presses, watch
+from relay.engine import jobs, outcomes, watch
 from relay.engine.arrival import Arrival
 from relay.engine.dispatch import dispatch
-from relay.engine.entries import Settings
-from relay.engine.identity import is_known, remember
+from relay.engine.known import end_in_batch, link_retry, mark_shared
 from relay.engine.ledger import count_event, note
-from relay.engine.links import end_in_batch, link_retry, mark_shared
-from relay.engine.order import advance, begins_run, is_late, is_subset, update_summary
-from relay.engine.records import Operation, Was
-from relay.engine.state import Draft
+from relay.engine.names import DIGEST
+from relay.engine.order import (
+    advance,
+    begins_run,
+    is_late,
+    is_outdated,
+    is_subset,
+    record_alarm,
+    record_press,
+    rejected_press,
+    update_summary,
+)
+from relay.engine.records import KEEP_OPERATION, Operation, Was, identities
+from relay.engine.state import Draft, Settings
 
 
 def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
@@ -22,9 +31,9 @@ def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
     same = repeated or (used and is_known(d, known, a.fact_as_stated))
     if same or is_subset(a, was):
         return _repeated(d, settings, a, was, same=same, used=used)
-    if a.watch and alarms.is_outdated(known, a):  # not remembered: it may come true later
+    if a.watch and is_outdated(known, a):  # not remembered: it may come true later
         return _dropped(d, "late")
-    if why := presses.rejected(known, a):
+    if why := rejected_press(known, a):
         return _dropped(d, why)
     o = d.edit(Operation, a.operation)
     d.count("received")
@@ -44,9 +53,9 @@ def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
 
 def _record(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
     if a.watch:
-        return alarms.record_alarm(d, o, a)
+        return record_alarm(d, o, a)
     if a.action:
-        return presses.record(d, o, a)
+        return record_press(d, o, a)
     if not a.terminal:
         o.job = jobs.stated(a) or o.job
     return advance(d, o, a, was)
@@ -99,3 +108,29 @@ def _dropped(d: Draft, why: str) -> Accepted:
     d.count("received")
     d.count("late" if why == "late" else "duplicates")
     return Accepted("late" if why == "late" else "duplicate")
+
+
+FEW = 32  # digests in the record itself; those of a run of hundreds of events are in a table beside it
+
+
+def is_known(d: Draft, o: Operation, digest: str) -> bool:
+    """Return whether a fact or a sender's id of this digest came before; False for ''."""
+    if not digest:
+        return False
+    place = o.ids.find(digest)
+    while place >= 0:
+        if place % DIGEST == 0:
+            return True
+        place = o.ids.find(digest, place + 1)
+    return o.many and d.field(identities(o.name), digest) is not None
+
+
+def remember(d: Draft, o: Operation, *digests: str) -> None:
+    for digest in filter(None, digests):
+        if len(o.ids) < FEW * DIGEST:
+            o.ids += digest
+        else:
+            o.many = True
+            d.put(identities(o.name), digest, b"", kept=KEEP_OPERATION)
+    if o.many:  # it lives as long as the record
+        d.keep(identities(o.name), KEEP_OPERATION)

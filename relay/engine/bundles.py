@@ -6,17 +6,21 @@ with it and due at its end. The first hand-out closes it: nothing joins it any m
 and what comes later goes into the next one. Its name is made by `relay.engine.names.bundle`.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from pydantic_core import to_json
 
-from relay.engine.arrival import Recipient
+from relay.domain.deliveries import Digest, Target, Window
+from relay.engine import names
+from relay.engine.arrival import Arrival, Recipient, milliseconds
 from relay.engine.deliveries import alarm_sent, create, forget, keep_doubt
 from relay.engine.lanes import leave
 from relay.engine.ledger import note, record_end
-from relay.engine.names import of_address
-from relay.engine.records import KEEP_BUNDLE, Baseline, Bundle, Delivery, Operation, rows
-from relay.engine.state import Draft
+from relay.engine.names import home_of, of_address
+from relay.engine.records import DAY, KEEP_BUNDLE, Bundle, Delivery, Operation, rows
+from relay.engine.state import Draft, Record
 
 REFRESHED = 5000  # rows that are brought up to date when it is closed: more than people read
 # Of a summary, what a row shows; with the id, and what lasts as a fact.
@@ -25,8 +29,19 @@ SHOWN = (
     "done_count", "failed_count", "name", "type", "priority", "path", "batch", "total", "started",
 )  # fmt: skip
 TENANT = ("platform", "tenant", "project")
-
 Place = Recipient | Delivery  # where a bundle goes
+
+
+@dataclass
+class Baseline(Record):
+    """Figures of an address's sent digests: the newest one's, and how many runs completed and failed per day."""
+
+    PREFIX: ClassVar[str] = "baseline:"
+    KEPT: ClassVar[int] = 60 * DAY
+
+    end: int = 0
+    last: str = ""
+    days: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def is_closed(d: Draft, name: str) -> bool:
@@ -127,3 +142,87 @@ def figures(past: Baseline) -> dict[str, str]:
     for day, (completed, failed) in past.days.items():
         texts |= {f"c:{day}": str(completed), f"f:{day}": str(failed)}
     return texts
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDigest:
+    """Send this window's digest also if nothing comes in. Answer: False where it is scheduled or closed already."""
+
+    target: Target
+    window: Window
+
+    def decide(self, d: Draft) -> bool:
+        target, (start, end) = self.target, milliseconds(self.window)
+        name = names.bundle(home_of(target), "digest", (target.destination, target.address), start, end)
+        known = d.get(Bundle, name)
+        if known and (known.closed or known.send_empty or known.start != start):
+            return False
+        open_bundle(d, name, "digest", _place_of(target), start, end)
+        opened = d.edit(Bundle, name)
+        opened.send_empty, opened.zone = True, zone_of(target.how)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigest:
+    """Send now what the window holds so far, and the rest at its end. Answer: False where it holds nothing."""
+
+    target: Target
+    window: Window
+
+    def decide(self, d: Draft) -> bool:
+        target = self.target
+        place = target.destination, target.address
+        name = names.bundle(home_of(target), "digest", place, *milliseconds(self.window))
+        known, held = d.get(Bundle, name), d.table(rows(name))
+        if known is None or known.closed or not held:
+            return False
+        ahead = names.bundle(home_of(target), "digest", place, known.start, d.now)
+        move_rows(d, name, ahead)
+        d.clear(rows(name))
+        open_bundle(d, ahead, "digest", _place_of(target), known.start, d.now)
+        opened = d.edit(Bundle, ahead)
+        opened.zone, opened.held = known.zone, known.held
+        rest = d.edit(Bundle, name)
+        rest.start, rest.held, rest.send_empty = d.now, 0, False
+        return True
+
+
+def add_to_digest(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
+    """Put the run into the window at hand, or into the next one if that was closed."""
+    how, place = r.target.how, (r.destination, r.address)
+    start, end = d.now, d.now  # for clocks that are further apart than windows: sent at once, never lost
+    for window in how.windows if isinstance(how, Digest) else ():
+        if not is_closed(d, names.bundle(r.lane, "digest", place, *milliseconds(window))):
+            start, end = milliseconds(window)
+            break
+    name = names.bundle(r.lane, "digest", place, start, end)
+    is_new = add_row(d, name, o.name)
+    open_bundle(d, name, "digest", r, start, end)
+    opened = d.edit(Bundle, name)
+    opened.zone = zone_of(r.target.how)
+    if not is_new and (a.progress or a.phase_end):
+        opened.held += 1
+    d.count("accepted")
+    d.count("digested")
+    note(d, o.name, "digested", r.destination, r.address)
+
+
+def zone_of(how: object) -> str:
+    return how.zone if isinstance(how, Digest) else "UTC"
+
+
+def keep_baseline(d: Draft, x: Delivery, baseline: Mapping[str, Any]) -> None:
+    """Keep what the next digest compares itself with. One that is settled late does not replace a newer one."""
+    past = d.edit(Baseline, of_address(x.destination, x.address))
+    if past.end < baseline["to"]:
+        last = baseline["last"]
+        past.end, past.last = baseline["to"], last if isinstance(last, str) else to_json(last).decode()
+    for day, (completed, failed) in baseline["days"].items():
+        known = past.days.get(day, (0, 0))
+        past.days[day] = known[0] + completed, known[1] + failed
+    past.days = {day: counts for day, counts in past.days.items() if day >= baseline["oldest"]}
+
+
+def _place_of(target: Target) -> Recipient:
+    return Recipient(target, home_of(target), "")

@@ -6,15 +6,33 @@ what is held until then, or heals, is the first of nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from relay.engine import names
 from relay.engine.arrival import ESSENTIAL
 from relay.engine.bundles import add_row, has_summary, is_closed, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, lend_body, supersede
-from relay.engine.entries import ClaimMentions, Settings
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
-from relay.engine.records import MAIN, REPLIES, Bundle, Cause, Delivery, Operation, Thread, documents
-from relay.engine.state import Draft
+from relay.engine.records import DAY, MAIN, REPLIES, Bundle, Delivery, Operation, Thread, documents
+from relay.engine.state import Draft, Record
+
+
+@dataclass
+class Cause(Record):
+    """Failures of one cause at an address: the first that was sent, and who was mentioned by which."""
+
+    PREFIX: ClassVar[str] = "cause:"
+    KEPT: ClassVar[int] = DAY  # the longest window
+
+    at: int = 0
+    first: str = ""
+    run: str = ""  # whose run failed
+    gravity: int = 0
+    lane: str = ""
+    sent: dict[str, int] = field(default_factory=dict)  # deliveries that arrived
+    callers: dict[str, str] = field(default_factory=dict)  # mentioned name → delivery
+    expires: int = 0
 
 
 def group_of(x: Delivery, *, edit: bool = False) -> str:
@@ -75,25 +93,29 @@ def confirm_sent(d: Draft, x: Delivery) -> None:
         d.edit(Cause, name).sent[x.name] = d.now
 
 
-def claim_mentions(d: Draft, group: str, people: Sequence[str], delivery: str, window: int) -> tuple[str, ...]:
-    """Return the people that a delivery mentions: no other of its cause did within the window, or it never will."""
-    if not people:
-        return ()
-    if _current(d, group) is None:
-        d.drop(Cause, group)
-    cause = d.edit(Cause, group)
-    cause.expires = d.now + window
-    mentioned = []
-    for person in people:
-        caller = cause.callers.get(person.casefold())
-        if caller is None or caller == delivery or _gives_way(d, cause, caller):
-            cause.callers[person.casefold()] = delivery
-            mentioned.append(person)
-    return tuple(mentioned)
+@dataclass(frozen=True, slots=True)
+class ClaimMentions:
+    """Mention people for a cause (`group`) by this delivery, each once in `window` ms. Answer: those it mentions."""
 
+    group: str
+    people: Sequence[str]
+    delivery: str
+    window: int
 
-def mention(d: Draft, entry: ClaimMentions, _: Settings) -> list[str]:
-    return [*claim_mentions(d, entry.group, entry.people, entry.delivery, entry.window)]
+    def decide(self, d: Draft) -> list[str]:
+        mentioned: list[str] = []
+        if not self.people:
+            return mentioned
+        if _current(d, self.group) is None:
+            d.drop(Cause, self.group)
+        cause = d.edit(Cause, self.group)
+        cause.expires = d.now + self.window
+        for person in self.people:
+            caller = cause.callers.get(person.casefold())
+            if caller is None or caller == self.delivery or _gives_way(d, cause, caller):
+                cause.callers[person.casefold()] = self.delivery
+                mentioned.append(person)
+        return mentioned
 
 
 def _current(d: Draft, name: str) -> Cause | None:

@@ -1,53 +1,170 @@
-"""A clock that was set back: deliveries and pauses wait as long as they had to, and not for longer.
+"""Clockwork of all processes together: ticks, turns, and a clock that was set back."""
 
-Here all that is in a queue is put right, so many deliveries in one step, and what is left is remembered with each: the
-next owner goes on with it. What is read record by record is put right where it is read.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import takewhile
+from typing import ClassVar
 
-from relay.engine.entries import ClockSetBack, Settings
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
-from relay.engine.parking import EVER, scope_of
-from relay.engine.pauses import OPERATOR, find
-from relay.engine.records import (
-    BROKEN,
-    CHANNELS,
-    PARKING,
-    PAUSED,
-    SETTING_BACK,
-    WATCH,
-    Delivery,
-    OperatorPause,
-    Pause,
-    Ticks,
-    due,
-)
-from relay.engine.state import Draft, Score
+from relay.engine.parking import EVER
+from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
+from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, due
+from relay.engine.state import Draft, Record, Score
+
+TICKS = "ticks"  # the name of the only record of its kind
+TROUBLES = "troubles"
+SETTING_BACK = "setting-back"  # table: ms by which the clock was set back → up to where that is put right
 
 
-def set_back(d: Draft, entry: ClockSetBack, _settings: Settings) -> str:
-    if not entry.after:
-        _set_pauses_back(d)
-        for index in (PARKING, WATCH):
-            for score, member in [*_later(d, index)]:
-                d.place(index, member, score - entry.step)
-        d.apart(_set_ticks_back, entry.step)
-    places = nsmallest(entry.most, (place for place in _waiting(d) if place > entry.after))
-    known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
-    for place in places:
-        index, _, id_ = place.partition("\0")
-        due_at, x = d.score(index, id_), known.get(id_)
-        if due_at and x and x.kind not in BUNDLED:  # these are due by the calendar
-            _put_right(d, index, id_, due_at - entry.step)
-    left = places[-1] if len(places) == entry.most else ""
-    if left:
-        d.put(SETTING_BACK, str(entry.step), left.encode())
-    elif entry.after:
-        d.remove(SETTING_BACK, str(entry.step))
-    return left
+@dataclass
+class Ticks(Record):
+    """Clockwork of all processes together. There is one, named `ticks`."""
+
+    PREFIX: ClassVar[str] = ""
+
+    last: int = 0
+    grace: int = 0
+    back: int = 0
+    left: int = 0
+    asked: int = 0
+    reconciled: int = 0
+    step: int = 0  # by how many ms the clock was set back last, and when
+    stepped: int = 0
+    turns: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    doing: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Troubles(Record):
+    """Problems of relay itself, and their notices, as text. There is one, named `troubles`."""
+
+    PREFIX: ClassVar[str] = ""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Take the turn to ask the platform, one in each `period` ms. Answer: ms of the newest `Reconciled`; None: wait."""
+
+    period: int
+
+    def decide(self, d: Draft) -> int | None:
+        ticks = d.edit(Ticks, TICKS)
+        if d.now - ticks.asked < self.period:
+            return None
+        ticks.asked = d.now
+        return ticks.reconciled
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Every run that began before `at` (ms) is known."""
+
+    at: int
+
+    def decide(self, d: Draft) -> None:
+        d.edit(Ticks, TICKS).reconciled = self.at
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTick:
+    """The newest tick of this name failed; without `error` it did not."""
+
+    name: str
+    error: str = ""
+
+    def decide(self, d: Draft) -> None:
+        failed = d.edit(Ticks, TICKS).failed
+        if self.error:
+            failed[self.name] = f"{d.now // 1000} {self.error}"
+        else:
+            failed.pop(self.name, None)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurnFor:
+    """Take a turn that one process has in each `period` ms. Answer: bool."""
+
+    name: str
+    period: int
+
+    def decide(self, d: Draft) -> bool:
+        ticks = d.edit(Ticks, TICKS)
+        last = ticks.turns.get(self.name, 0)
+        if 0 <= d.now - last < self.period:
+            return False
+        ticks.turns[self.name] = d.now
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtTroubles:
+    """Read what is wrong with relay itself; `parts` of the work that this process does: receive, deliver.
+
+    Answer: the time, the text, and how long ago (ms) any process received and delivered; -1: never.
+    """
+
+    parts: Sequence[str] = ()
+
+    def decide(self, d: Draft) -> list[str | int]:
+        if self.parts:
+            ticks = d.edit(Ticks, TICKS)
+            ticks.doing |= dict.fromkeys(self.parts, d.now)
+        known, kept = d.get(Ticks, TICKS) or Ticks(TICKS), d.get(Troubles, TROUBLES)
+        ago = [d.now - known.doing[part] if part in known.doing else -1 for part in ("receive", "deliver")]
+        return [d.now, kept.text if kept else "", *ago]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTroubles:
+    """Replace the text, if it is still as it was: of two that replace the same one, one does. Answer: bool."""
+
+    was: str
+    becomes: str
+
+    def decide(self, d: Draft) -> bool:
+        kept = d.edit(Troubles, TROUBLES)
+        if kept.text != self.was:
+            return False
+        kept.text = self.becomes
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSetBack:
+    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
+
+    What is left is remembered, for an owner that comes after a crash. Answer: `after` of the same again, which puts the
+    next `most` right; '' when all is done.
+    """
+
+    step: int
+    after: str = ""
+    most: int = 500
+
+    def decide(self, d: Draft) -> str:
+        if not self.after:
+            _set_pauses_back(d)
+            for index in (PARKING, WATCH):
+                for score, member in [*_later(d, index)]:
+                    d.place(index, member, score - self.step)
+            d.apart(_set_ticks_back, self.step)
+        places = nsmallest(self.most, (place for place in _waiting(d) if place > self.after))
+        known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
+        for place in places:
+            index, _, id_ = place.partition("\0")
+            due_at, x = d.score(index, id_), known.get(id_)
+            if due_at and x and x.kind not in BUNDLED:  # these are due by the calendar
+                _put_right(d, index, id_, due_at - self.step)
+        left = places[-1] if len(places) == self.most else ""
+        if left:
+            d.put(SETTING_BACK, str(self.step), left.encode())
+        elif self.after:
+            d.remove(SETTING_BACK, str(self.step))
+        return left
 
 
 def _set_pauses_back(d: Draft) -> None:
@@ -55,7 +172,7 @@ def _set_pauses_back(d: Draft) -> None:
     people = d.first(PAUSED, EVER)
     scopes = [*d.readable(Pause, scopes), *(OPERATOR + name for name in d.readable(OperatorPause, people))]
     for scope in scopes:
-        d.apart(find, scope)
+        d.apart(find_pause, scope)
 
 
 def _set_ticks_back(d: Draft, step: int) -> None:

@@ -1,20 +1,21 @@
 """Dispatch of an event to its recipients."""
 
 from relay.domain.deliveries import Digest
-from relay.engine import digests
+from relay.domain.deliveries import Gate as Least
 from relay.engine.arrival import ESSENTIAL, Arrival, Recipient
-from relay.engine.batches import reply_in_batch
+from relay.engine.bundles import add_to_digest
 from relay.engine.deliveries import delivery_for, supersede
-from relay.engine.gates import gate
-from relay.engine.holds import held_until, hold
 from relay.engine.lanes import beside, first_of, make_due, queued, set_due
 from relay.engine.ledger import note
-from relay.engine.live import shown_elsewhere, upsert
-from relay.engine.presses import is_muted
-from relay.engine.records import MAIN, REPLIES, Delivery, Operation, Thread
+from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
+from relay.engine.order import is_muted
+from relay.engine.outcomes import held_until, hold
+from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation, Thread
 from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 from relay.engine.withholding import enqueue
+
+MINUTE = 60_000
 
 
 def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tuple[str, str]]]:
@@ -39,7 +40,7 @@ def _notify(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
             return _hold(d, a, r, "failure_shown")
         r.reply = False
     if bundled:
-        digests.add(d, o, a, r)
+        add_to_digest(d, o, a, r)
         return ""
     withheld = upsert(d, o, a, r, seq) if r.live and a.rank is not None else _send(d, o, a, r, seq)
     if not withheld:
@@ -96,3 +97,39 @@ def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:
             supersede(d, d.edit(Delivery, x.name), "newer state")
             return True
     return False
+
+
+def gate(d: Draft, o: Operation, a: Arrival, r: Recipient) -> str:
+    """Return what progress lacks: 'increment' or 'interval'; '' if it passes, and is what the next is measured by."""
+    if not a.progress:
+        return ""
+    how, known = r.target.how, o.gates.get(r.lane)
+    gates = () if isinstance(how, Digest) else how.gates
+    percentage = a.event.percentage
+    if known and gates and percentage != 100:
+        moved = [least for least in gates if _has_moved(a, r, least, known)]
+        waited = d.now - known[1]  # below 0: the clock was set back, and it begins anew
+        if all(0 <= waited < least.interval * 1000 for least in moved):
+            return "interval" if moved else "increment"
+    before = known[0] if known else None
+    o.gates[r.lane] = (before if percentage is None else percentage, d.now, a.estimate, a.phase)
+    return ""
+
+
+def _has_moved(a: Arrival, r: Recipient, least: Least, known: Gate) -> bool:
+    before, _, expected, phase = known
+    percentage = a.event.percentage
+    if least.increment == 0 or (
+        percentage is not None and before is not None and percentage >= before + least.increment
+    ):
+        return True
+    if (r.live or percentage is None) and a.phase != phase:
+        return True
+    return r.live and _has_shifted(a, expected)
+
+
+def _has_shifted(a: Arrival, expected: int | None) -> bool:
+    """Return whether its expected end moved by a tenth of the time that was left: noticeably later, or earlier."""
+    if a.estimate is None or expected is None:
+        return False
+    return abs(a.estimate - expected) >= max(0.1 * (expected - a.at), MINUTE)

@@ -1,8 +1,27 @@
 """Health of channels and of destinations' addresses: the last success, and since when and why they fail."""
 
-from relay.engine.entries import RecordWorks, Settings
-from relay.engine.records import Health
-from relay.engine.state import Draft
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from relay.engine.records import DAY
+from relay.engine.state import Draft, Record
+
+
+@dataclass
+class Health(Record):
+    """State of a channel, a credential's host or a destination's address, by its deliveries."""
+
+    PREFIX: ClassVar[str] = "health:"
+    KEPT: ClassVar[int] = 60 * DAY
+
+    works: int = 0
+    since: int = 0
+    failed: int = 0
+    by: str = ""
+    cause: str = ""
+    refused: bool = False
+    unresponsive: int = 0
 
 
 def record_success(d: Draft, scope: str) -> None:
@@ -21,9 +40,14 @@ def record_failure(d: Draft, scope: str, lane: str, cause: str, *, refused: bool
     health.failed, health.by, health.cause, health.refused = d.now, lane, cause, refused
 
 
-def record_works(d: Draft, entry: RecordWorks, _: Settings) -> None:
-    """Record that a test message got through, where no delivery has found out anything yet."""
-    for scope in entry.scopes:
-        known = d.get(Health, scope)
-        if known is None or not known.works:
-            d.edit(Health, scope).works = d.now
+@dataclass(frozen=True, slots=True)
+class RecordWorks:
+    """A test message got through: these scopes work, unless deliveries found otherwise."""
+
+    scopes: Sequence[str]
+
+    def decide(self, d: Draft) -> None:
+        for scope in self.scopes:
+            known = d.get(Health, scope)
+            if known is None or not known.works:
+                d.edit(Health, scope).works = d.now

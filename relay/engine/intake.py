@@ -1,7 +1,7 @@
 """From a parsed event to its deliveries: earlier facts are filled in, the rules decide, and it is accepted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 
@@ -17,35 +17,50 @@ from relay.domain.silences import load
 from relay.engine import jobs, names
 from relay.engine.accept import accept
 from relay.engine.arrival import Arrival, ms
-from relay.engine.entries import Report, Settings
 from relay.engine.known import Facts, known
-from relay.engine.records import DAY, SILENCES, TERMINAL, Operation, Silence
+from relay.engine.records import DAY, SILENCES, TERMINAL, Operation
 from relay.engine.runs import event_of
-from relay.engine.state import Draft
+from relay.engine.state import Draft, Settings
+from relay.engine.withholding import Silence
 from relay.errors import NoRoom
 from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences
 
 
-def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
-    """Accept an event. Raises AmbiguousId, NotPermitted, and NoRoom for progress without a recipient."""
-    event = entry.event
-    if entry.targets is not None:
-        return _accept(d, settings, event, entry.targets, completes=entry.completes)
-    permissions = entry.permissions if entry.permissions and entry.permissions.needs_facts else None
-    event = _placed_batch(d, event, permissions) if event.about_batch else _filled(d, event, permissions)
-    if event.compared and event.compared.late:
-        return Accepted("late")
-    if _is_skipped(d, event):
-        return Accepted("ignored")
-    event = _with_job(d, settings, event)
-    targets = _targets(d, settings, event)
-    if entry.crowded and event.name == "operation.progress" and all(target.hold_reason for target in targets):
-        raise NoRoom("Redis is nearly full, and nobody is notified of this progress")
-    accepted = _accept(d, settings, event, targets, completes=entry.completes)
-    if is_failed_phase(event):
-        _explain(d, settings, event)
-    return accepted
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An event. `targets`: those that are notified, instead of those that the rules name; its facts stay as they are.
+
+    crowded  Redis has little room, so progress without a recipient is refused (NoRoom)
+    kept     its body stays in the quarantine until it is known that this was taken: what fails on it loses nothing
+
+    Raises AmbiguousId and NotPermitted as well.
+    """
+
+    event: Event
+    targets: Sequence[Target] | None = None
+    permissions: Permissions | None = None
+    crowded: bool = False
+    kept: bool = False
+
+    def decide(self, d: Draft) -> Accepted:
+        event = self.event
+        if self.targets is not None:
+            return _accept(d, d.settings, event, self.targets)
+        permissions = self.permissions if self.permissions and self.permissions.needs_facts else None
+        event = _placed_batch(d, event, permissions) if event.about_batch else _filled(d, event, permissions)
+        if event.compared and event.compared.late:
+            return Accepted("late")
+        if _is_skipped(d, event):
+            return Accepted("ignored")
+        event = _with_job(d, d.settings, event)
+        targets = _targets(d, d.settings, event)
+        if self.crowded and event.name == "operation.progress" and all(target.hold_reason for target in targets):
+            raise NoRoom("Redis is nearly full, and nobody is notified of this progress")
+        accepted = _accept(d, d.settings, event, targets)
+        if is_failed_phase(event):
+            _explain(d, d.settings, event)
+        return accepted
 
 
 def _accept(

@@ -11,13 +11,11 @@ from relay.domain.jobs import LENGTHS, Job, job_of
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import names
 from relay.engine.arrival import Arrival
-from relay.engine.entries import Settings
 from relay.engine.records import DAY, JOB_NAMES, JOBS, Operation, job
 from relay.engine.runs import began
-from relay.engine.state import Draft, State
+from relay.engine.state import Draft, Settings, State
 
 ENDS = 50  # of each
-MAX_JOBS = 10_000  # that have a history
 KEEP_JOB = 90 * DAY  # after its last end
 FORGOTTEN_AT_ONCE = 100
 

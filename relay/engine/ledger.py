@@ -4,11 +4,11 @@ Progress without a recipient, and late progress, is counted: all that is the sam
 one line, open in the operation's record until an event is listed again.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
 
-from relay.engine.entries import Lost, Settings
 from relay.engine.records import DAY, HISTORIES, KEEP_OPERATION, Delivery, Operation, history, story
 from relay.engine.state import Draft
 
@@ -112,10 +112,19 @@ def record_end(d: Draft, x: Delivery, outcome: str, why: str = "", detail: str =
     d.place(HISTORIES, x.destination, d.now)
 
 
-def lost(d: Draft, entry: Lost, _: Settings) -> None:
-    """Count an event that was taken and could not be decided: its deliveries are unknown, so it is one that is dead."""
-    if entry.is_event:
-        d.count("received")
-        d.count("accepted")
-        d.count("dead")
-        d.count("buried:unreadable")
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An entry that was taken and could not be decided, kept aside for people.
+
+    Of an event the deliveries are unknown, so it counts as one that is dead.
+    """
+
+    reason: str
+    is_event: bool = False
+
+    def decide(self, d: Draft) -> None:
+        if self.is_event:
+            d.count("received")
+            d.count("accepted")
+            d.count("dead")
+            d.count("buried:unreadable")

@@ -2,20 +2,32 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from relay.engine.pauses import (
     LIMIT,
     OPERATOR,
+    Pause,
     channel_scope,
     destination_scope,
     failed_probes,
     lane_scope,
     paused_until,
 )
-from relay.engine.records import Delivery, Limit, Pause, Rate
-from relay.engine.state import Draft
+from relay.engine.records import DAY, Delivery, Limit
+from relay.engine.state import Draft, Record
 
 PROBED = 30_000  # ms for which the others wait for what becomes of a probe
+
+
+@dataclass
+class Rate(Record):
+    """GCRA: when the limit's next slot is free."""
+
+    PREFIX: ClassVar[str] = "rate:"
+    KEPT: ClassVar[int] = DAY
+
+    at: float = 0.0
 
 
 @dataclass

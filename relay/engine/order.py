@@ -3,12 +3,13 @@
 from typing import Any
 
 from relay.engine import watch
-from relay.engine.arrival import Arrival
+from relay.engine.arrival import Arrival, Recipient
 from relay.engine.ledger import record_begin
 from relay.engine.records import (
     INITIATED,
     KEEP_DOCUMENTS,
     KEEP_OPERATION,
+    MISSING,
     OVER,
     RUNNING,
     STALLED,
@@ -153,3 +154,78 @@ def update_summary(o: Operation, a: Arrival) -> None:
         new = {**new, "status": o.status}
     kept = old if old.get("retry") == new["retry"] else {name: old[name] for name in LASTING if name in old}
     o.summary = {**kept, **new}
+
+
+def rejected_press(o: Operation, a: Arrival) -> str:
+    """Return why a press does nothing, '' if it does. The button of an earlier run must not reach the present one."""
+    if not a.action.get("press"):
+        return ""
+    if a.action["run"] < (o.run or 0):
+        return "late"
+    presses, name = _presses(o, a)
+    return "duplicate" if name in presses else ""
+
+
+def record_press(d: Draft, o: Operation, a: Arrival) -> int:
+    """Record a press, or what came of one; return its number. If nothing came of it, it may be pressed again.
+
+    Who pressed is remembered for the run's end, also where it may have been done although it seems refused.
+    """
+    action = a.action
+    presses, name = _presses(o, a)
+    if action.get("press"):
+        presses[name] = d.now
+        if action.get("pressed"):
+            o.facts["pressed"] = action["pressed"]
+    elif not action.get("ok"):
+        presses.pop(name, None)
+        if action["name"] == "cancel" and not action.get("unknown"):
+            o.facts.pop("pressed", None)
+    o.subject = o.subject or a.event.subject
+    return next_seq(o)
+
+
+def is_muted(o: Operation, r: Recipient) -> bool:
+    return r.live and r.lane in o.muted
+
+
+def _presses(o: Operation, a: Arrival) -> tuple[dict[str, int], str]:
+    """Return where a press is remembered, and under which name."""
+    if a.action["name"] == "mute":
+        return o.muted, a.recipients[0].lane
+    return o.presses, f"{a.action['name']}:{a.action['run']}"
+
+
+def is_outdated(o: Operation, a: Arrival) -> bool:
+    """Return whether the run has changed since the alarm was decided: it may come true later, and is dropped now.
+
+    One with `job` is of a run that has not begun, so nothing is known of it.
+    """
+    watch = a.watch
+    if o.alarms != watch["was"]:
+        return True
+    if "job" in watch:
+        return False
+    return o.first is None or any(name in watch and getattr(o, name) != watch[name] for name in ("heard", "moved"))
+
+
+def record_alarm(d: Draft, o: Operation, a: Arrival) -> int:
+    """Return its number among the events of the run."""
+    watch, seq = a.watch, next_seq(o)
+    o.alarms = watch["becomes"]
+    if "since" in watch:
+        o.first = o.first if o.first is not None else watch["since"]
+        state_facts(o, a)
+    if a.rank is not None:
+        d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
+        o.seqs[a.name] = seq
+    if "job" in watch:
+        if watch["open"]:
+            d.put(MISSING, o.name, watch["job"].encode())
+        else:
+            d.remove(MISSING, o.name)
+    elif watch["open"]:
+        d.place(STALLED, o.name, d.now)
+    else:
+        d.take_out(STALLED, o.name)
+    return seq

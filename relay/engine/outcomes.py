@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from relay.domain.deliveries import Digest, Window
+from relay.engine import names
 from relay.engine.arrival import OUTCOMES, Arrival, Recipient, milliseconds
-from relay.engine.bundles import add_row, is_closed
+from relay.engine.bundles import add_row, is_closed, move_to_bundle
 from relay.engine.deliveries import create, delivery_for, detach_outcome
-from relay.engine.holds import heal
 from relay.engine.lanes import beside
 from relay.engine.ledger import note
-from relay.engine.names import bundle
 from relay.engine.order import update_summary
 from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, Was, documents, rows
 from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 
 Known = dict[str, tuple[bytes, int]]  # outcome → its document and number
+IN_A_ROW = 2  # failures in a row that are held: of what fails again and again people are to hear
 
 
 def adds(o: Operation, a: Arrival, was: Was) -> bool:
@@ -71,7 +71,7 @@ def _refresh_message(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
 def _refresh_rows(d: Draft, a: Arrival, r: Recipient, windows: Sequence[Window]) -> None:
     place = r.target.destination, r.target.address
     for window in windows:
-        name = bundle(r.lane, "digest", place, *milliseconds(window))
+        name = names.bundle(r.lane, "digest", place, *milliseconds(window))
         if not is_closed(d, name) and d.field(rows(name), a.operation) is not None:
             add_row(d, name, a.operation)
 
@@ -134,3 +134,40 @@ def _set_replies_apart(d: Draft, o: Operation, lane: str) -> set[tuple[str, int]
             if reply.ended is None:
                 d.edit(Delivery, reply.name).ended = o.seq
     return reported
+
+
+def held_until(d: Draft, r: Recipient, run: int) -> int:
+    """Return until when a failure of this run is held; 0 if not at all."""
+    if not r.target.hold:
+        return 0
+    of, row = _in_a_row(d, r.lane)
+    return 0 if of == run and row >= IN_A_ROW else d.now + round(r.target.hold * 1000)
+
+
+def hold(o: Operation, delivery: str, until: int) -> None:
+    """Remember a held delivery: the next run finds it by that."""
+    o.holds.append((delivery, until))
+
+
+def heal(d: Draft, o: Operation, run: int) -> set[str]:
+    """Drop what is held of the failure before; return its lanes, in which the end of this run says what was wrong."""
+    holds, o.holds = o.holds, []
+    healed = set()
+    for name, until in holds:
+        x = d.get(Delivery, name)
+        if x is None or d.now >= until or x.ticket or x.attempts or x.died:
+            continue  # people hear of it, or it is about to be sent
+        of, row = _in_a_row(d, x.lane)
+        thread = d.edit(Thread, x.lane)
+        thread.healed = (run, row + 1 if of == o.run else 1, x.error_line)
+        if x.kind == "live":
+            thread.calls_people = ""
+        move_to_bundle(d, d.edit(Delivery, name), "healed")
+        healed.add(x.lane)
+    return healed
+
+
+def _in_a_row(d: Draft, lane: str) -> tuple[int | None, int]:
+    """Return which run makes a failure good, and how many in a row were held by then."""
+    thread = d.get(Thread, lane)
+    return thread.healed[:2] if thread and thread.healed else (None, 0)

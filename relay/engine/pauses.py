@@ -9,18 +9,61 @@ A scope says what a pause concerns:
     lane:<lane>                          the same, of the messages of one lane
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
-from relay.engine.entries import Failed, PauseScope
-from relay.engine.health import record_success
-from relay.engine.records import BROKEN, DAY, MAIN, PARKING, Delivery, Health, OperatorPause, Pause
+from relay.engine.health import Health, record_success
+from relay.engine.records import BROKEN, DAY, MAIN, PARKING, PAUSED, Delivery
 from relay.engine.records import Limit as Rate
-from relay.engine.state import Draft
+from relay.engine.state import Draft, Record
 from relay.engine.suppressions import forgive
 
 OPERATOR, CHANNEL, DESTINATION, REMOVED, LIMIT = "operator:", "channel:", "destination:", "removed:", "limit:"
 WITNESS = 60_000  # ms within which another message has to fail as well, before a channel counts as broken
 PROBED = 7 * DAY  # a scope where nothing was tried for so long counts as working
+FOR_EVER = 36_500 * DAY
+
+
+@dataclass
+class Pause(Record):
+    """Something that fails for all deliveries in its scope. Its name is the scope (relay.engine.pauses)."""
+
+    PREFIX: ClassVar[str] = "pause:"
+    KEPT: ClassVar[int] = 8 * DAY
+
+    until: int = 0
+    at: int = 0  # when that was decided
+    since: int = 0
+    reason: str = ""
+    probe: bool = False
+    probes: int = 0  # that failed
+    expires: int = 0
+
+
+@dataclass
+class OperatorPause(Record):
+    """A destination that a person paused."""
+
+    PREFIX: ClassVar[str] = "paused:"
+
+    until: int = 0
+    at: int = 0
+    since: int = 0
+    reason: str = ""
+    by: str = ""
+    ends: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PauseScope:
+    """A fault that concerns every delivery in a scope (relay.policy.retry.Pause); `ms` for which it does."""
+
+    scope: str
+    ms: int
+    reason: str
+    probe: bool = False
+    witnessed: bool = False
 
 
 def channel_scope(x: Delivery) -> str:
@@ -47,13 +90,21 @@ def place_of(channel: str, scope: str) -> str:
     return f"{channel} {scope}"
 
 
+def scope_of(place: str) -> str:
+    return place.partition(" ")[2]
+
+
+def places(d: Draft) -> list[str]:
+    return [place for _, place in d.ascending(PARKING)]
+
+
 def look_at(d: Draft, place: str) -> None:
     """Look at a place at once, if anything waits there: its pause may be over."""
     if d.score(PARKING, place) is not None:
         d.place(PARKING, place, 0)
 
 
-def find(d: Draft, scope: str) -> Pause | OperatorPause | None:
+def find_pause(d: Draft, scope: str) -> Pause | OperatorPause | None:
     """Return the pause of a scope; one that is probed stays after its end, until something arrives."""
     kind: type[Pause | OperatorPause] = Pause
     name = scope
@@ -71,17 +122,17 @@ def find(d: Draft, scope: str) -> Pause | OperatorPause | None:
 
 def paused_until(d: Draft, scope: str) -> int:
     """Return when the pause of a scope ends; 0 if there is none."""
-    pause = find(d, scope)
+    pause = find_pause(d, scope)
     return pause.until if pause else 0
 
 
 def failed_probes(d: Draft, scope: str) -> int | None:
     """Return how many probes of a scope have failed; None if it is not paused, or not probed."""
-    pause = find(d, scope)
+    pause = find_pause(d, scope)
     return pause.probes if isinstance(pause, Pause) and pause.probe else None
 
 
-def drop(d: Draft, scope: str) -> bool:
+def drop_pause(d: Draft, scope: str) -> bool:
     """End a pause that no person made. False if there is none."""
     if d.score(BROKEN, scope) is not None:
         d.take_out(BROKEN, scope)
@@ -91,28 +142,28 @@ def drop(d: Draft, scope: str) -> bool:
     return True
 
 
-def pause(d: Draft, x: Delivery, entry: Failed) -> bool:
+def pause(d: Draft, x: Delivery, faults: Sequence[PauseScope], *, probing: bool, unresponsive: bool) -> bool:
     """Pause what a failed attempt says is broken.
 
     Return whether the delivery waits among what is parked for it, also where that ends before its time.
     """
     parks = False
-    for fault in entry.pauses:
+    for fault in faults:
         scope = lane_scope(x) if fault.scope == "lane" else fault.scope
         of_channel = scope.startswith(CHANNEL)
         if not fault.witnessed or _is_witnessed(d, scope, lane_of(x)):
             paused = _pause(d, scope, fault)
-            paused.probes += of_channel and entry.probing
+            paused.probes += of_channel and probing
             parks |= fault.probe and scope.startswith((CHANNEL, LIMIT))
-        if of_channel and entry.unresponsive:
+        if of_channel and unresponsive:
             d.edit(Health, scope).unresponsive = d.now
     return parks
 
 
 def _pause(d: Draft, scope: str, fault: PauseScope) -> Pause:
-    known = find(d, scope)
+    known = find_pause(d, scope)
     if known is None:
-        drop(d, scope)
+        drop_pause(d, scope)
     ms = min(fault.ms, DAY)  # whatever the other side asks for
     until = d.now + ms
     longest = max(until, min(known.until, d.now + DAY)) if known else until
@@ -128,7 +179,7 @@ def _pause(d: Draft, scope: str, fault: PauseScope) -> Pause:
 
 def _is_witnessed(d: Draft, scope: str, lane: str) -> bool:
     """Return whether a failure that may be the message's own pauses its channel: also another message fails."""
-    if find(d, scope):
+    if find_pause(d, scope):
         return True
     health = d.get(Health, scope)
     if health is None or not health.failed or health.by == lane:
@@ -139,7 +190,7 @@ def _is_witnessed(d: Draft, scope: str, lane: str) -> bool:
 def probe_again(d: Draft, x: Delivery, after: int | None) -> None:
     """Let the next delivery probe its channel at once; or after so many ms, where this one found no answer."""
     scope = channel_scope(x)
-    if find(d, scope):
+    if find_pause(d, scope):
         paused = d.edit(Pause, scope)
         paused.until, paused.at = d.now + (after or 0), d.now
         paused.probes += after is not None
@@ -151,7 +202,7 @@ def resume(d: Draft, x: Delivery) -> None:
     forgive(d, x.address)
     for scope in (destination_scope(x), channel_scope(x)):
         record_success(d, scope)
-        if drop(d, scope):
+        if drop_pause(d, scope):
             look_at(d, place_of(x.channel, scope))
 
 
@@ -161,5 +212,70 @@ def lift_throttles(d: Draft, x: Delivery, limits: Iterable[Rate]) -> None:
         return
     for limit in limits:
         scope = f"{LIMIT}{limit[0]}"
-        if d.score(BROKEN, scope) is not None and drop(d, scope):
+        if d.score(BROKEN, scope) is not None and drop_pause(d, scope):
             look_at(d, place_of(x.channel, scope))
+
+
+@dataclass(frozen=True, slots=True)
+class PauseDestination:
+    """A person pauses a destination for `ms`; None: without an end. It takes the place of an earlier pause.
+
+    No success, no reload lifts it; no probe is sent.
+    """
+
+    destination: str
+    ms: int | None
+    reason: str
+    by: str
+
+    def decide(self, d: Draft) -> None:
+        for name in d.first(PAUSED, d.now):
+            _forget_operator_pause(d, name)
+        until = d.now + (FOR_EVER if self.ms is None else self.ms)
+        ends = self.ms is not None
+        it = OperatorPause(self.destination, until, d.now, since=d.now, reason=self.reason, by=self.by, ends=ends)
+        d.add(it)
+        d.place(PAUSED, self.destination, until)
+        _look_behind(d, OPERATOR + self.destination)  # the new end may be the earlier one
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeDestination:
+    """Answer: whether it was paused."""
+
+    destination: str
+
+    def decide(self, d: Draft) -> bool:
+        known = d.get(OperatorPause, self.destination)
+        _forget_operator_pause(d, self.destination)
+        _look_behind(d, OPERATOR + self.destination)
+        return known is not None and known.until > d.now
+
+
+@dataclass(frozen=True, slots=True)
+class LiftPauses:
+    """Lift pauses that no person made, and all long throttles: the configuration changed, so the reason may be gone.
+
+    Answer: how many were lifted.
+    """
+
+    scopes: Sequence[str] = ()  # none: all but those that people made
+
+    def decide(self, d: Draft) -> int:
+        broken = [scope for _, scope in d.ascending(BROKEN)]
+        scopes = [*self.scopes, *(scope for scope in broken if scope.startswith(LIMIT))] if self.scopes else broken
+        lifted = sum(d.apart(drop_pause, scope) or False for scope in scopes)
+        for place in places(d):
+            look_at(d, place)
+        return lifted
+
+
+def _forget_operator_pause(d: Draft, destination: str) -> None:
+    d.drop(OperatorPause, destination)
+    d.take_out(PAUSED, destination)
+
+
+def _look_behind(d: Draft, scope: str) -> None:
+    for place in places(d):
+        if scope_of(place) == scope:
+            look_at(d, place)

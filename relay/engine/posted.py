@@ -1,12 +1,93 @@
 """Messages that were posted: their receipts, and how a newer state gets into them."""
 
-from relay.engine.deliveries import create, from_standing, lend_body
-from relay.engine.entries import Arrived
-from relay.engine.lanes import due_of, release_lane, set_due
-from relay.engine.ledger import note
-from relay.engine.overflow import leave_list
-from relay.engine.records import REPLIES, Delivery, Operation, Thread, documents
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from relay.engine.bundles import keep_baseline
+from relay.engine.causes import confirm_sent
+from relay.engine.deliveries import alarm_sent, converges, create, forget, from_standing, lend_body, requeue
+from relay.engine.lanes import due_of, leave, release_lane, set_due
+from relay.engine.ledger import note, record_end
+from relay.engine.lists import leave_list
+from relay.engine.pauses import lift_throttles, resume
+from relay.engine.receipts import Held, go_on_probing, held
+from relay.engine.records import MAIN, REPLIES, Delivery, Operation, Thread, documents
 from relay.engine.state import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived(Held):
+    """The other side has it. `new`: it is a message of its own and no edit.
+
+    found     its earlier attempt was found; `shown`: the event that it shows
+    receipt   the channel's own, for the lane's next delivery
+    baseline  of a digest (relay.domain.digests.digest_baseline), with `to` (ms) and `oldest` (day)
+    """
+
+    receipt: Mapping[str, str] = field(default_factory=dict)
+    detail: str = ""
+    new: bool = True
+    found: bool = False
+    shown: str = ""
+    converges: bool = False  # it is a live message or a list that is edited
+    baseline: Mapping[str, Any] | None = None
+
+    def decide(self, d: Draft) -> bool:
+        x = held(d, self) or _lapsed(d, self)
+        if x is None:
+            repair(d, self)
+            return False
+        # Of a run that is over, the outcome is in the message that was found: it is not sent once more.
+        outcome = x.body and self.shown == x.event
+        thread = d.get(Thread, x.lane) if self.found and converges(x.kind) and not outcome else None
+        if thread and thread.standing:
+            _show_present_state(d, x, self)
+        else:
+            _complete(d, x, self)
+        go_on_probing(d, x, self)
+        return True
+
+
+def _lapsed(d: Draft, entry: Arrived) -> Delivery | None:
+    """Return the delivery, if the hand-out lapsed and none began since: what has arrived need not be sent again."""
+    x = d.get(Delivery, entry.id)
+    lapsed = x and entry.ticket and not x.ticket and not x.died and x.lapsed == entry.ticket
+    return d.edit(Delivery, entry.id) if lapsed else None
+
+
+def _complete(d: Draft, x: Delivery, entry: Arrived) -> None:
+    live = converges(x.kind)
+    edit = live and not entry.new
+    lift_throttles(d, x, x.calls.get("edit" if edit else "new", ()))
+    if live:
+        record_message(d, x, entry)
+    elif entry.converges:  # an outcome that was the live message until a run began
+        d.edit(Thread, x.lane).done = entry.ticket
+    d.count("pending", -1)
+    d.count("delivered")
+    note(d, x.operation, "delivered", x.destination, x.kind, x.attempts, entry.detail)
+    if edit:  # the history has a row of the message; how many edits there were, and when the last was, has the thread
+        d.edit(Thread, x.lane).edits += 1
+    else:
+        record_end(d, x, "delivered", detail=entry.detail)
+        alarm_sent(d, x)
+    confirm_sent(d, x)
+    resume(d, x)
+    if entry.baseline and x.kind == "digest":
+        keep_baseline(d, x, entry.baseline)
+    # A reply among the messages was one (deliveries.detach_outcome), and others may be waiting to go under it.
+    leave(d, x, apart=not live and (x.kind != "reply" or x.queue != MAIN))
+    forget(d, x)
+
+
+def _show_present_state(d: Draft, x: Delivery, entry: Arrived) -> None:
+    """Show the present state in the message of an attempt whose answer was lost, which was found."""
+    x.first_marked = x.last_marked = x.unknowns = x.crashes = 0
+    adopt_message(d, x.lane, entry, x.seq)
+    record_end(d, x, "delivered", detail=entry.detail)
+    alarm_sent(d, x)
+    requeue(d, x, d.now)
 
 
 def record_message(d: Draft, x: Delivery, entry: Arrived) -> None:

@@ -3,155 +3,192 @@
 None of them does anything for a hand-out that is over: its delivery was given to another process since, or has left.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from relay.engine import entries
+from relay.domain.silences import Silenced
 from relay.engine.bundles import move_to_bundle
-from relay.engine.causes import confirm_sent
-from relay.engine.deliveries import alarm_sent, converges, dead_letter, doubt, forget, requeue
-from relay.engine.digests import keep_baseline
+from relay.engine.deliveries import converges, dead_letter, doubt, requeue
 from relay.engine.health import record_failure
-from relay.engine.lanes import leave, make_due, set_due
-from relay.engine.ledger import note, record_end
+from relay.engine.lanes import make_due, set_due
+from relay.engine.ledger import note
+from relay.engine.limits import Rate
 from relay.engine.parking import EVER
-from relay.engine.pauses import CHANNEL, DESTINATION, lane_of, lift_throttles, pause, probe_again, resume
-from relay.engine.posted import adopt_message, record_message, repair
-from relay.engine.records import FLYING, MAIN, Delivery, Rate, Thread
+from relay.engine.pauses import CHANNEL, DESTINATION, PauseScope, lane_of, pause, probe_again
+from relay.engine.records import FLYING, Delivery, Thread
 from relay.engine.state import Draft, NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
 CALL = 60_000  # ms after its mark for which a call may be under way, where its channel does not say
 BEGINS = 5_000  # ms after its mark within which a call begins: no lease lasts for longer
-SET_ASIDE = 30_000  # ms after which what could not be read is handed out again
-
-E = TypeVar("E", bound=entries.Held)
 
 
-def of_hand_out(
-    decide: Callable[[Draft, Delivery, E], bool | None],
-) -> Callable[[Draft, E, entries.Settings], bool]:
-    """Decide it only while the hand-out goes on. Answers False where it does not, or `decide` says so."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something about a delivery that was handed out. Answer: bool; False: it is no longer the sender's.
 
-    def decide_if_held(d: Draft, entry: E, _: entries.Settings) -> bool:
-        x = _held(d, entry)
-        if x is None or decide(d, x, entry) is False:
+    lane     the delivery's, for a receipt that comes when the delivery is gone
+    probing  it went ahead of what waits for its channel
+    """
+
+    id: str
+    ticket: str
+    lane: str = ""
+    probing: bool = False
+
+    def decide(self, d: Draft) -> bool:
+        x = held(d, self)
+        if x is None or self.settle(d, x) is False:
             return False
-        _go_on_probing(d, x, entry)
+        go_on_probing(d, x, self)
         return True
 
-    return decide_if_held
+    def settle(self, d: Draft, x: Delivery) -> bool | None:
+        """Settle it while the hand-out goes on. False: not after all."""
+        raise NotImplementedError
 
 
-def mark(d: Draft, entry: entries.Mark, _: entries.Settings) -> bool:
-    """Mark that the first byte is about to leave: from here on a crash leaves the outcome unknown.
+@dataclass(frozen=True, slots=True)
+class Mark(Held):
+    """The first byte is about to leave: from here on a crash leaves the outcome unknown.
 
-    A mark that is made again costs no other attempt.
+    A mark that is made again costs no other attempt. `lasts`: ms after which the call is over; 0: that is not known.
     """
-    x = _held(d, entry)
-    if x is None:
-        return False
-    x.attempts += 0 if x.marked else 1
-    x.marked, x.lasts = d.now, entry.lasts
-    return True
+
+    lasts: int = 0
+
+    def decide(self, d: Draft) -> bool:
+        x = held(d, self)
+        if x is None:
+            return False
+        x.attempts += 0 if x.marked else 1
+        x.marked, x.lasts = d.now, self.lasts
+        return True
 
 
-@of_hand_out
-def release(d: Draft, x: Delivery, entry: entries.Release) -> None:
-    x.attempts -= 1 if x.marked else 0  # the mark was too late, so that nothing was sent
-    requeue(d, x, d.now + entry.delay)
+@dataclass(frozen=True, slots=True)
+class Release(Held):
+    """Nothing was sent. `probes_in`: its channel, which it was to probe, is probed again in so many ms."""
+
+    delay: int = 0  # ms
+    probes_in: int | None = None
+
+    def settle(self, d: Draft, x: Delivery) -> None:
+        x.attempts -= 1 if x.marked else 0  # the mark was too late, so that nothing was sent
+        requeue(d, x, d.now + self.delay)
 
 
-def arrived(d: Draft, entry: entries.Arrived, _: entries.Settings) -> bool:
-    x = _held(d, entry) or _lapsed(d, entry)
-    if x is None:
-        repair(d, entry)
-        return False
-    # Of a run that is over, the outcome is in the message that was found: it is not sent once more.
-    outcome = x.body and entry.shown == x.event
-    thread = d.get(Thread, x.lane) if entry.found and converges(x.kind) and not outcome else None
-    if thread and thread.standing:
-        _show_present_state(d, x, entry)
-    else:
-        _complete(d, x, entry)
-    _go_on_probing(d, x, entry)
-    return True
+@dataclass(frozen=True, slots=True)
+class Failed(Held):
+    """The attempt failed. It is made again in `delay` ms, or waits with what is parked for the same scope.
 
+    Most flags are those of relay.delivering.outcome.Failure.
 
-@of_hand_out
-def failed(d: Draft, x: Delivery, entry: entries.Failed) -> None:
-    """Try it again later, or let it wait with what is parked for the same scope."""
-    parks = pause(d, x, entry)
-    for fault in entry.pauses:  # a failure of the message alone says nothing of its channel and its destination
-        if fault.scope.startswith((CHANNEL, DESTINATION)):
-            record_failure(d, fault.scope, lane_of(x), entry.error, refused=entry.refused)
-    x.error, x.crashes = entry.error, 0
-    x.failing = x.failing or d.now
-    if not entry.unsent:  # of which there may be thousands, and a story has room for 200 lines
-        note(d, x.operation, "failed", x.destination, x.attempts, entry.error, entry.delay)
-    if entry.refund_attempt and x.marked:
-        x.attempts -= 1
-    if entry.of_channel:
-        x.faults += 1
-        x.failed = d.now
-    if entry.unknown:
-        doubt(d, x)
-    requeue(d, x, d.now + (0 if parks else entry.delay))
-
-
-@of_hand_out
-def give_up(d: Draft, x: Delivery, entry: entries.GiveUp) -> None:
-    if entry.bounce and bounce(d, x, entry.bounce, entry.error):
-        note(d, x.operation, "suppressed", x.destination, x.address, entry.error)
-    dead_letter(d, x, entry.reason, entry.error)
-
-
-@of_hand_out
-def withhold(d: Draft, x: Delivery, entry: entries.Withhold) -> bool | None:
-    """Keep it for the end of a silence, in the summary or by itself, or drop it.
-
-    False where the silence is over, which its sender does not know yet: it may be sent.
+    refused       credentials or an address of relay's own were refused
+    unsent        nothing was sent
+    unresponsive  the other side did not even take the call
     """
-    silence = entry.silence
-    if silence is None or is_over(d, silence):
-        return False
-    _refund_slots(d, x)
-    requeue(d, x, d.now)
-    if d.get(Delivery, x.name) is None:
-        return None  # a newer state is sent instead
-    if entry.how == "dropped" or (entry.how == "bundled" and bundle_silenced(d, x, silence)):
-        move_to_bundle(d, x, "silenced", silence.id)
-    else:
-        await_end(d, silence, x.name)
-        set_due(d, x, end_of(silence))
-        make_due(d, x)
-    return None
+
+    delay: int = 0
+    error: str = ""
+    refund_attempt: bool = False
+    unknown: bool = False
+    of_channel: bool = False
+    refused: bool = False
+    unsent: bool = False
+    unresponsive: bool = False
+    pauses: tuple[PauseScope, ...] = ()
+
+    def settle(self, d: Draft, x: Delivery) -> None:
+        parks = pause(d, x, self.pauses, probing=self.probing, unresponsive=self.unresponsive)
+        for fault in self.pauses:  # a failure of the message alone says nothing of its channel and its destination
+            if fault.scope.startswith((CHANNEL, DESTINATION)):
+                record_failure(d, fault.scope, lane_of(x), self.error, refused=self.refused)
+        x.error, x.crashes = self.error, 0
+        x.failing = x.failing or d.now
+        if not self.unsent:  # of which there may be thousands, and a story has room for 200 lines
+            note(d, x.operation, "failed", x.destination, x.attempts, self.error, self.delay)
+        if self.refund_attempt and x.marked:
+            x.attempts -= 1
+        if self.of_channel:
+            x.faults += 1
+            x.failed = d.now
+        if self.unknown:
+            doubt(d, x)
+        requeue(d, x, d.now + (0 if parks else self.delay))
 
 
-@of_hand_out
-def set_aside(d: Draft, x: Delivery, entry: entries.SetAside) -> None:
-    """Let it wait, perhaps for another release that can read it; `take` gives it up after too many of these."""
-    x.error, x.unreadable = entry.error, True
-    x.crashes += 1
-    requeue(d, x, d.now + SET_ASIDE)
+@dataclass(frozen=True, slots=True)
+class GiveUp(Held):
+    """It becomes a dead letter. `bounce` (hard, soft) counts against its address."""
+
+    reason: str = ""
+    error: str = ""
+    bounce: str = ""
+
+    def settle(self, d: Draft, x: Delivery) -> None:
+        if self.bounce and bounce(d, x, self.bounce, self.error):
+            note(d, x.operation, "suppressed", x.destination, x.address, self.error)
+        dead_letter(d, x, self.reason, self.error)
 
 
-def lapse(d: Draft, entry: entries.Lapse, _: entries.Settings) -> None:
-    living, ended, running = tuple(f"{process}:" for process in entry.living), tuple(entry.ended), tuple(entry.running)
-    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
-        if not x or not x.ticket.startswith(entry.begins) or x.ticket.startswith(living):
-            continue
-        over = x.ticket.startswith(ended) and not x.ticket.startswith(running)
-        if x.ticket and (over or not _may_go_on(d, x)):
-            own = Draft(d, d.now)
-            try:
-                _lapse(own, own.edit(Delivery, name))
-            except NotLoaded:
-                raise
-            except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
+@dataclass(frozen=True, slots=True)
+class Withhold(Held):
+    """A silence means it, and nothing was sent: it waits for the end, in the summary or by itself, or is dropped.
+
+    Answer: False also where the silence is over, which its sender does not know yet: it may be sent.
+    """
+
+    silence: Silenced | None = None
+    how: str = ""  # bundled, later, dropped
+
+    def settle(self, d: Draft, x: Delivery) -> bool | None:
+        silence = self.silence
+        if silence is None or is_over(d, silence):
+            return False
+        _refund_slots(d, x)
+        requeue(d, x, d.now)
+        if d.get(Delivery, x.name) is None:
+            return None  # a newer state is sent instead
+        if self.how == "dropped" or (self.how == "bundled" and bundle_silenced(d, x, silence)):
+            move_to_bundle(d, x, "silenced", silence.id)
+        else:
+            await_end(d, silence, x.name)
+            set_due(d, x, end_of(silence))
+            make_due(d, x)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """Give up hand-outs of a process that is gone: without a mark nothing was sent, with one the outcome is unknown.
+
+    `begins`: how its tickets begin. `living`: those of these processes are left alone. Neither: all of them.
+    `ended`: how tickets begin of which no call is under way, but for those that begin as `running` says; any other call
+    may go on until its time is over.
+    """
+
+    begins: str = ""
+    living: Sequence[str] = ()
+    ended: Sequence[str] = ("",)
+    running: Sequence[str] = ()
+
+    def decide(self, d: Draft) -> None:
+        living, ended, running = tuple(f"{process}:" for process in self.living), tuple(self.ended), tuple(self.running)
+        for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
+            if not x or not x.ticket.startswith(self.begins) or x.ticket.startswith(living):
                 continue
-            d.join(own)
+            over = x.ticket.startswith(ended) and not x.ticket.startswith(running)
+            if x.ticket and (over or not _may_go_on(d, x)):
+                lapsed = Draft(d, d.now)
+                try:
+                    _lapse(lapsed, lapsed.edit(Delivery, name))
+                except NotLoaded:
+                    raise
+                except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
+                    continue
+                d.join(lapsed)
 
 
 def _may_go_on(d: Draft, x: Delivery) -> bool:
@@ -170,51 +207,10 @@ def _lapse(d: Draft, x: Delivery) -> None:
     requeue(d, x, d.now)
 
 
-def _held(d: Draft, entry: entries.Held) -> Delivery | None:
+def held(d: Draft, entry: Held) -> Delivery | None:
     """Return the delivery, if this hand-out of it still goes on."""
     x = d.get(Delivery, entry.id)
     return d.edit(Delivery, entry.id) if x and entry.ticket and x.ticket == entry.ticket else None
-
-
-def _lapsed(d: Draft, entry: entries.Arrived) -> Delivery | None:
-    """Return the delivery, if the hand-out lapsed and none began since: what has arrived need not be sent again."""
-    x = d.get(Delivery, entry.id)
-    lapsed = x and entry.ticket and not x.ticket and not x.died and x.lapsed == entry.ticket
-    return d.edit(Delivery, entry.id) if lapsed else None
-
-
-def _complete(d: Draft, x: Delivery, entry: entries.Arrived) -> None:
-    live = converges(x.kind)
-    edit = live and not entry.new
-    lift_throttles(d, x, x.calls.get("edit" if edit else "new", ()))
-    if live:
-        record_message(d, x, entry)
-    elif entry.converges:  # an outcome that was the live message until a run began
-        d.edit(Thread, x.lane).done = entry.ticket
-    d.count("pending", -1)
-    d.count("delivered")
-    note(d, x.operation, "delivered", x.destination, x.kind, x.attempts, entry.detail)
-    if edit:  # the history has a row of the message; how many edits there were, and when the last was, has the thread
-        d.edit(Thread, x.lane).edits += 1
-    else:
-        record_end(d, x, "delivered", detail=entry.detail)
-        alarm_sent(d, x)
-    confirm_sent(d, x)
-    resume(d, x)
-    if entry.baseline and x.kind == "digest":
-        keep_baseline(d, x, entry.baseline)
-    # A reply among the messages was one (deliveries.detach_outcome), and others may be waiting to go under it.
-    leave(d, x, apart=not live and (x.kind != "reply" or x.queue != MAIN))
-    forget(d, x)
-
-
-def _show_present_state(d: Draft, x: Delivery, entry: entries.Arrived) -> None:
-    """Show the present state in the message of an attempt whose answer was lost, which was found."""
-    x.first_marked = x.last_marked = x.unknowns = x.crashes = 0
-    adopt_message(d, x.lane, entry, x.seq)
-    record_end(d, x, "delivered", detail=entry.detail)
-    alarm_sent(d, x)
-    requeue(d, x, d.now)
 
 
 def _refund_slots(d: Draft, x: Delivery) -> None:
@@ -224,8 +220,8 @@ def _refund_slots(d: Draft, x: Delivery) -> None:
             d.edit(Rate, name).at -= period
 
 
-def _go_on_probing(d: Draft, x: Delivery, entry: entries.Held) -> None:
+def go_on_probing(d: Draft, x: Delivery, entry: Held) -> None:
     """Let the next one probe the channel: this probe is settled, and its channel has not failed again."""
-    fails = isinstance(entry, entries.Failed) and any(fault.scope.startswith(CHANNEL) for fault in entry.pauses)
+    fails = isinstance(entry, Failed) and any(fault.scope.startswith(CHANNEL) for fault in entry.pauses)
     if entry.probing and not fails:
-        probe_again(d, x, entry.probes_in if isinstance(entry, entries.Release) else None)
+        probe_again(d, x, entry.probes_in if isinstance(entry, Release) else None)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
+from relay.domain.deliveries import Target
+from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 
 Score = int  # mostly ms since the epoch
@@ -70,6 +72,24 @@ class State(Protocol):
     def ascending(self, index: str) -> Iterator[tuple[Score, str]]: ...
     def descending(self, index: str) -> Iterator[tuple[Score, str]]: ...
     def log(self, log: str) -> Sequence[bytes]: ...
+
+
+class Settings:
+    """The configuration, as far as decisions need it: here, without any rules. One object while nothing changes."""
+
+    job = ""  # the operator's template for names of jobs
+    max_jobs = 10_000  # that have a history
+
+    def targets(self, event: Event) -> Sequence[Target]:  # noqa: ARG002 - without rules
+        """Return the targets by the rules, and without silences."""
+        return ()
+
+    def asks(self, condition: str) -> bool:  # noqa: ARG002 - without rules
+        """Return whether any rule has this condition."""
+        return False
+
+
+NO_RULES = Settings()
 
 
 class NotLoaded(Exception):
@@ -134,9 +154,9 @@ class Changes:
 class Draft:
     """Changes over a state, which is not touched. A draft is a state itself, so one may lie over another."""
 
-    def __init__(self, base: "State", now: int) -> None:
+    def __init__(self, base: "State", now: int, settings: Settings = NO_RULES) -> None:
         """`now`: ms since the epoch, the partition's time of this step."""
-        self.base, self.now = base, now
+        self.base, self.now, self.settings = base, now, settings
         self.changes = Changes()
         self.notes: dict[str, list[list[Any]]] = {}  # operation → lines of its story (relay/engine/ledger.py)
         self.counted: set[str] = set()  # operations whose lines are only counted
@@ -178,7 +198,7 @@ class Draft:
 
     def apart(self, decide: "Callable[Concatenate[Draft, P], T]", *args: P.args, **of: P.kwargs) -> T | None:
         """Decide on a draft of its own. None where that needs what cannot be read, and nothing has changed then."""
-        own = Draft(self, self.now)
+        own = Draft(self, self.now, self.settings)
         try:
             decided = decide(own, *args, **of)
         except StoreUnavailable:

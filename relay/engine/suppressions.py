@@ -1,12 +1,36 @@
 """Addresses that are not written to: their readers unsubscribed, their servers refused, or an operator added them."""
 
-from relay.engine import entries
-from relay.engine.records import DAY, SUPPRESSED, Bounces, Delivery, Suppression
-from relay.engine.state import Draft
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from relay.engine.records import DAY, SUPPRESSED, Delivery
+from relay.engine.state import Draft, Record
 from relay.reasons import Held
 
 EVERYWHERE = "*"
 BOUNCES, BOUNCE_WINDOW = 3, 14 * DAY  # so many refusals within this time, and the address is written to no more
+
+
+@dataclass
+class Suppression(Record):
+    """An address that is not written to: "<destination or *> <address in small letters>"."""
+
+    PREFIX: ClassVar[str] = "suppressed:"
+
+    reason: str = ""
+    at: int = 0
+    address: str = ""
+    detail: str = ""
+
+
+@dataclass
+class Bounces(Record):
+    """Refusals of an address, in small letters, by its server."""
+
+    PREFIX: ClassVar[str] = "bounces:"
+    KEPT: ClassVar[int] = 14 * DAY
+
+    deliveries: dict[str, int] = field(default_factory=dict)  # refused delivery → when
 
 
 def suppressed(d: Draft, destination: str, address: str, essential: bool = False) -> str:
@@ -51,19 +75,36 @@ def forgive(d: Draft, address: str) -> None:
         d.drop(Bounces, folded(address))
 
 
-def suppress(d: Draft, entry: entries.Suppress, _: entries.Settings) -> bool:
-    return add(d, entry.destination, entry.address, entry.reason, entry.detail)
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Answer: whether it is new."""
+
+    destination: str
+    address: str
+    reason: str
+    detail: str = ""
+
+    def decide(self, d: Draft) -> bool:
+        return add(d, self.destination, self.address, self.reason, self.detail)
 
 
-def unsuppress(d: Draft, entry: entries.Unsuppress, _: entries.Settings) -> bool:
-    name = name_of(entry.destination, entry.address)
-    known = d.get(Suppression, name)
-    if known is None or entry.reason not in ("", known.reason):
-        return False
-    d.drop(Suppression, name)
-    d.take_out(SUPPRESSED, name)
-    forgive(d, entry.address)
-    return True
+@dataclass(frozen=True, slots=True)
+class Unsuppress:
+    """Answer: whether it was suppressed, and for that `reason` ('' for any)."""
+
+    destination: str
+    address: str
+    reason: str = ""
+
+    def decide(self, d: Draft) -> bool:
+        name = name_of(self.destination, self.address)
+        known = d.get(Suppression, name)
+        if known is None or self.reason not in ("", known.reason):
+            return False
+        d.drop(Suppression, name)
+        d.take_out(SUPPRESSED, name)
+        forgive(d, self.address)
+        return True
 
 
 def name_of(destination: str, address: str) -> str:

@@ -8,7 +8,7 @@ What is due may have nothing left to say, be for an address that is not written 
 something: then it leaves the heap, and nothing that is due later waits for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice, takewhile
@@ -16,21 +16,18 @@ from math import ceil
 from zlib import crc32
 
 from relay.domain.deliveries import Delivery as HandedOut
+from relay.domain.deliveries import Window
 from relay.engine.arrival import ESSENTIAL, milliseconds
 from relay.engine.bundles import close
 from relay.engine.causes import join_cause, open_cause
 from relay.engine.deliveries import converges, dead_letter, supersede
-from relay.engine.entries import Settings, Take, Taken
-from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of
+from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, obsolete
 from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
 from relay.engine.limits import Waits, probe, scopes_of, spend
-from relay.engine.obsolete import obsolete
-from relay.engine.parking import UNREADABLE, park, reopen
+from relay.engine.lists import Hours, divert, over_request_limit, readdress, spend_request
+from relay.engine.parking import UNREADABLE, keep_from_removed, park, reopen
 from relay.engine.pauses import paused_until
-from relay.engine.quiet import Hours, divert
 from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Operation, Thread, due
-from relay.engine.removed import keep_from_removed
-from relay.engine.requested import over_request_limit, readdress, spend_request
 from relay.engine.state import Draft, NotLoaded
 from relay.engine.suppressions import suppressed
 from relay.errors import StoreUnavailable, relay_line
@@ -45,17 +42,38 @@ FORGOTTEN = "its content was forgotten 30 days after the last event"
 CRASHED = "it was handed out {} times, and each time its process died"
 
 
-def take(d: Draft, entry: Take, _: Settings) -> Taken:
-    reopen(d)
-    hand_out = HandOut(d, entry)
-    hand_out.oldest()
-    for urgency in URGENCIES:
-        hand_out.urgency(urgency)
-    if hand_out.missing:
-        first, *others = hand_out.missing
-        first.others = others
-        raise first
-    return Taken(tuple(hand_out.taken), _next_due(d, entry.channel))
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Deliveries to compose, and the seconds until the next one is due (None: nothing waits for a time)."""
+
+    deliveries: tuple[HandedOut, ...] = ()
+    next_due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Hand out up to `most` due deliveries of a channel. Answer: `Taken`.
+
+    quiet   destination (`*`: all that are not named) → its quiet hours at hand
+    ticket  names this hand-out, in all processes and for ever; each delivery's is "<ticket>:<its id>"
+    """
+
+    channel: str
+    most: int
+    ticket: str
+    quiet: Mapping[str, Window] = field(default_factory=dict)
+
+    def decide(self, d: Draft) -> Taken:
+        reopen(d)
+        hand_out = HandOut(d, self)
+        hand_out.oldest()
+        for urgency in URGENCIES:
+            hand_out.urgency(urgency)
+        if hand_out.missing:
+            first, *others = hand_out.missing
+            first.others = others
+            raise first
+        return Taken(tuple(hand_out.taken), _next_due(d, self.channel))
 
 
 def _next_due(d: Draft, channel: str) -> float | None:

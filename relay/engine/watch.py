@@ -1,13 +1,30 @@
-"""Measures of the watchdog: signs of life, moves and estimates of a run (relay/policy/watchdog.py)."""
+"""Memory of the watchdog: signs of life, moves and estimates of runs, and when it looks at them again.
 
+What is wrong with them is decided in relay/policy/watchdog.py.
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from relay.domain.facts import Space
+from relay.domain.jobs import Run
+from relay.engine import jobs
 from relay.engine.arrival import Arrival, ms
-from relay.engine.records import RUNNING, STALLED, TERMINAL, WATCH, Operation, Ticks, Was
+from relay.engine.clock import TICKS, Ticks
+from relay.engine.records import KEEP_OPERATION, MISSING, RUNNING, STALLED, TERMINAL, WATCH, Operation, Was
+from relay.engine.runs import is_batch, run_of
 from relay.engine.state import Draft
 
-TICKS = "ticks"  # the name of the only record of its kind
 GAPS = 15  # between signs of life, that are kept
 ECHO = 60_000  # ms within which a repetition is no sign of rhythm
 ABSENCE = 120_000  # ms without a tick after which relay was away
+LAST = '"last":true'  # in the text of alarms: people were notified that relay will forget the run
+JITTER = 5000  # ms: clocks are put right by so little all the time
+FORGOTTEN_AT_ONCE = 1000
+MOST_LOOKED_AT = 20_000  # runs, for those to ask about
+_MOMENT = re.compile(r'("(?:at|since|resumed)":)(\d+(?:\.\d+)?)')  # in the text of alarms, in seconds
 
 
 def check_now(d: Draft, operation: str) -> None:
@@ -89,3 +106,160 @@ def _plan(d: Draft, o: Operation, a: Arrival) -> bool:
         return first
     o.deadline = deadline
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Sign of life of the watchdog; after more than `gap` ms without one, nothing is found wrong for `grace` ms.
+
+    Runs that it has not seen to for 30 days are forgotten. Most of these had an open alarm, and are looked at a last
+    time; with the watchdog off they are not, and leave all the same.
+    Answer: (now, until when nothing may be found wrong, stalled runs, runs forgotten with an open alarm).
+    """
+
+    gap: int
+    grace: int
+
+    def decide(self, d: Draft) -> tuple[int, int, int, int]:
+        ticks = d.edit(Ticks, TICKS)
+        if d.now - ticks.last > self.gap:
+            ticks.grace, ticks.back = d.now + self.grace, d.now
+        ticks.last = d.now
+        for operation in d.readable(Operation, d.first(WATCH, d.now - KEEP_OPERATION, FORGOTTEN_AT_ONCE)):
+            if _needs_last_message(d, operation):
+                check_now(d, operation)
+            else:
+                _leave(d, operation)
+        jobs.forget(d)
+        left, ticks.left = ticks.left, 0
+        return d.now, ticks.grace, d.size(STALLED), left
+
+
+@dataclass(frozen=True, slots=True)
+class RunsDue:
+    """Give out up to `most` runs for the watchdog, each not again for `pause` ms.
+
+    What a process that died has not seen to, the next one does.
+    Answer: (looked at, [(name, ticket, relay.domain.jobs.Run)]).
+    """
+
+    most: int
+    pause: int
+
+    def decide(self, d: Draft) -> tuple[int, list[tuple[str, int, Run]]]:
+        again, runs = d.now + self.pause, []
+        operations = d.first(WATCH, d.now, self.most)
+        readable = d.readable(Operation, operations)
+        for operation in operations:
+            if operation not in readable:
+                d.place(WATCH, operation, again)
+            elif o := _watched(d, operation):
+                d.place(WATCH, operation, again)
+                with suppress(ValueError, TypeError):  # one that is damaged costs no other its turn
+                    runs.append((operation, again, run_of(o)))
+            else:
+                _leave(d, operation)
+        return len(operations), runs
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Set when the watchdog looks at these again: (operation, ticket, ms).
+
+    An event that came since the run was given out has moved it, and decides.
+    """
+
+    times: Sequence[tuple[str, int, int]]
+
+    def decide(self, d: Draft) -> None:
+        for operation, ticket, at in self.times:
+            if d.score(WATCH, operation) == ticket:
+                d.place(WATCH, operation, at)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPlatform:
+    """The platform was asked about these operations, and is about others first next time, also where it knows none."""
+
+    operations: Sequence[str]
+
+    def decide(self, d: Draft) -> None:
+        for operation in self.operations:
+            if d.get(Operation, operation):
+                d.edit(Operation, operation).asked = d.now
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMissing:
+    """The report that a run has not begun is too old, or cannot be read."""
+
+    operation: str
+
+    def decide(self, d: Draft) -> None:
+        d.remove(MISSING, self.operation)
+
+
+def is_unheard(o: Operation, since: int, space: Space) -> bool:
+    """Return whether a run of this project had no event since then.
+
+    Also one whose platform, tenant or project is not known; not a batch.
+    """
+    if not o.heard or not o.subject or is_batch(o):
+        return False
+    return o.heard <= since and Space.of(o.facts).filled(space) == space
+
+
+def asked_about(o: Operation) -> int:
+    """Return since when it waits to be asked about."""
+    return max(o.heard or 0, o.asked)
+
+
+def _watched(d: Draft, operation: str) -> Operation | None:
+    """Return a run that goes on. One with an alarm is looked at a last time, however late that is."""
+    o = d.get(Operation, operation)
+    if o is None or o.heard is None or o.rank in (None, TERMINAL):
+        return None
+    o = _set_right(d, o)
+    young = d.now - (o.heard or 0) < KEEP_OPERATION
+    return o if young or _needs_last_message(d, operation) else None
+
+
+def _needs_last_message(d: Draft, operation: str) -> bool:
+    """Return whether an alarm of this run is open, and people do not know yet that relay will forget it."""
+    o = d.get(Operation, operation) if d.score(STALLED, operation) is not None else None
+    return o is not None and bool(o.alarms) and LAST not in o.alarms
+
+
+def _leave(d: Draft, operation: str) -> None:
+    """Watch it no more. Where its alarm is open without a notice, the next tick counts it."""
+    if d.score(STALLED, operation) is not None:
+        o = d.get(Operation, operation)
+        if o is None or not o.alarms or LAST not in o.alarms:
+            d.edit(Ticks, TICKS).left += 1
+    unwatch(d, operation)
+
+
+def _set_right(d: Draft, o: Operation) -> Operation:
+    """Date what was recorded before the clock was set back by the right clock: signs of life, moves and alarms."""
+    moments = [o.heard or 0, o.moved or 0, *(float(at) * 1000 for _, at in _MOMENT.findall(o.alarms))]
+    if max(moments) <= d.now:
+        return o
+    o = d.edit(Operation, o.name)
+    o.heard = None if o.heard is None else _by_right_clock(d, o.heard)
+    o.moved = None if o.moved is None else _by_right_clock(d, o.moved)
+
+    def dated(match: re.Match[str]) -> str:
+        moment = float(match[2]) * 1000
+        return match[0] if moment <= d.now else f"{match[1]}{_by_right_clock(d, round(moment)) / 1000:.3f}"
+
+    o.alarms = _MOMENT.sub(dated, o.alarms)
+    return o
+
+
+def _by_right_clock(d: Draft, moment: int) -> int:
+    """Return a moment by the right clock; as of now where the known step back does not account for it."""
+    if moment <= d.now:
+        return moment
+    ticks = d.readable(Ticks, [TICKS]).get(TICKS) or Ticks(TICKS)
+    known = ticks.step and d.now < ticks.stepped + ticks.step and moment - d.now > JITTER
+    return min(d.now, moment - ticks.step) if known else d.now

@@ -4,14 +4,96 @@ Which silence means a message is decided by relay.policy.silences. What is due a
 earlier end finds it.
 """
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from relay.domain.silences import Silenced
+from relay.engine import names
 from relay.engine.arrival import Arrival, Recipient
 from relay.engine.bundles import Place, add_row, has_summary, is_closed, move_rows, open_bundle
 from relay.engine.deliveries import create, lend_body
+from relay.engine.lanes import make_due, set_due
 from relay.engine.ledger import note
-from relay.engine.names import bundle as bundle_name
-from relay.engine.records import Bundle, Delivery, Operation, Silence, rows, silenced
-from relay.engine.state import Draft
+from relay.engine.records import DAY, SILENCES, Bundle, Delivery, Operation, rows, silenced
+from relay.engine.state import Draft, Record
+
+KEPT_SILENCE, MOST_OVER = 30 * DAY, 1000  # so long, and so many, of those that are over
+
+
+@dataclass
+class Silence(Record):
+    """A silence that people made, as its text; "over" from `ends` on."""
+
+    PREFIX: ClassVar[str] = "silence:"
+
+    text: str = ""
+    ends: int = 0
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddSilence:
+    """Add a silence. Answer: False where `most` are not over yet."""
+
+    id: str
+    text: str
+    ends: int
+    most: int
+
+    def decide(self, d: Draft) -> bool:
+        if d.get(Silence, self.id):
+            return True
+        _trim(d)
+        if d.size(SILENCES) - len(d.first(SILENCES, d.now)) >= self.most:
+            return False
+        silence = d.edit(Silence, self.id)
+        silence.text, silence.ends, silence.planned = self.text, self.ends, self.ends
+        d.place(SILENCES, self.id, self.ends)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class EndSilence:
+    """End a silence before its time. Answer: the channels in which something is due by that; None: it was over."""
+
+    id: str
+
+    def decide(self, d: Draft) -> list[str] | None:
+        known = d.get(Silence, self.id)
+        if known is None or known.ends <= d.now:
+            return None
+        d.edit(Silence, self.id).ends = d.now
+        d.place(SILENCES, self.id, d.now)
+        held = d.readable(Delivery, [name for _, name in d.ascending(silenced(self.id))])
+        waiting = [x for x in held.values() if x and not x.ticket and not x.died]
+        for x in waiting:
+            d.apart(_release_held, x.name)
+        _forget_held(d, self.id)
+        return sorted({x.channel for x in waiting})
+
+
+def _release_held(d: Draft, name: str) -> None:
+    x = d.edit(Delivery, name)
+    set_due(d, x, d.now)
+    bundle = d.get(Bundle, x.name)
+    if bundle and bundle.kind == "silence":  # it is of the time that the silence lasted
+        d.edit(Bundle, x.name).end = d.now
+        x.created = d.now
+    make_due(d, x)
+
+
+def _trim(d: Draft) -> None:
+    """Forget silences that have long been over, and the oldest where many are."""
+    over, old = d.first(SILENCES, d.now), d.first(SILENCES, d.now - KEPT_SILENCE)
+    for id_ in over[: max(len(old), len(over) - MOST_OVER)]:
+        d.drop(Silence, id_)
+        d.take_out(SILENCES, id_)
+        _forget_held(d, id_)
+
+
+def _forget_held(d: Draft, id_: str) -> None:
+    for _, name in d.ascending(silenced(id_)):
+        d.take_out(silenced(id_), name)
 
 
 def enqueue(d: Draft, o: Operation, a: Arrival, r: Recipient, x: Delivery) -> str:
@@ -76,7 +158,7 @@ def bundle_silenced(d: Draft, x: Delivery, silence: Silenced) -> bool:
 def _summary(d: Draft, silence: Silenced, where: Place) -> str:
     """Open the summary of this silence at an address; '' if it has left."""
     start, end = round(silence.start * 1000), end_of(silence)
-    name = bundle_name(where.lane, f"silence {silence.id}", (where.destination, where.address), start, end)
+    name = names.bundle(where.lane, f"silence {silence.id}", (where.destination, where.address), start, end)
     if is_closed(d, name):
         return ""
     open_bundle(d, name, "silence", where, start, end)
@@ -111,4 +193,4 @@ def _hold_for_quiet_hours(d: Draft, a: Arrival, r: Recipient, quiet: tuple[int, 
 
 
 def _quiet_bundle(r: Recipient, quiet: tuple[int, int]) -> str:
-    return bundle_name(r.lane, "quiet", (r.destination, r.address), *quiet)
+    return names.bundle(r.lane, "quiet", (r.destination, r.address), *quiet)

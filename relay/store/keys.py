@@ -3,7 +3,7 @@
 Ids from outside never become part of a key: they are hashed first (relay/engine/names.py).
 
 What the journal keeps of the partition's state, named and sealed as relay/store/journal/writes.py does it; what stands
-there says relay/engine/records.py:
+there say the records of relay/engine:
 
     {relay}:<prefix><name>         string  a record (JSON with named fields), sealed for its key: `op:`, `d:` …
     {relay}:<table>                hash    name → text, each sealed for both names: `docs:`, `rows:` …

@@ -21,7 +21,13 @@ from relay.domain.digests import digest_baseline
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Hold
-from relay.engine import entries, names
+from relay.engine import names
+from relay.engine.causes import ClaimMentions
+from relay.engine.intake import Report
+from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, GiveUp, Held, Lapse, Mark, Release, Withhold
+from relay.engine.take import Take, Taken
 from relay.errors import HandlingFailed, NotYetDone
 from relay.policy.retry import Pause
 from relay.store.journal.inbox import TAKEN
@@ -106,28 +112,26 @@ class Queue:
         progress = event.name == "operation.progress" and not event.terminal
         admission = Admission.ALWAYS if act else Admission.PROGRESS if progress else Admission.OUTCOME
         crowded = crowded and self.journal.owns  # what is in the inbox is accepted already
-        entry = entries.Report(event, targets, permissions, crowded=crowded, kept=bool(act) and not event.action)
+        entry = Report(event, targets, permissions, crowded=crowded, kept=bool(act) and not event.action)
         patience = PRESSED if event.action else None
         answer = await self.journal.submit(entry, act=act, admission=admission, patience=patience)
         return answer if isinstance(answer, Accepted) else Accepted("accepted", elsewhere=True)
 
-    async def claim(
-        self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({})
-    ) -> entries.Taken:
+    async def claim(self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Taken:
         """Hand out up to `limit` due deliveries of one channel: none where another process owns the partition.
 
         `quiet` has the destinations with quiet hours now (`*`: all that are not named): new messages there are bundled.
         """
         if not self.journal.owns:
-            return entries.Taken()
+            return Taken()
         hand_out = f"{self.journal.process}:{self._spell}:{self._rounds}:{next(self._hand_outs)}"
         self._attended[hand_out], self._hands_out = 1, True
         try:
-            take = entries.Take(channel, limit, hand_out, quiet)
-            taken: entries.Taken = await self.journal.submit(take, lazy=True, brief=True)
+            take = Take(channel, limit, hand_out, quiet)
+            taken: Taken = await self.journal.submit(take, lazy=True, brief=True)
             self._attended[hand_out] += len(taken.deliveries)
         except NotOwner:
-            return entries.Taken()
+            return Taken()
         finally:
             self._let_go(hand_out)
         return taken
@@ -137,7 +141,7 @@ class Queue:
         self._rounds += 1
         return [f"{self.journal.process}:{self._spell}:{self._rounds}", *self._attended]
 
-    def unattended(self) -> entries.Lapse | None:
+    def unattended(self) -> Lapse | None:
         """Return what gives up the hand-outs that this process does not attend to, now that it owns no partition.
 
         It may be decided late: what this process hands out when it owns the partition again is of another spell.
@@ -146,7 +150,7 @@ class Queue:
             self._spell, self._hands_out = self._spell + 1, False
         process = self.journal.process
         living = [f"{process}:{self._spell}", *self._attended]
-        return entries.Lapse(f"{process}:", living) if self._spell else None
+        return Lapse(f"{process}:", living) if self._spell else None
 
     def let_go(self, delivery: Delivery) -> None:
         """This process does nothing more for this hand-out: if it goes on, it is given up."""
@@ -163,7 +167,7 @@ class Queue:
         `within`: seconds after which its call is over; until then nobody repeats it if this process is gone.
         """
         with contextlib.suppress(NotOwner):
-            if not await self._settle(entries.Mark, delivery, only_owner=True, lasts=int(within * 1000)):
+            if not await self._settle(Mark, delivery, only_owner=True, lasts=int(within * 1000)):
                 return False
             if self.journal.may_send():
                 return True
@@ -176,14 +180,14 @@ class Queue:
         `probes_in`: it was to probe its channel, which is probed again in so many seconds.
         """
         probes = None if probes_in is None else int(probes_in * 1000)
-        return await self._settle(entries.Release, delivery, delay=int(delay * 1000), probes_in=probes)
+        return await self._settle(Release, delivery, delay=int(delay * 1000), probes_in=probes)
 
     async def silence(self, delivery: Delivery, hold: Hold) -> bool:
         """A silence means this unsent delivery: it joins the summary at its end, waits for that, or is dropped.
 
         False: the silence is over, so that it may be sent; or it is no longer this process's.
         """
-        return await self._settle(entries.Withhold, delivery, silence=hold.silence, how=hold.how)
+        return await self._settle(Withhold, delivery, silence=hold.silence, how=hold.how)
 
     async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
         """It arrived. What the receipt says of the thread is kept for the lane's next delivery.
@@ -191,7 +195,7 @@ class Queue:
         A live message that was found shows its present state next.
         """
         settled = await self._settle(
-            entries.Arrived,
+            Arrived,
             delivery,
             receipt=dict(receipt.thread),
             detail=receipt.detail[:LONGEST],
@@ -208,26 +212,24 @@ class Queue:
     async def reschedule(
         self, delivery: Delivery, delay: float, error: str, *, holds: Sequence[Pause] = (), **flags: bool
     ) -> bool:
-        """Try again in `delay` seconds, or with what is parked for the same channel. `flags`: of `entries.Failed`."""
+        """Try again in `delay` seconds, or with what is parked for the same channel. `flags`: of `Failed`."""
         pauses = tuple(_scope(pause, delivery) for pause in holds)
         details: dict[str, Any] = {"delay": int(delay * 1000), "error": error[:LONGEST], "pauses": pauses, **flags}
-        return await self._settle(entries.Failed, delivery, **details)
+        return await self._settle(Failed, delivery, **details)
 
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
         """Give it up: a dead letter, kept with its reason.
 
         `bounce` (hard or soft) counts against its address, which in the end is written to no more.
         """
-        return await self._settle(entries.GiveUp, delivery, reason=reason, error=error[:LONGEST], bounce=bounce)
+        return await self._settle(GiveUp, delivery, reason=reason, error=error[:LONGEST], bounce=bounce)
 
     async def claim_mentions(self, delivery: Delivery, people: Sequence[str]) -> tuple[str, ...]:
         """Return the people that this delivery mentions: no other of its cause did within the window."""
         ms = int(delivery.window * 1000)
-        return tuple(await self.submit(entries.ClaimMentions(delivery.group, people, delivery.id, ms)))
+        return tuple(await self.submit(ClaimMentions(delivery.group, people, delivery.id, ms)))
 
-    async def _settle(
-        self, kind: type[entries.Held], delivery: Delivery, *, only_owner: bool = False, **details: Any
-    ) -> bool:
+    async def _settle(self, kind: type[Held], delivery: Delivery, *, only_owner: bool = False, **details: Any) -> bool:
         """A receipt may go by the inbox: the present owner needs it. Where relay fails on it, the hand-out lapses."""
         try:
             return bool(await self.journal.submit(_of(kind, delivery, **details), only_owner=only_owner))
@@ -239,14 +241,14 @@ class Queue:
         """Nothing is kept where there is no Redis of plain lists."""
 
 
-def _of(kind: type[entries.Held], delivery: Delivery, **details: Any) -> entries.Held:
+def _of(kind: type[Held], delivery: Delivery, **details: Any) -> Held:
     return kind(delivery.id, delivery.lease, delivery.lane, delivery.trial.probe is not None, **details)
 
 
-def _scope(pause: Pause, delivery: Delivery) -> entries.PauseScope:
+def _scope(pause: Pause, delivery: Delivery) -> PauseScope:
     scope = f"lane:{delivery.lane}" if pause.scope == "lane" else pause.scope
     ms = int(pause.seconds * 1000)
-    return entries.PauseScope(scope, ms, pause.reason[:LONGEST], pause.probe, pause.witnessed)
+    return PauseScope(scope, ms, pause.reason[:LONGEST], pause.probe, pause.witnessed)
 
 
 def baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Notification
-from relay.engine import entries
+from relay.engine.receipts import Lapse
+from relay.engine.state import NO_RULES, Settings
 from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys
@@ -27,7 +28,7 @@ from relay.store.layout import agree
 from relay.store.owners import at_owner
 from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
@@ -46,7 +47,7 @@ class Store(Queue):
         redis: Redis,
         *,
         process: str,
-        settings: entries.Settings = entries.NO_RULES,
+        settings: Settings = NO_RULES,
         private: bool = False,
         may_own: bool = True,
         sealer: Sealer | None = None,
@@ -77,7 +78,7 @@ class Store(Queue):
             clock=clock,
             monotonic=monotonic,
         )
-        super().__init__(self.partition, RedisReader(Scripts(redis), codec, keys.PREFIX, clock))
+        super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
         self._copying = Copying(redis, sealer, copies)
         self.bundles = Bundles(self)
@@ -119,12 +120,12 @@ class Store(Queue):
             self._lapsed = self._monotonic()
             await self.partition.submit(mine, brief=True)
 
-    def _take_over(self, living: Sequence[str]) -> entries.Lapse:
+    def _take_over(self, living: Sequence[str]) -> Lapse:
         """Give up what others had: of processes of this machine that do not run any more, no call is under way."""
         process = self.partition.process
         if self._private:
-            return entries.Lapse(living=living)
-        return entries.Lapse(
+            return Lapse(living=living)
+        return Lapse(
             living=living,
             ended=(f"{process}:", *([f"{self._host}-"] if self._host and PROCESSES.is_dir() else [])),
             running=[f"{self._host}-{pid}-" for pid in _running() if pid != str(os.getpid())],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from relay.engine.entries import RecordWorks
+from relay.engine.health import RecordWorks
 from relay.engine.names import digest
 from relay.store import keys
 from relay.store.client import call, write

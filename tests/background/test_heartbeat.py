@@ -14,7 +14,7 @@ from relay.config import parse_config
 from relay.domain.deliveries import Each
 from relay.outage import Outage
 from relay.store import Store
-from relay.store.queries.troubles import TroubleMemory
+from relay.store.queries.runs import TroubleMemory
 from relay_sandbox.standins.slack import Fault
 from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock

@@ -25,7 +25,7 @@ from relay.domain.facts import Space
 from relay.errors import HandlingFailed, PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
-from relay.store.queries.reconciliation import SilentRun
+from relay.store.queries.runs import SilentRun
 from tests.support.platform import scripted_platform
 
 NOW = 1_705_750_800.0

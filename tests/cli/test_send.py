@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from relay.store.audit import AuditTrail
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Stage

@@ -17,10 +17,10 @@ from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail
 from relay.store.last_bodies import LastBodies
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
+from relay.store.queries.runs import TroubleMemory
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
-from relay.store.queries.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import event_of

@@ -13,7 +13,7 @@ from typing import Any
 from relay.config import OPERATOR, Role
 from relay.console.access.login_flow import make_link
 from relay.store import Store
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
 from relay.store.sessions import Sessions
 from tests.support import foreign

@@ -8,7 +8,7 @@ import pytest
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.queries.admin import Admin
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import BOUNCED, Suppressions
 from tests.support import events, records
@@ -30,7 +30,7 @@ async def bury(store: Store, *subjects: str, reason: str = "rejected", to: Any =
 
 
 async def left(store: Store) -> set[str]:
-    return {letter.operation for letter in await Admin(store).dead()}
+    return {letter.subject for letter in await Admin(store).dead()}
 
 
 async def test_each_says_why_it_is_dead_and_what_to_do(store: Store, clock: Clock) -> None:

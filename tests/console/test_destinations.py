@@ -7,7 +7,7 @@ from relay.domain.events import Event
 from relay.policy.recipients import NAME
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay_sandbox.standins.inbox import Inbox
@@ -68,7 +68,7 @@ async def test_nonsense_pauses_nothing(store: Store, clock: Clock) -> None:
             ({"name": "room", "reason": "x", "lasts": "400d"}, "400d: expected a duration"),
         ):
             assert says in await open_console.act("/destinations/pause", **fields)
-    assert await OperatorPauses(store).all(clock()) == []
+    assert await OperatorPauses(store).all(clock()) == {}
 
 
 async def test_an_address_that_is_on_the_list_twice_is_said_to_be_there_still(store: Store, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from relay.policy.notices import REFUSED, Cause, Trouble, Troubles
 from relay.policy.retry import Pause
 from relay.receiving.probes import Readiness
 from relay.store import Store
-from relay.store.queries.troubles import TroubleMemory
+from relay.store.queries.runs import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, stage_config
 from tests.support.events import body, event_of

@@ -14,7 +14,7 @@ from relay.policy.retry import Pause
 from relay.policy.silences import Silences
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
 from tests.support.clock import Clock

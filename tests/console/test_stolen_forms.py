@@ -16,7 +16,7 @@ from relay.console.site import ACTIONS
 from relay.store import Store, keys
 from relay.store.audit import AuditTrail
 from relay.store.queries.admin import Admin
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
 from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening

@@ -10,7 +10,7 @@ from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Each, Live
 from relay.domain.events import Event
-from relay.engine.records import Configured
+from relay.engine.parking import Configured
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from relay.config import Config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery, Receipt
-from relay.engine.entries import Lapse
+from relay.engine.receipts import Lapse
 from relay.errors import DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store

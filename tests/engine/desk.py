@@ -8,17 +8,20 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.events import Event
-from relay.engine.entries import Arrived, Failed, GiveUp, Mark, Report, Take
+from relay.engine.intake import Report
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, GiveUp, Mark
 from relay.engine.state import Memory
 from relay.engine.step import step
+from relay.engine.take import Take
 from relay.policy.presentation import presentation_for
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import encode
-from relay.store.queries.reader import MemoryReader, Reader
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.sealing import Sealer
 from tests.support.clock import Clock
+from tests.support.memory_reader import MemoryReader
 from tests.support.memory_store import Configured
 
 PREFIX = "{relay}:"
@@ -83,7 +86,7 @@ class Desk:
         assert await self.submit(kind(delivery.id, delivery.lease, delivery.lane, **of))
 
 
-class _Reader(RedisReader):
+class _Reader(Reader):
     """By the test's clock: Redis's own is years later."""
 
     def __init__(self, redis: Redis, desk: Desk) -> None:

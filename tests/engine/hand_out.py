@@ -8,9 +8,11 @@ from typing import Any
 from relay.domain.deliveries import Delivery as HandedOut
 from relay.domain.deliveries import Target, Window
 from relay.domain.events import Event
-from relay.engine import receipts, take
-from relay.engine.entries import Arrived, Failed, Lapse, Mark, PauseScope, Take
+from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, Lapse, Mark
 from relay.engine.records import Delivery
+from relay.engine.take import Take
 from tests.engine.partition import SECOND, Partition
 
 
@@ -28,14 +30,14 @@ class HandingOut(Partition):
     def take(
         self, most: int = 20, channel: str = "slack", quiet: Mapping[str, Window] | None = None
     ) -> list[HandedOut]:
-        taken = self.do(take.take, Take(channel, most, f"t:{next(self.tickets)}", quiet or {}))
+        taken = self.do(Take(channel, most, f"t:{next(self.tickets)}", quiet or {}))
         self.waits = taken.next_due
         return list(taken.deliveries)
 
     def send(self, delivery: HandedOut, receipt: Mapping[str, str] | None = None) -> None:
-        self.do(receipts.mark, Mark(delivery.id, delivery.lease))
+        self.do(Mark(delivery.id, delivery.lease))
         thread = {"ts": delivery.id} if receipt is None else receipt
-        assert self.do(receipts.arrived, Arrived(delivery.id, delivery.lease, delivery.lane, receipt=thread))
+        assert self.do(Arrived(delivery.id, delivery.lease, delivery.lane, receipt=thread))
 
     def send_all(self, channel: str = "slack") -> list[HandedOut]:
         sent = []
@@ -47,12 +49,12 @@ class HandingOut(Partition):
 
     def fail(self, delivery: HandedOut, scope: str = "", *, ms: int = 60 * SECOND) -> None:
         pauses = (PauseScope(scope, ms, "is_archived", probe=True),) if scope else ()
-        self.do(receipts.mark, Mark(delivery.id, delivery.lease))
+        self.do(Mark(delivery.id, delivery.lease))
         entry = Failed(delivery.id, delivery.lease, delay=ms, error="is_archived", refund_attempt=True, pauses=pauses)
-        assert self.do(receipts.failed, entry)
+        assert self.do(entry)
 
     def lapse(self) -> None:
-        self.do(receipts.lapse, Lapse())
+        self.do(Lapse())
 
     def waiting(self) -> list[Delivery]:
         """Return all deliveries that are not over."""

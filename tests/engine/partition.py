@@ -7,11 +7,11 @@ from typing import Any
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
-from relay.engine import intake, names
-from relay.engine.entries import Report
-from relay.engine.ledger import write_story
+from relay.engine import names
+from relay.engine.intake import Report
 from relay.engine.records import Operation
 from relay.engine.state import Draft, Memory
+from relay.engine.step import step
 
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 START = 1_705_749_600_000  # ms; 2024-01-20T11:20:00Z, inside the seed's own day
@@ -42,17 +42,16 @@ class Partition:
         self.memory.forget(self.now)
         return Draft(self.memory, self.now)
 
-    def do(self, decide: Callable[..., Any], entry: Any) -> Any:
-        d = self.d
-        answer = decide(d, entry, self)
-        write_story(d)
-        self.memory.apply(d.changes, self.now)
+    def do(self, entry: Any) -> Any:
+        self.memory.forget(self.now)
+        changes, answer = step(self.memory, entry, self.now, self)
+        self.memory.apply(changes, self.now)
         return answer
 
     def report(
         self, event: Event, targets: Sequence[Target] | None = None, permissions: Permissions | None = None
     ) -> Accepted:
-        accepted: Accepted = self.do(intake.report, Report(event, targets, permissions))
+        accepted: Accepted = self.do(Report(event, targets, permissions))
         return accepted
 
     def statuses(self, *events: Event) -> list[str]:

@@ -4,8 +4,10 @@ from itertools import count
 from typing import Any
 
 from relay.domain.deliveries import Delivery
-from relay.engine import entries
-from relay.engine.step import DECIDES
+from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, Held, Lapse, Mark
+from relay.engine.take import Take
 from tests.engine.partition import Partition
 from tests.support import events
 from tests.support.targets import room
@@ -20,9 +22,6 @@ class Sending(Partition):
         super().__init__()
         self.numbers = count()
 
-    def step(self, entry: Any) -> Any:
-        return self.do(DECIDES[type(entry)], entry)
-
     @property
     def counts(self) -> dict[str, int]:
         """Return what became of the deliveries so far."""
@@ -35,25 +34,25 @@ class Sending(Partition):
             self.report(events.completed(operationId=f"op-{number}"), [room()])
 
     def take(self, channel: str = "slack", process: str = "a") -> list[Delivery]:
-        return list(self.step(entries.Take(channel, 20, f"{process}:{next(self.numbers)}")).deliveries)
+        return list(self.do(Take(channel, 20, f"{process}:{next(self.numbers)}")).deliveries)
 
     def take_one(self, channel: str = "slack", process: str = "a") -> Delivery:
         (delivery,) = self.take(channel, process)
         return delivery
 
-    def tell(self, kind: type[entries.Held], of: Delivery, **details: Any) -> bool:
+    def tell(self, kind: type[Held], of: Delivery, **details: Any) -> bool:
         """Bring what became of a hand-out."""
-        return bool(self.step(kind(of.id, of.lease, of.lane, of.trial.probe is not None, **details)))
+        return bool(self.do(kind(of.id, of.lease, of.lane, of.trial.probe is not None, **details)))
 
     def arrive(self, of: Delivery, **details: Any) -> bool:
-        self.tell(entries.Mark, of)
+        self.tell(Mark, of)
         given = {"receipt": POSTED, "converges": of.kind == "live", "new": not of.thread} | details
-        return self.tell(entries.Arrived, of, **given)
+        return self.tell(Arrived, of, **given)
 
     def fail(self, of: Delivery, scope: str) -> bool:
-        self.tell(entries.Mark, of)
-        pause = entries.PauseScope(scope, 60_000, "it is broken", probe=True)
-        return self.tell(entries.Failed, of, delay=60_000, error="no", refund_attempt=True, pauses=(pause,))
+        self.tell(Mark, of)
+        pause = PauseScope(scope, 60_000, "it is broken", probe=True)
+        return self.tell(Failed, of, delay=60_000, error="no", refund_attempt=True, pauses=(pause,))
 
     def lapse(self, begins: str = "") -> None:
-        self.step(entries.Lapse(begins))
+        self.do(Lapse(begins))

@@ -2,8 +2,15 @@
 
 import pytest
 
-from relay.engine import entries, pauses
+from relay.engine import pauses
+from relay.engine.clock import ClockSetBack
+from relay.engine.dead_letters import DropDead, ReplayDead
+from relay.engine.housekeeping import GatherParked, GiveUpChannel, GiveUpParked
+from relay.engine.parking import Announce
+from relay.engine.pauses import LiftPauses, PauseDestination, ResumeDestination
+from relay.engine.receipts import GiveUp, Withhold
 from relay.engine.records import BROKEN, CHANNELS, DEAD, PARKING
+from relay.engine.withholding import AddSilence, EndSilence
 from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.silences import silence
@@ -37,13 +44,13 @@ class TestAPause:
     def test_is_lifted_without_naming_it(self, partition: Sending) -> None:
         broken(partition, 5)
 
-        assert partition.step(entries.LiftPauses()) == 1
+        assert partition.do(LiftPauses()) == 1
         assert len(partition.take()) == 5
 
     def test_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(self, partition: Sending) -> None:
         broken(partition, 1)
         partition.now -= 3_600_000
-        partition.step(entries.ClockSetBack(3_600_000))
+        partition.do(ClockSetBack(3_600_000))
 
         assert partition.take() == []
         partition.now += 61_000
@@ -54,7 +61,7 @@ def test_a_wait_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(partitio
     partition.fill(0, 1)
     partition.fail(partition.take_one(), "destination:other/#other")
     partition.now -= 3_600_000
-    partition.step(entries.ClockSetBack(3_600_000))
+    partition.do(ClockSetBack(3_600_000))
 
     assert partition.take() == []
     partition.now += 60_000
@@ -64,11 +71,11 @@ def test_a_wait_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(partitio
 def test_what_waits_for_an_address_that_was_removed_is_looked_at_in_time_after_the_clock_was_set_back(
     partition: Sending,
 ) -> None:
-    partition.step(entries.Announce({"other": {"slack": ("#other",)}}))
+    partition.do(Announce({"other": {"slack": ("#other",)}}))
     partition.fill(0, 1)
     assert partition.take() == []
     partition.now -= 3_600_000
-    partition.step(entries.ClockSetBack(3_600_000))
+    partition.do(ClockSetBack(3_600_000))
 
     partition.now += 59_000
     assert pauses.paused_until(partition.d, "removed:room/#room") == partition.now
@@ -79,53 +86,53 @@ class TestWhatWaitsTooLong:
         broken(partition, 3)
         partition.now += 3 * DAY + 1
 
-        assert partition.step(entries.GiveUpParked(3 * DAY, 2)) == 2
-        assert partition.step(entries.GiveUpParked(3 * DAY, 2)) == 1
+        assert partition.do(GiveUpParked(3 * DAY, 2)) == 2
+        assert partition.do(GiveUpParked(3 * DAY, 2)) == 1
         assert partition.counts["buried:paused_too_long"] == 3
 
     def test_comes_back_where_a_person_paused_it(self, partition: Sending) -> None:
-        partition.step(entries.PauseDestination("room", None, "it is renamed", "ana"))
+        partition.do(PauseDestination("room", None, "it is renamed", "ana"))
         partition.fill(0, 3)
         assert partition.take() == []
         partition.now += 10 * DAY
-        partition.step(entries.LiftPauses())
+        partition.do(LiftPauses())
         partition.take()
 
-        assert partition.step(entries.GiveUpParked(3 * DAY, 100)) == 0
-        assert partition.step(entries.ResumeDestination("room"))
+        assert partition.do(GiveUpParked(3 * DAY, 100)) == 0
+        assert partition.do(ResumeDestination("room"))
         assert len(partition.take()) == 3
 
     def test_is_listed_where_it_is_too_much(self, partition: Sending) -> None:
         broken(partition, 10)
 
-        assert partition.step(entries.GatherParked(4, 100)) == 6
+        assert partition.do(GatherParked(4, 100)) == 6
         assert partition.counts["held:backlog"] == 6
-        partition.step(entries.LiftPauses())
+        partition.do(LiftPauses())
         assert sorted(taken.kind for taken in partition.take()) == ["each"] * 4 + ["roundup"]
 
     def test_of_a_channel_that_is_configured_no_more_is_a_dead_letter(self, partition: Sending) -> None:
         partition.report(events.completed(), [mail()])
-        assert partition.step(entries.GiveUpChannel("email", 3 * DAY, 100)) == 0
+        assert partition.do(GiveUpChannel("email", 3 * DAY, 100)) == 0
         partition.now += 3 * DAY
 
-        assert partition.step(entries.GiveUpChannel("email", 3 * DAY, 100)) == 1
+        assert partition.do(GiveUpChannel("email", 3 * DAY, 100)) == 1
         assert partition.d.size(CHANNELS) == 0
         assert partition.counts["buried:channel_removed"] == 1
 
 
 class TestAnnouncedAddresses:
     def test_hold_back_what_is_for_others_until_they_are_there(self, partition: Sending) -> None:
-        partition.step(entries.Announce({"team": {"slack": ["#team"]}}))
+        partition.do(Announce({"team": {"slack": ["#team"]}}))
         partition.fill(0, 2)
         assert partition.take() == []
 
-        partition.step(entries.Announce({"room": {"slack": ["#room"]}}))
+        partition.do(Announce({"room": {"slack": ["#room"]}}))
 
         assert len(partition.take()) == 2
 
     def test_take_over_what_is_for_a_former_one(self, partition: Sending) -> None:
         partition.fill(0, 1)
-        partition.step(entries.Announce({"room": {"slack": ["#new"]}}))
+        partition.do(Announce({"room": {"slack": ["#new"]}}))
         partition.take()
 
         assert partition.take_one().address == "#new"
@@ -133,11 +140,11 @@ class TestAnnouncedAddresses:
 
 def test_of_a_dead_letter_nothing_is_left_when_it_is_dropped(partition: Sending) -> None:
     partition.report(events.completed(), [mail()])
-    partition.tell(entries.GiveUp, taken := partition.take_one("email"), reason="rejected", error="no")
-    assert partition.step(entries.ReplayDead([taken.id, taken.id, "0" * 32])) == 1
-    partition.tell(entries.GiveUp, taken := partition.take_one("email"), reason="rejected", error="no")
+    partition.tell(GiveUp, taken := partition.take_one("email"), reason="rejected", error="no")
+    assert partition.do(ReplayDead([taken.id, taken.id, "0" * 32])) == 1
+    partition.tell(GiveUp, taken := partition.take_one("email"), reason="rejected", error="no")
 
-    assert partition.step(entries.DropDead([taken.id])) == 1
+    assert partition.do(DropDead([taken.id])) == 1
     assert partition.counts == {"accepted": 1, "dropped": 1, "buried:rejected": 2}
     assert partition.d.size(DEAD) == 0
     assert not [key for key in partition.memory.records if key.startswith(("d:", "body:"))]
@@ -145,7 +152,7 @@ def test_of_a_dead_letter_nothing_is_left_when_it_is_dropped(partition: Sending)
 
 class TestSilences:
     def add(self, partition: Sending, name: str, ms: int, most: int = 2) -> bool:
-        return bool(partition.step(entries.AddSilence(name, "{}", partition.now + ms, most)))
+        return bool(partition.do(AddSilence(name, "{}", partition.now + ms, most)))
 
     def test_are_no_more_than_so_many_at_once(self, partition: Sending) -> None:
         assert [self.add(partition, name, 60_000) for name in ("1", "2", "3", "2")] == [True, True, False, True]
@@ -156,8 +163,8 @@ class TestSilences:
         held = silence(partition.now / 1000).hold
         assert self.add(partition, held.id, round(held.end * 1000) - partition.now)
         partition.fill(0, 1)
-        partition.tell(entries.Withhold, partition.take_one(), silence=held, how="bundled")
+        partition.tell(Withhold, partition.take_one(), silence=held, how="bundled")
 
-        assert partition.step(entries.EndSilence(held.id)) == ["slack"]
-        assert partition.step(entries.EndSilence(held.id)) is None
+        assert partition.do(EndSilence(held.id)) == ["slack"]
+        assert partition.do(EndSilence(held.id)) is None
         assert partition.take_one().kind == "roundup"

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from relay.domain.deliveries import Digest, Target, Window
-from relay.engine import bundles, digests, presses
+from relay.engine import bundles
 from relay.engine.arrival import Arrival
-from relay.engine.entries import ScheduleDigest, SendDigest
+from relay.engine.bundles import ScheduleDigest, SendDigest, keep_baseline
+from relay.engine.order import record_press, rejected_press
 from relay.engine.records import Bundle, Delivery, Operation, rows
 from tests.engine.lab import NOW, Lab
 from tests.support import events
@@ -66,23 +67,23 @@ def test_what_comes_after_it_was_closed_is_in_the_next() -> None:
 @pytest.mark.parametrize("held", [True, False])
 def test_a_digest_is_sent_before_its_time_if_it_holds_something(held: bool) -> None:
     lab = Lab()
-    assert digests.schedule(lab.d, ScheduleDigest(TARGET, TODAY), None)
-    assert not digests.schedule(lab.d, ScheduleDigest(TARGET, TODAY), None)
+    assert ScheduleDigest(TARGET, TODAY).decide(lab.d)
+    assert not ScheduleDigest(TARGET, TODAY).decide(lab.d)
     if held:
         digest(lab, events.failed())
 
-    assert digests.send_now(lab.d, SendDigest(TARGET, TODAY), None) == held
+    assert SendDigest(TARGET, TODAY).decide(lab.d) == held
 
     found = [(bundle.start - NOW, bundle.end - NOW, len(rows)) for bundle, rows in everything(lab)]
     assert found == ([(-60_000, 0, 1), (0, 60_000, 0)] if held else [(-60_000, 60_000, 0)])
-    assert not digests.schedule(lab.d, ScheduleDigest(TARGET, TODAY), None)
+    assert not ScheduleDigest(TARGET, TODAY).decide(lab.d)
 
 
 def test_a_digest_shows_what_the_ones_before_amounted_to() -> None:
     lab = Lab()
     for end, days in ((NOW, {"1970-01-01": [3, 1]}), (NOW - 5, {"1970-01-01": [1, 1], "1969-12-01": [9, 9]})):
         baseline = {"last": f"{end}", "days": days, "to": end, "oldest": "1970-01-01"}
-        digests.keep_baseline(lab.d, Delivery("x", destination="analysts", address="analyst@example.com"), baseline)
+        keep_baseline(lab.d, Delivery("x", destination="analysts", address="analyst@example.com"), baseline)
     ((bundle, _),) = digest(lab, events.failed())
 
     bundles.close(lab.d, bundle.name)
@@ -101,12 +102,12 @@ def test_a_button_does_its_thing_once_unless_nothing_came_of_it(action: str) -> 
     lab = Lab()
     o = Operation("o", run=0)
     pressed = press(action, press="p1", pressed="{}")
-    assert presses.rejected(o, pressed) == ""
-    presses.record(lab.d, o, pressed)
-    assert presses.rejected(o, pressed) == "duplicate"
+    assert rejected_press(o, pressed) == ""
+    record_press(lab.d, o, pressed)
+    assert rejected_press(o, pressed) == "duplicate"
 
-    presses.record(lab.d, o, press(action, ok=False))
+    record_press(lab.d, o, press(action, ok=False))
 
-    assert presses.rejected(o, pressed) == ""
+    assert rejected_press(o, pressed) == ""
     o.run = 1
-    assert presses.rejected(o, pressed) == "late"
+    assert rejected_press(o, pressed) == "late"

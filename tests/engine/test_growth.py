@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.domain.parsing import parse
-from relay.engine.entries import Report
+from relay.engine.intake import Report
 from relay.engine.state import Changes
 from tests.support.pure_life.configurations import QUEUES
 from tests.support.pure_life.workers import Work

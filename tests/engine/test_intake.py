@@ -8,11 +8,11 @@ import pytest
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Silence, dump
-from relay.engine import forgetting, runs
-from relay.engine.entries import ForgetDocuments
+from relay.engine import runs
+from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.known import all_of, known
 from relay.engine.records import SILENCES
-from relay.engine.records import Silence as SilenceRecord
+from relay.engine.withholding import Silence as SilenceRecord
 from relay.errors import AmbiguousId, NotPermitted, NotYetKnown
 from tests.engine.partition import DAY, START, Partition
 from tests.support import events
@@ -155,10 +155,10 @@ def test_three_days_after_its_end_the_documents_of_a_run_are_forgotten_and_its_f
     name, facts = partition.operation().name, known(partition.d, partition.routed[0].subject)
     due = ForgetDocuments(100, 30 * DAY)
     partition.now = START + 3 * DAY - 1
-    assert partition.do(forgetting.documents, due) == 0
+    assert partition.do(due) == 0
 
     partition.now += 1
-    assert partition.do(forgetting.documents, due) == 1
+    assert partition.do(due) == 1
 
     assert runs.history(partition.d, name) == ()
     assert known(partition.d, partition.routed[0].subject) == facts
@@ -167,7 +167,7 @@ def test_three_days_after_its_end_the_documents_of_a_run_are_forgotten_and_its_f
         "duplicate",
         "late",
     ]
-    assert partition.do(forgetting.documents, due) == 0
+    assert partition.do(due) == 0
     partition.now = START + 31 * DAY
     assert known(partition.d, partition.routed[0].subject) == {}
 

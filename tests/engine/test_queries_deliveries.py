@@ -4,16 +4,16 @@ import pytest
 
 from relay.domain.deliveries import Window
 from relay.domain.facts import NOWHERE
-from relay.engine.entries import PauseScope, Take
 from relay.engine.names import home_of
+from relay.engine.pauses import PauseScope
+from relay.engine.take import Take
 from relay.policy.reachability import State
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadPages
 from relay.store.queries.history import History
-from relay.store.queries.operator_pauses import OperatorPause, OperatorPauses
-from relay.store.queries.reachability import Reachability
+from relay.store.queries.reachability import OperatorPauses, Reachability
 from relay.store.queries.suppressions import Suppressions
-from relay.store.queries.waiting import Lanes, Waiting
+from relay.store.queries.waiting import Waiting
 from tests.engine.desk import Desk, every
 from tests.support import events
 from tests.support.targets import mail, room, team
@@ -98,7 +98,7 @@ class TestDeadLetters:
         [letter] = await admin.dead()
 
         assert letter == await admin.dead_letter(dies.id)
-        assert (letter.operation, letter.tenant, letter.essential) == ("op-1", "tenant-1", True)
+        assert (letter.subject, letter.tenant, letter.essential) == ("op-1", "tenant-1", True)
         assert (letter.reason, letter.error, letter.died_at.timestamp()) == (
             "rejected",
             "channel_not_found",
@@ -134,11 +134,11 @@ class TestDeadLetters:
 
         letters = await every(pages.page, limit=2)
 
-        assert sorted(letter.operation for letter in letters) == [f"op-{number}" for number in range(5)]
+        assert sorted(letter.subject for letter in letters) == [f"op-{number}" for number in range(5)]
         if seconds:
-            assert [letter.operation for letter in letters[:2]] == ["op-4", "op-3"]
+            assert [letter.subject for letter in letters[:2]] == ["op-4", "op-3"]
             since, until = desk.clock() - 3, desk.clock() - 1
-            assert [one.operation for one in (await pages.page(since=since, until=until)).rows] == ["op-3", "op-2"]
+            assert [one.subject for one in (await pages.page(since=since, until=until)).rows] == ["op-3", "op-2"]
         assert await pages.count() == 5
         assert (await pages.page(lambda letter: letter.reason == "other", limit=2)).looked == 5
 
@@ -180,7 +180,7 @@ class TestWaiting:
         await desk.accept(events.completed(operationId="due"), mail("b@example.com"))
         waiting, now = Waiting(desk), desk.clock()
         place = home_of(mail("b@example.com")), "analysts", "b@example.com"
-        first, second = (await Lanes(desk).waiting("due", NOWHERE, [place]))["analysts"]
+        first, second = (await Waiting(desk).of_operation("due", NOWHERE, [place]))["analysts"]
 
         rows = [await waiting.named(name, now) for name in (first, second, "unknown")]
 
@@ -221,10 +221,10 @@ class TestWaiting:
         await pauses.pause("room", "cleaning", "ann", seconds=60)
         await pauses.pause("team", "moving", "bob")
 
-        room_s = OperatorPause("room", "ann", "cleaning", began, began + 60)
-        team_s = OperatorPause("team", "bob", "moving", began, None)
-        assert await pauses.all(began) == [room_s, team_s]
-        assert await pauses.all(began + 60) == [team_s]
+        room_s = State("paused", began, "cleaning", by="ann", until=began + 60)
+        team_s = State("paused", began, "moving", by="bob")
+        assert await pauses.all(began) == {"room": room_s, "team": team_s}
+        assert await pauses.all(began + 60) == {"team": team_s}
         assert await Admin(desk).paused(["operator:room"]) == {"operator:room": (began, "cleaning")}
         assert await pauses.resume("room")
         assert not await pauses.resume("room")

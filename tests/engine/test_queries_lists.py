@@ -7,20 +7,20 @@ import pytest
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.facts import Space
 from relay.domain.silences import Silence
-from relay.engine.entries import Report
+from relay.engine.intake import Report
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
 from relay.engine.state import Draft, Memory
 from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs
-from relay.store.queries.paging import Lines, Position
-from relay.store.queries.reader import MemoryReader
-from relay.store.queries.reconciliation import ReconciliationState
-from relay.store.queries.runs import Counts, Running, Runs
+from relay.store.queries.operations import Counts, Operations
+from relay.store.queries.paging import Position, lines, take
+from relay.store.queries.runs import ReconciliationState, Runs
 from relay.store.queries.silences import SilenceList
 from tests.engine.desk import Desk, every
 from tests.support import events
+from tests.support.memory_reader import MemoryReader
 from tests.support.targets import mail
 
 LETTERS = "abcde"  # of names of jobs, which numbers do not tell apart
@@ -81,8 +81,9 @@ class TestRuns:
         await report(desk, *(events.progress(number, operationId=f"op-{number}") for number in range(1, 4)))
         await report(desk, events.completed(operationId="op-2"))
 
-        assert [(row.subject, row.percentage) for row in await Running(desk).some(5)] == [("op-3", 3), ("op-1", 1)]
-        assert await Running(desk).counts() == Counts(2, 0)
+        rows = await Operations(desk).running(5)
+        assert [(row.operation.subject, row.operation.percentage) for row in rows] == [("op-3", 3), ("op-1", 1)]
+        assert await Operations(desk).counts() == Counts(2, 0)
         [(job, starts)] = (await Runs(desk).begun()).items()
         assert (job.type, len(starts)) == ("ProcessMiningAnalysis", 2)
 
@@ -173,10 +174,9 @@ class TestDigests:
 
         preview = await bundles.preview(target, window)
         assert (preview.document["zone"], preview.document["totals"]["failed"]) == ("Europe/Berlin", 1)
-        described = await bundles.describe(target, window)
-        assert (described.entries, described.closed) == (1, False)
+        assert await bundles.size(target, window) == 1
         assert await bundles.send_now(target, window)
-        assert (await bundles.describe(target, window)).entries == 0
+        assert await bundles.size(target, window) == 0
 
 
 async def test_addresses_of_the_newest_configuration(desk: Desk) -> None:
@@ -202,9 +202,10 @@ async def test_pages_over_many_streams_leave_nothing_out_and_give_nothing_twice(
     reader = MemoryReader(memory, lambda: now)
     found, behind = list[tuple[int, bytes]](), None
     while True:
-        rows = await (lines := Lines(reader, "history:", ["c", "a", "b"], behind=behind)).take(pick.randrange(1, 8))
+        step = pick.randrange(1, 8)
+        rows = await take(lines(reader, "history:", ["c", "a", "b"], step, behind=behind), step)
         found += [(row.position.ms, row.content) for row in rows]
-        if not rows or not lines.more:
+        if not rows:
             break
         behind = Position.load(rows[-1].position.dump())
 

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 
 from relay.domain.facts import Space
-from relay.engine.entries import Report
+from relay.engine.intake import Report
 from relay.errors import AmbiguousId
 from relay.store.queries.admin import Admin
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Operations
-from relay.store.queries.run_names import RunNames
 from relay.store.queries.timelines import Counted
 from tests.engine.desk import Desk, every
 from tests.support import events
@@ -105,11 +104,10 @@ async def test_a_story_counts_progress_that_nobody_is_notified_of(desk: Desk) ->
 
 async def test_the_operation_of_an_end_in_a_history_is_found(desk: Desk) -> None:
     await report(desk, events.started(operationId="op-1"), events.failed(operationId="op-1"))
-    [job] = [row.job for row in (await Jobs(desk).page()).rows]
-    ends = await Jobs(desk).ends(job)
-    names = RunNames(desk)
+    jobs = Jobs(desk)
+    [job] = [row.job for row in (await jobs.page()).rows]
 
-    found = await names.of(ends)
+    [o] = (await jobs.operations(await jobs.ends(job))).values()
 
-    assert [name.subject for name in found.values()] == ["op-1"]
-    assert "did not answer" in await names.error(next(iter(found.values())).operation)
+    assert o.subject == "op-1"
+    assert "did not answer" in await jobs.error(o.name)

@@ -4,9 +4,9 @@ import pytest
 
 from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
-from relay.engine.entries import Failed, Lapse, Mark, PauseScope, SetAside, Withhold
-from relay.engine.receipts import BEGINS
-from relay.engine.records import FLYING, Pause
+from relay.engine.pauses import Pause, PauseScope
+from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Withhold
+from relay.engine.records import FLYING
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events
@@ -66,14 +66,14 @@ class TestALapse:
         partition.tell(Mark, called)
         silent = Lapse(living=("b",), ended=("b:",))
 
-        partition.step(silent)
+        partition.do(silent)
         unsent = [taken.event.subject for taken in partition.take(process="b")]
-        partition.step(silent)
+        partition.do(silent)
         partition.now += 59_000
-        partition.step(silent)
+        partition.do(silent)
         during = partition.take(process="b")
         partition.now += SECOND
-        partition.step(silent)
+        partition.do(silent)
 
         assert (unsent, during) == ([({"1", "2"} - {called.event.subject}).pop()], [])
         assert [(taken.event.subject, taken.unknown) for taken in partition.take()] == [(called.event.subject, True)]
@@ -84,10 +84,10 @@ class TestALapse:
         silent = Lapse(living=("b",), ended=("b:",))
 
         partition.now += 600_000
-        partition.step(silent)
+        partition.do(silent)
         during = partition.take(process="b")
         partition.now += BEGINS
-        partition.step(silent)
+        partition.do(silent)
 
         assert during == []
         assert partition.take_one(process="b").unknown
@@ -218,16 +218,6 @@ class TestALiveMessage:
         assert edit.event.name == "operation.completed"
         assert edit.thread == {"channel": "C1", "ts": "1.1"}
         assert not edit.unknown
-
-
-def test_what_cannot_be_read_waits_and_is_given_up_in_the_end(partition: Sending) -> None:
-    partition.report(events.completed(), [room()])
-    for _ in range(8):
-        partition.tell(SetAside, partition.take_one(), error="of another release")
-        partition.now += 30_000
-
-    assert partition.take() == []
-    assert partition.counts["buried:unreadable"] == 1
 
 
 class TestASilence:

@@ -6,11 +6,12 @@ import pytest
 
 from relay.domain.deliveries import Limit, Limits, Window
 from relay.domain.events import Event
-from relay.engine.entries import Take
-from relay.engine.records import DEAD, FLYING, Body, Configured, Delivery, Pause, due, parked
+from relay.engine.parking import Configured
+from relay.engine.pauses import Pause
+from relay.engine.records import DEAD, FLYING, Body, Delivery, due, parked
 from relay.engine.state import Memory, NotLoaded
 from relay.engine.step import step
-from relay.engine.take import MANY, OLDEST, STARVED
+from relay.engine.take import MANY, OLDEST, STARVED, Take
 from relay.errors import StoreUnavailable
 from tests.engine.hand_out import HandingOut, subjects
 from tests.engine.partition import DAY, MINUTE, SECOND

@@ -4,9 +4,15 @@ from typing import Any
 
 import pytest
 
-from relay.engine import entries
-from relay.engine.records import FLYING, OVER, SETTING_BACK, WATCH, Configured, Delivery, due, parked
+from relay.engine.clock import SETTING_BACK, ClockSetBack
+from relay.engine.dead_letters import ReplayDead
+from relay.engine.housekeeping import ForgetDocuments, GatherParked, GiveUpChannel, GiveUpParked
+from relay.engine.parking import Announce, Configured
+from relay.engine.receipts import Failed, GiveUp, Mark, Withhold
+from relay.engine.records import FLYING, OVER, WATCH, Delivery, due, parked
 from relay.engine.state import Changes, Memory
+from relay.engine.watch import RunsDue, Tick
+from relay.engine.withholding import AddSilence, EndSilence
 from relay.store.journal.codec import Unreadable
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending
@@ -105,10 +111,10 @@ class TestWhatIsParked:
     def test_is_given_up_and_listed_without_it(self, partition: Damageable) -> None:
         partition.break_channel(5)
         partition.damage("d:", partition.parked()[0])
-        assert partition.step(entries.GatherParked(2, 100)) == 3
+        assert partition.do(GatherParked(2, 100)) == 3
         partition.now += 3 * DAY + 1
 
-        assert partition.step(entries.GiveUpParked(3 * DAY, 100)) > 0
+        assert partition.do(GiveUpParked(3 * DAY, 100)) > 0
         assert len(partition.parked()) == 1
 
 
@@ -122,7 +128,7 @@ def test_hand_outs_lapse_beside_one_that_cannot_be_read(partition: Damageable) -
 
 
 def test_a_silence_that_cannot_be_read_is_without_effect(partition: Damageable) -> None:
-    partition.step(entries.AddSilence("s", "{}", partition.now + MINUTE, 5))
+    partition.do(AddSilence("s", "{}", partition.now + MINUTE, 5))
     partition.damage("silence:")
     partition.rules = lambda _: [room()]
 
@@ -132,22 +138,22 @@ def test_a_silence_that_cannot_be_read_is_without_effect(partition: Damageable) 
 
 def test_a_silence_ends_for_all_that_can_be_read(partition: Damageable) -> None:
     held = silence(partition.now / 1000, id="s").hold
-    partition.step(entries.AddSilence("s", "{}", round(held.end * 1000), 5))
+    partition.do(AddSilence("s", "{}", round(held.end * 1000), 5))
     partition.fill(0, 3)
     for taken in partition.take():
-        partition.tell(entries.Withhold, taken, silence=held, how="apart")
+        partition.tell(Withhold, taken, silence=held, how="apart")
     partition.damage("d:")
 
-    assert partition.step(entries.EndSilence("s")) == ["slack"]
+    assert partition.do(EndSilence("s")) == ["slack"]
     assert len(partition.take()) == 2
 
 
 def test_a_configuration_is_announced_in_the_place_of_one_that_cannot_be_read(partition: Damageable) -> None:
-    partition.step(entries.Announce({"team": {"slack": ["#team"]}}))
+    partition.do(Announce({"team": {"slack": ["#team"]}}))
     partition.fill(0, 2)
     assert partition.take() == []
     partition.damage(Configured.PREFIX, "configured")
-    partition.step(entries.Announce({"room": {"slack": ["#room"]}}))
+    partition.do(Announce({"room": {"slack": ["#room"]}}))
 
     assert len(partition.take()) == 2
 
@@ -158,11 +164,11 @@ def test_runs_are_watched_beside_one_that_cannot_be_read(partition: Damageable) 
     partition.damage("op:")
     partition.now += DAY
 
-    assert len(partition.step(entries.RunsDue(10, MINUTE))[1]) == 1
-    assert partition.step(entries.RunsDue(10, MINUTE)) == (0, [])
+    assert len(partition.do(RunsDue(10, MINUTE))[1]) == 1
+    assert partition.do(RunsDue(10, MINUTE)) == (0, [])
     assert partition.d.size(WATCH) == 2
     partition.now += 40 * DAY
-    partition.step(entries.Tick(MINUTE, MINUTE))
+    partition.do(Tick(MINUTE, MINUTE))
     assert partition.d.size(WATCH) == 1
 
 
@@ -172,8 +178,8 @@ def test_runs_are_forgotten_beside_one_that_cannot_be_read(partition: Damageable
     partition.damage("op:")
     partition.now += 4 * DAY
 
-    assert partition.step(entries.ForgetDocuments(10, 30 * DAY)) == 2
-    assert partition.step(entries.ForgetDocuments(10, 30 * DAY)) == 0
+    assert partition.do(ForgetDocuments(10, 30 * DAY)) == 2
+    assert partition.do(ForgetDocuments(10, 30 * DAY)) == 0
     assert partition.d.size(OVER) == 1
 
 
@@ -183,30 +189,30 @@ def test_a_channel_is_given_up_but_for_what_cannot_be_read(partition: Damageable
     partition.damage("d:")
     partition.now += 3 * DAY
 
-    assert partition.step(entries.GiveUpChannel("email", 3 * DAY, 100)) == 2
+    assert partition.do(GiveUpChannel("email", 3 * DAY, 100)) == 2
 
 
 def test_dead_letters_are_delivered_again_but_for_those_that_cannot_be_read(partition: Damageable) -> None:
     partition.fill(0, 2)
-    names = sorted(taken.id for taken in partition.take() if partition.tell(entries.GiveUp, taken, reason="", error=""))
+    names = sorted(taken.id for taken in partition.take() if partition.tell(GiveUp, taken, reason="", error=""))
     partition.damage("d:", names[0])
 
-    assert partition.step(entries.ReplayDead(names)) == 1
+    assert partition.do(ReplayDead(names)) == 1
 
 
 class TestAClockThatWasSetBack:
     def retry(self, partition: Damageable, count: int) -> None:
         partition.fill(0, count)
         for taken in partition.take():
-            partition.tell(entries.Mark, taken)
-            partition.tell(entries.Failed, taken, delay=3 * 60 * MINUTE, error="no")
+            partition.tell(Mark, taken)
+            partition.tell(Failed, taken, delay=3 * 60 * MINUTE, error="no")
 
     def back(self, partition: Damageable, most: int = 500) -> list[str]:
         """Return what is remembered of it after each part."""
         partition.now -= 60 * MINUTE
         after, left = "", list[str]()
         while after or not left:
-            after = partition.step(entries.ClockSetBack(60 * MINUTE, after, most))
+            after = partition.do(ClockSetBack(60 * MINUTE, after, most))
             left.append(partition.d.table(SETTING_BACK).get(str(60 * MINUTE), b"").decode())
             assert left[-1] == after
         return left
@@ -221,7 +227,7 @@ class TestAClockThatWasSetBack:
     def test_is_followed_beside_what_cannot_be_read(self, partition: Damageable) -> None:
         self.retry(partition, 3)
         partition.damage("d:")
-        partition.step(entries.Tick(MINUTE, MINUTE))
+        partition.do(Tick(MINUTE, MINUTE))
         partition.memory.unreadable.add("ticks")
 
         assert self.back(partition) == [""]

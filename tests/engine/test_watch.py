@@ -5,9 +5,10 @@ from typing import Any
 
 from relay.domain.events import Event
 from relay.domain.jobs import Job
-from relay.engine import runs, watching
-from relay.engine.entries import RunsDue, Tick
-from relay.engine.records import MISSING, STALLED, WATCH, Ticks
+from relay.engine import runs
+from relay.engine.clock import Ticks
+from relay.engine.records import MISSING, STALLED, WATCH
+from relay.engine.watch import RunsDue, Tick
 from relay.policy.missing import Missing, recovery
 from relay.policy.missing import alarm as missing_alarm
 from relay.policy.watchdog import decide, event_of
@@ -19,7 +20,7 @@ TICK = Tick(2 * MINUTE, 5 * MINUTE)
 
 
 def due(partition: Partition, most: int = 10) -> list[Any]:
-    return partition.do(watching.due, RunsDue(most, 20 * SECOND))[1]  # type: ignore[no-any-return]
+    return partition.do(RunsDue(most, 20 * SECOND))[1]  # type: ignore[no-any-return]
 
 
 def alarm(partition: Partition) -> Event:
@@ -65,25 +66,25 @@ def test_an_alarm_is_taken_once_and_not_where_the_run_has_gone_on() -> None:
 def test_after_an_absence_nothing_is_found_wrong_for_a_while() -> None:
     partition = Partition()
     now = partition.now
-    assert partition.do(watching.tick, TICK) == (now, now + 5 * MINUTE, 0, 0)
+    assert partition.do(TICK) == (now, now + 5 * MINUTE, 0, 0)
     partition.now += MINUTE
-    assert partition.do(watching.tick, TICK)[1] == now + 5 * MINUTE
+    assert partition.do(TICK)[1] == now + 5 * MINUTE
     partition.now += 10 * MINUTE
-    assert partition.do(watching.tick, TICK)[1] == partition.now + 5 * MINUTE
+    assert partition.do(TICK)[1] == partition.now + 5 * MINUTE
 
 
 def test_a_run_that_is_silent_for_30_days_leaves_and_is_counted_if_nobody_was_notified() -> None:
     partition = silent_run()
     partition.report(alarm(partition))
     partition.now += 29 * DAY
-    partition.do(watching.tick, TICK)
+    partition.do(TICK)
     partition.now += DAY - 10 * MINUTE
-    assert partition.do(watching.tick, TICK)[3] == 0
+    assert partition.do(TICK)[3] == 0
     assert due(partition), "it is looked at a last time"
 
     partition.now += 31 * DAY  # its record is gone
 
-    assert partition.do(watching.tick, TICK)[2:] == (0, 1)
+    assert partition.do(TICK)[2:] == (0, 1)
     assert partition.d.size(WATCH) == 0
 
 

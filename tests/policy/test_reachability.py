@@ -1,6 +1,6 @@
 """The state of a channel, by what delivering recorded of it."""
 
-from relay.engine.records import Health
+from relay.engine.health import Health
 from relay.policy.reachability import DOWN, State
 from relay.store.queries.reachability import state_of
 

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from relay.config import parse_config
 from relay.domain.deliveries import Gate, Limit
-from relay.engine.entries import ClockSetBack
+from relay.engine.clock import ClockSetBack
 from relay.health import Health
 from relay.policy.retry import Pause
 from relay.store import Store

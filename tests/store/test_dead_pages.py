@@ -23,7 +23,7 @@ async def pages(store: Store, limit: int, **which: object) -> list[list[str]]:
     listed, cursor = list[list[str]](), ""
     while True:
         page = await DeadPages(store).page(limit=limit, cursor=cursor, **which)  # type: ignore[arg-type]
-        listed.append([letter.operation for letter in page.rows])
+        listed.append([letter.subject for letter in page.rows])
         if not (cursor := page.cursor):
             return listed
 

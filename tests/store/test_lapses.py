@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.engine.entries import Lapse
+from relay.engine.receipts import Lapse
 from relay.store import Store
 from tests.support import events
 from tests.support.queue import POSTED, accept, claim, claim_one, counts

@@ -10,8 +10,7 @@ from relay.domain.deliveries import Delivery
 from relay.health import HOUSEKEEPING, Health
 from relay.policy.retry import Pause
 from relay.store import Store
-from relay.store.queries.admin import Admin
-from relay.store.queries.backlog import MAX_PAUSED
+from relay.store.queries.admin import MAX_PAUSED, Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send

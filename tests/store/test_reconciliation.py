@@ -2,7 +2,7 @@
 
 from relay.domain.facts import Space
 from relay.store import Store
-from relay.store.queries.reconciliation import ReconciliationState, SilentRun
+from relay.store.queries.runs import ReconciliationState, SilentRun
 from tests.support import events
 from tests.support.clock import Clock
 

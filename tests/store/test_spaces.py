@@ -13,6 +13,7 @@ from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.queries.admin import Admin
+from relay.store.queries.operations import Operations
 from tests.support import events
 from tests.support.queue import claim
 
@@ -76,8 +77,8 @@ async def test_what_says_more_joins_the_one_that_said_nothing_yet(send: Send, st
     await send("Initiated")
     await send("Running", tenant="acme", progress=10)
 
-    (one,) = await store.spaces.all("1042")
-    assert one["tenant"] == "acme"
+    (one,) = await Operations(store).named("1042")
+    assert one.tenant == "acme"
 
 
 async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None:

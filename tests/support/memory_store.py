@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Accepted, Delivery, Notification, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.engine import entries
-from relay.engine.jobs import MAX_JOBS
+from relay.engine.clock import ClockSetBack
+from relay.engine.intake import Report
 from relay.engine.known import known
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Draft, Memory, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
@@ -24,27 +24,20 @@ from relay.store.copying import Copying
 from relay.store.journal.items import Admission
 from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
-from relay.store.queries.reader import MemoryReader
-from relay.store.queries.spaces import Spaces
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
+from tests.support.memory_reader import MemoryReader
 
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
 
 @dataclass
-class Configured:
+class Configured(Settings):
     """Settings of a step without rules."""
 
     job: str = ""
-    max_jobs: int = MAX_JOBS
-
-    def targets(self, event: Event) -> Sequence[Target]:
-        return ()
-
-    def asks(self, condition: str) -> bool:
-        return False
+    max_jobs: int = Settings.max_jobs
 
 
 @dataclass
@@ -78,9 +71,9 @@ class Shared:
         back, self.latest = self.latest - now, now
         if back <= SET_BACK:
             return 0.0
-        after = self.step(entries.ClockSetBack(round(back * 1000)))
+        after = self.step(ClockSetBack(round(back * 1000)))
         while after:
-            after = self.step(entries.ClockSetBack(round(back * 1000), after))
+            after = self.step(ClockSetBack(round(back * 1000), after))
         return back
 
 
@@ -131,7 +124,7 @@ class MemoryStore(Queue):
     emptied = False
     sealer: Any = None
 
-    def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = MAX_JOBS) -> None:
+    def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = Settings.max_jobs) -> None:
         self.shared = shared
         super().__init__(
             MemoryJournal(shared, worker, Configured(max_jobs=jobs)),
@@ -140,8 +133,7 @@ class MemoryStore(Queue):
         self.partition = self.journal
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
-        self.spaces, self.bundles = Spaces(self), Bundles(self)
-
+        self.bundles = Bundles(self)
         self.quarantine = Quarantine()
 
     async def prepare(self, *_: Any, **__: Any) -> Promise:
@@ -175,9 +167,9 @@ class MemoryStore(Queue):
     async def probe(self) -> None:
         """It takes writes."""
 
-    async def accept(self, event: Event, targets: Sequence[Target], *, completes: bool = False) -> Accepted:
+    async def accept(self, event: Event, targets: Sequence[Target]) -> Accepted:
         """Accept an event with these targets, as it is."""
-        accepted: Accepted = await self.submit(entries.Report(event, targets, completes=completes))
+        accepted: Accepted = await self.submit(Report(event, targets))
         return accepted
 
     async def known(self, subject: str, space: Space | Mapping[str, str] = NOWHERE) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.domain.deliveries import Delivery, Notification, Receipt, Target
 from relay.domain.events import Event
-from relay.engine.entries import Lapse
+from relay.engine.receipts import Lapse
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
 from relay.store.queries.admin import Admin

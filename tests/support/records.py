@@ -6,6 +6,7 @@ from typing import Any
 
 from relay.engine import records
 from relay.engine.names import operation
+from relay.engine.pauses import Pause
 from tests.support.memory_store import MemoryStore
 
 
@@ -55,7 +56,7 @@ async def repeat(store: MemoryStore, destination: str, times: int, ms: int) -> N
 
 async def pause(store: MemoryStore, scope: str, **fields: Any) -> None:
     """Let a scope be paused, with these fields."""
-    paused = records.Pause(scope, **fields)
+    paused = Pause(scope, **fields)
     store.shared.memory.records[paused.key] = paused
 
 

@@ -36,7 +36,7 @@ from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
 from relay.store.last_bodies import LastBody
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
@@ -194,7 +194,7 @@ async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], ev
     silences = Silences(await SilenceList(context.store).all()).matching(event, now)
     pauses = await OperatorPauses(context.store).all(now)
     holds = [(its.destinations, f"silence {its.id}", its.ends, its.reason) for its in silences]
-    holds += [((its.destination,), f"paused by {its.by}", its.until or 0.0, its.reason) for its in pauses]
+    holds += [((name,), f"paused by {its.by}", its.until or 0.0, its.cause) for name, its in pauses.items()]
     for row in destinations:
         row["holds"][:0] = [
             f"{what}{f' until {local(datetime.fromtimestamp(end, UTC), zone)}' if end else ''}: {why}"

@@ -23,7 +23,7 @@ from relay.policy.presentation import OWNER
 from relay.policy.reachability import DESTINATION, channel_scope
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
-from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import ADDED, Suppressions
 from relay.store.trials import Trials
 

@@ -160,7 +160,7 @@ async def letter(context: Context, question: IdQuestion) -> DeadLetterFacts:
 
 def _facts(letter: DeadLetter) -> DeadFacts:
     sentence, advice = why(letter.reason, "dead"), ADVICE.get(letter.reason, "")
-    return DeadFacts.merged(letter, name=letter.title, died=letter.died_at, why=sentence, advice=advice)
+    return DeadFacts.merged(letter, operation=letter.subject, died=letter.died_at, why=sentence, advice=advice)
 
 
 def _document_of(body: str) -> Any:

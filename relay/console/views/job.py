@@ -8,11 +8,11 @@ from pydantic import Field
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Question, Time, Unknown, existing
 from relay.domain.events import Outcome
-from relay.domain.facts import NOWHERE
+from relay.domain.facts import Space
 from relay.domain.jobs import Job
 from relay.domain.outcomes import Usual, of_runs, streaks, usual
+from relay.engine.records import Operation
 from relay.store.queries.jobs import JobEnd, Jobs
-from relay.store.queries.run_names import RunName, RunNames
 
 MOST, MOST_CAUSES = 25, 10
 
@@ -132,32 +132,31 @@ async def job(context: Context, question: JobQuestion) -> JobFacts:
     if not ends:
         text = N_("No run of the job %(name)s is known to have ended. Jobs are known for 90 days.")
         raise Unknown(text, name=meant.name)
-    lasts, names = usual(ends), await RunNames(context.store).of(ends)
+    lasts, operations = usual(ends), await history.operations(ends)
     return JobFacts.merged(
         meant, **_counted(ends),
         low=lasts.low if lasts else None, high=lasts.high if lasts else None,
         others=sum(not end.succeeded and not end.failed for end in ends),
-        causes=await _causes(context, ends, names),
-        ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
+        causes=await _causes(history, ends, operations),
+        ends=[_end(end, lasts, operations.get(end.run)) for end in reversed(ends)],
         part=meant.type if context.config().job else meant.part or meant.type,
     )  # fmt: skip
 
 
-def _end(end: Outcome, lasts: Usual | None, named: RunName | None) -> RunEnd:
+def _end(end: Outcome, lasts: Usual | None, o: Operation | None) -> RunEnd:
     verdict = lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else ""
-    space, subject = (named.space, named.subject) if named else (NOWHERE, "")
-    return RunEnd.merged(space, end, operation=subject, verdict=verdict)
+    return RunEnd.merged(Space.of(o.facts if o else {}), end, operation=o.subject if o else "", verdict=verdict)
 
 
-async def _causes(context: Context, ends: Sequence[Outcome], names: Mapping[str, RunName]) -> list[CauseFacts]:
+async def _causes(history: Jobs, ends: Sequence[Outcome], operations: Mapping[str, Operation]) -> list[CauseFacts]:
     """Return the most frequent first."""
     failures, rows = [end for end in ends if end.failed], list[CauseFacts]()
     for error, count in Counter(end.error for end in failures).most_common(MOST_CAUSES):
         alike = [end for end in failures if end.error == error]
-        newest = next((names[end.run] for end in reversed(alike) if end.run in names), None)
+        newest = next((operations[end.run] for end in reversed(alike) if end.run in operations), None)
         rows.append(CauseFacts.merged(
             error=error, count=count, operation=newest.subject if newest else "",
-            words=await RunNames(context.store).error(newest.operation) if newest else "",
+            words=await history.error(newest.name) if newest else "",
             first=min(end.ended for end in alike), last=max(end.ended for end in alike),
         ))  # fmt: skip
     return rows

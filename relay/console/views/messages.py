@@ -112,19 +112,20 @@ async def scheduled(
         if its.mode == "digest":
             for target, window in islice(at_hand(its, config, context.kinds, context.clock()), most):
                 rows.append(ScheduledDigest.merged(
-                    await context.store.bundles.describe(target, window), at=f"{its.at:%H:%M}", days=spoken(its.days),
-                    timezone=zone_at(its, config.destination_defaults), next=window.end,
+                    target, at=f"{its.at:%H:%M}", days=spoken(its.days), next=window.end,
+                    timezone=zone_at(its, config.destination_defaults),
+                    entries=await context.store.bundles.size(target, window),
                 ))  # fmt: skip
     return rows
 
 
 async def digest(context: Context, question: DigestQuestion) -> MessageFacts:
     preview = await _digest(context, question)
-    bundle = await context.store.bundles.describe(preview.target, preview.window)
-    at, entries = preview.window.end, bundle.entries
+    entries = await context.store.bundles.size(preview.target, preview.window)
     return _facts(
-        preview.content, preview.target, preview, event=preview.event.name, kind="digest", at=at, entries=entries
-    )
+        preview.content, preview.target, preview, event=preview.event.name, kind="digest", at=preview.window.end,
+        entries=entries,
+    )  # fmt: skip
 
 
 async def digest_html(context: Context, question: DigestQuestion) -> Frame:

@@ -16,8 +16,7 @@ from relay.errors import StoreUnavailable
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import OperationRow, Operations
 from relay.store.queries.reachability import Reachability
-from relay.store.queries.runs import Running
-from relay.store.queries.troubles import TroubleMemory
+from relay.store.queries.runs import TroubleMemory
 
 MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
 DAY = 86_400.0
@@ -107,11 +106,11 @@ async def now(context: Context, _question: NoQuestion) -> NowFacts:
 
 async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
     """Return them with what the store says."""
-    running, config, clock = Running(context.store), context.config(), context.clock()
+    operations, config, clock = Operations(context.store), context.config(), context.clock()
     names = [*config.channels]
     counts, going, ledger, due, waiting, states = await asyncio.gather(
-        running.counts(),
-        running.some(MOST),
+        operations.counts(),
+        operations.running(MOST),
         context.admin.ledger(),
         context.admin.oldest_due(names),
         context.admin.waiting(names, clock),
@@ -121,7 +120,7 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         context.store.quarantine.size(),
         Jobs(context.store).missing(),
         _remembered(context),
-        Operations(context.store).failed(clock - DAY),
+        operations.failed(clock - DAY),
         health.redis(context),
     )
     return NowFacts.merged(

@@ -30,7 +30,7 @@ from relay.policy.silences import Silences
 from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.silences import SilenceList
-from relay.store.queries.waiting import Lanes, Place, Waiting
+from relay.store.queries.waiting import Place, Waiting
 
 MOST_WAITING = 50  # deliveries, each of which is asked for by itself
 
@@ -118,8 +118,9 @@ async def _waiting(
 ) -> list[DeliveryFacts]:
     """Return its deliveries that wait. `timeline` says to which addresses there were any."""
     queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
-    lanes = await Lanes(context.store).waiting(id_, space, {*_places(context, queued)})
-    store, ids = Waiting(context.store), [*chain.from_iterable(lanes.values())]
+    store = Waiting(context.store)
+    lanes = await store.of_operation(id_, space, {*_places(context, queued)})
+    ids = [*chain.from_iterable(lanes.values())]
     rows = [await store.named(id_, context.clock()) for id_ in ids[:MOST_WAITING]]
     return await waiting_facts(context, [row for row in rows if row])
 

@@ -10,8 +10,7 @@ from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, e
 from relay.domain.events import Outcome
 from relay.domain.outcomes import usual
 from relay.store.queries.jobs import Jobs
-from relay.store.queries.operations import OperationRow, Operations
-from relay.store.queries.runs import Goes, Running
+from relay.store.queries.operations import Goes, OperationRow, Operations
 
 MOST = 50
 # What the watchdog's rules have found, each followed by since when.
@@ -68,21 +67,20 @@ class RunFacts(OperationListed):
 
 
 async def operations(context: Context, question: OperationsQuestion) -> OperationsFacts:
-    if question.state in ("running", "stalled") and not question.text and not question.cursor:
-        going = await Running(context.store).some(MOST)  # however long ago they began
-        others = [row for row in going if not row.stalled]  # which come last
-        if len(going) < MOST or (question.state == "stalled" and others):
-            rows = [_going(row) for row in going if row.stalled or question.state == "running"]
-            return OperationsFacts(rows=rows, looked=len(going))
     pages = Operations(context.store)
+    if question.state in ("running", "stalled") and not question.text and not question.cursor:
+        going = [_going(row) for row in await pages.running(MOST)]  # however long ago they began
+        stalled = [row for row in going if row.state == "stalled"]  # which come first
+        if len(going) < MOST or (question.state == "stalled" and len(stalled) < len(going)):
+            return OperationsFacts(rows=going if question.state == "running" else stalled, looked=len(going))
     page = await existing(pages.page(state=question.state, text=question.text, cursor=question.cursor, limit=MOST))
     return OperationsFacts.merged(page, rows=[listed(row) for row in page.rows])
 
 
 def _going(row: Goes) -> OperationListed:
+    run, operation = row.run, row.operation
     return OperationListed.merged(
-        row.space, row, operation=row.subject, name=row.title, is_batch=row.run.batch,
-        state="stalled" if row.stalled else "running", first=row.run.started, last=row.heard,
+        operation, operation=operation.subject, batch="", is_batch=run.batch, first=run.started, last=run.last_event,
     )  # fmt: skip
 
 
@@ -98,7 +96,7 @@ async def runs(context: Context, rows: Sequence[Goes]) -> list[RunFacts]:
 
 
 def _run(now: float, row: Goes, before: tuple[Outcome, ...]) -> RunFacts:
-    rule = row.run.alarms.shown if row.stalled else ""
+    rule = row.run.alarms.shown if row.operation.state == "stalled" else ""
     alarm = row.run.alarms.open.get(rule)
     return RunFacts.merged(
         _going(row), stalled=rule, stalled_since=alarm.since if alarm else None,

@@ -15,8 +15,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from relay.engine.entries import ClockSetBack
-from relay.engine.records import SETTING_BACK
+from relay.engine.clock import SETTING_BACK, ClockSetBack
 from relay.errors import RelayError, StoreUnavailable, handling, relay_line
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT

@@ -1,31 +1,17 @@
 """Bundles (digests, round-ups, overflow lists): read for people, made and sent on demand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from relay.domain.deliveries import Kind, Target, Window
 from relay.domain.events import Event
 from relay.engine import names, records
 from relay.engine.arrival import milliseconds
-from relay.engine.bundles import figures
-from relay.engine.digests import zone_of
-from relay.engine.entries import ScheduleDigest, SendDigest
+from relay.engine.bundles import Baseline, ScheduleDigest, SendDigest, figures, zone_of
 from relay.engine.handing import OF_BUNDLES, bundle_event
 from relay.engine.state import Draft
 from relay.store.queries.questions import Questions
 
 BUNDLE_KINDS: Mapping[str, Kind] = OF_BUNDLES
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """An open window of a digest, as `relay digest list` shows it."""
-
-    destination: str
-    address: str
-    window: Window
-    entries: int
-    closed: bool
 
 
 class Bundles(Questions):
@@ -42,18 +28,17 @@ class Bundles(Questions):
             if not bundle.end:
                 bundle.start, bundle.end = milliseconds(window)
                 bundle.zone = zone_of(target.how)
-            past = d.get(records.Baseline, names.of_address(target.destination, target.address))
+            past = d.get(Baseline, names.of_address(target.destination, target.address))
             if past:
                 bundle.baseline = figures(past)
             return bundle_event(d, bundle)
 
         return await self._ask(preview)
 
-    async def describe(self, target: Target, window: Window) -> Bundle:
-        name = _name(target, window)
-        bundle = await self._record(records.Bundle, name)
-        [count] = await self._reader.table_sizes([records.rows(name)])
-        return Bundle(target.destination, target.address, window, count, bool(bundle and bundle.closed))
+    async def size(self, target: Target, window: Window) -> int:
+        """Return how many entries this window has so far."""
+        [count] = await self._reader.table_sizes([records.rows(_name(target, window))])
+        return count
 
     async def schedule(self, target: Target, window: Window) -> bool:
         """Make this window's delivery, so that it is sent even if nothing comes in. False: there is one already."""

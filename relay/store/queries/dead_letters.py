@@ -1,72 +1,49 @@
 """Dead letters: deliveries that are not tried again by themselves, until an operator replays or drops them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from relay.domain.facts import Space
 from relay.domain.parsing import dump
-from relay.engine.entries import DropDead, ReplayDead
+from relay.engine.dead_letters import DropDead, ReplayDead
 from relay.engine.records import DAY, DEAD, Body, Delivery, Operation, Thread
 from relay.policy.notices import Death
 from relay.store.queries.bundles import BUNDLE_KINDS, Bundles
-from relay.store.queries.paging import Members, Page, Position, Row, page_of
-from relay.store.queries.questions import Questions, stated_by
-from relay.store.queries.reader import Span
+from relay.store.queries.paging import Page, Position, Row, members, page_of
+from relay.store.queries.questions import OfDelivery, Questions, delivery_of
 
 LOOKED = 2000  # dead letters that one page looks at
-SAME = ("destination", "channel", "address", "kind", "event", "attempts", "reason", "error")
 STEP = 250  # that are read at once
 RETENTION = 30 * DAY
 EXPIRED_AT_ONCE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter(OfDelivery):
     """A delivery that is not tried again by itself. Replaying it starts its attempts afresh."""
 
-    id: str
-    operation: str
-    destination: str
-    channel: str
-    address: str
-    kind: str
-    event: str
-    attempts: int
     reason: str
     error: str
     died_at: datetime
     body: str = ""
-    tenant: str = ""  # whose the operation is, where that is stated
-    project: str = ""
-    platform: str = ""
-    title: str = ""  # what people call it
     posted: bool = False  # it edits an existing message, or replies to it
     essential: bool = False  # it goes to readers who have unsubscribed, too
-
-
-DeadPage = Page[DeadLetter]
 
 
 class DeadLetters(Questions):
     async def dead(self, *, limit: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""
-        [died] = await self._reader.members([Span(DEAD, limit, descending=True)])
-        return await self._whole(await self._reader.records(Delivery, [name for name, _ in died]))
+        return await self._whole(await self._members(DEAD, limit, descending=True))
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
-        letters = await self._whole(await self._reader.records(Delivery, [name]))
+        letters = await self._whole([name])
         return letters[0] if letters else None
 
     async def deaths(self, since: float, limit: int) -> list[Death]:
         """The newest that became dead letters since then (seconds since the epoch), up to `limit`."""
-        [died] = await self._reader.members([Span(DEAD, limit, low=round(since * 1000), descending=True)])
-        letters = await self._reader.records(Delivery, [name for name, _ in died])
-        return [
-            Death(at / 1000, x.channel, x.destination, x.address, x.event, x.reason)
-            for (_, at), x in zip(died, letters, strict=True)
-            if x
-        ]
+        died = await self._members(DEAD, limit, low=round(since * 1000), descending=True)
+        letters = (await self._named(Delivery, died)).values()
+        return [Death(died[x.name] / 1000, x.channel, x.destination, x.address, x.event, x.reason) for x in letters]
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:
         """With the body of what it would send if that is a bundle and no event of its own: a digest, or a round-up."""
@@ -84,19 +61,18 @@ class DeadLetters(Questions):
 
     async def expire_dead(self, now: datetime) -> int:
         """Drop the dead letters of more than 30 days."""
-        oldest = round(now.timestamp() * 1000) - RETENTION
-        [old] = await self._reader.members([Span(DEAD, EXPIRED_AT_ONCE, high=oldest)])
-        return await self.drop([name for name, _ in old]) if old else 0
+        old = await self._members(DEAD, EXPIRED_AT_ONCE, high=round(now.timestamp() * 1000) - RETENTION)
+        return await self.drop([*old]) if old else 0
 
-    async def _whole(self, deliveries: Sequence[Delivery | None]) -> list[DeadLetter]:
+    async def _whole(self, names: Iterable[str]) -> list[DeadLetter]:
         """With their bodies, and all that is known of them."""
-        died = [x for x in deliveries if x and x.died]
-        operations = await self._named(Operation, [*{x.operation for x in died}])
-        threads = await self._named(Thread, [*{x.lane for x in died}])
-        bodies = await self._named(Body, [*{x.body for x in died if x.body}])
+        died = [x for x in (await self._named(Delivery, names)).values() if x.died]
+        operations = await self._named(Operation, (x.operation for x in died))
+        threads = await self._named(Thread, (x.lane for x in died))
+        bodies = await self._named(Body, (x.body for x in died if x.body))
         return [
             replace(
-                _letter(x, operations),
+                _letter(x, operations.get(x.operation)),
                 body=bodies[x.body].text.decode("utf-8", "replace") if x.body in bodies else "",
                 posted=x.lane in threads and bool(threads[x.lane].posted),
                 essential=x.passes == "2",
@@ -121,30 +97,25 @@ class DeadPages(Questions):
         cursor: str = "",
         limit: int = 50,
         whole: bool = True,
-    ) -> DeadPage:
+    ) -> Page[DeadLetter]:
         """Return the dead letters from `since` on and before `until` (seconds since the epoch) that `fits` takes: a
         function of destination, event, reason and time. Without `whole` nothing is known of their operations. Bodies
         are not there. ValueError for a cursor that no page gave.
         """
-        source = Members(self._reader, DEAD, since=since, until=until, behind=Position.load(cursor))
-        limit = min(limit, LOOKED)
+        behind, limit = Position.load(cursor), min(limit, LOOKED)
+        step = min(STEP, limit)
 
         async def read(rows: Sequence[Row]) -> list[Delivery | None]:
             died = await self._reader.records(Delivery, [row.position.name for row in rows])
-            return [x if x and x.died and fits(_letter(x, {})) else None for x in died]
+            return [x if x and x.died and fits(_letter(x)) else None for x in died]
 
-        page = await page_of(source, read, limit=limit, looked=LOOKED, step=min(STEP, limit))
-        operations = await self._named(Operation, [*{x.operation for x in page.rows}]) if whole else {}
-        return Page([_letter(x, operations) for x in page.rows], page.cursor, page.looked, page.looked_to)
+        source = members(self._reader, DEAD, step, since=since, until=until, behind=behind)
+        page = await page_of(source, read, limit=limit, looked=LOOKED, step=step)
+        operations = await self._named(Operation, (x.operation for x in page.rows)) if whole else {}
+        letters = [_letter(x, operations.get(x.operation)) for x in page.rows]
+        return Page(letters, page.cursor, page.looked, page.looked_to)
 
 
-def _letter(x: Delivery, operations: Mapping[str, Operation]) -> DeadLetter:
-    stated = stated_by(operations.get(x.operation))
-    return DeadLetter(
-        id=x.name,
-        operation=stated["subject"],
-        title=stated["name"],
-        died_at=datetime.fromtimestamp(x.died / 1000, UTC),
-        **{name: getattr(x, name) for name in SAME},
-        **{name: stated[name] for name in Space._fields},
-    )
+def _letter(x: Delivery, o: Operation | None = None) -> DeadLetter:
+    died_at = datetime.fromtimestamp(x.died / 1000, UTC)
+    return DeadLetter(**delivery_of(x, o), reason=x.reason, error=x.error, died_at=died_at)

@@ -1,36 +1,36 @@
-"""History of jobs, read: how the last runs of each ended (relay/engine/jobs.py)."""
+"""History of jobs, read: how the last runs of each ended (relay/engine/jobs.py), and whose ends they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from relay.domain.events import Event, Outcome
+from relay.domain.identity import error_words
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import jobs
-from relay.engine.entries import ForgetMissing
 from relay.engine.jobs import ENDS, read_end, read_job, run_name
 from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, job
-from relay.store.queries.paging import Members, Position, Row, page_of
+from relay.engine.runs import event_of
+from relay.engine.watch import ForgetMissing
+from relay.store.queries.operations import OPERATIONS
+from relay.store.queries.paging import Page, Position, Row, members, page_of
 from relay.store.queries.questions import Questions
-from relay.store.queries.reader import Span
+from relay.store.queries.reader import Stretch
 
 LOOKED = 2000  # jobs that one page looks at
+# An end keeps but a part of its operation's name. It is looked for among the operations whose first event came about
+# when the run began, or about when it ended; a run whose first event came at another time stays without.
+PART = 16  # characters of the operation's name, which a run's begins with
+BEFORE, BEHIND = 60.0, 300.0  # seconds around a run's start, and its end, in which its first event came
+NEAR = 100  # operations of these seconds that are looked at
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnd:
+class JobEnd(NamedTuple):
     """A job, and when the last of its runs ended (seconds since the epoch)."""
 
     job: Job
     ended: float
-
-
-@dataclass(frozen=True, slots=True)
-class JobsPage:
-    """`cursor` asks for those that ended before; '' if there are none."""
-
-    rows: Sequence[JobEnd]
-    cursor: str
 
 
 class Jobs(Questions):
@@ -57,27 +57,26 @@ class Jobs(Questions):
         logs = await self._reader.logs([job(jobs.name_of(its)) for its in listed], ENDS)
         return [tuple(end for line in lines if (end := read_end(line))) for lines in logs]
 
-    async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
+    async def page(self, *, cursor: str = "", limit: int = 25) -> Page[JobEnd]:
         """Return the jobs that ended last, the newest first. ValueError for a cursor that no page gave."""
 
         async def read(rows: Sequence[Row]) -> list[JobEnd | None]:
             named = await self._jobs([row.position.name for row in rows])
             return [JobEnd(its, row.position.ms / 1000) if its else None for row, its in zip(rows, named, strict=True)]
 
-        source = Members(self._reader, JOBS, behind=Position.load(cursor))
-        page = await page_of(source, read, limit=limit, looked=LOOKED, step=limit)
-        return JobsPage(page.rows, page.cursor)
+        source = members(self._reader, JOBS, limit, behind=Position.load(cursor))
+        return await page_of(source, read, limit=limit, looked=LOOKED, step=limit)
 
     async def ended_since(self, since: int, limit: int) -> tuple[list[Job], int, bool]:
         """Return up to so many that ended since this ms, the longest ago first, where to go on, and whether it was all.
 
         What ended in the last of these ms is given again.
         """
-        [rows] = await self._reader.members([Span(JOBS, limit, low=since)])
-        last = rows[-1][1] if rows else since
-        if len(rows) == limit and rows[0][1] == last:  # all of one ms: none would follow
+        rows = await self._members(JOBS, limit, low=since)
+        first, last = (min(rows.values()), max(rows.values())) if rows else (0, since)
+        if len(rows) == limit and first == last:  # all of one ms: none would follow
             last += 1
-        named = await self._jobs([name for name, _ in rows])
+        named = await self._jobs([*rows])
         return [its for its in named if its], last, len(rows) < limit
 
     async def missing(self) -> Mapping[str, bytes]:
@@ -87,6 +86,28 @@ class Jobs(Questions):
     async def forget_missing(self, operation: str) -> None:
         await self._store.submit(ForgetMissing(operation))
 
+    async def operations(self, ends: Sequence[Outcome]) -> dict[str, Operation]:
+        """Return the operations of these ends by the runs' names, as far as they are found."""
+        moments = [(end.run, at) for end in ends for at in dict.fromkeys((end.started, end.ended)) if at is not None]
+        found = await self._reader.lines([_around(at) for _, at in moments])
+        names: dict[str, str] = {}
+        for (run, _), lines in zip(moments, found, strict=True):
+            candidates = (line.content.decode() for line in lines)
+            if name := next((name for name in candidates if name.startswith(run[:PART])), ""):
+                names[run] = name
+        known = await self._named(Operation, names.values())
+        return {run: known[name] for run, name in names.items() if name in known and known[name].subject}
+
+    async def error(self, operation: str) -> str:
+        """Return the error of the operation of this name; '' where its event is not kept any more."""
+        failure = await self._ask(lambda d: event_of(d, operation, "operation.failed"))
+        return error_words(failure) if failure else ""
+
     async def _jobs(self, names: Sequence[str]) -> list[Job | None]:
         texts = await self._reader.fields(JOB_NAMES, names)
         return [read_job(text) if text else None for text in texts]
+
+
+def _around(moment: float) -> Stretch:
+    first, last = (max(0, round(1000 * edge)) for edge in (moment - BEFORE, moment + BEHIND))
+    return Stretch(OPERATIONS, NEAR, first, (last + 1, 0))

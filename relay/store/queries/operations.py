@@ -6,69 +6,51 @@ says how far it looked. By its id an operation is found at once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.domain.events import FAILED
 from relay.domain.facts import NOWHERE, Space
+from relay.domain.jobs import Run
 from relay.engine import names
-from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, Operation
-from relay.store.queries.paging import Lines, Page, Position, Row, page_of
-from relay.store.queries.questions import Access, Questions, seconds, stated_by
+from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
+from relay.engine.runs import run_of
+from relay.store.queries.paging import Page, Position, Row, lines, page_of
+from relay.store.queries.questions import Access, OfOperation, Questions, stated_by
 from relay.store.queries.reader import Span
-from relay.store.queries.spaces import Spaces
 
 LOOKED = 500  # operations that one page reads
 ENDED_LIMIT = 5000  # operations, the newest, among which those that failed are looked for
 STEP = 250  # of them at a time, where most do not fit
+FEW = 1000  # stalled runs, up to which all are looked at for the gravest
 OPERATIONS = "operations"
 OF_BATCHES = frozenset(("batch.started", "batch.operation.completed", "batch.completed"))
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRow:
-    """An operation, or with `is_batch` a batch, as far as it is known. Times are seconds since the epoch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRow(OfOperation):
+    """An operation, or with `is_batch` a batch. `first` is the time of its first event, `last` of its last."""
 
-    operation  the store's name; `subject` is the id that people know
-    run        which run it is: 0, and one more with each retry
-    first      time of its first event, `last` of its last, `began` when its present run began (None if unknown)
-    due        when it says that it will end
-    """
-
-    operation: str
-    subject: str
-    name: str
-    type: str
     priority: str
-    platform: str
-    tenant: str
-    project: str
     batch: str
     is_batch: bool
     status: str
+    state: str  # running, stalled or over
     percentage: float | None
     phase: str
-    run: int
     first: float
     last: float
-    began: float | None
-    due: float | None
-    over: bool
-    stalled: bool
-
-    @property
-    def state(self) -> str:
-        """Return running, stalled or over."""
-        return "over" if self.over else "stalled" if self.stalled else "running"
 
 
-OperationsPage = Page[OperationRow]
+class Goes(NamedTuple):
+    """An operation whose run goes on."""
+
+    operation: OperationRow
+    run: Run
 
 
-@dataclass(frozen=True, slots=True)
-class FailedOperations:
-    """Newest first; `looked_to`: of what failed before then some may be missing, None if nothing is."""
-
-    rows: Sequence[OperationRow]
-    looked_to: float | None
+class Counts(NamedTuple):
+    running: int
+    stalled: int
 
 
 class Operations(Questions):
@@ -77,33 +59,44 @@ class Operations(Questions):
         super().__init__(store)
         self._looked = looked
 
-    async def page(self, *, state: str = "", text: str = "", cursor: str = "", limit: int = 50) -> OperationsPage:
+    async def page(self, *, state: str = "", text: str = "", cursor: str = "", limit: int = 50) -> Page[OperationRow]:
         """Newest first. `text`: a part of the id, the name or the type. ValueError for a cursor that no page gave."""
-        source = Lines(self._reader, OPERATIONS, [""], behind=Position.load(cursor))
-        fits = _filter(state, text)
+        step, fits = STEP if state or text else limit, _filter(state, text)
 
         async def read(rows: Sequence[Row]) -> list[OperationRow | None]:
             found = await self._read([row.content.decode() for row in rows])
             return [row if row and fits(row) else None for row in found]
 
-        return await page_of(source, read, limit=limit, looked=self._looked, step=STEP if state or text else limit)
+        source = lines(self._reader, OPERATIONS, [""], step, behind=Position.load(cursor))
+        return await page_of(source, read, limit=limit, looked=self._looked, step=step)
 
-    async def failed(self, since: float, *, limit: int = ENDED_LIMIT) -> FailedOperations:
-        """Return those that failed since then, of the newest `limit` that ended."""
+    async def failed(self, since: float, *, limit: int = ENDED_LIMIT) -> Page[OperationRow]:
+        """Return those that failed since then, of the newest `limit` that ended: one page of them."""
         oldest = round(since * 1000) + KEEP_DOCUMENTS
-        [ended] = await self._reader.members([Span(OVER, limit + 1, low=oldest, descending=True)])
-        failed = list[OperationRow]()
-        for begin in range(0, min(limit, len(ended)), STEP):
-            rows = await self._read([name for name, _ in ended[begin : begin + STEP][: limit - begin]])
-            failed += [row for row in rows if row and row.status in FAILED and row.over and row.last >= since]
-        cut = (ended[limit - 1][1] - KEEP_DOCUMENTS) / 1000 if len(ended) > limit else None
-        return FailedOperations(sorted(failed, key=lambda row: -row.last), cut)
+        ended = await self._members(OVER, limit + 1, low=oldest, descending=True)
+        looked, failed = [*ended][:limit], list[OperationRow]()
+        for begin in range(0, len(looked), STEP):
+            rows = filter(None, await self._read(looked[begin : begin + STEP]))
+            failed += [row for row in rows if row.status in FAILED and row.state == "over" and row.last >= since]
+        cut = (ended[looked[-1]] - KEEP_DOCUMENTS) / 1000 if len(ended) > limit else None
+        return Page(sorted(failed, key=lambda row: -row.last), "", len(looked), cut)
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
         """Return the operations with this id, which several tenants may use."""
-        known = await Spaces(self._store).all(subject)
-        meant = [facts.get("space", "") for facts in known if Space.of(facts).may_be(space)]
+        meant = [facts.get("space", "") for facts in await self._all_of(subject) if Space.of(facts).may_be(space)]
         return [row for row in await self._read([names.operation(subject, name) for name in meant]) if row]
+
+    async def counts(self) -> Counts:
+        return Counts(*await self._reader.sizes([WATCH, STALLED]))
+
+    async def running(self, limit: int) -> list[Goes]:
+        """Up to so many whose runs go on: those with an alarm, then those that the watchdog looks at next."""
+        stalled, watched = await self._reader.members([Span(STALLED, max(limit, FEW)), Span(WATCH, limit)])
+        alarmed = {name for name, _ in stalled}
+        chosen = [*sorted(alarmed)[:limit], *(name for name, _ in watched)]
+        operations = await self._named(Operation, [*dict.fromkeys(chosen)][:limit])
+        rows = [Goes(_row(o, stalled=o.name in alarmed), run_of(o)) for o in operations.values()]
+        return sorted(rows, key=lambda row: (row.operation.state != "stalled", -row.run.last_event))
 
     async def _read(self, operations: Sequence[str]) -> list[OperationRow | None]:
         """Return the known ones, in this order; None for one that is not."""
@@ -118,27 +111,24 @@ class Operations(Questions):
 def _row(o: Operation, *, stalled: bool) -> OperationRow:
     return OperationRow(
         operation=o.name,
-        **{name: o.facts.get(name, "") for name in ("type", "priority", "batch")},
         **stated_by(o),
+        priority=o.facts.get("priority", ""),
+        batch=o.facts.get("batch", ""),
         is_batch=not OF_BATCHES.isdisjoint(o.seqs),
         status=o.status,
+        state="over" if o.rank == TERMINAL else "stalled" if stalled else "running",
         percentage=o.percentage,
         phase=o.phase,
-        run=o.run or 0,
-        first=seconds(o.first) or 0.0,
-        last=seconds(o.last) or 0.0,
-        began=seconds(o.began),
-        due=seconds(o.estimate),
-        over=o.rank == TERMINAL,
-        stalled=stalled,
+        first=(o.first or 0) / 1000,
+        last=(o.last or 0) / 1000,
     )
 
 
 def _filter(state: str, text: str) -> Callable[[OperationRow], bool]:
-    part = text.casefold()
+    part, states = text.casefold(), {"": ("running", "stalled", "over"), "running": ("running", "stalled")}
 
     def fits(row: OperationRow) -> bool:
-        if state and row.state != state and not (state == "running" and row.stalled):
+        if row.state not in states.get(state, (state,)):
             return False
         return not part or any(part in word.casefold() for word in (row.subject, row.name, row.type))
 

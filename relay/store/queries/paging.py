@@ -2,10 +2,10 @@
 
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from heapq import heapify, heappop, heapreplace
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from relay.store.queries.reader import Id, Reader, Span, Stretch
 
@@ -56,15 +56,8 @@ class Row(NamedTuple):
     content: bytes = b""
 
 
-class Source(Protocol):
-    @property
-    def more(self) -> bool: ...
-    async def take(self, count: int) -> Sequence[Row]:
-        """Return the next ones; fewer where there are no more."""
-
-
 async def page_of(
-    source: Source,
+    source: AsyncIterator[Row],
     read: Callable[[Sequence[Row]], Awaitable[Sequence[T | None]]],
     *,
     limit: int,
@@ -72,64 +65,59 @@ async def page_of(
     step: int,
 ) -> Page[T]:
     """Take up to `limit` rows for which `read` has something, `step` at a time, among up to `looked`."""
-    rows, taken, last = list[T](), 0, None
-    left: Sequence[Row] = ()
-    while len(rows) < limit and taken < looked:
-        left = await source.take(min(step, looked - taken))
-        for number, (row, found) in enumerate(zip(left, await read(left), strict=True), 1):
+    rows, taken, last, more = list[T](), 0, None, True
+    batch = list[Row]()
+    while more and len(rows) < limit and taken < looked:
+        asked = min(step, looked - taken)
+        batch = await take(source, asked)
+        more = len(batch) == asked
+        for row, found in zip(batch, await read(batch), strict=True):
             taken, last = taken + 1, row.position
             if found is not None:
                 rows.append(found)
             if len(rows) == limit:
-                left = left[number:]
                 break
-        else:
-            left = ()
-        if not source.more:
-            break
-    more = last is not None and (source.more or bool(left))
+    more = bool(batch) and (last != batch[-1].position or (more and bool(await take(source, 1))))
     cut = more and len(rows) < limit
     return Page(rows, last.dump() if last and more else "", taken, last.ms / 1000 if last and cut else None)
 
 
-class Members:
-    """Members of an index between two times, behind that place; the newest first, or the oldest."""
+async def take(source: AsyncIterator[Row], count: int) -> list[Row]:
+    """Return the next ones; fewer where there are no more."""
+    rows = list[Row]()
+    async for row in source:
+        rows.append(row)
+        if len(rows) == count:
+            break
+    return rows
 
-    def __init__(
-        self,
-        reader: Reader,
-        index: str,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        behind: Position | None = None,
-        descending: bool = True,
-    ) -> None:
-        self.more = True
-        self._reader = reader
-        self._behind = behind
-        low = None if since is None else round(since * 1000)
-        high = None if until is None else round(until * 1000) - 1
-        if behind:
-            low, high = (low, behind.ms) if descending else (behind.ms, high)
-        self._span = Span(index, 0, 0, low, high, descending)
 
-    async def take(self, count: int) -> list[Row]:
-        rows = list[Row]()
-        while len(rows) < count and self.more:
-            wanted = count - len(rows)
-            [found] = await self._reader.members([self._span._replace(limit=wanted + 1)])
-            self.more = len(found) > wanted
-            self._span = self._span._replace(skip=self._span.skip + min(len(found), wanted))
-            positions = [Position(score, 0, member) for member, score in found[:wanted]]
-            rows += [Row(position) for position in positions if self._is_next(position)]
-        return rows
-
-    def _is_next(self, position: Position) -> bool:
-        """Return False for what has the same score as the place, and was given before."""
-        if self._behind is None:
-            return True
-        return position < self._behind if self._span.descending else position > self._behind
+async def members(
+    reader: Reader,
+    index: str,
+    step: int,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+    behind: Position | None = None,
+    descending: bool = True,
+) -> AsyncIterator[Row]:
+    """Yield members of an index between two times, behind that place; the newest first, or the oldest."""
+    low = None if since is None else round(since * 1000)
+    high = None if until is None else round(until * 1000) - 1
+    if behind:
+        low, high = (low, behind.ms) if descending else (behind.ms, high)
+    span = Span(index, step + 1, 0, low, high, descending)
+    while True:
+        [found] = await reader.members([span])
+        for member, score in found:
+            position = Position(score, 0, member)
+            # What has the same score as the place, and was given before, is not given again.
+            if behind is None or (position < behind if descending else position > behind):
+                yield Row(position)
+        if len(found) < span.limit:
+            return
+        span = span._replace(skip=span.skip + span.limit)
 
 
 @dataclass(slots=True)
@@ -137,76 +125,56 @@ class _Stream:
     """One of them: what of it was read and not yet given, and how much is asked for next."""
 
     name: str
+    ask: int
     end: Id | None  # what is still to be read is older
-    ask: int = FIRST_ASK
     rows: deque[Row] = field(default_factory=deque)
     over: bool = False
 
-
-class Lines:
-    """Lines of the streams `<kind><name>` as one: between two times, and behind that place."""
-
-    def __init__(
-        self,
-        reader: Reader,
-        kind: str,
-        names: Sequence[str],
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        behind: Position | None = None,
-    ) -> None:
-        self._reader = reader
-        self._kind = kind
-        self._since = 0 if since is None else max(0, round(since * 1000))
-        ends = [] if until is None else [(max(0, round(until * 1000)), 0)]
-        self._streams = [_Stream(name, min([*ends, *_end(behind, name)], default=None)) for name in names]
-
     @property
-    def more(self) -> bool:
-        return any(stream.rows or not stream.over for stream in self._streams)
+    def order(self) -> tuple[int, int, str]:
+        """Return what is least for the newest."""
+        ms, number, name = self.rows[0].position
+        return -ms, -number, name
 
-    async def take(self, count: int) -> list[Row]:
-        share = -(-count // max(1, len(self._streams)))
-        for stream in self._streams:
-            stream.ask = max(FIRST_ASK, share)
-        rows = list[Row]()
-        while len(rows) < count and self.more:
-            await self._refill()
-            for row in self._next():
-                rows.append(row)
-                if len(rows) == count:
-                    break
-        return rows
 
-    def _next(self) -> Iterator[Row]:
-        """Yield the newest of what was read, until one of a stream that is still to be read may be newer."""
-        heap = [(*_order(stream.rows[0]), number) for number, stream in enumerate(self._streams) if stream.rows]
-        heapify(heap)
-        while heap:
-            *_, number = heappop(heap)
-            stream = self._streams[number]
-            yield stream.rows.popleft()
-            if stream.rows:
-                heappush(heap, (*_order(stream.rows[0]), number))
-            elif not stream.over:
-                return
+async def lines(
+    reader: Reader,
+    kind: str,
+    names: Sequence[str],
+    step: int,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+    behind: Position | None = None,
+) -> AsyncIterator[Row]:
+    """Yield lines of the streams `<kind><name>` as one: between two times, and behind that place."""
+    first = 0 if since is None else max(0, round(since * 1000))
+    ends = [] if until is None else [(max(0, round(until * 1000)), 0)]
+    share = max(FIRST_ASK, -(-(step + 1) // max(1, len(names))))
+    streams = [_Stream(name, share, min([*ends, *_end(behind, name)], default=None)) for name in names]
 
-    async def _refill(self) -> None:
-        empty = [stream for stream in self._streams if not stream.rows and not stream.over]
-        asks = [Stretch(self._kind + stream.name, stream.ask, self._since, stream.end) for stream in empty]
-        for stream, lines in zip(empty, await self._reader.lines(asks) if asks else (), strict=True):
-            stream.over = len(lines) < stream.ask
-            stream.rows.extend(Row(Position(line.ms, line.number, stream.name), line.content) for line in lines)
-            if lines:
-                stream.end = (lines[-1].ms, lines[-1].number)
+    async def fill(empty: Sequence[_Stream]) -> None:
+        asks = [Stretch(kind + stream.name, stream.ask, first, stream.end) for stream in empty]
+        for stream, found in zip(empty, await reader.lines(asks), strict=True):
+            stream.over = len(found) < stream.ask
+            stream.rows.extend(Row(Position(*line[:2], stream.name), line.content) for line in found if line.content)
+            stream.end = found[-1][:2] if found else None
             stream.ask = min(2 * stream.ask, LARGEST_ASK)
+        if left := [stream for stream in empty if not stream.rows and not stream.over]:  # nothing that can be read
+            await fill(left)
 
-
-def _order(row: Row) -> tuple[int, int, str]:
-    """Return what is least for the newest."""
-    ms, number, name = row.position
-    return -ms, -number, name
+    await fill(streams)
+    heap = [(*stream.order, number) for number, stream in enumerate(streams) if stream.rows]
+    heapify(heap)
+    while heap:
+        stream = streams[heap[0][-1]]
+        yield stream.rows.popleft()
+        if not stream.rows and not stream.over:
+            await fill([stream])
+        if stream.rows:
+            heapreplace(heap, (*stream.order, heap[0][-1]))
+        else:
+            heappop(heap)
 
 
 def _end(behind: Position | None, name: str) -> list[Id]:

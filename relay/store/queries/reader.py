@@ -1,12 +1,23 @@
-"""Reads of a partition's state beside its owner: what is there, and nothing of what follows from it."""
+"""Reads of a partition's state in Redis beside its owner (relay/store/journal/writes.py says how it is kept there)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from relay.engine.state import Memory, Record
+import structlog
+from redis.exceptions import RedisError
 
+from relay.engine.state import Record
+from relay.errors import NoRoom, StoreUnavailable
+from relay.store.journal.codec import Codec
+from relay.store.journal.scripts import Scripts
+from relay.store.journal.writes import LEDGER
+from relay.store.wire import Command
+
+log = structlog.get_logger(__name__)
+
+STEP = 250  # commands, or values of one, at a time: events wait for no more
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 Id = tuple[int, int]  # of a line in a stream: ms since the epoch, and its number among those of this ms
 
 
@@ -31,94 +42,147 @@ class Stretch(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of a stream."""
+    """A line of a stream; without content where that cannot be read."""
 
     ms: int
     number: int
     content: bytes
 
 
-class Reader(Protocol):
-    """Several of a kind are read together. Every failure is StoreUnavailable."""
+class Reader:
+    """Several of a kind are read together. Every failure is StoreUnavailable.
 
-    async def now(self) -> int: ...  # ms since the epoch
-    async def records(self, kind: type[R], names: Sequence[str]) -> list[R | None]: ...
-    async def table(self, table: str) -> Mapping[str, bytes]: ...
-    async def fields(self, table: str, names: Sequence[str]) -> list[bytes | None]: ...
-    async def table_sizes(self, tables: Sequence[str]) -> list[int]: ...
-    async def scores(self, places: Sequence[tuple[str, str]]) -> list[int | None]: ...  # index, member
-    async def sizes(self, indexes: Sequence[str]) -> list[int]: ...
-    async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]: ...
-    async def logs(
-        self, logs: Sequence[str], limit: int
-    ) -> list[Sequence[bytes]]: ...  # the newest lines, oldest first
-    async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]: ...
-    async def counts(self) -> Mapping[str, int]: ...
+    Logs and leaves out what cannot be read: it is sealed with another key, damaged, or of a newer release.
+    """
 
-
-class MemoryReader:
-    """Reads a state in memory at the time of `clock` (ms)."""
-
-    def __init__(self, memory: Memory, clock: Callable[[], int]) -> None:
-        self._memory = memory
+    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, clock: Callable[[], float] | None = None) -> None:
+        """`prefix` begins all keys of the partition. `clock` takes the place of Redis's, for tests."""
         self._clock = clock
-
-    @property
-    def _state(self) -> Memory:
-        self._memory.forget(self._clock())
-        return self._memory
+        self._scripts = scripts
+        self._codec = codec
+        self._prefix = prefix
 
     async def now(self) -> int:
-        return self._clock()
+        """Return Redis's time, in ms since the epoch."""
+        if self._clock:
+            return int(self._clock() * 1000)
+        [(seconds, micros)] = await self._ask([("TIME",)])
+        return int(seconds) * 1000 + int(micros) // 1000
 
     async def records(self, kind: type[R], names: Sequence[str]) -> list[R | None]:
-        state = self._state
-        return [state.record(kind, name) for name in names]
+        def read(name: str, value: bytes) -> R:
+            return self._codec.read_record(kind, name, value, kind.PREFIX + name)
+
+        found: list[R | None] = []
+        for first in range(0, len(names), STEP):
+            step = names[first : first + STEP]
+            [values] = await self._ask([("MGET", *(self._key(kind.PREFIX + name) for name in step))])
+            stored = zip(step, values, strict=True)
+            found += [None if value is None else _readable(kind.PREFIX, read, name, value) for name, value in stored]
+        return found
 
     async def table(self, table: str) -> Mapping[str, bytes]:
-        return dict(self._state.table(table))
+        fields: dict[str, bytes] = {}
+        cursor: bytes | int = 0
+        while True:  # piece by piece
+            [(cursor, flat)] = await self._ask([("HSCAN", self._key(table), cursor, "COUNT", STEP)])
+            pairs = [(name.decode(), value) for name, value in _pairs(flat)]
+            opened = zip(pairs, self._opened(table, pairs), strict=True)
+            fields |= {name: value for (name, _), value in opened if value is not None}
+            if not int(cursor):
+                return fields
 
     async def fields(self, table: str, names: Sequence[str]) -> list[bytes | None]:
-        state = self._state
-        return [state.field(table, name) for name in names]
+        if not names:
+            return []
+        [values] = await self._ask([("HMGET", self._key(table), *map(_bytes, names))])
+        return self._opened(table, zip(names, values, strict=True))
 
     async def table_sizes(self, tables: Sequence[str]) -> list[int]:
-        state = self._state
-        return [len(state.table(table)) for table in tables]
+        return await self._ask([("HLEN", self._key(table)) for table in tables])
 
     async def scores(self, places: Sequence[tuple[str, str]]) -> list[int | None]:
-        return [self._memory.score(index, member) for index, member in places]
+        """Return the scores of these members, each behind its index."""
+        answers = await self._ask([("ZSCORE", self._key(index), _bytes(member)) for index, member in places])
+        return [None if score is None else int(float(score)) for score in answers]
 
     async def sizes(self, indexes: Sequence[str]) -> list[int]:
-        return [self._memory.size(index) for index in indexes]
+        return await self._ask([("ZCARD", self._key(index)) for index in indexes])
 
     async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]:
-        return [self._members(span) for span in spans]
+        answers = await self._ask([self._span(span) for span in spans])
+        return [[(member.decode(), int(float(score))) for member, score in _pairs(rows)] for rows in answers]
 
-    def _members(self, span: Span) -> list[tuple[str, int]]:
-        rows = (self._memory.descending if span.descending else self._memory.ascending)(span.name)
-        fitting = (
-            (member, score)
-            for score, member in rows
-            if (span.low is None or score >= span.low) and (span.high is None or score <= span.high)
-        )
-        return [*islice(fitting, span.skip, span.skip + span.limit)]
+    def _span(self, span: Span) -> Command:
+        low = "-inf" if span.low is None else span.low
+        high = "+inf" if span.high is None else span.high
+        order = (high, low, "BYSCORE", "REV") if span.descending else (low, high, "BYSCORE")
+        return "ZRANGE", self._key(span.name), *order, "LIMIT", span.skip, span.limit, "WITHSCORES"
 
     async def logs(self, logs: Sequence[str], limit: int) -> list[Sequence[bytes]]:
-        state = self._state
-        return [state.log(log)[-limit:] for log in logs]
+        """Return the newest lines of each, oldest first."""
+        answers = await self._ask([("LRANGE", self._key(name), -limit, -1) for name in logs])
+        read = [[self._line(name, line) for line in lines] for name, lines in zip(logs, answers, strict=True)]
+        return [[line for line in lines if line is not None] for lines in read]
 
     async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]:
-        return [self._lines(stretch) for stretch in stretches]
+        # Asked for what is older than all that a stream has, Redis would look at all of it.
+        behind = [stretch for stretch in stretches if stretch.before]
+        firsts = await self._ask([("XRANGE", self._key(it.name), "-", "+", "COUNT", 1) for it in behind])
+        oldest = {it.name: _id(rows[0][0]) for it, rows in zip(behind, firsts, strict=True) if rows}
+        asked = [it for it in stretches if it.before is None or it.before > oldest.get(it.name, it.before)]
+        answers = iter(await self._ask([self._stretch(stretch) for stretch in asked]))
+        return [self._lines(it.name, next(answers)) if it in asked else [] for it in stretches]
 
-    def _lines(self, stretch: Stretch) -> list[Line]:
-        state = self._state
-        fitting = (
-            Line(*row)
-            for row in reversed(state.streams.get(stretch.name, ()))
-            if row[0] >= stretch.since and (stretch.before is None or row[:2] < stretch.before)
-        )
-        return [*islice(fitting, stretch.limit)]
+    def _stretch(self, stretch: Stretch) -> Command:
+        end = f"({stretch.before[0]}-{stretch.before[1]}" if stretch.before else "+"
+        return "XREVRANGE", self._key(stretch.name), end, stretch.since, "COUNT", stretch.limit
+
+    def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
+        return [Line(*_id(id_), self._line(name, fields[1]) or b"") for id_, fields in rows]
 
     async def counts(self) -> Mapping[str, int]:
-        return dict(self._memory.counts)
+        [flat] = await self._ask([("HGETALL", self._key(LEDGER))])
+        return {name.decode(): int(count) for name, count in _pairs(flat)}
+
+    def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
+        return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
+
+    def _line(self, place: str, stored: bytes) -> bytes | None:
+        return _readable("", lambda where, value: self._codec.open(value, where), place, stored)
+
+    def _key(self, name: str) -> bytes:
+        return _bytes(self._prefix + name)
+
+    async def _ask(self, commands: Sequence[Command]) -> list[Any]:
+        answers: list[Any] = []
+        for first in range(0, len(commands), STEP):
+            answers += await self._scripts.read(self._prefix + LEDGER, commands[first : first + STEP])
+        if wrong := next((answer for answer in answers if isinstance(answer, RedisError)), None):
+            raise StoreUnavailable(f"Redis: {wrong}")
+        return answers
+
+
+def _readable(prefix: str, read: Callable[[str, bytes], T], name: str, stored: bytes) -> T | None:
+    try:
+        return read(name, stored)
+    except NoRoom as error:  # one that cannot be read costs no other its place on a page
+        log.error("record.unreadable", record=prefix + name.partition("\0")[0], error=str(error))
+        return None
+
+
+def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:
+    """Return the pairs of an answer by either of Redis's protocols."""
+    if isinstance(answer, Mapping):
+        return answer.items()
+    return answer if answer and isinstance(answer[0], list) else zip(answer[::2], answer[1::2], strict=True)
+
+
+def _bytes(name: str) -> bytes:
+    """Return a name, which people may have typed, as bytes: half a pair of surrogates names nothing."""
+    return name.encode("utf-8", "replace")
+
+
+def _id(text: bytes) -> Id:
+    ms, _, number = text.partition(b"-")
+    return int(ms), int(number)

@@ -1,18 +1,18 @@
 """Silences that people made: read by every process, and remembered for 30 days after their end."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
+from typing import NamedTuple
 
 import structlog
 
 from relay.domain.silences import Silence, dump, load
-from relay.engine import names, records
-from relay.engine.entries import AddSilence, EndSilence
+from relay.engine import names
 from relay.engine.records import SILENCES, silenced
+from relay.engine.withholding import AddSilence, EndSilence
+from relay.engine.withholding import Silence as Kept
 from relay.errors import RelayError
-from relay.store.queries.questions import EVERY, Questions
-from relay.store.queries.reader import Span
+from relay.store.queries.questions import Questions
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +23,7 @@ def new_id() -> str:
     return f"s-{token_hex(4)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The silences that are not over, and a version of them; None where the version is the same."""
 
     version: str
@@ -45,8 +44,7 @@ class SilenceList(Questions):
 
     async def all(self) -> list[Silence]:
         """Return the silences that are not over, or ended in the last 30 days: by their ends, the next first."""
-        [rows] = await self._reader.members([Span(SILENCES, EVERY)])
-        return await self._read(rows)
+        return [*self._loaded(await self._named(Kept, await self._members(SILENCES)))]
 
     async def held(self, ids: Sequence[str]) -> dict[str, int]:
         """Count the deliveries that wait for the end of each."""
@@ -55,19 +53,17 @@ class SilenceList(Questions):
 
     async def read(self, version: str) -> Reading:
         """Return the silences that are not over, if changed since this version; '' is none."""
-        [rows] = await self._reader.members([Span(SILENCES, EVERY)])
-        present = names.digest(*(f"{id_} {ends}" for id_, ends in rows)).hex()
+        ends = await self._members(SILENCES)
+        present = names.digest(*(f"{id_} {end}" for id_, end in ends.items())).hex()
         if present == version:
             return Reading(version, None)
         now = await self._reader.now()
-        return Reading(present, await self._read([row for row in rows if row[1] > now]))
-
-    async def _read(self, rows: Sequence[tuple[str, int]]) -> list[Silence]:
-        return [*self._loaded(await self._reader.records(records.Silence, [id_ for id_, _ in rows]))]
+        lasting = [id_ for id_, end in ends.items() if end > now]
+        return Reading(present, [*self._loaded(await self._named(Kept, lasting))])
 
     @staticmethod
-    def _loaded(found: Sequence[records.Silence | None]) -> Iterator[Silence]:
-        for it in filter(None, found):
+    def _loaded(found: Mapping[str, Kept]) -> Iterator[Silence]:
+        for it in found.values():
             try:
                 yield load(it.name, it.text, it.ends / 1000)
             except (AttributeError, TypeError, ValueError) as error:  # nothing is held by it: its meaning is unknown

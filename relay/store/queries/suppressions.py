@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from relay.engine.entries import Suppress, Unsuppress
-from relay.engine.records import SUPPRESSED, Suppression
-from relay.engine.suppressions import EVERYWHERE, folded, name_of
+from relay.engine.records import SUPPRESSED
+from relay.engine.suppressions import EVERYWHERE, Suppress, Suppression, Unsuppress, folded, name_of
 from relay.reasons import Held
 from relay.store.queries.questions import Questions
 
@@ -47,8 +46,8 @@ class Suppressions(Questions):
 
     async def reason(self, destination: str, address: str) -> str:
         """Return why nothing goes there, or ''."""
-        listed = await self._reader.records(Suppression, [name_of(one, address) for one in (destination, EVERYWHERE)])
-        return next((it.reason for it in listed if it), "")
+        listed = await self._named(Suppression, [name_of(one, address) for one in (destination, EVERYWHERE)])
+        return next((it.reason for it in listed.values()), "")
 
     async def among(self, destination: str, addresses: Sequence[str]) -> dict[str, Suppressed]:
         """The entries of these addresses that hold at this destination."""
@@ -59,7 +58,7 @@ class Suppressions(Questions):
 
     async def all(self) -> list[Suppressed]:
         """The whole list, oldest first."""
-        listed = await self._named(Suppression, await self._all_members(SUPPRESSED))
+        listed = await self._named(Suppression, await self._members(SUPPRESSED))
         entries = map(_entry, listed.values())
         return sorted(entries, key=lambda entry: (entry.at, entry.destination, entry.address))
 

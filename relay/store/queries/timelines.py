@@ -12,7 +12,6 @@ from relay.engine.ledger import HELD, LATE, STORY
 from relay.engine.records import Operation, story
 from relay.engine.runs import history
 from relay.store.queries.questions import Questions
-from relay.store.queries.spaces import Spaces
 
 PROGRESS = "operation.progress"
 ACCEPTED = 4  # values of such a line: event, status, percentage, source
@@ -45,18 +44,16 @@ class Counted(NamedTuple):
 
 
 class Timelines(Questions):
-    """By the id that people know. AmbiguousId if several have it, and `space` does not say which."""
-
     async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
         """Return the history of an operation or batch; None if it is not known (any more)."""
-        subject, name = await Spaces(self._store).named(subject, space)
+        subject, name = await self._name_of(subject, space)
         o = await self._record(Operation, name) or Operation(name)
         lines = await self._story(o)
         return Timeline(subject, facts_of(o), lines) if o.subject or lines else None
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """Return the kept events of an operation or batch: the newest of each name, oldest first."""
-        _, name = await Spaces(self._store).named(subject, space)
+        _, name = await self._name_of(subject, space)
         # Platforms write whole seconds: within one, the order in which the events came.
         found = await self._ask(lambda d: history(d, name))
         return sorted(found, key=lambda event: event.occurred_at)

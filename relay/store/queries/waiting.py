@@ -4,8 +4,8 @@ There is no order among all of it but that of the queues: a page goes through th
 where it ended. Of what waits behind others of the same operation and address, the first alone is in a queue.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 
 from relay.domain.facts import Space
 from relay.engine import names
@@ -24,56 +24,37 @@ from relay.engine.records import (
     parked,
     rows,
 )
-from relay.store.queries.paging import Members, Page, Position, Row, page_of
-from relay.store.queries.questions import Access, Questions, stated_by
-from relay.store.queries.reader import Reader, Span
-from relay.store.queries.spaces import Spaces
+from relay.store.queries.paging import Page, Position, Row, members, page_of
+from relay.store.queries.questions import Access, OfDelivery, Questions, delivery_of
+from relay.store.queries.reader import Span
 
 LOOKED = 1000  # deliveries that one page reads
 STEP = 200  # of them at a time
 STATES = ("leased", "due", "retrying", "parked", "later")
-SAME = ("operation", "destination", "channel", "address", "kind", "event", "attempts", "error")
-
 LANE_LIMIT = 100  # deliveries that are named of one queue of a lane
 
 Place = tuple[str, str, str]  # the home of what is sent there, destination, address
+Found = tuple[Delivery, str, int]  # the index that has it, and its time there (ms); '' where none has
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingRow:
-    """A delivery that waits. Times are seconds since the epoch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingRow(OfDelivery):
+    """A delivery that waits.
 
     state    leased: a process has it; due: it is its turn; retrying: an attempt failed (`error`), and `due` is the
              next; parked: `pause` is what it waits for (a scope such as destination:room/#room); later: it is not
-             time yet, as with a bundle name_space window is open. By its id alone also those are found that are behind:
+             time yet, as with a bundle whose window is open. By its id alone also those are found that are behind:
              another of their lane comes first, and dead
-    subject  the id that people know, and `name`, `tenant`, `project`, `platform`: '' where it is no longer known
     behind   how many others of its operation wait there behind it; `entries`: of a bundle, its present size
     """
 
-    id: str
-    operation: str
-    subject: str
-    destination: str
-    channel: str
-    address: str
-    kind: str
-    event: str
     state: str
     due: float
     created: float
-    attempts: int
     error: str
     pause: str
     behind: int
     entries: int
-    name: str = ""
-    tenant: str = ""
-    project: str = ""
-    platform: str = ""
-
-
-WaitingPage = Page[WaitingRow]
 
 
 class Waiting(Questions):
@@ -91,22 +72,25 @@ class Waiting(Questions):
         destination: str = "",
         cursor: str = "",
         limit: int = 50,
-    ) -> WaitingPage:
+    ) -> Page[WaitingRow]:
         """Of these channels. ValueError for a cursor that no page gave."""
+        step = STEP if state or destination else limit
 
-        async def read(places: Sequence[Row]) -> list[tuple[WaitingRow, Delivery] | None]:
-            names = [place.position.name.partition(" ")[0] for place in places]
-            found = zip(places, await self._reader.records(Delivery, names), strict=True)
-            waiting = [(_row(place.position, x, now), x) if x else None for place, x in found]
+        async def read(places: Sequence[Row]) -> list[Found | None]:
+            named = [place.position.name.partition(" ") for place in places]
+            found = await self._reader.records(Delivery, [name for name, _, _ in named])
+            waiting = [
+                (x, queue, place.position.ms) if x else None
+                for x, (_, _, queue), place in zip(found, named, places, strict=True)
+            ]
             return [row if row and fits(*row) else None for row in waiting]
 
-        def fits(row: WaitingRow, x: Delivery) -> bool:
-            return row.state == (state or row.state) and x.destination == (destination or x.destination)
+        def fits(x: Delivery, queue: str, ms: int) -> bool:
+            return state in ("", _state(x, queue, ms, now)) and destination in ("", x.destination)
 
-        source = _Queues(self._reader, await self._queues(channels, state), Position.load(cursor))
-        step = STEP if state or destination else limit
+        source = self._places(await self._queues(channels, state), Position.load(cursor), step)
         page = await page_of(source, read, limit=limit, looked=self._looked, step=step)
-        return Page(await self._whole(page.rows), page.cursor, page.looked, None)
+        return Page(await self._whole(page.rows, now), page.cursor, page.looked, None)
 
     async def named(self, name: str, now: float) -> WaitingRow | None:
         """The delivery of this id, in any state: also dead, or behind another of its lane. None if it is over."""
@@ -115,89 +99,20 @@ class Waiting(Questions):
             return None
         queues = [FLYING, *(due(x.channel, urgency) for urgency in URGENCIES), parked(x.parked)]
         scores = zip(queues, await self._reader.scores([(queue, name) for queue in queues]), strict=True)
-        places = [Position(score, 0, f"{name} {queue}") for queue, score in scores if score is not None]
-        row = _row(places[0], x, now) if places else replace(_row(Position(0, 0, name), x, now), state="behind")
-        [row] = await self._whole([(replace(row, state="dead") if x.died else row, x)])
+        queue, ms = next(((queue, score) for queue, score in scores if score is not None), ("", 0))
+        [row] = await self._whole([(x, queue, ms)], now)
         return row
 
-    async def _queues(self, channels: Sequence[str], state: str) -> list[str]:
-        """Return the indexes that may have deliveries in this state, in one order."""
-        queues = [due(channel, urgency) for channel in channels for urgency in URGENCIES]
-        if state not in ("", "parked"):
-            return [FLYING] if state == "leased" else sorted(queues)
-        places = [parked(name) for name in await self._all_members(PARKING) if name.partition(" ")[0] in channels]
-        return sorted(places if state else [*queues, FLYING, *places])
+    async def of_operation(self, subject: str, space: Space, places: Collection[Place]) -> dict[str, list[str]]:
+        """The ids of its deliveries that wait, by destination, in their order.
 
-    async def _whole(self, found: Sequence[tuple[WaitingRow, Delivery]]) -> list[WaitingRow]:
-        """Add what is known of their operations, and how many wait behind them."""
-        operations = await self._named(Operation, [*{x.operation for _, x in found}])
-        threads = await self._named(Thread, [*{x.lane for _, x in found}])
-        sizes = await self._reader.table_sizes([rows(x.name) for _, x in found])
-        more = await self._reader.sizes([behind(x.lane, x.queue or MAIN) for _, x in found])
-        whole = list[WaitingRow]()
-        for (row, x), entries, others in zip(found, sizes, more, strict=True):
-            thread, o = threads.get(x.lane), operations.get(x.operation)
-            listed = len(thread.queues.get(x.queue or MAIN, ())) if thread else 0
-            number = max(0, listed - 1) + others
-            whole.append(replace(row, behind=number, entries=entries, **stated_by(o)))
-        return whole
-
-
-class _Queues:
-    """Members of several indexes, one index after another. A row's name is the member's, and behind it its index."""
-
-    def __init__(self, reader: Reader, indexes: Sequence[str], behind: Position | None) -> None:
-        member, _, index = behind.name.partition(" ") if behind else ("", "", "")
-        place = behind and Position(behind.ms, 0, member)
-        self._left = [
-            (name, Members(reader, name, behind=place if name == index else None, descending=False))
-            for name in indexes
-            if name >= index
-        ]
-
-    @property
-    def more(self) -> bool:
-        return bool(self._left)
-
-    async def take(self, count: int) -> list[Row]:
-        rows = list[Row]()
-        while len(rows) < count and self._left:
-            index, members = self._left[0]
-            taken = await members.take(count - len(rows))
-            rows += [Row(Position(*position[:2], f"{position.name} {index}")) for position, _ in taken]
-            if not members.more:
-                del self._left[0]
-        return rows
-
-
-def _row(place: Position, x: Delivery, now: float) -> WaitingRow:
-    queue = place.name.partition(" ")[2]
-    is_parked = queue.startswith(parked(""))
-    early = "retrying" if x.error else "later"
-    return WaitingRow(
-        id=x.name,
-        subject="",
-        state="parked" if is_parked else "leased" if queue == FLYING else "due" if place.ms / 1000 <= now else early,
-        due=x.due / 1000,
-        created=x.created / 1000,
-        pause=queue.partition(" ")[2] if is_parked else "",
-        behind=0,
-        entries=0,
-        **{name: getattr(x, name) for name in SAME},
-    )
-
-
-class Lanes(Questions):
-    async def waiting(self, subject: str, space: Space, places: Collection[Place]) -> dict[str, list[str]]:
-        """The ids of its deliveries that wait, by destination, in their order; AmbiguousId as of `Admin.timeline`.
-
-        Of a place name_space home is not known each that it may have is named: where there is none, nothing waits.
+        Of a place whose home is not known each that it may have is named: where there is none, nothing waits.
         """
-        subject, name_space = await Spaces(self._store).meant(subject, space)
+        subject, name_space = await self._meant(subject, space)
         if name_space is None:
             return {}
         lanes = {names.lane(home, subject, name, at, name_space): name for home, name, at in sorted({*places})}
-        threads = await self._named(Thread, [*lanes])
+        threads = await self._named(Thread, lanes)
         queues = [(lane, queue) for lane in threads for queue in (MAIN, REPLIES, HELD)]
         others = await self._reader.members([Span(behind(*queue), LANE_LIMIT) for queue in queues])
         waits: dict[str, list[str]] = {}
@@ -205,3 +120,52 @@ class Lanes(Questions):
             if ids := [*threads[lane].queues.get(queue, ()), *(id_ for id_, _ in more)]:
                 waits.setdefault(lanes[lane], []).extend(ids[:LANE_LIMIT])
         return waits
+
+    async def _queues(self, channels: Sequence[str], state: str) -> list[str]:
+        """Return the indexes that may have deliveries in this state, in one order."""
+        queues = [due(channel, urgency) for channel in channels for urgency in URGENCIES]
+        if state not in ("", "parked"):
+            return [FLYING] if state == "leased" else sorted(queues)
+        places = [parked(name) for name in await self._members(PARKING) if name.partition(" ")[0] in channels]
+        return sorted(places if state else [*queues, FLYING, *places])
+
+    async def _places(self, queues: Sequence[str], after: Position | None, step: int) -> AsyncIterator[Row]:
+        """Yield members of one index after another. A row's name is the member's, and behind it its index."""
+        member, _, index = after.name.partition(" ") if after else ("", "", "")
+        for queue in queues:
+            if queue >= index:
+                begin = Position(after.ms, 0, member) if after and queue == index else None
+                async for (ms, _, name), _ in members(self._reader, queue, step, behind=begin, descending=False):
+                    yield Row(Position(ms, 0, f"{name} {queue}"))
+
+    async def _whole(self, found: Sequence[Found], now: float) -> list[WaitingRow]:
+        """Add what is known of their operations, and how many wait behind them."""
+        operations = await self._named(Operation, (x.operation for x, *_ in found))
+        threads = await self._named(Thread, (x.lane for x, *_ in found))
+        sizes = await self._reader.table_sizes([rows(x.name) for x, *_ in found])
+        more = await self._reader.sizes([behind(x.lane, x.queue or MAIN) for x, *_ in found])
+        whole = list[WaitingRow]()
+        for (x, queue, ms), entries, others in zip(found, sizes, more, strict=True):
+            thread = threads.get(x.lane)
+            listed = len(thread.queues.get(x.queue or MAIN, ())) if thread else 0
+            whole.append(
+                WaitingRow(
+                    **delivery_of(x, operations.get(x.operation)),
+                    state=_state(x, queue, ms, now),
+                    due=x.due / 1000,
+                    created=x.created / 1000,
+                    error=x.error,
+                    pause=queue.partition(" ")[2] if queue.startswith(parked("")) else "",
+                    behind=max(0, listed - 1) + others,
+                    entries=entries,
+                )
+            )
+        return whole
+
+
+def _state(x: Delivery, queue: str, ms: int, now: float) -> str:
+    if not queue or x.died:
+        return "dead" if x.died else "behind"
+    if queue == FLYING or queue.startswith(parked("")):
+        return "leased" if queue == FLYING else "parked"
+    return "due" if ms / 1000 <= now else "retrying" if x.error else "later"

@@ -1,20 +1,26 @@
 """Records and entries come back from their bytes as they were, and those of other releases as far as can be."""
 
 import json
-from dataclasses import dataclass, field, is_dataclass
-from inspect import isclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 
 from relay.domain.deliveries import Digest, Each, Live, Window
-from relay.engine import entries, records
+from relay.engine.intake import Report
+from relay.engine.parking import Announce
+from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed
 from relay.engine.state import Record
+from relay.engine.step import ENTRIES
+from relay.engine.take import Take
 from relay.errors import NotSealed, Unsealable
 from relay.store.journal.codec import Codec, Unreadable
 from relay.store.sealing import Sealer
 from tests.store.journal.toy import KINDS, Add, Counter, Press
 from tests.support import events
+from tests.support.engine_state import RECORDS
 from tests.support.targets import room
 
 
@@ -97,23 +103,21 @@ def test_a_sealed_value_opens_under_its_own_key_alone_and_a_clear_one_is_refused
 
 def test_every_record_of_the_engine_can_be_kept() -> None:
     codec = Codec()
-    for kind in vars(records).values():
-        if isclass(kind) and is_dataclass(kind) and issubclass(kind, Record):
-            empty: Any = kind("x")
-            assert json.loads(codec.record(empty, "x")) == {"v": 1}
-            assert codec.read_record(kind, "x", b'{"v":1}', "x") == empty
+    for kind in RECORDS:
+        assert json.loads(codec.record(kind("x"), "x")) == {"v": 1}
+        assert codec.read_record(kind, "x", b'{"v":1}', "x") == kind("x")
 
 
 TARGETS = [room(how=how) for how in (Each(bypass_quiet_hours=True), Live(), Live(update_only=True), Digest())]
 
 
 def test_entries_of_the_engine_come_back_with_all_that_an_event_says() -> None:
-    codec = Codec(kind for kind in vars(entries).values() if isclass(kind) and is_dataclass(kind))
+    codec = Codec(ENTRIES)
     for entry in (
-        entries.Report(events.completed(), TARGETS, completes=True),
-        entries.Announce({"room": {"slack": ["#a", "*"]}}),
-        entries.Take("slack", 3, "t-1", {"*": Window(1.0, 2.0)}),
-        entries.Failed("id", "t-1", pauses=(entries.PauseScope("channel:slack", 1, "x", probe=True),)),
-        entries.Arrived("id", "t-1", receipt={"ts": "1.1"}),
+        Report(events.completed(), TARGETS, crowded=True),
+        Announce({"room": {"slack": ["#a", "*"]}}),
+        Take("slack", 3, "t-1", {"*": Window(1.0, 2.0)}),
+        Failed("id", "t-1", pauses=(PauseScope("channel:slack", 1, "x", probe=True),)),
+        Arrived("id", "t-1", receipt={"ts": "1.1"}),
     ):
         assert codec.read_value(codec.value(entry, "x"), "x") == entry

@@ -2,21 +2,24 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from inspect import isclass
 from typing import Any
 
 from redis.asyncio import Redis
 
 from relay.domain.events import Event
-from relay.engine import entries, names, records
-from relay.engine.state import Changes, Memory, NotLoaded, Record, State
+from relay.engine import names
+from relay.engine.intake import Report
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Mark
+from relay.engine.records import Operation
+from relay.engine.state import Changes, Memory, NotLoaded, State
 from relay.engine.step import step
+from relay.engine.take import Take
 from tests.store.journal.conftest import Open, Process, kept, stored
 from tests.support import events
+from tests.support.engine_state import RECORDS
 from tests.support.memory_store import Configured
 from tests.support.targets import mail, room
-
-RECORDS = [kind for kind in vars(records).values() if isclass(kind) and issubclass(kind, Record)]
 
 
 class Recorded:
@@ -32,9 +35,9 @@ class Recorded:
 
 
 def needs(entry: Any) -> list[NotLoaded]:
-    if not isinstance(entry, entries.Report) or entry.event.operation is None:
+    if not isinstance(entry, Report) or entry.event.operation is None:
         return []
-    return [NotLoaded("record", records.Operation, names.operation(entry.event.operation.id))]
+    return [NotLoaded("record", Operation, names.operation(entry.event.operation.id))]
 
 
 def at(event: Event) -> Event:
@@ -48,20 +51,20 @@ async def live(process: Process) -> None:
             run = [events.started, lambda **run: events.progress(10, **run), lambda **run: events.progress(80, **run)]
             event = at([*run, events.completed][number](operationId=name))
             for _ in range(2):
-                await process.submit(entries.Report(event, [room(), mail()]))
+                await process.submit(Report(event, [room(), mail()]))
         for channel in ("slack", "email"):
-            taken = await process.submit(entries.Take(channel, 8, f"{channel}-{number}"), lazy=True)
+            taken = await process.submit(Take(channel, 8, f"{channel}-{number}"), lazy=True)
             for delivery in taken.deliveries:
                 held = {"id": delivery.id, "ticket": delivery.lease, "lane": delivery.lane}
-                assert await process.submit(entries.Mark(**held))
-                await process.submit(entries.Arrived(**held, receipt={"ts": "1.1"}))
+                assert await process.submit(Mark(**held))
+                await process.submit(Arrived(**held, receipt={"ts": "1.1"}))
 
 
 async def test_a_life_on_redis_is_one_in_memory(open_process: Open, redis: Redis) -> None:
     recorded = Recorded()
     process = await open_process("a", step=recorded, settings=Configured(), needs=needs).start()
     await live(process)
-    await process.submit(entries.Take("slack", 1, "last"))
+    await process.submit(Take("slack", 1, "last"))
 
     memory = Memory()
     for entry, now, answer in recorded.steps.values():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from relay.engine.entries import ClockSetBack
+from relay.engine.clock import ClockSetBack
 from relay.engine.state import Changes, Draft, Record, State
 
 HOUR = 3_600_000

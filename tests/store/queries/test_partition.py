@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from relay.engine.entries import Arrived, Mark, Report, Suppress, Take
+from relay.engine.intake import Report
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Mark
 from relay.engine.step import step
+from relay.engine.suppressions import Suppress
+from relay.engine.take import Take
 from relay.store.client import connect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
@@ -12,7 +16,7 @@ from relay.store.journal.scripts import Scripts
 from relay.store.queries.admin import Admin
 from relay.store.queries.history import History
 from relay.store.queries.operations import Operations
-from relay.store.queries.redis_reader import RedisReader
+from relay.store.queries.reader import Reader
 from relay.store.queries.suppressions import Suppressions
 from tests.support import events
 from tests.support.memory_store import Configured
@@ -26,7 +30,7 @@ class Store:
         self.redis, codec = connect(url), Codec()
         rules = Rules(step, lambda entry, _: entry, codec)
         self.partition = Partition(self.redis, rules, Configured(), process="a", alone=True)
-        self.reader = RedisReader(Scripts(self.redis), codec, PREFIX)
+        self.reader = Reader(Scripts(self.redis), codec, PREFIX)
 
     async def submit(self, entry: Any) -> Any:
         return await self.partition.submit(entry)

@@ -12,27 +12,14 @@ from relay.domain.parsing import load
 from relay.domain.silences import Silence
 from relay.domain.silences import dump as dump_silence
 from relay.engine import records
-from relay.engine.entries import (
-    AddSilence,
-    Announce,
-    DropDead,
-    EndSilence,
-    ForgetDocuments,
-    GatherParked,
-    GiveUpChannel,
-    GiveUpParked,
-    LiftPauses,
-    LookAgain,
-    PauseDestination,
-    ReplayDead,
-    ResumeDestination,
-    RunsDue,
-    ScheduleDigest,
-    SendDigest,
-    Suppress,
-    Tick,
-    Unsuppress,
-)
+from relay.engine.bundles import ScheduleDigest, SendDigest
+from relay.engine.dead_letters import DropDead, ReplayDead
+from relay.engine.housekeeping import ForgetDocuments, GatherParked, GiveUpChannel, GiveUpParked
+from relay.engine.parking import Announce
+from relay.engine.pauses import LiftPauses, PauseDestination, ResumeDestination
+from relay.engine.suppressions import Suppress, Unsuppress
+from relay.engine.watch import LookAgain, RunsDue, Tick
+from relay.engine.withholding import AddSilence, EndSilence
 from relay.interactivity.buttons import ACTIONS, Button, action_requested, action_targets
 from relay.policy.schedules import windows
 from relay.policy.watchdog import decide, event_of, next_look

@@ -3,7 +3,12 @@
 from contextlib import suppress
 
 from relay.engine import records
-from relay.engine.entries import Announce, EndSilence, Lapse, LiftPauses, ReplayDead, ResumeDestination, Unsuppress
+from relay.engine.dead_letters import ReplayDead
+from relay.engine.parking import Announce
+from relay.engine.pauses import LiftPauses, ResumeDestination
+from relay.engine.receipts import Lapse
+from relay.engine.suppressions import Unsuppress
+from relay.engine.withholding import EndSilence
 from relay.errors import InvalidEvent
 from tests.support.pure_life.configurations import ASKING, BOUNCING, QUEUES, READER, usual
 from tests.support.pure_life.record import Dead

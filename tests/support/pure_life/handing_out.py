@@ -9,11 +9,15 @@ from relay.domain.deliveries import Delivery
 from relay.engine import records
 from relay.engine.arrival import milliseconds
 from relay.engine.bundles import is_closed
-from relay.engine.entries import ClockSetBack, Failed, LiftPauses, ReplayDead, Take, Withhold
+from relay.engine.clock import ClockSetBack
+from relay.engine.dead_letters import ReplayDead
 from relay.engine.lanes import URGENCIES
 from relay.engine.names import bundle
-from relay.engine.records import OperatorPause, Pause, Suppression
+from relay.engine.pauses import LiftPauses, OperatorPause, Pause
+from relay.engine.receipts import Failed, Withhold
 from relay.engine.state import Draft, Memory
+from relay.engine.suppressions import Suppression
+from relay.engine.take import Take
 from tests.support.pure_life.record import BUNDLES, fact_of
 
 if TYPE_CHECKING:

@@ -10,19 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from relay.engine import records
 from relay.engine.lanes import URGENCIES
-from relay.engine.records import (
-    DEAD,
-    FLYING,
-    HELD,
-    MAIN,
-    PARKING,
-    REPLIES,
-    Body,
-    Bundle,
-    Delivery,
-    Operation,
-    Thread,
-)
+from relay.engine.records import DEAD, FLYING, HELD, MAIN, PARKING, REPLIES, Body, Bundle, Delivery, Operation, Thread
 from relay.engine.state import Changes, Memory, Record
 
 EVERY = 12  # steps between two looks at everything

@@ -7,9 +7,11 @@ from typing import Any
 
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
-from relay.engine.entries import ClockSetBack, Report, Take
+from relay.engine.clock import ClockSetBack
+from relay.engine.intake import Report
 from relay.engine.state import Changes, Draft, Memory, NotLoaded
 from relay.engine.step import step
+from relay.engine.take import Take
 from relay.errors import RelayError
 from tests.support.pure_life.configurations import LifeSettings, usual
 from tests.support.pure_life.invariants import Invariants

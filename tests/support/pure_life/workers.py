@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from relay.channels import CHANNELS
 from relay.delivering.outcome import Failure, Limits, failure_of
 from relay.domain.deliveries import Delivery
-from relay.engine.entries import Arrived, Failed, GiveUp, Held, Mark, PauseScope, Release, SetAside, Withhold
-from relay.engine.records import Suppression
+from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Failed, GiveUp, Held, Mark, Release, Withhold
 from relay.engine.state import Changes
+from relay.engine.suppressions import Suppression
 from relay.errors import DeliveryError
 from relay.policy.retry import Patience, RetryPolicy, retry_in
 from relay.store.queue import baseline_of
@@ -74,10 +76,8 @@ class Work:
         elif not self._may_send and (hold := self._world.hold(self.delivery)):
             self.done = self._world.decide(Withhold(**self._names, silence=hold.silence, how=hold.how))
             self._may_send = not self.done
-        elif (chance := pick.random()) < 0.05:
+        elif pick.random() < 0.05:
             self._release(pick.choice([0, 250]))
-        elif chance < 0.06:
-            self._receipt = SetAside(**self._names, error="KeyError at composer.py:1")
         elif self._is_found(pick):
             self._receipt = self._arrived(found=True)
         elif not self._world.decide(Mark(**self._names)):

@@ -12,10 +12,13 @@ from relay.domain.events import Event
 from relay.domain.parsing import load, parse
 from relay.domain.silences import Hold, Silence
 from relay.domain.silences import load as load_silence
-from relay.engine import records
-from relay.engine.entries import Announce, Lapse, Report, Take, Taken
+from relay.engine import records, withholding
+from relay.engine.intake import Report
+from relay.engine.parking import Announce
+from relay.engine.receipts import Lapse
 from relay.engine.records import Body, Thread
 from relay.engine.state import Memory
+from relay.engine.take import Take, Taken
 from relay.errors import InvalidEvent
 from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
@@ -226,7 +229,7 @@ class World:
         return self._silences[1]
 
     def _silence(self, id_: str, ends: int) -> Silence:
-        kept = self.memory.record(records.Silence, id_)
+        kept = self.memory.record(withholding.Silence, id_)
         assert kept
         return load_silence(id_, kept.text, ends / 1000)
 
