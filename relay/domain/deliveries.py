@@ -174,10 +174,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Delivery that was handed out, with everything that an attempt needs. `lease` names the hand-out."""
+    """Delivery that was handed out, with everything that an attempt needs. `ticket` names the hand-out."""
 
     id: str
-    lease: str
+    ticket: str
     destination: str
     channel: str
     address: str

@@ -49,16 +49,25 @@ def is_closed(d: Draft, name: str) -> bool:
     return bundle is not None and bool(bundle.closed)
 
 
-def open_bundle(d: Draft, name: str, kind: str, where: Place, start: int, end: int) -> None:  # noqa: PLR0917
-    """Make a bundle with its delivery; one that is there already stays as it is."""
+def open_bundle(
+    d: Draft, kind: str, where: Place, stretch: tuple[int, int], *, address: str = "", named: str = ""
+) -> str:
+    """Open the bundle of this stretch of time with its delivery, if it is not open; return its name, '' if it has left.
+
+    `address` and `named` are part of its name in the place of the address and the kind.
+    """
+    (start, end), place = stretch, (where.destination, address or where.address)
+    name = names.bundle(where.lane, named or kind, place, start, end)
+    if is_closed(d, name):
+        return ""
     describe(d, name, kind, where, start, end)
-    keep(d, name, end)
     if d.get(Delivery, name) is None:
         form = "digest" if kind == "digest" else "roundup"
         # It is of the moment that it is due: a window of a week must neither date its mail nor use up its patience.
         create(d, Delivery(name, operation=name, destination=where.destination, channel=where.channel,
                            address=where.address, kind=form, event=form, lane=name, calls=where.calls, due=end,
                            created=end))  # fmt: skip
+    return name
 
 
 def describe(d: Draft, name: str, kind: str, where: Place, start: int, end: int) -> Bundle:  # noqa: PLR0917
@@ -67,11 +76,8 @@ def describe(d: Draft, name: str, kind: str, where: Place, start: int, end: int)
     bundle.kind, bundle.calls, bundle.end = kind, where.calls, end
     bundle.destination, bundle.channel, bundle.address = where.destination, where.channel, where.address
     bundle.start = bundle.start or start
-    return bundle
-
-
-def keep(d: Draft, name: str, end: int) -> None:
     d.keep(rows(name), max(end - d.now, 0) + KEEP_BUNDLE)
+    return bundle
 
 
 def has_summary(o: Operation | None) -> bool:
@@ -152,14 +158,14 @@ class ScheduleDigest:
     window: Window
 
     def decide(self, d: Draft) -> bool:
-        target, (start, end) = self.target, milliseconds(self.window)
-        name = names.bundle(home_of(target), "digest", (target.destination, target.address), start, end)
+        stretch = milliseconds(self.window)
+        name = _name_of(self.target, stretch)
         known = d.get(Bundle, name)
-        if known and (known.closed or known.send_empty or known.start != start):
+        if known and (known.closed or known.send_empty or known.start != stretch[0]):
             return False
-        open_bundle(d, name, "digest", _place_of(target), start, end)
+        open_bundle(d, "digest", _place_of(self.target), stretch)
         opened = d.edit(Bundle, name)
-        opened.send_empty, opened.zone = True, zone_of(target.how)
+        opened.send_empty, opened.zone = True, zone_of(self.target.how)
         return True
 
 
@@ -171,16 +177,15 @@ class SendDigest:
     window: Window
 
     def decide(self, d: Draft) -> bool:
-        target = self.target
-        place = target.destination, target.address
-        name = names.bundle(home_of(target), "digest", place, *milliseconds(self.window))
+        name = _name_of(self.target, milliseconds(self.window))
         known, held = d.get(Bundle, name), d.table(rows(name))
         if known is None or known.closed or not held:
             return False
-        ahead = names.bundle(home_of(target), "digest", place, known.start, d.now)
+        ahead = open_bundle(d, "digest", _place_of(self.target), (known.start, d.now))
+        if not ahead:  # one that was sent in this very ms
+            return False
         move_rows(d, name, ahead)
         d.clear(rows(name))
-        open_bundle(d, ahead, "digest", _place_of(target), known.start, d.now)
         opened = d.edit(Bundle, ahead)
         opened.zone, opened.held = known.zone, known.held
         rest = d.edit(Bundle, name)
@@ -190,18 +195,14 @@ class SendDigest:
 
 def add_to_digest(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
     """Put the run into the window at hand, or into the next one if that was closed."""
-    how, place = r.target.how, (r.destination, r.address)
-    start, end = d.now, d.now  # for clocks that are further apart than windows: sent at once, never lost
-    for window in how.windows if isinstance(how, Digest) else ():
-        if not is_closed(d, names.bundle(r.lane, "digest", place, *milliseconds(window))):
-            start, end = milliseconds(window)
-            break
-    name = names.bundle(r.lane, "digest", place, start, end)
-    is_new = add_row(d, name, o.name)
-    open_bundle(d, name, "digest", r, start, end)
+    how = r.target.how
+    stretches = [*map(milliseconds, how.windows)] if isinstance(how, Digest) else []
+    # For clocks that are further apart than windows: sent at once, never lost
+    stretches += [(d.now, d.now), (d.now, d.now + 1)]
+    name = next(filter(None, (open_bundle(d, "digest", r, stretch) for stretch in stretches)))
     opened = d.edit(Bundle, name)
-    opened.zone = zone_of(r.target.how)
-    if not is_new and (a.progress or a.phase_end):
+    opened.zone = zone_of(how)
+    if not add_row(d, name, o.name) and (a.progress or a.phase_end):
         opened.held += 1
     d.count("accepted")
     d.count("digested")
@@ -226,3 +227,7 @@ def keep_baseline(d: Draft, x: Delivery, baseline: Mapping[str, Any]) -> None:
 
 def _place_of(target: Target) -> Recipient:
     return Recipient(target, home_of(target), "")
+
+
+def _name_of(target: Target, stretch: tuple[int, int]) -> str:
+    return names.bundle(home_of(target), "digest", (target.destination, target.address), *stretch)

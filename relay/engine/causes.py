@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from relay.engine import names
 from relay.engine.arrival import ESSENTIAL
-from relay.engine.bundles import add_row, has_summary, is_closed, move_to_bundle, open_bundle
+from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, lend_body, supersede
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
 from relay.engine.records import DAY, MAIN, REPLIES, Bundle, Delivery, Operation, Thread, documents
@@ -151,10 +151,11 @@ def _gives_way(d: Draft, cause: Cause, delivery: str, signature: str = "") -> bo
 def _move_to_bundle(d: Draft, x: Delivery, first: Cause, window: int) -> bool:
     """List it in a message at the end of the window. What also reaches readers who have unsubscribed does not wait."""
     start, end = first.at, first.at + window
-    name = names.bundle(x.lane, "cause", (x.destination, f"{x.address}\0{first.name}"), start, end)
-    if x.passes == ESSENTIAL or d.now >= end or is_closed(d, name) or not has_summary(d.get(Operation, x.operation)):
+    if x.passes == ESSENTIAL or d.now >= end or not has_summary(d.get(Operation, x.operation)):
         return False
-    open_bundle(d, name, "cause", x, start, end)
+    name = open_bundle(d, "cause", x, (start, end), address=f"{x.address}\0{first.name}")
+    if not name:
+        return False
     add_row(d, name, x.operation)
     if x.passes:
         d.edit(Bundle, name).passes = True

@@ -5,8 +5,8 @@ from relay.domain.deliveries import Gate as Least
 from relay.engine.arrival import ESSENTIAL, Arrival, Recipient
 from relay.engine.bundles import add_to_digest
 from relay.engine.deliveries import delivery_for, supersede
-from relay.engine.lanes import beside, first_of, make_due, queued, set_due
-from relay.engine.ledger import note
+from relay.engine.lanes import beside, first_of, make_due, queued
+from relay.engine.ledger import note, record_held
 from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
 from relay.engine.order import is_muted
 from relay.engine.outcomes import held_until, hold
@@ -20,6 +20,8 @@ MINUTE = 60_000
 
 def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tuple[str, str]]]:
     """Notify every recipient; return how many are, and of the others destination and reason."""
+    if not a.targets:
+        return 0, []
     d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
     held = [(r.destination, why) for r in a.recipients if (why := _notify(d, o, a, r, seq))]
     return len(a.recipients) - len(held), held
@@ -61,9 +63,7 @@ def _hold(d: Draft, a: Arrival, r: Recipient, reason: str, detail: str = "") -> 
     """Count and note it; `detail`: the address, or the silence by which people find it."""
     if reason == "silenced" and r.target.silence:
         detail = r.target.silence.id
-    d.count("accepted")
-    d.count(f"held:{reason}")
-    note(d, a.operation, "held", r.destination, reason, detail)
+    record_held(d, a.operation, r.destination, reason, detail)
     return reason
 
 
@@ -85,8 +85,7 @@ def _hurry_progress(d: Draft, r: Recipient) -> None:
     first = first_of(d, r.lane, REPLIES if r.live else MAIN)
     if first and first.event == "operation.progress" and not first.ticket:
         first = d.edit(Delivery, first.name)
-        set_due(d, first, d.now)
-        make_due(d, first)
+        make_due(d, first, d.now)
 
 
 def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:

@@ -14,11 +14,13 @@ LISTED = 32  # deliveries of a queue that its thread lists; those behind them co
 OVERTAKEN = 5000  # ms
 
 
-def make_due(d: Draft, x: Delivery) -> None:
-    """Place a delivery among what is due, if it is the first of its queue, and not handed out.
+def make_due(d: Draft, x: Delivery, at: int | None = None) -> None:
+    """Place a delivery among what is due (`at`: from then on), if it is the first of its queue, and not handed out.
 
     A reply is not due while the message above it is still to come.
     """
+    if at is not None:
+        set_due(d, x, at)
     if x.ticket or x.died or not _is_first(d, x):
         return
     leave_queues(d, x)

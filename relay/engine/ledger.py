@@ -95,6 +95,13 @@ def record_begin(d: Draft, operation: str) -> None:
     d.append("operations", operation.encode(), most=OPERATIONS, kept=KEPT, stream=True)
 
 
+def record_held(d: Draft, operation: str, destination: str, reason: str, detail: str = "") -> None:
+    """Count and note a notification that is not made, or not now; `detail`: the address, or the silence."""
+    d.count("accepted")
+    d.count(f"held:{reason}")
+    note(d, operation, "held", destination, reason, detail)
+
+
 def record_end(d: Draft, x: Delivery, outcome: str, why: str = "", detail: str = "") -> None:
     """Write what became of a delivery: delivered, dead, superseded, dropped or held.
 

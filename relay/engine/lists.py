@@ -5,9 +5,9 @@ from math import ceil
 from typing import Any, ClassVar
 
 from relay.engine import names
-from relay.engine.bundles import add_row, describe, has_summary, is_closed, keep, move_rows, move_to_bundle, open_bundle
+from relay.engine.bundles import add_row, describe, has_summary, is_closed, move_rows, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, standing_of
-from relay.engine.lanes import BUNDLED, make_due, set_due
+from relay.engine.lanes import BUNDLED, make_due
 from relay.engine.records import DAY, KEEP_BUNDLE, Bundle, Delivery, Operation, Thread, roots, rows
 from relay.engine.state import Draft, Record
 from relay.engine.suppressions import suppressed
@@ -54,12 +54,11 @@ def divert(d: Draft, x: Delivery, hours: Hours | None, *, edit: bool) -> bool:
         return True
     if _waits_for_morning(d, x, hours) and not edit:
         if hours:
-            set_due(d, x, hours[1])
-            make_due(d, x)
+            make_due(d, x, hours[1])
         return bool(hours)
     if edit or x.kind in BUNDLED or not has_summary(d.get(Operation, x.operation)):
         return False
-    if hours and not x.passes and (name := _open_morning(d, x, hours)):
+    if hours and not x.passes and (name := open_bundle(d, "quiet", x, hours)):
         add_row(d, name, x.operation)
         move_to_bundle(d, x, "quiet_hours")
         return True
@@ -83,21 +82,12 @@ def _join_quiet_hours(d: Draft, x: Delivery, hours: Hours) -> bool:
     bundle = d.get(Bundle, x.name)
     if bundle is None or bundle.kind != "silence" or bundle.passes or x.attempts:
         return False
-    name = _open_morning(d, x, hours)
+    name = open_bundle(d, "quiet", x, hours)
     if not name:
         return False
     move_rows(d, x.name, name)
     move_to_bundle(d, x, "quiet_hours")
     return True
-
-
-def _open_morning(d: Draft, x: Delivery, hours: Hours) -> str:
-    """Return the list that is sent at the end of quiet hours; '' if it has left."""
-    name = names.bundle(x.lane, "quiet", (x.destination, x.address), *hours)
-    if is_closed(d, name):
-        return ""
-    open_bundle(d, name, "quiet", x, *hours)
-    return name
 
 
 def over_cap(d: Draft, x: Delivery, cap: Cap) -> bool:
@@ -131,7 +121,6 @@ def _open_list(d: Draft, x: Delivery, cap: Cap) -> str:
         pointer.bundle = names.bundle(x.lane, "overflow", (x.destination, x.address), d.now, d.now)
     pointer.expires = int(d.now + cap[1])
     describe(d, pointer.bundle, "overflow", x, d.now, d.now).added = d.now
-    keep(d, pointer.bundle, d.now)
     return pointer.bundle
 
 
@@ -179,11 +168,9 @@ def over_request_limit(d: Draft, x: Delivery, *, edit: bool) -> bool:
         return False
     if len(requests.deliveries) < most + (ceil(most * GRAVE) if _is_grave(o, x) else 0):
         return False
-    start, end = requests.start, int(requests.start + ms)
-    name = names.bundle(x.lane, "requested", (x.destination, reader), start, end)
-    if is_closed(d, name):
+    name = open_bundle(d, "requested", x, (requests.start, int(requests.start + ms)), address=reader)
+    if not name:
         return False
-    open_bundle(d, name, "requested", x, start, end)
     add_row(d, name, x.operation)
     bundle = d.edit(Bundle, name)
     if x.address not in bundle.addresses:
@@ -251,12 +238,10 @@ def move_to_backlog(d: Draft, x: Delivery) -> bool:
 
 def _open_round_up(d: Draft, x: Delivery) -> str:
     """Return the round-up of this address that takes more. The first delivery in it says since when it lists."""
-    place = x.destination, x.address
-    pointer = d.edit(Pointer, f"backlog {names.of_address(*place)}")
+    pointer = d.edit(Pointer, f"backlog {names.of_address(x.destination, x.address)}")
     if not (pointer.bundle and d.now < pointer.expires and _takes_more(d, pointer.bundle)):
-        pointer.bundle = names.bundle(x.lane, "backlog", place, x.created, d.now)
+        pointer.bundle = open_bundle(d, "backlog", x, (x.created, d.now))
         pointer.expires = d.now + OPEN
-        open_bundle(d, pointer.bundle, "backlog", x, x.created, d.now)
     return pointer.bundle
 
 

@@ -6,7 +6,7 @@ At most one delivery waits for each; it means "show the present state", so a new
 from relay.engine.arrival import Arrival, Recipient
 from relay.engine.deliveries import create, delivery_for, standing_of, supersede
 from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
-from relay.engine.ledger import note
+from relay.engine.ledger import record_held
 from relay.engine.order import is_muted
 from relay.engine.outcomes import held_until, hold
 from relay.engine.records import HELD, KEEP_OPERATION, REPLIES, Delivery, Operation, Thread, mishaps
@@ -123,9 +123,7 @@ def _keep_standing(d: Draft, r: Recipient, standing: dict[str, object], calls: s
 def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: int, grouped: bool) -> None:
     """Reply below the message."""
     if is_muted(o, r):
-        d.count("accepted")
-        d.count("held:muted")
-        note(d, a.operation, "held", r.destination, "muted")
+        record_held(d, a.operation, r.destination, "muted")
         return
     x = delivery_for(d, a, r, seq, "reply")
     x.name, x.due = f"{r.id}-reply", d.now + EDIT_FIRST
@@ -186,5 +184,4 @@ def _hurry_message(d: Draft, lane: str) -> None:
     if thread is None or not thread.waiting or thread.sending or thread.posted:
         return
     if not (x := d.edit(Delivery, thread.waiting)).attempts:
-        set_due(d, x, d.now)
-        make_due(d, x)
+        make_due(d, x, d.now)

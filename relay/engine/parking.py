@@ -1,4 +1,4 @@
-"""Parking of deliveries that wait for something broken.
+"""Parking of deliveries that wait for something broken, or for an address that the configuration lacks.
 
 A delivery whose channel, destination or limit is paused for long leaves the queue, so that nothing looks at it again
 and again. The index `parking` says when to look at each place: at the end of its pause, or at once when that is lifted.
@@ -6,10 +6,12 @@ and again. The index `parking` says when to look at each place: at the end of it
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import ClassVar
 
+from relay.engine.arrival import OUTCOMES
 from relay.engine.deliveries import dead_letter, supersede
-from relay.engine.lanes import make_due, set_due
+from relay.engine.lanes import make_due
 from relay.engine.ledger import note
 from relay.engine.pauses import (
     CHANNEL,
@@ -19,6 +21,7 @@ from relay.engine.pauses import (
     drop_pause,
     failed_probes,
     find_pause,
+    lift_pause,
     look_at,
     paused_until,
     place_of,
@@ -35,10 +38,10 @@ CHUNK = 200  # so many come back to a place's queue in one step
 REPEAT = 900_000  # ms between two probes with one message that may have arrived, where others wait
 PROBERS = 100  # so many are looked at for the next probe
 EVER = 1 << 60
-LOOK = 60_000  # ms
+CONFIGURED = "configured"  # the name of the only record of its kind
+LOOK = 60_000  # ms after which the newest configuration may have an address that it lacked
 KEPT_REMOVED = 3 * DAY
 EXPIRES = 7 * DAY
-OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled", "batch.completed"})
 
 
 @dataclass
@@ -52,6 +55,14 @@ class Configured(Record):
     heirs: dict[str, str] = field(default_factory=dict)  # "<destination>\0<channel>" → where a former address's go
     several: list[str] = field(default_factory=list)  # destinations that have, or had, several
     lacking: dict[str, int] = field(default_factory=dict)  # "<destination>\0<address>" that has deliveries → when seen
+
+    def has(self, destination: str, address: str) -> bool:
+        addresses = self.addresses.get(destination, ())
+        return address in addresses or "*" in addresses
+
+    def heir(self, destination: str, channel: str) -> str:
+        """Return the one address that a destination has in a channel now, where it never had several; '' otherwise."""
+        return self.heirs.get(f"{destination}\0{channel}", "")
 
 
 def park(d: Draft, x: Delivery, scope: str, created: int, until: int) -> None:
@@ -122,8 +133,7 @@ def _bring_back(d: Draft, place: str, id_: str) -> bool:
     if d.get(Delivery, id_):
         x = d.edit(Delivery, id_)
         x.parked = ""
-        set_due(d, x, d.now)  # it was due when it was parked
-        make_due(d, x)
+        make_due(d, x, d.now)  # it was due when it was parked
     return True
 
 
@@ -146,17 +156,18 @@ class Announce:
     addresses: Mapping[str, Mapping[str, Sequence[str]]]
 
     def decide(self, d: Draft) -> None:
-        if not d.readable(Configured, ["configured"]):
-            d.add(Configured("configured"))  # in the place of what cannot be read
-        it = d.edit(Configured, "configured")
-        it.announced = True
-        it.addresses = {name: [one for some in its.values() for one in some] for name, its in self.addresses.items()}
-        it.several = [name for name, them in it.addresses.items() if len(them) > 1 or name in it.several]
-        it.heirs = {
-            f"{name}\0{channel}": next(iter(them))
-            for name, its in self.addresses.items()
-            for channel, them in its.items()
-            if them and "*" not in them and name not in it.several
+        if not d.readable(Configured, [CONFIGURED]):
+            d.add(Configured(CONFIGURED))  # in the place of what cannot be read
+        configured = d.edit(Configured, CONFIGURED)
+        configured.announced = True
+        configured.addresses = {name: [*chain(*channels.values())] for name, channels in self.addresses.items()}
+        several = configured.several
+        configured.several = [name for name, them in configured.addresses.items() if len(them) > 1 or name in several]
+        configured.heirs = {
+            f"{name}\0{channel}": addresses[0]
+            for name, channels in self.addresses.items()
+            for channel, addresses in channels.items()
+            if addresses and "*" not in addresses and name not in configured.several
         }
         for place in places(d):
             d.apart(_follow, place)
@@ -164,78 +175,63 @@ class Announce:
 
 def _follow(d: Draft, place: str) -> None:
     """Let what waits in a place go on, if it is for a present address, or its destination is here no more."""
+    configured = d.edit(Configured, CONFIGURED)
     channel, _, scope = place.partition(" ")
     destination, _, address = scope.partition(":")[2].partition("/")
-    here = is_configured(d, destination, address)
-    goes_on = scope.startswith(REMOVED) and (here or present_address(d, destination, channel))
+    here = configured.has(destination, address)
+    goes_on = scope.startswith(REMOVED) and (here or configured.heir(destination, channel))
     if goes_on or (scope.startswith(DESTINATION) and not here):  # the latter: its place is another one now
         drop_pause(d, scope)
-        d.edit(Configured, "configured").lacking.pop(f"{destination}\0{address}", None)
+        configured.lacking.pop(f"{destination}\0{address}", None)
         look_at(d, place)
 
 
-def is_configured(d: Draft, destination: str, address: str) -> bool:
-    configured = d.get(Configured, "configured")
-    addresses = configured.addresses.get(destination, ()) if configured else ()
-    return address in addresses or "*" in addresses
-
-
-def present_address(d: Draft, destination: str, channel: str) -> str:
-    """Return the one address that a destination has in a channel now, where it never had several; '' otherwise."""
-    configured = d.get(Configured, "configured")
-    return configured.heirs.get(f"{destination}\0{channel}", "") if configured else ""
-
-
 def keep_from_removed(d: Draft, x: Delivery) -> bool:
-    """Park what is for an address that is configured no more, or send it to the present one. False: it may be sent."""
-    scope = removed_scope(x)
-    configured = d.get(Configured, "configured")
-    if configured is None or not configured.announced or is_configured(d, x.destination, x.address):
+    """Keep it from an address that the newest configuration lacks: perhaps a person was taken out. False: it has it.
+
+    It is sent to the present address, if there is one. Else it is parked like anything that is paused, with one that
+    looks each minute, for a newer relay may have it. Three days after the first of them they are dead letters.
+    """
+    scope = f"{REMOVED}{x.destination}/{x.address}"
+    configured = d.get(Configured, CONFIGURED)
+    if configured is None or not configured.announced or configured.has(x.destination, x.address):
         if x.removed:
             x.removed = 0
-            if drop_pause(d, scope):
-                look_at(d, place_of(x.channel, scope))  # the others follow
+            lift_pause(d, x.channel, scope)  # the others follow
         return False
-    if _moved(d, x):
+    if _moves(d, x, configured.heir(x.destination, x.channel)):
         return True
     if not x.removed:
         x.removed = d.now
         note(d, x.operation, "waits", x.destination, "destination_removed", x.address)
+    place = f"{x.destination}\0{x.address}"
+    if not 0 <= d.now - configured.lacking.get(place, 0) < LOOK // 2:
+        d.edit(Configured, CONFIGURED).lacking[place] = d.now
     _park_removed(d, x, scope)
     return True
 
 
 def _park_removed(d: Draft, x: Delivery, scope: str) -> None:
-    since = min(_removed_since(d, scope), d.now)  # the clock may have been set back
+    known = find_pause(d, scope)
+    since = min(known.since, d.now) if known else d.now  # the clock may have been set back
     created = max(since, x.created)
-    place = f"{x.destination}\0{x.address}"
-    configured = d.get(Configured, "configured")
-    if configured and not 0 <= d.now - configured.lacking.get(place, 0) < LOOK // 2:
-        d.edit(Configured, "configured").lacking[place] = d.now
-    until = d.now + LOOK - RECHECK  # it is looked at so much later
     pause = d.edit(Pause, scope)
-    pause.until, pause.at, pause.since = until, d.now, since
+    pause.until, pause.at, pause.since = d.now + LOOK - RECHECK, d.now, since  # it is looked at so much later
     pause.reason, pause.probe, pause.expires = "destination_removed", True, d.now + EXPIRES
     if d.now - created > KEPT_REMOVED:
         give_up_removed(d, x)
     else:
-        park(d, x, scope, created, until)
+        park(d, x, scope, created, pause.until)
 
 
-def _removed_since(d: Draft, scope: str) -> int:
-    pause = find_pause(d, scope)
-    return pause.since if pause else d.now
-
-
-def _moved(d: Draft, x: Delivery) -> bool:
-    """Send it to the present address; a reply below a message at the old one is not.
+def _moves(d: Draft, x: Delivery, address: str) -> bool:
+    """Send it to the present address, if there is one; a reply below a message at the old one is not.
 
     The live message of a run that goes on waits: its next event begins one at the present address, and the outcome
     there makes this one obsolete.
     """
     thread = d.get(Thread, x.lane)
-    address = "" if thread and thread.posted else present_address(d, x.destination, x.channel)
-    if not address:
+    if not address or (thread and thread.posted):
         return False
     if x.kind == "live" and x.event not in OUTCOMES:
         o = d.get(Operation, x.operation)
@@ -252,11 +248,5 @@ def _moved(d: Draft, x: Delivery) -> bool:
     return True  # the next hand-out sends it there
 
 
-def removed_scope(x: Delivery) -> str:
-    """Return the scope of what waits because the newest configuration lacks its address."""
-    return f"{REMOVED}{x.destination}/{x.address}"
-
-
 def give_up_removed(d: Draft, x: Delivery) -> None:
-    error = f"the newest configuration has no {x.destination} with {x.address}"
-    dead_letter(d, x, "destination_removed", error)
+    dead_letter(d, x, "destination_removed", f"the newest configuration has no {x.destination} with {x.address}")

@@ -142,6 +142,12 @@ def drop_pause(d: Draft, scope: str) -> bool:
     return True
 
 
+def lift_pause(d: Draft, channel: str, scope: str) -> None:
+    """End a pause that no person made; what waits for that in this channel goes on."""
+    if drop_pause(d, scope):
+        look_at(d, place_of(channel, scope))
+
+
 def pause(d: Draft, x: Delivery, faults: Sequence[PauseScope], *, probing: bool, unresponsive: bool) -> bool:
     """Pause what a failed attempt says is broken.
 
@@ -202,8 +208,7 @@ def resume(d: Draft, x: Delivery) -> None:
     forgive(d, x.address)
     for scope in (destination_scope(x), channel_scope(x)):
         record_success(d, scope)
-        if drop_pause(d, scope):
-            look_at(d, place_of(x.channel, scope))
+        lift_pause(d, x.channel, scope)
 
 
 def lift_throttles(d: Draft, x: Delivery, limits: Iterable[Rate]) -> None:
@@ -212,8 +217,8 @@ def lift_throttles(d: Draft, x: Delivery, limits: Iterable[Rate]) -> None:
         return
     for limit in limits:
         scope = f"{LIMIT}{limit[0]}"
-        if d.score(BROKEN, scope) is not None and drop_pause(d, scope):
-            look_at(d, place_of(x.channel, scope))
+        if d.score(BROKEN, scope) is not None:
+            lift_pause(d, x.channel, scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from relay.domain.silences import Silenced
 from relay.engine.bundles import move_to_bundle
 from relay.engine.deliveries import converges, dead_letter, doubt, requeue
 from relay.engine.health import record_failure
-from relay.engine.lanes import make_due, set_due
+from relay.engine.lanes import make_due
 from relay.engine.ledger import note
 from relay.engine.limits import Rate
 from relay.engine.parking import EVER
@@ -155,8 +155,7 @@ class Withhold(Held):
             move_to_bundle(d, x, "silenced", silence.id)
         else:
             await_end(d, silence, x.name)
-            set_due(d, x, end_of(silence))
-            make_due(d, x)
+            make_due(d, x, end_of(silence))
         return None
 
 

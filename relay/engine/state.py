@@ -10,7 +10,6 @@ what is beneath, so a step that fails has changed nothing, and one that has to r
     count    a number of the ledger; decisions add to it and never read it
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -101,22 +100,6 @@ class NotLoaded(Exception):
         self.others: Sequence[NotLoaded] = ()  # what is missing as well
 
 
-class Sorted:
-    """Members in the order of their scores."""
-
-    def __init__(self, scores: Iterable[tuple[str, Score]] = ()) -> None:
-        self.scores = dict(scores)
-        self.order = sorted((score, member) for member, score in self.scores.items())
-
-    def set(self, member: str, score: Score | None) -> None:
-        was = self.scores.pop(member, None)
-        if was is not None:
-            del self.order[bisect_left(self.order, (was, member))]
-        if score is not None:
-            self.scores[member] = score
-            insort(self.order, (score, member))
-
-
 @dataclass(slots=True)
 class TableChange:
     """`fields`: None removes one. `cleared`: drop the rest. `kept`: ms that it lives from now on; 0: no change."""
@@ -183,7 +166,9 @@ class Draft:
         return self._read(kind, names)[0]
 
     def _read(self, kind: type[R], names: Iterable[str]) -> tuple[dict[str, R | None], list[StoreUnavailable]]:
-        found, missing, unreadable = dict[str, R | None](), list[NotLoaded](), list[StoreUnavailable]()
+        found: dict[str, R | None] = {}
+        missing: list[NotLoaded] = []
+        unreadable: list[StoreUnavailable] = []
         for name in names:
             try:
                 found[name] = self.get(kind, name)
@@ -289,10 +274,12 @@ class Draft:
 
     def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
         """Yield members, the lowest score first. What is changed meanwhile is not seen."""
-        return self._in_order(index, self.base.ascending(index), -1)
+        base = self.base.ascending(index)
+        return self._in_order(index, base, -1) if index in self.changes.indexes else base
 
     def descending(self, index: str) -> Iterator[tuple[Score, str]]:
-        return self._in_order(index, self.base.descending(index), 1)
+        base = self.base.descending(index)
+        return self._in_order(index, base, 1) if index in self.changes.indexes else base
 
     def first(self, index: str, until: float, most: int = 1 << 60) -> list[str]:
         """Return up to `most` members whose score is at most `until`, the lowest first."""
@@ -304,7 +291,7 @@ class Draft:
         return found
 
     def _in_order(self, index: str, base: Iterator[tuple[Score, str]], sign: int) -> Iterator[tuple[Score, str]]:
-        change = dict(self.changes.indexes.get(index, ()))
+        change = dict(self.changes.indexes[index])
         rows = sorted((score, member) for member, score in change.items() if score is not None)  # popped from the end
         if sign < 0:
             rows.reverse()
@@ -370,90 +357,3 @@ class Draft:
                 known_log.most, known_log.kept = log.most, log.kept
         for name, by in changes.counts.items():
             mine.counts[name] = mine.counts.get(name, 0) + by
-
-
-class Memory:
-    """A whole state in memory, for tests and trials."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
-        self.tables: dict[str, dict[str, bytes]] = {}
-        self.indexes: dict[str, Sorted] = {}
-        self.logs: dict[str, list[bytes]] = {}
-        self.streams: dict[str, list[tuple[int, int, bytes]]] = {}  # ms, number within it, line
-        self.counts: dict[str, int] = {}
-        self._expiries: dict[str, int] = {}
-
-    def record(self, kind: type[R], name: str) -> R | None:
-        return self.records.get(kind.PREFIX + name)  # type: ignore[return-value]
-
-    def field(self, table: str, name: str) -> bytes | None:
-        return self.tables.get(table, {}).get(name)
-
-    def table(self, table: str) -> Mapping[str, bytes]:
-        return self.tables.get(table, {})
-
-    def score(self, index: str, member: str) -> Score | None:
-        return self.indexes[index].scores.get(member) if index in self.indexes else None
-
-    def size(self, index: str) -> int:
-        return len(self.indexes[index].scores) if index in self.indexes else 0
-
-    def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
-        return iter([*self.indexes[index].order] if index in self.indexes else ())
-
-    def descending(self, index: str) -> Iterator[tuple[Score, str]]:
-        return reversed([*self.indexes[index].order] if index in self.indexes else ())
-
-    def log(self, log: str) -> Sequence[bytes]:
-        return self.logs.get(log, ())
-
-    def apply(self, changes: Changes, now: int) -> None:
-        """Make the changes; what has expired by `now` is forgotten first, as Redis would."""
-        self.forget(now)
-        for key, record in changes.records.items():
-            if record is None:
-                self.records.pop(key, None)
-            else:
-                self.records[key] = record
-                self._expire(key, record.lives, now)
-        for name, change in changes.tables.items():
-            before = {} if change.cleared else self.tables.get(name, {})
-            fields: dict[str, bytes | None] = {**before, **change.fields}
-            self.tables[name] = {key: value for key, value in fields.items() if value is not None}
-            if not self.tables[name]:
-                del self.tables[name]
-            self._expire(name, change.kept, now)
-        for name, scores in changes.indexes.items():
-            index = self.indexes.setdefault(name, Sorted())
-            for member, score in scores.items():
-                index.set(member, score)
-        for name, log in changes.logs.items():
-            if log.stream:
-                self._stream(name, log, now)
-            else:
-                lines = () if log.cleared else self.logs.get(name, ())
-                self.logs[name] = [*lines, *log.lines][-log.most :]
-                if not self.logs[name]:
-                    del self.logs[name]
-            self._expire(name, log.kept, now)
-        for name, by in changes.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + by
-
-    def forget(self, now: int) -> None:
-        for name in [name for name, at in self._expiries.items() if at <= now]:
-            for part in (self.records, self.tables, self.logs, self.streams):
-                part.pop(name, None)
-            del self._expiries[name]
-
-    def _stream(self, name: str, log: LogChange, now: int) -> None:
-        """Append lines, with the time of the last one where the clock was set back."""
-        stream = self.streams.setdefault(name, [])
-        for line in log.lines:
-            ms, number = stream[-1][:2] if stream else (now, -1)
-            stream.append((now, 0, line) if now > ms else (ms, number + 1, line))
-        del stream[: -log.most]
-
-    def _expire(self, name: str, kept: int, now: int) -> None:
-        if kept:
-            self._expiries[name] = now + kept

@@ -12,8 +12,8 @@ from relay.engine import names
 from relay.engine.arrival import Arrival, Recipient
 from relay.engine.bundles import Place, add_row, has_summary, is_closed, move_rows, open_bundle
 from relay.engine.deliveries import create, lend_body
-from relay.engine.lanes import make_due, set_due
-from relay.engine.ledger import note
+from relay.engine.lanes import make_due
+from relay.engine.ledger import record_held
 from relay.engine.records import DAY, SILENCES, Bundle, Delivery, Operation, rows, silenced
 from relay.engine.state import Draft, Record
 
@@ -74,12 +74,11 @@ class EndSilence:
 
 def _release_held(d: Draft, name: str) -> None:
     x = d.edit(Delivery, name)
-    set_due(d, x, d.now)
     bundle = d.get(Bundle, x.name)
     if bundle and bundle.kind == "silence":  # it is of the time that the silence lasted
         d.edit(Bundle, x.name).end = d.now
         x.created = d.now
-    make_due(d, x)
+    make_due(d, x, d.now)
 
 
 def _trim(d: Draft) -> None:
@@ -117,10 +116,8 @@ def withhold(d: Draft, o: Operation, a: Arrival, r: Recipient, due: int) -> str:
     r.withheld = why
     if not why:
         return ""
-    d.count("accepted")
-    d.count(f"held:{why}")
     shown = why == "quiet_hours" or (silence is not None and silence.in_summary)
-    note(d, a.operation, "held", r.destination, why, silence.id if silence and why == "silenced" else "")
+    record_held(d, a.operation, r.destination, why, silence.id if silence and why == "silenced" else "")
     if a.name == "operation.stalled" and shown:
         o.alarms_sent[r.lane] = d.now
     return why
@@ -157,14 +154,12 @@ def bundle_silenced(d: Draft, x: Delivery, silence: Silenced) -> bool:
 
 def _summary(d: Draft, silence: Silenced, where: Place) -> str:
     """Open the summary of this silence at an address; '' if it has left."""
-    start, end = round(silence.start * 1000), end_of(silence)
-    name = names.bundle(where.lane, f"silence {silence.id}", (where.destination, where.address), start, end)
-    if is_closed(d, name):
-        return ""
-    open_bundle(d, name, "silence", where, start, end)
-    if where.passes:
-        d.edit(Bundle, name).passes = True
-    await_end(d, silence, name)
+    stretch = round(silence.start * 1000), end_of(silence)
+    name = open_bundle(d, "silence", where, stretch, named=f"silence {silence.id}")
+    if name:
+        await_end(d, silence, name)
+        if where.passes:
+            d.edit(Bundle, name).passes = True
     return name
 
 
@@ -177,20 +172,16 @@ def _hold_for_silence(d: Draft, a: Arrival, r: Recipient, silence: Silenced) -> 
             return False
         add_row(d, name, a.operation)
     if r.quiet:  # it is in the silence's summary, and not shown twice
-        name = _quiet_bundle(r, r.quiet)
+        name = names.bundle(r.lane, "quiet", (r.destination, r.address), *r.quiet)
         if not is_closed(d, name):
             d.remove(rows(name), a.operation)
     return True
 
 
 def _hold_for_quiet_hours(d: Draft, a: Arrival, r: Recipient, quiet: tuple[int, int]) -> bool:
-    name = _quiet_bundle(r, quiet)
-    if r.passes or d.now >= quiet[1] or not a.summary or is_closed(d, name):
+    if r.passes or d.now >= quiet[1] or not a.summary:
         return False
-    add_row(d, name, a.operation)
-    open_bundle(d, name, "quiet", r, *quiet)
-    return True
-
-
-def _quiet_bundle(r: Recipient, quiet: tuple[int, int]) -> str:
-    return names.bundle(r.lane, "quiet", (r.destination, r.address), *quiet)
+    name = open_bundle(d, "quiet", r, quiet)
+    if name:
+        add_row(d, name, a.operation)
+    return bool(name)

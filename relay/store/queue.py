@@ -154,7 +154,7 @@ class Queue:
 
     def let_go(self, delivery: Delivery) -> None:
         """This process does nothing more for this hand-out: if it goes on, it is given up."""
-        self._let_go(delivery.lease.removesuffix(f":{delivery.id}"))
+        self._let_go(delivery.ticket.removesuffix(f":{delivery.id}"))
 
     def _let_go(self, hand_out: str) -> None:
         self._attended[hand_out] -= 1
@@ -242,7 +242,7 @@ class Queue:
 
 
 def _of(kind: type[Held], delivery: Delivery, **details: Any) -> Held:
-    return kind(delivery.id, delivery.lease, delivery.lane, delivery.trial.probe is not None, **details)
+    return kind(delivery.id, delivery.ticket, delivery.lane, delivery.trial.probe is not None, **details)
 
 
 def _scope(pause: Pause, delivery: Delivery) -> PauseScope:

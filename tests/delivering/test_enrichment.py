@@ -42,7 +42,7 @@ class Platform:
 
 
 async def claimed(store: Store, channel: str) -> Any:
-    """The one that is due; it is settled at once, so that its lease does not lapse when time moves."""
+    """The one that is due; it is settled at once, so that it does not lapse when time moves."""
     [delivery] = (await store.claim(channel, 20)).deliveries
     await store.mark_sending(delivery)
     await store.complete(delivery, Receipt("250 ok"))

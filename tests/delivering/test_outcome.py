@@ -14,7 +14,7 @@ from tests.support import events
 EVENT = events.completed()
 FIRST = Delivery(
     id="d",
-    lease="l",
+    ticket="t",
     destination="team",
     channel="slack",
     address="#team",

@@ -118,13 +118,13 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
     assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
-async def test_a_worker_whose_lease_ends_before_it_sends_sends_nothing(
+async def test_a_worker_whose_hand_out_lapses_before_it_sends_sends_nothing(
     open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
     store, other = open_store(), open_store()
     taken_over: list[Delivery] = []
 
-    async def enrich(delivery: Delivery) -> Delivery:  # and it takes longer than the lease
+    async def enrich(delivery: Delivery) -> Delivery:  # and meanwhile its process counts as gone
         clock.advance(31)
         await lose(store)
         taken_over.extend((await other.claim("email", 1)).deliveries)

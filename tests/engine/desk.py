@@ -11,7 +11,6 @@ from relay.domain.events import Event
 from relay.engine.intake import Report
 from relay.engine.posted import Arrived
 from relay.engine.receipts import Failed, GiveUp, Mark
-from relay.engine.state import Memory
 from relay.engine.step import step
 from relay.engine.take import Take
 from relay.policy.presentation import presentation_for
@@ -21,6 +20,7 @@ from relay.store.journal.writes import encode
 from relay.store.queries.reader import Reader
 from relay.store.sealing import Sealer
 from tests.support.clock import Clock
+from tests.support.memory import Memory
 from tests.support.memory_reader import MemoryReader
 from tests.support.memory_store import Configured
 
@@ -83,7 +83,7 @@ class Desk:
         await self.settle(Failed, delivery, delay=int(seconds * 1000), error=error, **flags)
 
     async def settle(self, kind: Callable[..., Any], delivery: Delivery, **of: Any) -> None:
-        assert await self.submit(kind(delivery.id, delivery.lease, delivery.lane, **of))
+        assert await self.submit(kind(delivery.id, delivery.ticket, delivery.lane, **of))
 
 
 class _Reader(Reader):

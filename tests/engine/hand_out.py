@@ -35,9 +35,9 @@ class HandingOut(Partition):
         return list(taken.deliveries)
 
     def send(self, delivery: HandedOut, receipt: Mapping[str, str] | None = None) -> None:
-        self.do(Mark(delivery.id, delivery.lease))
+        self.do(Mark(delivery.id, delivery.ticket))
         thread = {"ts": delivery.id} if receipt is None else receipt
-        assert self.do(Arrived(delivery.id, delivery.lease, delivery.lane, receipt=thread))
+        assert self.do(Arrived(delivery.id, delivery.ticket, delivery.lane, receipt=thread))
 
     def send_all(self, channel: str = "slack") -> list[HandedOut]:
         sent = []
@@ -49,8 +49,8 @@ class HandingOut(Partition):
 
     def fail(self, delivery: HandedOut, scope: str = "", *, ms: int = 60 * SECOND) -> None:
         pauses = (PauseScope(scope, ms, "is_archived", probe=True),) if scope else ()
-        self.do(Mark(delivery.id, delivery.lease))
-        entry = Failed(delivery.id, delivery.lease, delay=ms, error="is_archived", refund_attempt=True, pauses=pauses)
+        self.do(Mark(delivery.id, delivery.ticket))
+        entry = Failed(delivery.id, delivery.ticket, delay=ms, error="is_archived", refund_attempt=True, pauses=pauses)
         assert self.do(entry)
 
     def lapse(self) -> None:

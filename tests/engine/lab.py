@@ -8,7 +8,8 @@ from relay.engine.dispatch import dispatch
 from relay.engine.lanes import leave
 from relay.engine.order import update_summary
 from relay.engine.records import FLYING, MAIN, REPLIES, Delivery, Operation, Thread, due
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Draft
+from tests.support.memory import Memory
 
 LANE = "a" * 32
 NOW = 1_000_000

@@ -10,8 +10,9 @@ from relay.domain.permissions import Permissions
 from relay.engine import names
 from relay.engine.intake import Report
 from relay.engine.records import Operation
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Draft
 from relay.engine.step import step
+from tests.support.memory import Memory
 
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 START = 1_705_749_600_000  # ms; 2024-01-20T11:20:00Z, inside the seed's own day

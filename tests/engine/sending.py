@@ -42,7 +42,7 @@ class Sending(Partition):
 
     def tell(self, kind: type[Held], of: Delivery, **details: Any) -> bool:
         """Bring what became of a hand-out."""
-        return bool(self.do(kind(of.id, of.lease, of.lane, of.trial.probe is not None, **details)))
+        return bool(self.do(kind(of.id, of.ticket, of.lane, of.trial.probe is not None, **details)))
 
     def arrive(self, of: Delivery, **details: Any) -> bool:
         self.tell(Mark, of)

@@ -10,7 +10,7 @@ from relay.domain.silences import Silence
 from relay.engine.intake import Report
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Draft
 from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs
@@ -20,6 +20,7 @@ from relay.store.queries.runs import ReconciliationState, Runs
 from relay.store.queries.silences import SilenceList
 from tests.engine.desk import Desk, every
 from tests.support import events
+from tests.support.memory import Memory
 from tests.support.memory_reader import MemoryReader
 from tests.support.targets import mail
 

@@ -9,13 +9,14 @@ from relay.domain.events import Event
 from relay.engine.parking import Configured
 from relay.engine.pauses import Pause
 from relay.engine.records import DEAD, FLYING, Body, Delivery, due, parked
-from relay.engine.state import Memory, NotLoaded
+from relay.engine.state import NotLoaded
 from relay.engine.step import step
 from relay.engine.take import MANY, OLDEST, STARVED, Take
 from relay.errors import StoreUnavailable
 from tests.engine.hand_out import HandingOut, subjects
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.support import events
+from tests.support.memory import Memory
 from tests.support.targets import mail, room, team
 
 ROOM = room(limits=Limits())

@@ -10,13 +10,14 @@ from relay.engine.housekeeping import ForgetDocuments, GatherParked, GiveUpChann
 from relay.engine.parking import Announce, Configured
 from relay.engine.receipts import Failed, GiveUp, Mark, Withhold
 from relay.engine.records import FLYING, OVER, WATCH, Delivery, due, parked
-from relay.engine.state import Changes, Memory
+from relay.engine.state import Changes
 from relay.engine.watch import RunsDue, Tick
 from relay.engine.withholding import AddSilence, EndSilence
 from relay.store.journal.codec import Unreadable
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending
 from tests.support import events
+from tests.support.memory import Memory
 from tests.support.silences import silence
 from tests.support.targets import mail, room
 

@@ -25,7 +25,7 @@ def held(silences: list[Silence], event: Event, target: Target) -> Silence | Non
 
 
 def delivery(event: Event, **values: Any) -> Delivery:
-    good = {"id": "d", "lease": "l", "destination": "room", "channel": "slack", "address": "#room", "kind": "each",
+    good = {"id": "d", "ticket": "t", "destination": "room", "channel": "slack", "address": "#room", "kind": "each",
             "history": (event,), "thread": {}, "attempt": 1, "created_at": events.RECEIVED}  # fmt: skip
     return Delivery(event=event, **(good | values))
 

@@ -53,6 +53,8 @@ async def test_the_same_delivery_id_with_another_fact_is_another_event(store: St
         pytest.param(events.cancelled(), events.progress(90), "late", id="progress after a cancel"),
         pytest.param(events.completed(), events.failed(), "accepted", id="a second, different outcome"),
         pytest.param(events.progress(40), events.progress(60), "accepted", id="progress"),
+        pytest.param(events.progress(40), events.progress(40, progress={"percentage": 40, "currentPhase": "Next"}),
+                     "accepted", id="the same percentage in the next phase"),
         pytest.param(events.failed(), events.started(retryNumber=1), "accepted", id="a retry after a failure"),
         pytest.param(events.failed(), events.progress(10, retryNumber=1), "accepted", id="a retry's first progress"),
         pytest.param(events.progress(10, retryNumber=1), events.failed(), "late", id="the old run after its retry"),

@@ -3,8 +3,9 @@
 from collections import Counter
 
 from relay.engine.records import FLYING, MAIN, REPLIES, Body, Delivery, Thread
-from relay.engine.state import Memory, Record
+from relay.engine.state import Record
 from relay.engine.step import step
+from tests.support.memory import Memory
 
 ENGINE = step.__module__.rpartition(".")[0]  # all of which is imported with this
 RECORDS = [kind for kind in Record.__subclasses__() if kind.__module__.startswith(f"{ENGINE}.")]

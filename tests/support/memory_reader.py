@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from relay.engine.state import Memory, Record
+from relay.engine.state import Record
 from relay.store.queries.reader import Line, Reader, Span, Stretch
+from tests.support.memory import Memory
 
 R = TypeVar("R", bound=Record)
 

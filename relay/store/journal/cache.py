@@ -4,6 +4,7 @@ Only the owner writes these keys, so what is here is what Redis has as long as t
 raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from redis.exceptions import RedisError
 
-from relay.engine.state import Changes, NotLoaded, Record, Score, Sorted, TableChange
+from relay.engine.state import Changes, NotLoaded, Record, Score, TableChange
 from relay.errors import StoreUnavailable
 from relay.store.journal.codec import Codec, Unreadable
 from relay.store.journal.pace import PACE
@@ -40,6 +41,22 @@ def _bytes(values: Iterable[bytes | None]) -> int:
 
 class OtherData(Exception):
     """Redis does not hold what this owner committed last."""
+
+
+class Sorted:
+    """Members in the order of their scores."""
+
+    def __init__(self, scores: Iterable[tuple[str, Score]] = ()) -> None:
+        self.scores = dict(scores)
+        self.order = sorted((score, member) for member, score in self.scores.items())
+
+    def set(self, member: str, score: Score | None) -> None:
+        was = self.scores.pop(member, None)
+        if was is not None:
+            del self.order[bisect_left(self.order, (was, member))]
+        if score is not None:
+            self.scores[member] = score
+            insort(self.order, (score, member))
 
 
 @dataclass(slots=True)
@@ -132,9 +149,9 @@ class Cache:
             self.gone.add(key)
         return hot
 
-    def has(self, need: NotLoaded) -> bool:
-        """Return True where it need not be read; of a field of a table, as far as can be seen at once."""
-        return key_of(need.kind, need.names) in self._hot
+    def has(self, key: str) -> bool:
+        """Return True where it need not be read."""
+        return key in self._hot
 
     # What a commit changed
 
@@ -211,7 +228,7 @@ class Cache:
             commands: list[Command] = []
             for kind, *names in wanted:
                 commands += self._asking(kind, names, at)
-            answers = await self.scripts.read(self.prefix + "mark", [*commands, ("GET", self.prefix + "mark")])
+            answers = await self.scripts.read([*commands, ("GET", self.prefix + "mark")])
             if (answers.pop() or b"").decode() != mark:
                 raise OtherData
             rest = iter(answers)

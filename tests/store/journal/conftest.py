@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.engine.state import Memory, Record
+from relay.engine.state import Record
 from relay.store.client import connect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
@@ -17,6 +17,7 @@ from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
 from tests.store.journal.proxy import Proxy, proxy
 from tests.store.journal.toy import KINDS, Aside, Settings, step
+from tests.support.memory import Memory
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 

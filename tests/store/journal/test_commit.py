@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.engine.state import Changes, Draft, Memory
+from relay.engine.state import Changes, Draft
 from relay.store.client import connect
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import BadCommit, Full, Scripts
 from relay.store.journal.writes import MOST_ARGUMENTS, Commit, Write, encode
 from tests.store.journal.conftest import kept, stored
 from tests.store.journal.toy import HOUR, Add, Brief, Counter, Settings, step
+from tests.support.memory import Memory
 from tests.support.redis_server import RedisServer
 
 P = "{relay}:"

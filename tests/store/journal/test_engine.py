@@ -12,12 +12,13 @@ from relay.engine.intake import Report
 from relay.engine.posted import Arrived
 from relay.engine.receipts import Mark
 from relay.engine.records import Operation
-from relay.engine.state import Changes, Memory, NotLoaded, State
+from relay.engine.state import Changes, NotLoaded, State
 from relay.engine.step import step
 from relay.engine.take import Take
 from tests.store.journal.conftest import Open, Process, kept, stored
 from tests.support import events
 from tests.support.engine_state import RECORDS
+from tests.support.memory import Memory
 from tests.support.memory_store import Configured
 from tests.support.targets import mail, room
 
@@ -55,7 +56,7 @@ async def live(process: Process) -> None:
         for channel in ("slack", "email"):
             taken = await process.submit(Take(channel, 8, f"{channel}-{number}"), lazy=True)
             for delivery in taken.deliveries:
-                held = {"id": delivery.id, "ticket": delivery.lease, "lane": delivery.lane}
+                held = {"id": delivery.id, "ticket": delivery.ticket, "lane": delivery.lane}
                 assert await process.submit(Mark(**held))
                 await process.submit(Arrived(**held, receipt={"ts": "1.1"}))
 

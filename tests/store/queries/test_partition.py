@@ -48,8 +48,8 @@ async def test_all_that_was_committed_is_found(redis_server: RedisServer) -> Non
     for percentage in (40, 80):
         await store.submit(Report(events.progress(percentage), (team(post_after=0.0, min_interval=0.0),)))
         [sent] = (await store.submit(Take("slack", 5, f"{percentage}"))).deliveries
-        assert await store.submit(Mark(sent.id, sent.lease, sent.lane))
-        receipt = Arrived(sent.id, sent.lease, sent.lane, receipt={"ts": "1.1"}, detail="C1/1.1", new=percentage == 40)
+        assert await store.submit(Mark(sent.id, sent.ticket, sent.lane))
+        receipt = Arrived(sent.id, sent.ticket, sent.lane, receipt={"ts": "1.1"}, detail="C1/1.1", new=percentage == 40)
         assert await store.submit(receipt)
     assert await store.submit(Suppress("*", "ann@example.com", "suppressed"))
 

@@ -15,9 +15,10 @@ from relay.engine.lanes import URGENCIES
 from relay.engine.names import bundle
 from relay.engine.pauses import LiftPauses, OperatorPause, Pause
 from relay.engine.receipts import Failed, Withhold
-from relay.engine.state import Draft, Memory
+from relay.engine.state import Draft
 from relay.engine.suppressions import Suppression
 from relay.engine.take import Take
+from tests.support.memory import Memory
 from tests.support.pure_life.record import BUNDLES, fact_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from relay.engine import records
 from relay.engine.lanes import URGENCIES
 from relay.engine.records import DEAD, FLYING, HELD, MAIN, PARKING, REPLIES, Body, Bundle, Delivery, Operation, Thread
-from relay.engine.state import Changes, Memory, Record
+from relay.engine.state import Changes, Record
+from tests.support.memory import Memory
 
 EVERY = 12  # steps between two looks at everything
 BIGGEST = 24_000  # characters of a record

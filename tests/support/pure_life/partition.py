@@ -9,10 +9,11 @@ from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.engine.clock import ClockSetBack
 from relay.engine.intake import Report
-from relay.engine.state import Changes, Draft, Memory, NotLoaded
+from relay.engine.state import Changes, Draft, NotLoaded
 from relay.engine.step import step
 from relay.engine.take import Take
 from relay.errors import RelayError
+from tests.support.memory import Memory
 from tests.support.pure_life.configurations import LifeSettings, usual
 from tests.support.pure_life.invariants import Invariants
 from tests.support.pure_life.reading import Loading, copied

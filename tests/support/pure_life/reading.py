@@ -4,7 +4,9 @@ import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from relay.engine.state import Memory, NotLoaded, R, Record, Score, Sorted
+from relay.engine.state import NotLoaded, R, Record, Score
+from relay.store.journal.cache import Sorted
+from tests.support.memory import Memory
 
 
 def copied(memory: Memory) -> Memory:

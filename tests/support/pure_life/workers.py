@@ -60,7 +60,7 @@ class Work:
     def _names(self) -> dict[str, Any]:
         delivery = self.delivery
         return {
-            "id": delivery.id, "ticket": delivery.lease, "lane": delivery.lane,
+            "id": delivery.id, "ticket": delivery.ticket, "lane": delivery.lane,
             "probing": delivery.trial.probe is not None,
         }  # fmt: skip
 

@@ -17,11 +17,11 @@ from relay.engine.intake import Report
 from relay.engine.parking import Announce
 from relay.engine.receipts import Lapse
 from relay.engine.records import Body, Thread
-from relay.engine.state import Memory
 from relay.engine.take import Take, Taken
 from relay.errors import InvalidEvent
 from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
+from tests.support.memory import Memory
 from tests.support.pure_life.configurations import QUEUES, LifeSettings, usual
 from tests.support.pure_life.handing_out import HandOuts
 from tests.support.pure_life.partition import Partition
