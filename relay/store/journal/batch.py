@@ -38,7 +38,7 @@ class Rules:
 
 
 class Unsure(Exception):
-    """Whether an entry fails is known once what was guessed is read."""
+    """An entry failed, maybe by a guess that is wrong: what was guessed is read first."""
 
 
 class Batch:
