@@ -46,7 +46,8 @@ async def test_events_of_another_process_are_taken_in_order_and_deleted(
         assert await other.submit(Add("x", f"e{number}"), admission=EVENT) is TAKEN
 
     await until(lambda: emptied(redis))
-    assert (await owner.submit(Look("x")))["story"] == [b"e295", b"e296", b"e297", b"e298", b"e299"]
+    story = (await owner.submit(Look("x")))["story"]  # Redis has a few lines more: they are cut now and then
+    assert story[-5:] == [b"e295", b"e296", b"e297", b"e298", b"e299"]
     assert await ledger(redis) == {"accepted": 300}
     assert (await other.submit(Look("x"), act="look"))["total"] == 300
 
