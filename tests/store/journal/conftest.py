@@ -44,7 +44,7 @@ class Process:
         self.redis = connect(url)
         codec = Codec(KINDS, options.pop("sealer", None))
         aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
-        given = {name: options.pop(name) for name in ("needs", "take_over") if name in options}
+        given = {name: options.pop(name) for name in ("needs", "take_over", "most_waiting") if name in options}
         rules = Rules(options.pop("step", step), aside, codec, **given)
         settings = options.pop("settings", Settings())
         options = {"process": name, "alone": True, "monotonic": self.monotonic} | options
