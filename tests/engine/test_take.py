@@ -80,13 +80,13 @@ def test_one_place_in_eight_is_for_the_oldest_once_that_has_waited_for_long() ->
 
 
 def test_where_places_become_free_one_by_one_one_of_about_eight_is_for_the_oldest() -> None:
-    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(80)))
+    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(40)))
     partition.now += STARVED
-    partition.queue(*many(0, 400), to=ROOM)
+    partition.queue(*many(0, 160), to=ROOM)
 
-    taken = [name for _ in range(400) for name in subjects(partition.take(most=1))]
+    taken = [name for _ in range(160) for name in subjects(partition.take(most=1))]
 
-    assert 25 < sum(name.startswith("old") for name in taken) < 80
+    assert 10 < sum(name.startswith("old") for name in taken) < 40
 
 
 def test_a_crowd_that_waits_for_a_broken_conversation_leaves_the_heap_and_delays_no_other() -> None:
