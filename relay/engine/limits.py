@@ -36,16 +36,16 @@ class Waits:
 
     behind: dict[str, int] = field(default_factory=dict)
 
-    def of(self, d: Draft, x: Delivery, limits: list[Limit]) -> tuple[float, str]:
+    def wait(self, d: Draft, x: Delivery, limits: list[Limit]) -> tuple[float, str]:
         """Return the ms that it waits, 0 for none; and, where that is for something paused, the scope of the pause."""
         for scope in scopes_of(x, limits):
             if (until := paused_until(d, scope)) > d.now:
                 return until - d.now, scope
         if (until := paused_until(d, lane_scope(x))) > d.now:
             return until - d.now, ""
-        return next((wait for limit in limits if (wait := self._of_limit(d, x, limit))), 0), ""
+        return next((ms for limit in limits if (ms := self._wait_for(d, x, limit))), 0), ""
 
-    def _of_limit(self, d: Draft, x: Delivery, limit: Limit) -> float:
+    def _wait_for(self, d: Draft, x: Delivery, limit: Limit) -> float:
         """The last `reserve` of a burst are for outcomes: however many runs report progress, an end is sent at once."""
         name, period, burst, reserve = limit
         usable = burst if x.urgency == "1" else burst - reserve

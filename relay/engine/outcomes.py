@@ -140,8 +140,8 @@ def held_until(d: Draft, r: Recipient, run: int) -> int:
     """Return until when a failure of this run is held; 0 if not at all."""
     if not r.target.hold:
         return 0
-    of, row = _in_a_row(d, r.lane)
-    return 0 if of == run and row >= IN_A_ROW else d.now + round(r.target.hold * 1000)
+    healing, failures = _in_a_row(d, r.lane)
+    return 0 if healing == run and failures >= IN_A_ROW else d.now + round(r.target.hold * 1000)
 
 
 def hold(o: Operation, delivery: str, until: int) -> None:
@@ -157,9 +157,9 @@ def heal(d: Draft, o: Operation, run: int) -> set[str]:
         x = d.get(Delivery, name)
         if x is None or d.now >= until or x.ticket or x.attempts or x.died:
             continue  # people hear of it, or it is about to be sent
-        of, row = _in_a_row(d, x.lane)
+        healing, failures = _in_a_row(d, x.lane)
         thread = d.edit(Thread, x.lane)
-        thread.healed = (run, row + 1 if of == o.run else 1, x.error_line)
+        thread.healed = (run, failures + 1 if healing == o.run else 1, x.error_line)
         if x.kind == "live":
             thread.calls_people = ""
         move_to_bundle(d, d.edit(Delivery, name), "healed")

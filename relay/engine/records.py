@@ -294,5 +294,5 @@ def history(destination: str) -> str:
     return f"history:{destination}"
 
 
-def job(name: str) -> str:
+def ends_of(name: str) -> str:
     return f"job:{name}"

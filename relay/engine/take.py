@@ -66,9 +66,9 @@ class Take:
     def decide(self, d: Draft) -> Taken:
         reopen(d)
         hand_out = HandOut(d, self)
-        hand_out.oldest()
+        hand_out.take_oldest()
         for urgency in URGENCIES:
-            hand_out.urgency(urgency)
+            hand_out.take_urgent(urgency)
         if hand_out.missing:
             first, *others = hand_out.missing
             first.others = others
@@ -99,7 +99,7 @@ class HandOut:
     def __post_init__(self) -> None:
         self.quiet: dict[str, Hours] = {name: milliseconds(window) for name, window in self.entry.quiet.items()}
 
-    def oldest(self) -> None:
+    def take_oldest(self) -> None:
         """Hand out the oldest that have waited for long: one place in eight is theirs, where places are scarce.
 
         Of fewer than eight places the ticket decides whether one is for that.
@@ -113,7 +113,7 @@ class HandOut:
             if len(self.taken) < places:
                 self._decide(index, name)
 
-    def urgency(self, urgency: str) -> None:
+    def take_urgent(self, urgency: str) -> None:
         index = due(self.entry.channel, urgency)
         if len(self.taken) < self.entry.most:
             for name in self._candidates(index):
@@ -204,7 +204,7 @@ class HandOut:
         if over_request_limit(d, x, edit=edit):
             return None
         limits = x.calls["edit" if edit else "new"]
-        wait, scope = self.waits.of(d, x, limits)
+        wait, scope = self.waits.wait(d, x, limits)
         if scope and wait > PARKED_FROM:
             park(d, x, scope, x.created, ceil(d.now + wait))
             return None
