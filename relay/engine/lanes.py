@@ -109,7 +109,7 @@ def release_replies(d: Draft, x: Delivery) -> None:
         release_lane(d, x.lane, x.seq)
 
 
-def release_lane(d: Draft, lane: str, shown: int = -1) -> None:
+def release_lane(d: Draft, lane: str, shown: int) -> None:
     """Make the first reply due. `shown`: number of the newest event that the message shows, or showed."""
     reply = first_of(d, lane, REPLIES)
     if reply:
