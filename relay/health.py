@@ -19,9 +19,8 @@ from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
 from relay.store import Store
-from relay.store.owners import is_cluster
+from relay.store.failover import can_fail_over
 from relay.store.queries.admin import MAX_PAUSED
-from relay.store.sentinel import by_sentinels
 
 log = structlog.get_logger(__name__)
 
@@ -120,8 +119,7 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             self._hear()
-            regrouping = by_sentinels(self.store.redis) or is_cluster(self.store.redis)
-            if self._trouble or self.store.promise.shortfall or housekeeping or regrouping:
+            if self._trouble or self.store.promise.shortfall or housekeeping or can_fail_over(self.store.redis):
                 await self._inspect()
             if self._trouble:
                 return

@@ -22,7 +22,7 @@ from relay.receiving.addresses import Route
 from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
-from relay.store.copying import COPIES
+from relay.store.copies import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.queries.silences import SilenceList
 

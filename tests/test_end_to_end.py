@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from relay.store.audit import AuditEntry, AuditTrail
+from relay.store.audit import AuditEntry
 from relay_sandbox.standins.slack import Fault
+from tests.support.audit import acts_of
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
@@ -114,10 +115,9 @@ async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(
         relay.reload()
 
         kept = await on_stage.post(tenant(body("operation.progress", 20), "other"))
-        trail = AuditTrail(around.store.redis)
 
         async def written() -> list[AuditEntry] | None:
-            acts = await trail.entries()
+            acts = await acts_of(around.store.redis)
             return acts if len(acts) == 2 else None
 
         good, bad = sorted(await until(written), key=lambda act: act.outcome == "refused")

@@ -19,7 +19,6 @@ from relay.policy.silences import Silences
 from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.audit import AuditTrail, say
-from relay.store.copies import Copies
 from relay.store.forgetting import FULL, SHARE, Forgetting
 from relay.store.queries.silences import SilenceList
 
@@ -53,15 +52,14 @@ class Records:
         self._store = store
         self._config = config
         self._history = Forgetting(store)
-        self._copies = Copies(store)
 
     async def tick(self, now: float) -> None:
         """Forget what is old or too much. Raises StoreUnavailable; the next tick goes on where this ended."""
         fullness = await self._store.fullness()
         await self._history.forget(now, self._config().retention, fullness)
-        await self._store.trim_copies()
+        await self._store.copies.trim()
         if fullness > FULL:
-            await self._copies.forget(1 - SHARE)
+            await self._store.copies.forget(1 - SHARE)
 
 
 @dataclass(eq=False)

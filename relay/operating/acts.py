@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from relay.errors import RelayError
-from relay.store.quarantine import QUARANTINE_LENGTH, Quarantine, Quarantined
+from relay.store.quarantine import QUARANTINE_LENGTH, Quarantine, Quarantined, QuarantineRow
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadLetter
 
 NAMED = 10  # ids that the audit trail has of many
 SHORT = 8  # characters of an id's digest that people type
 ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end is that of a reply to a live message
-Entry = TypeVar("Entry", DeadLetter, Quarantined)
+Entry = TypeVar("Entry", DeadLetter, QuarantineRow)
 
 
 def names_of(ids: Sequence[str]) -> str:
@@ -39,7 +39,9 @@ async def quarantined_named(bodies: Quarantine, name: str) -> Quarantined | None
     """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
     if entry := await bodies.named(name):
         return entry
-    return _one_of(await bodies.newest(2 * QUARANTINE_LENGTH) if _is_short(name) else (), name)
+    rows = (await bodies.page(limit=2 * QUARANTINE_LENGTH)).rows if _is_short(name) else ()
+    row = _one_of(rows, name)
+    return await bodies.named(row.id) if row else None
 
 
 def _one_of(entries: Sequence[Entry], typed: str) -> Entry | None:

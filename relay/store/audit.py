@@ -6,7 +6,7 @@ What strangers can bring about, however often, has a stream of its own, so that 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from relay import metrics
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write, write_although_full
-from relay.store.sealing import AUDIT, Sealer, opened
+from relay.store.sealing import AUDIT, Sealer, Values
 
 KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
@@ -76,7 +76,7 @@ class AuditTrail:
 
     def __init__(self, redis: Redis, sealer: Sealer | None = None, *, via: str = "relay") -> None:
         self._redis = redis
-        self._sealer = sealer
+        self._values = Values(AUDIT, sealer)
         self._via = via
 
     @asynccontextmanager
@@ -107,11 +107,6 @@ class AuditTrail:
         """Record an act that is over: it was refused, or could not wait for the store."""
         await self._write(act, {}, stranger=stranger)
 
-    async def entries(self, since: float = 0.0) -> list[AuditEntry]:
-        """Each act since then (seconds since the epoch) once, oldest first, with its outcome if that is known."""
-        streams = [await self._rows(name, since) for name in (keys.AUDIT, keys.AUDIT_STRANGERS)]
-        return sorted((row for rows in streams for row in _acts(rows)), key=lambda row: (row.at, row.id))
-
     async def before(self, name: str, end: str, start: str, count: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
         """So many rows of this stream from `end` back to `start`, as XREVRANGE takes them."""
         return [
@@ -140,7 +135,7 @@ class AuditTrail:
         start = f"({after.decode()}" if after else "-"
         rows = await call(self._redis.xrange(keys.AUDIT, start, "+", count=PAGE))
         over = [(id_, row) for id_, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"over")]
-        entries = [entry_of(id_, self._opened(keys.AUDIT, row)) for id_, row in over]
+        entries = [entry_of(id_.decode(), self._opened(keys.AUDIT, row)) for id_, row in over]
         return entries, rows[-1][0].decode() if rows else ""
 
     async def logged(self, last: str) -> None:
@@ -152,23 +147,14 @@ class AuditTrail:
         for name in (keys.AUDIT, keys.AUDIT_STRANGERS):
             await write(self._redis, self._redis.xtrim(name, minid=int((now - KEEP_DAYS * 86_400) * 1000)))
 
-    async def _rows(self, name: str, since: float) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
-        """In pages: a long stream must not hold up a delivery."""
-        rows: list[tuple[bytes, Mapping[bytes, bytes]]] = []
-        start = f"{max(0, int(since * 1000))}"
-        while page := await call(self._redis.xrange(name, start, "+", count=PAGE)):
-            rows += [(id_, self._opened(name, row)) for id_, row in page]
-            start = f"({page[-1][0].decode()}"
-        return rows
-
     def _opened(self, name: str, row: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
         sealed = row.get(b"sealed")
-        if sealed is None and self._sealer is None:
+        if sealed is None and self._values.sealer is None:
             return row
         if sealed is None:  # any writer to Redis may have added it: it must not end a genuine act either
             return {b"subject": CLEAR.encode()}
         try:
-            content = json.loads(opened(self._sealer, sealed, AUDIT, name))
+            content = json.loads(self._values.opened(sealed, name))
         except Unsealable as error:  # it costs no other its place in a list
             content = {"subject": str(error)}
         return {**row, **{key.encode(): text.encode("utf-8", "replace") for key, text in content.items()}}
@@ -184,8 +170,8 @@ class AuditTrail:
         }
         name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
         fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
-        if self._sealer is not None:
-            fields = {"sealed": sealed_row(self._sealer, name, row)}
+        if self._values.sealer:
+            fields = {"sealed": sealed_row(self._values, name, row)}
         fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **more}
         values = [value for pair in fields.items() for value in pair]
         # Dropping dead letters, for instance, is what a full Redis needs.
@@ -204,13 +190,14 @@ class Notes:
 
     def add(self, act: Act, *, stranger: bool = False) -> None:
         say(act)
-        task = asyncio.create_task(self._add(act, stranger=stranger))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(self._add(act, stranger=stranger))
 
-    def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
+    def end(self, first: str, act: Act) -> None:
         """`AuditTrail.end`, beside the answer to a request."""
-        task = asyncio.create_task(self._trail.end(first, act, stranger=stranger))
+        self._start(self._trail.end(first, act))
+
+    def _start(self, writing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(writing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -241,28 +228,17 @@ def say(act: Act) -> None:
     log.info("audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **detail)
 
 
-def _acts(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterable[AuditEntry]:
-    """Each once, with the time at which it began."""
-    acts: dict[str, AuditEntry] = {}
-    for name, row in rows:
-        entry = entry_of(name, row)
-        first = row.get(b"of", b"").decode()
-        began = acts.get(first, entry)  # cut off by the limit, it has the time of its end
-        acts[first or entry.id] = AuditEntry(**{**vars(entry), "id": began.id, "at": began.at})
-    return acts.values()
-
-
-def sealed_row(sealer: Sealer, name: str, row: Mapping[str, str]) -> bytes:
+def sealed_row(values: Values, name: str, row: Mapping[str, str]) -> bytes:
     """Return the act that `sealed` holds in the stream of this name."""
-    return sealer.seal(json.dumps(row).encode(), AUDIT, name)
+    return values.sealed(json.dumps(row).encode(), name)
 
 
-def entry_of(name: bytes, row: Mapping[bytes, bytes]) -> AuditEntry:
+def entry_of(name: str, row: Mapping[bytes, bytes]) -> AuditEntry:
     """A row, read."""
     texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items()}
-    at = datetime.fromtimestamp(int(name.partition(b"-")[0]) / 1000, UTC)
+    at = datetime.fromtimestamp(int(name.partition("-")[0]) / 1000, UTC)
     plain = {key: texts.get(key, "") for key in ("actor", "action", "subject", "address", "outcome", "via")}
-    return AuditEntry(**plain, detail=json.loads(texts.get("detail", "{}")), id=name.decode(), at=at)
+    return AuditEntry(**plain, detail=json.loads(texts.get("detail", "{}")), id=name, at=at)
 
 
 def _short(text: str) -> str:

@@ -1,161 +1,224 @@
-"""A Redis or Valkey Cluster: each command and each script goes to the primary that has its slot.
+"""A Redis or Valkey Cluster: all of relay's keys are in one slot, so its server is whichever primary has that slot.
 
     redis+cluster://[user:password@]host:6379,host:6379[?options]
 
-At each primary relay is the client that it is of a single server: as patient, and without retries. redis-py's own of
-Clusters is not: where one call fails it ends the connections of all, it sends ASKING by another connection than the
-command that this is for, fails where all connections are taken, and builds transactions in threads.
+The nodes are asked which that is, as Sentinels are elsewhere, and who is told that the slot has moved goes there.
+redis-py's own client of Clusters is not for relay: it sends ASKING by another connection than the command that this is
+for, asks any node for the time, fails where all connections are taken, and ends those of all where one call fails.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
-from redis.exceptions import AskError, ClusterDownError, MovedError
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
+from redis.crc import key_slot
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    ClusterDownError,
+    MovedError,
+    NoPermissionError,
+    RedisError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import TimeoutError as TooLate
 
-from relay.store.addresses import Address, split
-from relay.store.cluster_pipeline import ClusterPipeline
-from relay.store.failover import FailoverPool, drop_connections
-from relay.store.slots import NOT_DONE, SlotMoving, slot_of
-from relay.store.topology import Survey, Topology
+from relay.store.addresses import Address, spelt, split
+from relay.store.failover import FailoverPool, Replicas
+from relay.store.keys import PREFIX
 
 MARK = "+cluster://"
 PORT = 6379
-MOVING = 2.0  # seconds that a script waits for a slot that is being moved key by key
+SLOT = int(key_slot(PREFIX.encode()))
+PATIENCE = 2.0  # seconds that a node is waited for: the next one knows as much
+MOVING = 2.0  # seconds to wait for a slot that is being moved key by key
 PAUSES = (0.02, 0.32)  # the first between two tries, and the longest: each is twice the one before
 LOST = (Disconnected, TooLate, OSError, TimeoutError)
 Result = TypeVar("Result")
-Act = Callable[[Redis], Awaitable[Result]]
+
+
+class SlotMoving(RedisError):
+    """Nothing was done: a part of what it needs is at another node already."""
+
+    def __init__(self) -> None:
+        super().__init__(f"slot {SLOT} is being moved to another node of the Cluster; nothing is done there meanwhile")
+
+
+class _Nodes:
+    """Finds the slot's primary, in the place of Sentinels."""
+
+    address: Address | None = None  # its own, as far as is known
+
+    def __init__(self, hosts: Sequence[Address], options: dict[str, Any]) -> None:
+        """`hosts` are those of the URL: they are asked again when no other is left."""
+        self._hosts, self._options = hosts, options
+        self._primaries: Sequence[Address] = ()
+        self._suspect: Address | None = None
+        self._asking = asyncio.Lock()
+
+    async def discover_master(self, _name: str) -> Address:
+        async with self._asking:
+            found = self.address or await self._ask()
+            self.address = self.address or found  # where a node said meanwhile that the slot is, if one did
+            return self.address
+
+    def forget(self) -> None:
+        """Ask anew, and last of all the one that was it: it does not answer, or not well."""
+        self._suspect, self.address = self.address or self._suspect, None
+
+    def at(self, address: Address) -> Redis:
+        """A client of this node."""
+        host, port = address
+        return Redis.from_pool(BlockingConnectionPool(host=host, port=port, **self._options))
+
+    def named(self, error: MovedError | AskError) -> Address:
+        """Where this leads: to the same host, where the nodes do not know their names."""
+        return error.host or (self.address or self._hosts[0])[0], error.port
+
+    async def aclose(self) -> None:
+        """Nothing is kept open."""
+
+    async def _ask(self) -> Address:
+        others = random.sample(self._primaries, len(self._primaries))  # one may be behind the others
+        order = sorted(dict.fromkeys([*others, *self._hosts]), key=lambda address: address == self._suspect)
+        failures: list[Exception] = []
+        for address in order:
+            try:
+                async with asyncio.timeout(PATIENCE), self.at(address) as node:
+                    answer = await node.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
+            except (RedisError, OSError, TimeoutError) as error:
+                if "cluster support disabled" in str(error):
+                    fault = f"{spelt(address)} is no node of a Cluster; for one server write redis://{spelt(address)}/0"
+                    raise RedisError(fault) from None
+                failures.append(error)
+                continue
+            rows = [(range(first, last + 1), _address(node, address)) for first, last, node, *_ in answer]
+            self._primaries = [*dict.fromkeys(primary for _, primary in rows)] or self._primaries
+            if found := next((primary for slots, primary in rows if SLOT in slots), None):
+                return found
+        raise _fault(failures, len(order))
+
+
+class _Pool(FailoverPool):
+    """Connections to the slot's primary."""
+
+    async def get_master_address(self) -> Address:
+        before = self.master_address
+        address = await super().get_master_address()
+        if address != before:  # it has replicas of its own
+            self.replication_id, self.candidates = "", Replicas()
+        return address
 
 
 class Cluster(Redis):
-    """May be used as the client of a single server, as long as each command names its key first."""
+    """The client of a single server, wherever that is."""
 
-    def __init__(self, hosts: Sequence[Address], options: dict[str, Any]) -> None:
-        self._options = options
-        self._nodes: dict[Address, Redis] = {}
-        self._survey = Survey(hosts, self._node)
-        self._topology = Topology()
-        self._stale = True
-        self._looking: asyncio.Task[None] | None = None
-        super().__init__(connection_pool=self._node(hosts[0]).connection_pool)
+    connection_pool: _Pool
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        where = slot_of(args)
-        try:
-            return await self.at(where, lambda node: node.execute_command(*args, **options))  # type: ignore[no-untyped-call]
-        except AskError as error:  # a key that is there already, or one that is nowhere yet
-            return await self._ask(error, args, options)
-        except NOT_DONE:
-            raise SlotMoving(where) from None
+        async def done() -> Any:
+            try:
+                return await Redis.execute_command(self, *args, **options)  # type: ignore[no-untyped-call]
+            except AskError as error:  # of one key, which is there already, or nowhere yet
+                return await self._ask(error, args, options)
 
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> ClusterPipeline:  # noqa: ARG002 - redis-py's
-        return ClusterPipeline(self, transaction=transaction)
+        return await self.whole(done)
 
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002 - redis-py's
-        if self._looking:
-            self._looking.cancel()
-        for node in [*self._nodes.values()]:
-            await node.aclose()
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return _Pipeline(self, transaction, shard_hint)
 
-    async def owner(self, where: int) -> Redis:
-        """The primary that has this slot, as far as is known."""
-        for _ in range(2):  # once more if something was noticed while others asked
-            if self._stale:
-                await self._look()
-        address = self._topology.owner(where)
-        if address is None:
-            self._stale = True
-            raise Disconnected(f"no node of the Cluster has slot {where}")
-        return self._node(address)
-
-    async def at(self, where: int, act: Act[Result]) -> Result:
-        """Do it at the slot's owner; once more where that says that another one has the slot now."""
-        try:
-            return await self._try(where, act)
-        except MovedError as error:
-            self._survey.prefer((error.host, error.port))
-            self._stale = True
-        return await self._try(where, act)
-
-    async def whole(self, where: int, act: Act[Result]) -> Result:
-        """Do it where all keys of the slot are; wait a little while they are on their way from one node to another."""
+    async def whole(self, act: Callable[[], Awaitable[Result]]) -> Result:
+        """Do what needs all keys of the slot; wait a little while they are on their way from one node to another."""
+        nodes: _Nodes = self.connection_pool.sentinel_manager
         clock = asyncio.get_running_loop().time
         until = clock() + MOVING
         pause, longest = PAUSES
         while True:
             try:
-                return await self.at(where, act)
-            except NOT_DONE:  # MOVED, too: for a moment the two nodes do not agree that the move is done
-                self._stale = True
-                if clock() >= until:
-                    raise SlotMoving(where) from None
+                return await act()
+            except MovedError as error:  # for a moment the two nodes may not agree on it
+                nodes.address = nodes.named(error)
+                await self.connection_pool.get_master_address()  # no connection leads to the other one any more
+            except (AskError, TryAgainError):
+                pass
+            except LOST:  # unknown whether it was done
+                nodes.forget()
+                raise
+            except ClusterDownError as error:
+                nodes.forget()
+                raise Disconnected(f"the Cluster does not serve slot {SLOT} now: {error}") from None
+            if clock() >= until:
+                raise SlotMoving
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
 
-    async def _try(self, where: int, act: Act[Result]) -> Result:
-        node = await self.owner(where)
-        settings = node.connection_pool.connection_kwargs
-        try:
-            return await act(node)
-        except (MovedError, AskError) as error:
-            error.host = error.host or settings["host"]  # to the same host, where the nodes do not know their names
-            raise
-        except LOST:  # unknown whether it was done; another try asks the node that has the slot then
-            self._survey.suspect((settings["host"], settings["port"]))
-            self._stale = True
-            raise
-        except ClusterDownError as error:
-            self._stale = True
-            raise Disconnected(f"the Cluster does not serve slot {where} now: {error}") from None
-
     async def _ask(self, error: AskError, args: Sequence[Any], options: dict[str, Any]) -> Any:
         # Together by one connection: the permission is for the next command there, by any caller.
-        async with self._node((error.host, error.port)).pipeline(transaction=False) as pipeline:
-            pipeline.execute_command("ASKING")
-            pipeline.execute_command(*args, **options)
-            try:
-                _, answer = await pipeline.execute()
-            except NOT_DONE:
-                raise SlotMoving(error.slot_id) from None
+        nodes: _Nodes = self.connection_pool.sentinel_manager
+        async with nodes.at(nodes.named(error)) as node, node.pipeline(transaction=False) as both:
+            both.execute_command("ASKING")
+            both.execute_command(*args, **options)
+            _, answer = await both.execute()
         return answer
 
-    def _node(self, address: Address) -> Redis:
-        if address not in self._nodes:
-            host, port = address
-            self._nodes[address] = Redis.from_pool(FailoverPool(host=host, port=port, **self._options))
-        return self._nodes[address]
 
-    async def _look(self) -> None:
-        """Ask who has which slot, once for all who want to know."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._update())
-            self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.shield(self._looking)  # a caller that gives up must not end it for the others
+class _Pipeline(Pipeline):
+    """Sent once more, whole, where a part of it was not done because the slot is on its way."""
 
-    async def _update(self) -> None:
-        self._stale = False  # before the question: what is noticed after it asks again
-        try:
-            self._topology = await self._survey.ask(self._topology.primaries)
-        except BaseException:
-            self._stale = True
-            raise
-        for address in self._nodes.keys() - {*self._topology.primaries}:
-            await drop_connections(self._nodes.pop(address))
+    def __init__(self, cluster: Cluster, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(cluster.connection_pool, cluster.response_callbacks, transaction, shard_hint)
+        self._cluster = cluster
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        commands = [*self.command_stack]
+
+        async def done() -> list[Any]:
+            self.command_stack = [*commands]
+            return await Pipeline.execute(self, raise_on_error)
+
+        return await self._cluster.whole(done)
 
 
-def connect_to_cluster(url: str, **options: Any) -> Cluster:
-    """A client of whichever servers are primaries; those in the URL are asked which that are."""
+def is_cluster(redis: Redis) -> bool:
+    return isinstance(redis, Cluster)
+
+
+async def at_primary(redis: Redis, act: Callable[[], Awaitable[Result]]) -> Result:
+    """Do what goes by a connection of this client's pool."""
+    return await redis.whole(act) if isinstance(redis, Cluster) else await act()
+
+
+def connect_to_cluster(url: str, **options: Any) -> Redis:
+    """A client of whichever server has the slot; those in the URL are asked which that is."""
     hosts, settings = parse(url)
-    return Cluster(hosts, {**settings, **options})
+    nodes = _Nodes(hosts, {**settings, **options})
+    return Cluster.from_pool(_Pool.by(nodes, f"slot {SLOT}", settings, options))
 
 
 def parse(url: str) -> tuple[list[Address], dict[str, Any]]:
-    """Return the nodes to ask for the Cluster's topology, and the options of connections to each."""
+    """Return the nodes to ask for the slot's primary, and the options of connections to each."""
     hosts, path, settings = split(url, MARK, PORT)
     if path or not hosts or settings.pop("db", 0):
         raise ValueError("expected redis+cluster://HOST:6379,HOST:6379; a Cluster has one database")
     return hosts, settings
+
+
+def _address(node: Sequence[Any], asked: Address) -> Address:
+    name, port = node[:2]
+    host = name.decode() if isinstance(name, bytes) else name
+    return host if host not in (None, "", "?") else asked[0], int(port)
+
+
+def _fault(failures: Sequence[Exception], count: int) -> Exception:
+    """Why no node named the primary: what a node said of it before what kept others from saying something."""
+    said = [error for error in failures if not isinstance(error, LOST) or isinstance(error, AuthenticationError)]
+    if said and isinstance(said[-1], NoPermissionError):
+        return RedisError(f"the user lacks +cluster|slots: {said[-1]}")
+    if said or not failures:
+        return said[-1] if said else Disconnected(f"no node of the Cluster has slot {SLOT}")
+    reason = str(failures[0]) or f"no answer within {PATIENCE:g} s"
+    return Disconnected(f"none of the {count} known nodes of the Cluster answers: {reason}")

@@ -4,11 +4,13 @@ import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from redis.asyncio import Redis
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import RedisError
 
+from relay.store.addresses import Address
 from relay.store.wire import WiredPool
 
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
@@ -16,11 +18,28 @@ LAG = 3  # seconds since a replica's last sign, after which it is not waited for
 Replicas = Counter[str]  # by address; those behind one NAT may share theirs
 
 
-class FailoverPool(WiredPool):
-    """Connections to such a primary; callers that find all of them taken wait for one."""
+class FailoverPool(SentinelConnectionPool, WiredPool):
+    """Connections to such a primary, which is asked for with each new one."""
 
     replication_id = ""  # of the primary that was inspected last: each promotion makes a new one
     candidates = Replicas()  # the replicas that could take over; replaced, never changed in place
+
+    @classmethod
+    def by(cls, guide: Any, name: str, settings: Mapping[str, Any], options: Mapping[str, Any]) -> Self:
+        """`guide` finds the primary of this name, as redis-py's Sentinels do; `settings` are those of a URL."""
+        rest = {key: value for key, value in settings.items() if key != "connection_class"}
+        return cls(name, guide, ssl=len(rest) < len(settings), **rest, **options)
+
+    async def get_master_address(self) -> Address:
+        before = self.master_address
+        address: Address = await super().get_master_address()  # type: ignore[no-untyped-call]
+        if before not in (None, address):  # redis-py closes the idle ones; those in use would come back to the pool
+            await self.update_active_connections_for_reconnect()
+        return address
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.sentinel_manager.aclose()
 
 
 def can_fail_over(redis: Redis) -> bool:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from relay.errors import StoreUnavailable, Unsealable
+from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.sealing import LAST_BODY, opened
+from relay.store.sealing import LAST_BODY, Values
 from relay.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class LastBodies:
     """Redis has no name of a source, and a slot for each body, which expires by itself."""
 
     def __init__(self, store: Store) -> None:
-        self._redis, self._sealer = store.redis, store.sealer
+        self._redis, self._values = store.redis, Values(LAST_BODY, store.sealer)
         self._waiting: dict[str, deque[LastBody]] = {}
 
     def add(self, source: str, body: bytes, headers: Mapping[str, str], at: float) -> None:
@@ -82,16 +82,15 @@ class LastBodies:
     def _packed(self, source: str, number: int, body: LastBody) -> tuple[str, bytes]:
         key = keys.last_bodies(source, number % KEPT)
         packed = zlib.compress(json.dumps([number, body.at, dict(body.headers)]).encode() + b"\n" + body.body, LEVEL)
-        return key, self._sealer.seal(packed, LAST_BODY, key) if self._sealer else packed
+        return key, self._values.sealed(packed, key)
 
     async def of(self, source: str) -> list[LastBody]:
         """Return those of a source, the newest first. Raises StoreUnavailable."""
         slots = [keys.last_bodies(source, slot) for slot in range(KEPT)]
         bodies = []
         for key, stored in zip(slots, await call(self._redis.mget(slots)), strict=True):
-            with contextlib.suppress(Unsealable):  # by a key that is gone, or never sealed
-                if stored:
-                    head, _, body = zlib.decompress(opened(self._sealer, stored, LAST_BODY, key)).partition(b"\n")
-                    number, at, headers = json.loads(head)
-                    bodies.append(LastBody(at, headers, body, number))
+            if packed := self._values.found(stored, key):
+                head, _, body = zlib.decompress(packed).partition(b"\n")
+                number, at, headers = json.loads(head)
+                bodies.append(LastBody(at, headers, body, number))
         return sorted(bodies, key=lambda body: -body.number)

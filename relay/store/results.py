@@ -7,7 +7,7 @@ from typing import Any
 from relay.engine.names import digest
 from relay.store import keys
 from relay.store.client import call
-from relay.store.sealing import RESULTS, opened
+from relay.store.sealing import RESULTS, Values
 from relay.store.store import Store
 
 KEPT = 3 * 86_400  # seconds, as long as the documents of a run that is over
@@ -18,23 +18,21 @@ class ResultsCache:
     """One document for each run of an operation; the first one that is kept counts."""
 
     def __init__(self, store: Store) -> None:
-        self._redis = store.redis
-        self._sealer = store.sealer
+        self._redis, self._values = store.redis, Values(RESULTS, store.sealer)
 
     async def get(self, subject: str, run: int, space: str = "") -> dict[str, Any] | None:
         """Return it; empty if it was requested in vain, None before the first request; `space` as of `Event.space`."""
         key = self._key(subject, run, space)
         text = await call(self._redis.get(key))
-        return json.loads(opened(self._sealer, text, RESULTS, key)) if text else None
+        return json.loads(self._values.opened(text, key)) if text else None
 
     async def keep(self, subject: str, run: int, document: Mapping[str, Any], space: str = "") -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
         text = _bounded(document)
         key = self._key(subject, run, space)
-        stored = text if self._sealer is None else self._sealer.seal(text, RESULTS, key)
-        await call(self._redis.set(key, stored, nx=True, ex=KEPT))
+        await call(self._redis.set(key, self._values.sealed(text, key), nx=True, ex=KEPT))
         kept = await call(self._redis.get(key))
-        counting: dict[str, Any] = json.loads(opened(self._sealer, kept, RESULTS, key) if kept else text)
+        counting: dict[str, Any] = json.loads(self._values.opened(kept, key) if kept else text)
         return counting
 
     def _key(self, subject: str, run: int, space: str) -> str:

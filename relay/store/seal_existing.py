@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from redis.asyncio import Redis
-
 from relay.errors import RelayError, StoreUnavailable
 from relay.store import keys
 from relay.store.audit import sealed_row
@@ -21,9 +19,8 @@ from relay.store.journal.batch import ASIDE, WAITING
 from relay.store.journal.inbox import entry_place
 from relay.store.journal.lease import Lease
 from relay.store.journal.scripts import Scripts
-from relay.store.owners import at_owner
 from relay.store.quarantine import PARTS, record_of
-from relay.store.sealing import AUDIT, COPY, JOURNAL, LAST_BODY, QUARANTINE, RESULTS, Sealer, is_sealed
+from relay.store.sealing import AUDIT, COPY, JOURNAL, LAST_BODY, QUARANTINE, RESULTS, Sealer, Values, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
 from relay.store.store import Store
@@ -90,7 +87,7 @@ class SealExisting:
     async def _keys(self) -> AsyncIterator[str]:
         cursor = 0
         while True:
-            cursor, page = await call(at_owner(self._redis, keys.PREFIX, partial(_scan, cursor)))
+            cursor, page = await call(self._redis.scan(cursor, match=f"{keys.PREFIX}*", count=PAGE))
             for key in page:
                 yield key.decode()
             if not cursor:
@@ -103,7 +100,7 @@ class SealExisting:
             await self._forget_login(key, name)
         elif word == "quarantined":
             for part, text in zip(PARTS, await call(self._redis.hmget(key, PARTS)), strict=True):
-                await self._replace(key, text, QUARANTINE, record_of(name, part.decode()), part)
+                await self._replace(key, text, QUARANTINE, record_of(name, part), part)
         elif word in STRINGS:
             record = name if word == "copy" else key
             await self._replace(key, await call(self._redis.get(key)), STRINGS[word], record)
@@ -167,7 +164,8 @@ class SealExisting:
 
     def _audited(self, name: str, row: Row) -> dict[Any, Any]:
         texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items() if key not in META}
-        return {"sealed": sealed_row(self._sealer, name, texts), **{key: row[key] for key in META if key in row}}
+        sealed = sealed_row(Values(AUDIT, self._sealer), name, texts)
+        return {"sealed": sealed, **{key: row[key] for key in META if key in row}}
 
     def _appended(self, row: Row) -> Row:
         return {b"id": row[b"id"], b"entry": self._entry(row[b"id"] + b"\0" + row[b"entry"]).partition(b"\0")[2]}
@@ -178,7 +176,3 @@ class SealExisting:
         if is_sealed(content):
             return appended
         return name + b"\0" + self._sealer.seal(content, JOURNAL, entry_place(name.decode("utf-8", "replace")))
-
-
-async def _scan(cursor: int, node: Redis) -> Any:
-    return await node.scan(cursor, match=f"{keys.PREFIX}*", count=PAGE)

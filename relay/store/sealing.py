@@ -8,16 +8,18 @@ relay/store/seal_existing.py.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from relay.errors import NotSealed, RelayError, Unsealable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from redis.asyncio import Redis
 
 MARK = b"\xffs1"  # what begins so is no text in UTF-8, and so nothing that was written without a key
 ID, SALT, NONCE = 4, 16, 12  # bytes behind it, in this order
@@ -88,13 +90,37 @@ class Sealer:
         return self._aes(_derived(self._keys[id_], salt))
 
 
-def opened(sealer: Sealer | None, stored: bytes, kind: str, record: str) -> bytes:
-    """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
-    if sealer:
-        return sealer.open(stored, kind, record)
-    if is_sealed(stored):
-        raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
-    return stored
+class Sealed(Protocol):
+    """A Redis, and what seals the values in it."""
+
+    redis: "Redis"
+    sealer: Sealer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Values of one kind, each sealed for its record; clear where there is no key."""
+
+    kind: str
+    sealer: Sealer | None
+
+    def sealed(self, content: bytes, record: str) -> bytes:
+        return content if self.sealer is None else self.sealer.seal(content, self.kind, record)
+
+    def opened(self, stored: bytes, record: str) -> bytes:
+        """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
+        if self.sealer:
+            return self.sealer.open(stored, self.kind, record)
+        if is_sealed(stored):
+            raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
+        return stored
+
+    def found(self, stored: bytes | None, record: str) -> bytes:
+        """Return what may be missing; nothing, too, where it is clear, or sealed with a key that is not here."""
+        try:
+            return self.opened(stored, record) if stored else b""
+        except Unsealable:
+            return b""
 
 
 def is_sealed(stored: bytes) -> bool:

@@ -11,13 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.sentinel import (
-    MasterNotFoundError,
-    Sentinel,
-    SentinelConnectionPool,
-    SentinelManagedConnection,
-    SentinelManagedSSLConnection,
-)
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.exceptions import NoPermissionError
 
 from relay.store.addresses import Address, split
@@ -78,32 +72,14 @@ class _Sentinels(Sentinel):
         return f"the Sentinels that answer watch no primary called {name}"
 
 
-class _Pool(SentinelConnectionPool, FailoverPool):
-    """Asks the Sentinels for each new connection."""
-
-    async def get_master_address(self) -> tuple[str, int]:
-        before = self.master_address
-        address: tuple[str, int] = await super().get_master_address()  # type: ignore[no-untyped-call]
-        if before not in (None, address):  # redis-py closes the idle ones; those in use would come back to the pool
-            await self.update_active_connections_for_reconnect()
-        return address
-
-    async def aclose(self) -> None:
-        await super().aclose()
-        await self.sentinel_manager.aclose()
-
-
 def connect_by_sentinels(url: str, **options: Any) -> Redis:
     """A client of whichever server the Sentinels call the primary, each time that it connects."""
     hosts, name, settings = parse(url)
-    secure = settings.pop("connection_class", None) is not None
-    tls = {"ssl": True} if secure else {}
     asking = {key.removeprefix("sentinel_"): settings.pop(key) for key in [*settings] if key.startswith("sentinel_")}
-    asking |= {key: value for key, value in settings.items() if key.startswith("ssl_")} | tls
-    sentinels = _Sentinels(hosts, sentinel_kwargs={**asking, **ASKING, "retry": options["retry"]})
-    kind = SentinelManagedSSLConnection if secure else SentinelManagedConnection
-    pool = _Pool(name, sentinels, connection_class=kind, **settings, **options)  # type: ignore[no-untyped-call]
-    return Redis.from_pool(pool)
+    asking |= {key: value for key, value in settings.items() if key.startswith("ssl_")}
+    asking |= {**ASKING, "ssl": "connection_class" in settings, "retry": options["retry"]}
+    sentinels = _Sentinels(hosts, sentinel_kwargs=asking)
+    return Redis.from_pool(FailoverPool.by(sentinels, name, settings, options))
 
 
 def parse(url: str) -> tuple[list[Address], str, dict[str, Any]]:
@@ -113,11 +89,6 @@ def parse(url: str) -> tuple[list[Address], str, dict[str, Any]]:
     if not name or not hosts:
         raise ValueError("expected redis+sentinel://HOST:26379,HOST:26379/NAME")
     return hosts, name, settings | ({"db": int(db)} if db else {})
-
-
-def by_sentinels(redis: Redis) -> bool:
-    """Return True where Sentinels may replace the server of this client at any moment."""
-    return isinstance(redis.connection_pool, _Pool)
 
 
 async def inspected(redis: Redis, minimum: int, before: Replicas, replication: Mapping[str, Any]) -> tuple[int, str]:
@@ -131,18 +102,20 @@ async def inspected(redis: Redis, minimum: int, before: Replicas, replication: M
     if not isinstance(pool, FailoverPool):
         return minimum, ""
     present = online(replication)
-    doubt = await _doubt(redis, pool, present) if isinstance(pool, _Pool) else ""
-    if doubt:
+    if doubt := await _doubt(redis, pool, present):
         return max(minimum, (pool.candidates | present).total()), doubt
     pool.replication_id = replication.get("master_replid", "")
     pool.candidates = (pool.candidates - (before - present)) | present
     return max(minimum, pool.candidates.total()), ""
 
 
-async def _doubt(redis: Redis, pool: _Pool, present: Replicas) -> str:
+async def _doubt(redis: Redis, pool: FailoverPool, present: Replicas) -> str:
     """Return why the primary may be replaced by a server that has not all it has, '' if it cannot."""
+    sentinels = pool.sentinel_manager
+    if not isinstance(sentinels, _Sentinels):
+        return ""
     try:
-        views = await pool.sentinel_manager.views(pool.service_name)
+        views = await sentinels.views(pool.service_name)
     except NoPermissionError:
         return "the Sentinels do not let relay list the replicas: their user lacks +sentinel|slaves"
     if not views:

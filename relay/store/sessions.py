@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.client import write, write_although_full
-from relay.store.sealing import SESSION, opened
+from relay.store.sealing import SESSION, Values
 from relay.store.store import Store
 
 
@@ -43,8 +42,7 @@ class Sessions:
     """Raises StoreUnavailable. A full Redis takes a session, too: an operator has to see why it is full."""
 
     def __init__(self, store: Store) -> None:
-        self._redis = store.redis
-        self._sealer = store.sealer
+        self._redis, self._values = store.redis, Values(SESSION, store.sealer)
 
     async def keep(self, id_: str, session: Session, seconds: float) -> None:
         """For so long, unless it is looked up meanwhile."""
@@ -71,16 +69,12 @@ class Sessions:
         return Link(**content) if content else None
 
     async def _write(self, key: str, content: Mapping[str, Any], seconds: float) -> None:
-        text = json.dumps(content).encode("utf-8", "replace")
-        stored = text if self._sealer is None else self._sealer.seal(text, SESSION, key)
+        stored = self._values.sealed(json.dumps(content).encode("utf-8", "replace"), key)
         await write_although_full(self._redis, key, "SET", stored, "EX", max(1, int(seconds)))
 
     def _read(self, key: str, stored: bytes | None) -> dict[str, Any]:
         """Nothing where it is clear, or sealed with a key that is not here: then its holder logs in again."""
-        try:
-            return dict(json.loads(opened(self._sealer, stored, SESSION, key))) if stored else {}
-        except Unsealable:
-            return {}
+        return dict(json.loads(self._values.found(stored, key) or b"{}"))
 
 
 def _key(kind: str, secret: str) -> str:

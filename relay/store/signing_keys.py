@@ -14,7 +14,7 @@ from relay.domain import links
 from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.sealing import SIGNING, is_sealed, is_sealed_by, opened
+from relay.store.sealing import SIGNING, Values, is_sealed, is_sealed_by
 from relay.store.store import Store
 
 SIZE = 32  # bytes
@@ -51,7 +51,7 @@ class SigningKeys:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._redis = store.redis
-        self._sealer = store.sealer
+        self._values = Values(SIGNING, store.sealer)
         self._clock = clock
         self._read_at = float("-inf")
         self._keys: Sequence[bytes] = ()
@@ -105,28 +105,28 @@ class SigningKeys:
     async def _seal_anew(self, stored: bytes, present: bytes, retired: Sequence[RetiredKey]) -> None:
         """Seal them as this process does, where an earlier key did: they are older than that is kept for."""
         pairs = [(stored, present), *((key.stored, key.key) for key in retired)]
-        if all(is_sealed_by(self._sealer, stored) for stored, _ in pairs):
-            return
-        words = [word for stored, key in pairs for word in (stored, self._sealed(key))]
-        await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+        if not all(is_sealed_by(self._values.sealer, stored) for stored, _ in pairs):
+            await self._reseal([(stored, self._sealed(key)) for stored, key in pairs])
 
     async def seal_clear(self) -> int:
         """Seal those that were written before there was a key to seal with; how many they were."""
         present, retired = await call(self._redis.get(keys.KEY)), await call(self._redis.hkeys(keys.KEYS_RETIRED))
-        clear = [stored for stored in (present, *retired) if stored and not is_sealed(stored)]
+        kept = [present or b"", *retired]
+        clear = [stored for stored in kept if stored and not is_sealed(stored)]
         if clear:
-            first = present or b""
-            pairs = [(first, first if is_sealed(first) else self._sealed(first))]
-            pairs += [(stored, self._sealed(stored)) for stored in retired if not is_sealed(stored)]
-            words = [word for pair in pairs for word in pair]
-            await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+            await self._reseal([(stored, self._sealed(stored) if stored in clear else stored) for stored in kept])
         return len(clear)
 
+    async def _reseal(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """Put the second of each pair in place of the first; the present key's is the first pair."""
+        words = [word for pair in pairs for word in pair]
+        await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+
     def _opened(self, stored: bytes) -> bytes:
-        return opened(self._sealer, stored, SIGNING, keys.KEY)
+        return self._values.opened(stored, keys.KEY)
 
     def _sealed(self, key: bytes) -> bytes:
-        return key if self._sealer is None else self._sealer.seal(key, SIGNING, keys.KEY)
+        return self._values.sealed(key, keys.KEY)
 
     async def _opening(self, age: float) -> Sequence[bytes]:
         """The present key and those before it that still open, as read no longer ago than that."""

@@ -16,7 +16,7 @@ from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.client import Durability, Promise, call, connect, write
-from relay.store.copying import Copying
+from relay.store.copies import Copies
 from relay.store.inspection import inspect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
@@ -24,7 +24,6 @@ from relay.store.journal.kinds import KINDS, lost, needs
 from relay.store.journal.partition import NotOwner, Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
-from relay.store.owners import at_owner
 from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.reader import Reader
@@ -77,7 +76,7 @@ class Store(Queue):
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
-        self._copying = Copying(redis, sealer, copies)
+        self.copies = Copies(self, copies)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 
@@ -150,16 +149,15 @@ class Store(Queue):
         return await self.reader.now() / 1000
 
     async def ping(self) -> None:
-        await self._at(lambda redis: redis.ping())
+        await call(self.redis.ping())
 
     async def fullness(self) -> float:
         """Return the used part of this Redis's `maxmemory`, 0 without one."""
-        return fullness_of(await self._at(lambda redis: redis.info("memory")))
+        return fullness_of(await call(self.redis.info("memory")))
 
     async def signs(self) -> Signs:
         """Return the health of Redis itself."""
-        parts = ("server", "memory", "persistence", "replication")
-        return signs_of(await self._at(lambda redis: redis.info(*parts)))
+        return signs_of(await call(self.redis.info("server", "memory", "persistence", "replication")))
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""
@@ -167,20 +165,12 @@ class Store(Queue):
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         """From now on, so many of so many bytes; None: no more are kept."""
-        self._copying.bounds = bounds
-
-    async def trim_copies(self) -> None:
-        """Drop the oldest copies beyond the bytes that may be kept."""
-        await self._copying.trim()
-
-    async def _at(self, act: Callable[[Redis], Any]) -> Any:
-        """Ask the server where the partition is."""
-        return await call(at_owner(self.redis, keys.PREFIX, act))
+        self.copies.bounds = bounds
 
     async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
         """Keep a copy for people. It is no part of a promise: without one, the message has arrived all the same."""
         try:
-            await self._copying.keep(delivery, sent, await self.time())
+            await self.copies.keep(delivery, sent, await self.time())
         except StoreUnavailable:
             return
 

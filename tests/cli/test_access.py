@@ -9,9 +9,9 @@ from click.testing import Result
 from relay.coordinator import build_sealer
 from relay.domain.links import issue
 from relay.store import Store
-from relay.store.audit import AuditTrail
 from relay.store.sessions import Link, Sessions
 from relay.store.signing_keys import SigningKeys, name_of
+from tests.support.audit import acts_of
 from tests.support.commands import relay
 from tests.support.console import stage_config
 from tests.support.inprocess import relay_beside
@@ -37,7 +37,7 @@ async def test_a_link_is_printed_audited_and_lets_one_in(running_stage: Stage) -
     assert "It lets one viewer in, once, within 10 minutes." in done.stderr
     assert await sessions.take(address.rpartition("/")[2]) == Link("viewer", "jana@host-1")
     assert await sessions.take(facts["link"].rpartition("/")[2]) == Link("operator", "jana@host-1")
-    entry, _ = await AuditTrail(around.store.redis).entries()
+    entry, _ = await acts_of(around.store.redis)
     assert (entry.actor, entry.action, entry.subject, entry.outcome) == (
         "jana@host-1", "console link", "viewer", "done",
     )  # fmt: skip
@@ -51,7 +51,7 @@ async def test_where_the_console_is_off_there_is_none(around: Surroundings, conf
 
     assert done.exit_code == 1
     assert "the console is off: server.admin listens on 0.0.0.0, and nothing is configured under console" in done.output
-    assert await AuditTrail(around.store.redis).entries() == []
+    assert await acts_of(around.store.redis) == []
 
 
 async def keys(running: Stage, verb: str, *arguments: str) -> Result:
@@ -69,7 +69,7 @@ async def test_a_rotation_is_shown_and_audited_and_old_links_work(running_stage:
     assert done.output == f"The new key is {name_of(new)}, in place of {name_of(old)}.\n"
     assert [line.split()[0] for line in listed.output.splitlines()[1:]] == [name_of(new), name_of(old)]
     assert await again.redeem("unsubscribe", issue(old, "unsubscribe", "analysts")) == ("analysts",)
-    [act] = await AuditTrail(running_stage.around.store.redis).entries()
+    [act] = await acts_of(running_stage.around.store.redis)
     assert (act.action, act.subject, act.outcome) == ("keys rotate", name_of(old), f"now {name_of(new)}")
     assert old.hex() not in done.output + listed.output + str(act)
 

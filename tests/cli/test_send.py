@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from relay.store.audit import AuditTrail
 from relay.store.queries.reachability import OperatorPauses
+from tests.support.audit import acts_of
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Stage
@@ -32,7 +32,7 @@ async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage
     first, again = await send(running_stage, event), await send(running_stage, event, "--json")
     await pauses.resume("english")
     mails = await running_stage.around.mails(2)
-    acts = await AuditTrail(running_stage.around.store.redis).entries()
+    acts = await acts_of(running_stage.around.store.redis)
 
     assert first.exit_code == again.exit_code == 0
     assert first.output.startswith('202 Accepted\n{"status":"accepted"')

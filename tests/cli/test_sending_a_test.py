@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from relay.store.audit import AuditTrail
 from relay.store.queries.reachability import Reachability
+from tests.support.audit import acts_of
 from tests.support.inprocess import relay_beside
 from tests.support.serving import change
 from tests.support.stage import Surroundings, running
@@ -44,7 +44,7 @@ async def test_slack_has_the_message_marked_in_text_and_blocks_and_its_permalink
 ) -> None:
     done = await sent(here, config, "team", "--event", "operation.failed")
     again = await sent(here, config, "team")
-    [act] = await AuditTrail(here.store.redis).entries()
+    [act] = await acts_of(here.store.redis)
     states = (await Reachability(here.store).of(["channel:slack", "destination:team/#team"], [])).values()
 
     assert [state.name for state in states] == ["works", "works"]

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from relay.app import GRACE
 from relay.console.command_socket import CommandSocket
-from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack import Fault
+from tests.support.audit import acts_of
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.redis_server import RedisServer
@@ -156,7 +156,7 @@ async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
 
 
 async def entries(around: Surroundings) -> object:
-    return await AuditTrail(around.store.redis).entries()
+    return await acts_of(around.store.redis)
 
 
 async def test_health_leaves_with_0_while_relay_takes_events_and_says_what_stands_in_the_way() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from relay.store import Store
-from relay.store.audit import AuditTrail
 from relay.store.queries.admin import Admin
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import BOUNCED, Suppressions
 from tests.support import events, records
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import console
 from tests.support.queue import accept, claim
@@ -153,7 +153,7 @@ async def test_some_are_replayed_and_it_is_written_down(store: Store, clock: Clo
         assert {letter.id for letter in await Admin(store).dead()} == {third}
         assert "1 dropped for good" in await open_console.act("/dead/drop", id=third)
         assert "has just replayed or dropped" in await open_console.act("/dead/replay", id=third)
-    replay, drop, _ = await AuditTrail(store.redis).entries()
+    replay, drop, _ = await acts_of(store.redis)
     assert (replay.actor, replay.action, replay.outcome) == ("ana", "dead replay", "2 of 2")
     assert (drop.action, drop.subject, drop.outcome) == ("dead drop", third[:8], "1 of 1")
     assert replay.detail == {"by": "console (link)"}
@@ -173,7 +173,7 @@ async def test_all_that_match_are_counted_first_and_what_dies_later_is_left(stor
         await bury(store, "later")
         assert "60 dropped for good" in await open_console.act("/dead/drop", **confirmed(page))
     assert await left(store) == {"by-mail", "later"}
-    [act] = await AuditTrail(store.redis).entries()
+    [act] = await acts_of(store.redis)
     assert (act.subject, act.outcome) == ("all that match", "60")
     assert (act.detail["destination"], act.detail["event"]) == ("room", "operation.*")
 

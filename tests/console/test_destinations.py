@@ -6,13 +6,13 @@ from typing import Any
 from relay.domain.events import Event
 from relay.policy.recipients import NAME
 from relay.store import Store
-from relay.store.audit import AuditTrail
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support import records
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, open_channels, stage_config
 from tests.support.events import body, event_of
@@ -28,7 +28,7 @@ async def test_one_is_paused_and_resumed_and_both_are_written_down(store: Store,
             assert "&lt;i&gt;Renamed&lt;/i&gt;" in await open_console.page(page)
         assert "goes on" in await open_console.act("/destinations/resume", name="room")
         assert "nobody has paused room" in await open_console.act("/destinations/resume", name="room")
-    assert [entry.action for entry in await AuditTrail(store.redis).entries()].count("destination pause") == 1
+    assert [entry.action for entry in await acts_of(store.redis)].count("destination pause") == 1
 
 
 async def test_the_name_of_a_team_stands_for_all_of_its_destinations(
@@ -107,7 +107,7 @@ async def test_a_test_message_goes_through_the_open_channel_and_its_answer_is_sh
         assert "got a test message just now" in again
         assert "reached 0 of 1" in refused
         assert "type /invite @relay in #room" in refused
-    entries = await AuditTrail(store.redis).entries()
+    entries = await acts_of(store.redis)
     assert [(row.actor, row.subject, row.outcome) for row in entries if row.action == "test-send"] == [
         ("ana", "room", "reached 1 of 1"), ("ana", "room", "reached 0 of 1"),
     ]  # fmt: skip

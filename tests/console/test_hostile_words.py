@@ -13,7 +13,7 @@ from aiohttp import ClientSession, CookieJar
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS, VIEWS
 from relay.store import Store
-from relay.store.copying import COPIES
+from relay.store.copies import COPIES
 from tests.console.hostile_store import WORDS, hostile_console
 from tests.console.operators import Listening, listening
 from tests.support.auth import SAME

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.domain.deliveries import Receipt
 from relay.store import Store
-from relay.store.copying import COPIES
+from relay.store.copies import COPIES
 from tests.support.auth import TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations

@@ -11,8 +11,8 @@ import pytest
 from relay.console.actions.bulk import outcome
 from relay.operating.sweeps import Swept
 from relay.store import Store
-from relay.store.audit import AuditTrail
 from relay.store.queries.admin import Admin
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import body
@@ -66,7 +66,7 @@ async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store
         assert "1 dropped from the quarantine" in await open_console.act("/quarantine/drop", id=bad)
         assert await listed(open_console) == []
         assert "somebody else has just" in await open_console.act("/quarantine/replay", id=bad)
-    acts = await AuditTrail(store.redis).entries()
+    acts = await acts_of(store.redis)
     assert [(act.actor, act.action, act.outcome) for act in acts] == [
         ("ana", "quarantine replay", "1 of 2"),
         ("ana", "quarantine replay", "0 of 1"),
@@ -108,4 +108,4 @@ async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[st
     async with console(store, clock) as open_console:
         assert "Nothing was done" in await open_console.act("/quarantine/drop", **fields)
         assert await listed(open_console) == [name]
-    assert await AuditTrail(store.redis).entries() == []
+    assert await acts_of(store.redis) == []

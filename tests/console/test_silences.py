@@ -7,9 +7,9 @@ import pytest
 from aiohttp import ClientSession
 
 from relay.store import Store
-from relay.store.audit import AuditTrail
 from relay.store.queries.silences import SilenceList
 from tests.support import events
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import console
 from tests.support.events import body, event_of
@@ -110,7 +110,7 @@ async def test_one_is_begun_and_ended_and_both_are_written_down(store: Store, cl
         assert "There is no silence s-none" in await open_console.act("/silences/expire", id="s-none")
         assert "has ended" in await open_console.act("/silences/expire", id=begun.id[:5])
         assert "over already" in await open_console.act("/silences/expire", id=begun.id)
-    actions = [(entry.actor, entry.action, entry.outcome) for entry in await AuditTrail(store.redis).entries()]
+    actions = [(entry.actor, entry.action, entry.outcome) for entry in await acts_of(store.redis)]
     assert ("ana", "silence add", "added") in actions
     assert ("ana", "silence expire", "ended") in actions
 

@@ -11,8 +11,8 @@ import pytest
 from relay.config import Config
 from relay.console.folding import folded
 from relay.store import Store
-from relay.store.audit import AuditTrail
 from relay.store.last_bodies import LastBodies
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import console, stage_config
 from tests.support.foreign import PING, alert, alerts, workflow_run
@@ -87,7 +87,7 @@ async def test_a_pasted_body_is_read_and_kept_nowhere(
             assert r.status == 404
     assert await LastBodies(store).of(source) == []
     assert await store.quarantine.size() == 0
-    assert await AuditTrail(store.redis).entries() == []
+    assert await acts_of(store.redis) == []
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from aiohttp import ClientSession, DummyCookieJar, FormData
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
 from relay.store import Store, keys
-from relay.store.audit import AuditTrail
 from relay.store.queries.admin import Admin
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
 from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening
 from tests.support import events
+from tests.support.audit import acts_of
 from tests.support.auth import LOOKER, TOKEN, TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, open_channels, stage_config
@@ -211,5 +211,5 @@ async def test_whoever_may_does_each_of_them(here: Listening, store: Store, cloc
                     assert await ask(client, base + path, attempt, fields, api=api) == attempt.status
                     assert await everything(store) != before
     by = {"by": "console (token)" if api else "console (link)"}
-    done = [act for act in await AuditTrail(store.redis).entries() if by.items() <= act.detail.items()]
+    done = [act for act in await acts_of(store.redis) if by.items() <= act.detail.items()]
     assert len([act for act in done if act.actor == ("deploy" if api else "operator")]) == len(ACTIONS) - 1

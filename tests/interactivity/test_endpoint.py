@@ -24,6 +24,7 @@ from relay.receiving.signatures import sign
 from relay.rendering.translations import FORBIDDEN, STALE, TAKEN
 from relay.store import Store, keys
 from relay.store.audit import AuditTrail
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 
 SECRET, KEY = b"the-signing-secret-of-the-app", b"relay-own-key-of-32-bytes-length"
@@ -116,7 +117,7 @@ async def test_the_audit_trail_has_who_pressed_what_and_who_might_not(scene: Sce
     await scene.press(BUTTON.token(KEY))
     await scene.press(BUTTON.token(KEY), user="U0STRANGER")
 
-    entries = await AuditTrail(store.redis).entries()
+    entries = await acts_of(store.redis)
     assert sorted((entry.actor, entry.action, entry.subject, entry.outcome) for entry in entries) == [
         ("U0ANALYST1 Jana Müller", "press retry", "op-2", "accepted"),
         ("U0STRANGER", "press retry", "op-2", "refused: may not"),

@@ -12,9 +12,9 @@ from relay import metrics
 from relay.app import Relay
 from relay.interactivity.socket import CHECK, PressSocket
 from relay.rendering.translations import TAKEN
-from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack_sockets import Sockets
 from tests.interactivity.pressing import ANALYST, CANCEL, CANCELLED, CONFIG, LEAD, SCOPE, Scene
+from tests.support.audit import acts_of
 from tests.support.patience import patience
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
@@ -66,7 +66,7 @@ async def test_a_press_reaches_the_platform_with_the_checks_and_the_trail_of_one
         [reply] = await stage.replies(1)
         assert reply == "Cancel asked for by @analyst: the platform is ending the run."
         assert await stage.whispers(1) == [(ANALYST, TAKEN)]  # a stranger's cannot arrive
-        entries = await AuditTrail(stage.around.store.redis).entries()
+        entries = await acts_of(stage.around.store.redis)
         assert sorted((entry.action, entry.outcome) for entry in entries if entry.action.startswith("press")) == [
             ("press cancel", "accepted"), ("press cancel", "refused: may not"),
         ]  # fmt: skip

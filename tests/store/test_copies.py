@@ -7,8 +7,7 @@ import pytest
 
 from relay.domain.deliveries import Delivery
 from relay.store import Store
-from relay.store.copies import Copies
-from relay.store.copying import COPIES
+from relay.store.copies import COPIES
 from relay.store.queries.history import History
 from tests.support import events
 from tests.support.clock import Clock
@@ -36,7 +35,7 @@ async def test_of_a_message_that_is_kept_true_it_is_the_newest_state(
         clock.advance(60)
 
     (row,) = (await History(store).page()).rows
-    copy = await Copies(store).of(row.copy)
+    copy = await store.copies.of(row.copy)
 
     assert copy
     assert (copy.content, row.edits) == ({"text": "60 %"}, 1)
@@ -49,7 +48,7 @@ async def test_no_reader_s_own_link_is_kept(open_redis_store: Callable[..., Stor
     await accept(store, events.completed(), to=mail())
     delivery = await sent(store, "email", content=content, unsubscribe=LINK)
 
-    copy = await Copies(store).of(delivery.id)
+    copy = await store.copies.of(delivery.id)
 
     assert copy
     assert "SECRET" not in f"{copy.content}"
@@ -65,7 +64,7 @@ async def test_they_go_after_three_days(open_redis_store: Callable[..., Store], 
     new = await sent(store)
 
     assert 0 < await store.redis.ttl(f"{{relay}}:copy:{new.id}") <= 3 * 86_400
-    assert await Copies(store).of(old.id) is None
+    assert await store.copies.of(old.id) is None
 
 
 @pytest.mark.parametrize(("limit", "most_bytes"), [(3, 10**6), (100, 500)])
@@ -78,10 +77,10 @@ async def test_there_are_few_of_them(
     for number in range(6):
         await accept(store, events.completed(operationId=f"op-{number}"), to=room())
         deliveries.append(await sent(store))
-        await store.trim_copies()
+        await store.copies.trim()
         clock.advance(1)
 
-    kept = [delivery.id for delivery in deliveries if await Copies(store).of(delivery.id)]
+    kept = [delivery.id for delivery in deliveries if await store.copies.of(delivery.id)]
 
     assert 1 <= len(kept) <= 3
     assert kept == [delivery.id for delivery in deliveries[-len(kept) :]]

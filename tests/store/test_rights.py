@@ -20,6 +20,7 @@ from relay.store.queries.runs import Runs
 from relay.store.queries.suppressions import Suppressions
 from relay.store.signing_keys import SigningKeys
 from tests.support import events
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.queue import claim, send
@@ -73,7 +74,7 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await SigningKeys(store).rotate(clock(), 0)
     async with AuditTrail(store.redis, via=COMMAND).act(Act("root@host", "suppressed add")):
         pass
-    await AuditTrail(store.redis).entries()
+    await acts_of(store.redis)
     await AuditLog(store).tick(clock())
     for delivery in await claim(store):
         await store.mark_sending(delivery)

@@ -15,8 +15,7 @@ from relay.engine.records import Operation
 from relay.errors import ConfigError, NotSealed, RelayError, StoreUnavailable, Unsealable
 from relay.store import Store, keys
 from relay.store.audit import Act, AuditTrail
-from relay.store.copies import Copies
-from relay.store.copying import COPIES, copied_as
+from relay.store.copies import COPIES, copied_as
 from relay.store.last_bodies import LastBodies
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
@@ -29,6 +28,7 @@ from relay.store.sealing_keys import older_keys
 from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
 from tests.support import events
+from tests.support.audit import acts_of
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, claim, claim_one, message
@@ -184,7 +184,7 @@ async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(
     assert (bounced.detail, kept.body, kept.headers) == (f"550 {MERGER}", MERGER.encode(), {"x-header": MERGER})
     with capture_logs() as lines:
         assert await Suppressions(later).all() == []
-    (unreadable,), (act,) = await later.quarantine.newest(9), await AuditTrail(later.redis, later.sealer).entries()
+    (unreadable,), (act,) = await later.quarantine.newest(9), await acts_of(later.redis, later.sealer)
     assert unreadable.body == b""
     assert all(sealer(ONE).current in text for text in (lines[0]["error"], unreadable.reason, act.subject))
 
@@ -202,7 +202,7 @@ async def test_results_the_audit_trail_and_the_key_of_links_are_sealed(open_redi
     assert not any(text in at_rest for text in (MERGER.encode(), b"jana", b"example.com"))
     assert repr(key).encode()[2:-1] not in at_rest
     assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
-    (entry,) = await trail.entries()
+    (entry,) = await acts_of(store.redis, store.sealer)
     assert (entry.actor, entry.address, entry.outcome) == ("jana@host-1", "a@example.com", "done")
 
 
@@ -252,11 +252,11 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
     assert [one.body for one in await LastBodies(store).of("github")] == [MERGER.encode()]
     assert await SilenceList(store).all() == [its]
-    entries = await AuditTrail(store.redis, store.sealer).entries()
+    entries = await acts_of(store.redis, store.sealer)
     assert [(entry.actor, entry.subject, entry.outcome) for entry in entries] == [("jana@host-1", MERGER, "done")] * 2
     assert await SigningKeys(store).redeem("unsubscribe", link) == ("x",)
     assert await Sessions(store).find("an-id") is None
-    assert await Copies(store).of(copied_as(sent))
+    assert await store.copies.of(copied_as(sent))
     assert MERGER.encode() not in await everything(store.redis)
 
 

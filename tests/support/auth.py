@@ -24,6 +24,7 @@ from relay.receiving.tls import Admin
 from relay.store import Store
 from relay.store.audit import AuditEntry, AuditTrail
 from relay.store.sessions import Sessions
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.configuration import GOOD, configured
 from tests.support.patience import patience
@@ -103,7 +104,7 @@ class Served:
     acted: list[str] = field(default_factory=list)  # by whom
 
     async def audit(self) -> list[AuditEntry]:
-        return await AuditTrail(self.store.redis, self.store.sealer).entries()
+        return await acts_of(self.store.redis, self.store.sealer)
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[Browser]:

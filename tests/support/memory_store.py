@@ -20,7 +20,7 @@ from relay.engine.state import Draft, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
-from relay.store.copying import Copying
+from relay.store.copies import Copies
 from relay.store.journal.items import Admission
 from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
@@ -189,10 +189,10 @@ class ListingStore(MemoryStore):
         super().__init__(shared, **options)
         self.redis, self.sealer = redis, sealer
         self.quarantine: Any = InRedis(redis, sealer)
-        self.copying = Copying(redis, sealer, copies)
+        self.copies = Copies(self, copies)
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
-        self.copying.bounds = bounds
+        self.copies.bounds = bounds
 
     async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
-        await self.copying.keep(delivery, sent, await self.time())
+        await self.copies.keep(delivery, sent, await self.time())

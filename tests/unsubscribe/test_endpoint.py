@@ -26,6 +26,7 @@ from relay.store.queries.suppressions import ADDED, BOUNCED, UNSUBSCRIBED, Suppr
 from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
+from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.waiting import until
 
@@ -139,7 +140,7 @@ async def test_it_is_done_once_taken_back_and_written_down_without_the_right_to_
 
     assert first == second
     assert (offered, status, "Subscribed again" in text, await page.reason()) == (["undo"], 200, True, "")
-    acts = await AuditTrail(store.redis).entries()
+    acts = await acts_of(store.redis)
     assert [(act.actor, act.action, act.address, act.subject, act.outcome) for act in acts] == [
         ("reader", "unsubscribe", ANALYST, "at analysts", "done"),
         ("reader", "unsubscribe", ANALYST, "at analysts", "nothing to change"),

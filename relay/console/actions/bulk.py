@@ -14,7 +14,6 @@ from relay.console.views.quarantine import QuarantineFilters, query_of
 from relay.operating.acts import names_of
 from relay.operating.blockers import Blockers
 from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep, take
-from relay.store.quarantine_pages import QuarantinePages
 from relay.store.queries.dead_letters import DeadPages
 
 EVERY = "all that match"  # as the audit trail says it
@@ -91,7 +90,7 @@ def _bodies(context: Context, form: QuarantineForm) -> NextPage:
     query = query_of(context, form, form.before or context.clock())
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
-        page = await QuarantinePages(context.store).page(query, cursor=cursor, limit=STEP)
+        page = await context.store.quarantine.page(query, cursor=cursor, limit=STEP)
         return [row.id for row in page.rows], page.cursor
 
     return next_page

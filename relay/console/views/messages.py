@@ -17,7 +17,7 @@ from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 from relay.rendering.formats.slack import plain_dates
-from relay.store.copies import Copies, Copy
+from relay.store.copies import Copy
 
 MOST = 200_000  # characters of what is shown
 LINK = re.compile(r"<([a-z]+:[^|>]+)\|([^>]*)>")
@@ -92,7 +92,7 @@ async def message_html(context: Context, question: MessageQuestion) -> Frame:
 
 
 async def _copy(context: Context, name: str) -> Copy:
-    copy = await Copies(context.store).of(name)
+    copy = await context.store.copies.of(name)
     if copy is None:
         text = N_("The message as it was sent is not kept: that is for three days, where the console has a login.")
         raise Unknown(text)

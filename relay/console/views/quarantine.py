@@ -6,7 +6,7 @@ from relay.console.context import Context, seconds_of
 from relay.console.facts import N_, BulkQuestion, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.views.dead import AllFacts, IdQuestion, laid_out
 from relay.operating.acts import quarantined_named
-from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery, QuarantineRow
+from relay.store.quarantine import QuarantineQuery, QuarantineRow
 
 Kind = Literal["", "fault", "refused"]
 GONE = N_("%(name)s is not in the quarantine: it was replayed or dropped, or never was there")
@@ -59,7 +59,7 @@ def query_of(context: Context, filters: QuarantineFilters, until: float | None =
 
 
 async def quarantine(context: Context, question: QuarantineQuestion) -> QuarantineFacts:
-    page = await existing(QuarantinePages(context.store).page(query_of(context, question), cursor=question.cursor))
+    page = await existing(context.store.quarantine.page(query_of(context, question), cursor=question.cursor))
     total, faults = await context.store.quarantine.size(), await context.store.quarantine.faults()
     return QuarantineFacts.merged(page, total=total, faults=faults, sources=sorted(context.config().sources))
 
@@ -67,7 +67,7 @@ async def quarantine(context: Context, question: QuarantineQuestion) -> Quaranti
 async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
     before = context.clock()
     query = query_of(context, question, before)
-    page = await QuarantinePages(context.store).page(query, limit=1)
+    page = await context.store.quarantine.page(query, limit=1)
     return AllFacts.merged(since=query.since, count=page.matching, before=before)
 
 

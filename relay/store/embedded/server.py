@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 LAST_LINES = 8
 LONGEST_PAUSE = 10.0  # seconds between two tries while the disk is full
 ROOM = 1 << 20  # bytes; on a disk with less the server's own log may not say any more that it was full
+CRASHES = 60.0  # seconds in which they count together
 FAREWELL = 2.0  # seconds for the server to end when relay does; killing it loses nothing, for every write is fsynced
 
 DAMAGED = re.compile(r"reading the append only file|AOF manifest|Unable to obtain the AOF file|is not the last file")
@@ -40,7 +41,7 @@ class EmbeddedRedis:
 
     Start it from the main thread: on Linux the server gets a signal when the thread that started it ends, so a
     killed relay leaves nothing behind. An unexpected exit is followed by a restart after the next of `restart_delays`;
-    one exit more than there are delays, all within `crash_window`, and `failed` is set instead. Times are seconds.
+    one exit more than there are delays, all within CRASHES, and `failed` is set instead. Times are seconds.
     A full or failing disk is waited for, with pauses that grow up to LONGEST_PAUSE, and never counts.
     `url` stays the same throughout; while the server is down, clients get connection errors.
     """
@@ -56,7 +57,6 @@ class EmbeddedRedis:
         *,
         stop_timeout: float = 10.0,
         restart_delays: Sequence[float] = (0.1, 1.0),
-        crash_window: float = 60.0,
         runtime_dir: Path | None = None,
     ) -> None:
         """`runtime_dir` is where the socket goes if its path under `data_dir` is longer than the kernel takes."""
@@ -65,7 +65,6 @@ class EmbeddedRedis:
         self._startup_timeout = startup_timeout
         self._stop_timeout = stop_timeout
         self._restart_delays = restart_delays
-        self._crash_window = crash_window
         self._log_start = 0  # where the present server's words begin
         self._held = AsyncExitStack()
         self._process: Process | None = None
@@ -166,28 +165,25 @@ class EmbeddedRedis:
         exits: list[float] = []
         refused = 0  # exits in a row because of the disk
         while True:
-            status = await process.wait()
-            now = loop.time()
-            refused = refused + 1 if self._unwritable() else 0
-            if refused:
-                exits = []
-                pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused - 1, 10))
-                log.error(
-                    "redis.disk_full", pid=process.pid, status=status, reason=self._obituary(status), again_in=pause
-                )
-                await asyncio.sleep(pause)
-                process = await self._again(process)
-                continue
-            exits = [at for at in exits if now - at < self._crash_window] + [now]
+            status, now = await process.wait(), loop.time()
             obituary = self._obituary(status)
-            log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
-            if len(exits) > len(self._restart_delays):
-                break
-            await asyncio.sleep(self._restart_delays[len(exits) - 1])
+            if self._unwritable():
+                exits = []
+                pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused, 10))
+                refused += 1
+                log.error("redis.disk_full", pid=process.pid, status=status, reason=obituary, again_in=pause)
+            else:
+                refused = 0
+                exits = [at for at in exits if now - at < CRASHES] + [now]
+                log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
+                if len(exits) > len(self._restart_delays):
+                    break
+                pause = self._restart_delays[len(exits) - 1]
+            await asyncio.sleep(pause)
             process = await self._again(process)
         if not self.failed.done():  # an impatient reader may have cancelled it
             self.failed.set_result(
-                f"the embedded Redis ended {len(exits)} times within {self._crash_window:g} s: giving up. {obituary}"
+                f"the embedded Redis ended {len(exits)} times within {CRASHES:g} s: giving up. {obituary}"
             )
 
     async def _again(self, process: Process) -> Process:

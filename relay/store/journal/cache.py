@@ -218,7 +218,7 @@ class Cache:
             commands: list[Command] = []
             for kind, *names in wanted:
                 commands += self._asking(kind, names, at)
-            answers = await self.scripts.read(self.prefix + "mark", [*commands, ("GET", self.prefix + "mark")])
+            answers = await self.scripts.read([*commands, ("GET", self.prefix + "mark")])
             if (answers.pop() or b"").decode() != mark:
                 raise OtherData
             rest = iter(answers)

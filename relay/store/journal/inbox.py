@@ -56,7 +56,7 @@ class Inbox:
         until = asyncio.get_running_loop().time() + ANSWERED
         key = self._prefix + Answer.PREFIX + act
         while asyncio.get_running_loop().time() < until:
-            [stored] = await self._scripts.read(key, [("GET", key)])
+            [stored] = await self._scripts.read([("GET", key)])
             if stored and (answer := self._answered(act, stored)) is not TAKEN:
                 return answer
             await asyncio.sleep(POLL)
@@ -101,7 +101,7 @@ class Inbox:
             ("XREVRANGE", self._key, "+", "-", "COUNT", 1),
             ("XRANGE", self._key, after, "+", "COUNT", page),
         ]
-        last, rows = await self._scripts.read(self._key, commands)
+        last, rows = await self._scripts.read(commands)
         newest = parsed(last[0][0]) if last else NOTHING
         for id_, fields in rows:
             self.pending.append(self._item(id_, fields))

@@ -13,8 +13,8 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, Respon
 from relay import metrics
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import STEPPED_DOWN, call
+from relay.store.cluster import at_primary
 from relay.store.failover import REPLICA_TIMEOUT, can_fail_over, candidates_of, drop_connections, unconfirmed
-from relay.store.owners import at_owner
 from relay.store.wire import Command, WiredPool
 
 Name = Literal["commit", "append", "lease"]
@@ -52,19 +52,16 @@ class Scripts:
         """Return the script's answer, once what it wrote is confirmed."""
         text, digest = source(name, although_full)
         rest = (len(keys), *keys, *args)
-        server = self._redis
 
-        async def evaluated(redis: Redis) -> list[Any]:
-            nonlocal server
-            server = redis  # of a Cluster's, the one that has these keys
+        async def evaluated() -> list[Any]:
             try:
-                return await self._evaluate(redis, ("EVALSHA", digest, *rest))
+                return await self._evaluate(("EVALSHA", digest, *rest))
             except NoScriptError:
-                return await self._evaluate(redis, ("EVAL", text, *rest))
+                return await self._evaluate(("EVAL", text, *rest))
 
         began = time.perf_counter()
         try:
-            return cast("list[Any]", await call(at_owner(self._redis, keys[0], evaluated)))
+            return cast("list[Any]", await call(at_primary(self._redis, evaluated)))
         except StoreUnavailable as error:
             metrics.script_failures.labels(name).inc()
             cause = error.__cause__
@@ -73,32 +70,33 @@ class Scripts:
             if isinstance(cause, ResponseError) and "BADCOMMIT" in str(cause):
                 raise BadCommit("BadCommit", f"relay/store/journal/scripts/{name}.lua") from cause
             if isinstance(cause, STEPPED_DOWN) or "NOREPLICAS " in str(cause):
-                await drop_connections(server)
+                await drop_connections(self._redis)
             raise
         except (TypeError, ValueError) as error:  # half a pair of surrogates in a name, for instance
             raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
         finally:
             metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
 
-    async def read(self, key: str, commands: Sequence[Command]) -> list[Any]:
-        """Return the answers to commands about keys of this key's slot, all by one connection.
+    async def read(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the answers to these commands, all by one connection.
 
         That a key holds something else than was asked for is an answer.
         """
 
-        async def asked(redis: Redis) -> list[Any]:
-            answers = await cast("WiredPool", redis.connection_pool).call(*commands)
+        async def asked() -> list[Any]:
+            answers = await cast("WiredPool", self._redis.connection_pool).call(*commands)
             for answer in answers:
                 if isinstance(answer, RedisError) and not str(answer).startswith("WRONGTYPE"):
                     raise answer
             return answers
 
         try:
-            return cast("list[Any]", await call(at_owner(self._redis, key, asked)))
+            return cast("list[Any]", await call(at_primary(self._redis, asked)))
         except (TypeError, ValueError) as error:
             raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
 
-    async def _evaluate(self, redis: Redis, command: tuple[Value, ...]) -> list[Any]:
+    async def _evaluate(self, command: tuple[Value, ...]) -> list[Any]:
+        redis = self._redis
         if not self.replicas:
             [answer] = await cast("WiredPool", redis.connection_pool).call(command)
             if isinstance(answer, Exception):

@@ -157,7 +157,7 @@ class Reader:
     async def _ask(self, commands: Sequence[Command]) -> list[Any]:
         answers: list[Any] = []
         for first in range(0, len(commands), STEP):
-            answers += await self._scripts.read(self._prefix + LEDGER, commands[first : first + STEP])
+            answers += await self._scripts.read(commands[first : first + STEP])
         if wrong := next((answer for answer in answers if isinstance(answer, RedisError)), None):
             raise StoreUnavailable(f"Redis: {wrong}")
         return answers
