@@ -45,8 +45,7 @@ class Baseline(Record):
 
 
 def is_closed(d: Draft, name: str) -> bool:
-    bundle = d.get(Bundle, name)
-    return bundle is not None and bool(bundle.closed)
+    return d.look(Bundle, name).closed > 0
 
 
 def open_bundle(
@@ -80,8 +79,8 @@ def describe(d: Draft, name: str, kind: str, where: Place, start: int, end: int)
     return bundle
 
 
-def has_summary(o: Operation | None) -> bool:
-    return o is not None and bool(o.summary)
+def has_summary(d: Draft, operation: str) -> bool:
+    return bool(d.look(Operation, operation).summary)
 
 
 def summary_of(o: Operation) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def close(d: Draft, name: str) -> None:
             bundle.baseline = figures(past)
         return
     for operation, o in d.get_all(Operation, [*d.table(rows(name))][:REFRESHED]).items():
-        if has_summary(o):
+        if o and o.summary:
             _write_row(d, name, operation, o)
 
 

@@ -151,7 +151,7 @@ def _gives_way(d: Draft, cause: Cause, delivery: str, signature: str = "") -> bo
 def _move_to_bundle(d: Draft, x: Delivery, cause: Cause, window: int) -> bool:
     """List it in a message at the end of the window. What also reaches readers who have unsubscribed does not wait."""
     start, end = cause.at, cause.at + window
-    if x.passes == ESSENTIAL or d.now >= end or not has_summary(d.get(Operation, x.operation)):
+    if x.passes == ESSENTIAL or d.now >= end or not has_summary(d, x.operation):
         return False
     name = open_bundle(d, "cause", x, (start, end), address=f"{x.address}\0{cause.name}")
     if not name:

@@ -113,9 +113,9 @@ class LookAtTroubles:
         if self.parts:
             ticks = d.edit(Ticks, TICKS)
             ticks.doing |= dict.fromkeys(self.parts, d.now)
-        known, kept = d.get(Ticks, TICKS) or Ticks(TICKS), d.get(Troubles, TROUBLES)
-        ago = [d.now - known.doing[part] if part in known.doing else -1 for part in ("receive", "deliver")]
-        return [d.now, kept.text if kept else "", *ago]
+        doing = d.look(Ticks, TICKS).doing
+        ago = [d.now - doing[part] if part in doing else -1 for part in ("receive", "deliver")]
+        return [d.now, d.look(Troubles, TROUBLES).text, *ago]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,6 @@ def spend(d: Draft, limits: list[Limit]) -> None:
 def _next_slot(d: Draft, limit: Limit) -> float:
     """Return when the limit's next slot would be free if all of its burst were used."""
     name, period, burst, _ = limit
-    rate = d.get(Rate, name)
-    at = rate.at if rate else 0.0
+    at = d.look(Rate, name).at
     # Later than a full burst makes it, the clock was set back since: it begins anew.
     return float(d.now) if at > d.now + period * burst + 1 else max(at, d.now)

@@ -25,7 +25,7 @@ def shown_elsewhere(d: Draft, a: Arrival, r: Recipient) -> str:
     """
     if not r.live or a.rank is None:
         return ""
-    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    thread = d.look(Thread, r.lane)
     if thread.sending or thread.posted:
         return ""
     if r.batch_lane != r.lane and has_message(d, r):
@@ -42,7 +42,7 @@ def shown_elsewhere(d: Draft, a: Arrival, r: Recipient) -> str:
 
 def upsert(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
     """Show an event in the live message; return why it is withheld, '' if it is not."""
-    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    thread = d.look(Thread, r.lane)
     begun = bool(thread.sending or thread.posted)
     due = _due(d, o, a, r, thread)
     if not (thread.waiting or begun) and (why := withhold(d, o, a, r, due)):
@@ -114,7 +114,7 @@ def _keep_standing(d: Draft, r: Recipient, standing: dict[str, object], calls: s
 
     Those who look for the message may find it posted before by then; a reply calls them instead.
     """
-    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    thread = d.look(Thread, r.lane)
     if (thread.standing, thread.interval, thread.calls_people) != (standing, r.min_interval, calls):
         thread = d.edit(Thread, r.lane)
         thread.standing, thread.interval, thread.calls_people = standing, r.min_interval, calls
@@ -137,8 +137,10 @@ def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: 
 
 def has_message(d: Draft, r: Recipient) -> bool:
     """Return whether the recipient's batch has, or is to have, a message, or is in a list of those above the cap."""
-    thread = d.get(Thread, r.batch_lane) if r.batch_lane else None
-    return thread is not None and bool(thread.standing or thread.posted or thread.bundle)
+    if not r.batch_lane:
+        return False
+    thread = d.look(Thread, r.batch_lane)
+    return bool(thread.standing or thread.posted or thread.bundle)
 
 
 def reply_in_batch(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str | None:

@@ -169,5 +169,5 @@ def heal(d: Draft, o: Operation, run: int) -> set[str]:
 
 def _in_a_row(d: Draft, lane: str) -> tuple[int | None, int]:
     """Return which run makes a failure good, and how many in a row were held by then."""
-    thread = d.get(Thread, lane)
-    return thread.healed[:2] if thread and thread.healed else (None, 0)
+    healed = d.look(Thread, lane).healed
+    return healed[:2] if healed else (None, 0)

@@ -154,6 +154,10 @@ class Draft:
 
     record = get
 
+    def look(self, kind: type[R], name: str) -> R:
+        """Return the same, an empty one where there is none."""
+        return self.get(kind, name) or kind(name)
+
     def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
         """Return these records to look at. What has to be read for that is asked for at once."""
         found, unreadable = self._read(kind, names)

@@ -197,8 +197,7 @@ class HandOut:
             return None
         if _ends(d, x) or keep_from_removed(d, x):
             return None
-        thread = d.get(Thread, x.lane)
-        edit = converges(x.kind) and thread is not None and thread.posted > 0
+        edit = converges(x.kind) and d.look(Thread, x.lane).posted > 0
         if divert(d, x, self._hours(x), edit=edit) or join_cause(d, x, edit=edit):
             return None
         if over_request_limit(d, x, edit=edit):
@@ -251,7 +250,7 @@ def _ends(d: Draft, x: Delivery) -> bool:
     why = suppressed(d, x.destination, x.address, essential=x.passes == ESSENTIAL)
     if why and x.kind == "roundup" and readdress(d, x):
         why = ""
-    why = why or obsolete(d, x, d.get(Thread, x.lane) or Thread(x.lane))
+    why = why or obsolete(d, x, d.look(Thread, x.lane))
     if why:
         if x.kind in BUNDLED:
             close(d, x.name)

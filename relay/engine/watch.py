@@ -87,8 +87,8 @@ def _was_away(d: Draft, since: int) -> bool:
     """Return whether relay was away after this moment, or is only just back."""
     if d.now - since < ABSENCE:
         return False
-    ticks = d.get(Ticks, TICKS)
-    return ticks is not None and (0 < ticks.last < d.now - ABSENCE or since < ticks.back)
+    ticks = d.look(Ticks, TICKS)
+    return 0 < ticks.last < d.now - ABSENCE or since < ticks.back
 
 
 def _plan(d: Draft, o: Operation, a: Arrival) -> bool:

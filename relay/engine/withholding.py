@@ -140,7 +140,7 @@ def await_end(d: Draft, silence: Silenced, name: str) -> None:
 
 def bundle_silenced(d: Draft, x: Delivery, silence: Silenced) -> bool:
     """Put a delivery that was not sent, or all of a round-up, into the silence's summary. False: it has left."""
-    if x.kind != "roundup" and not has_summary(d.get(Operation, x.operation)):
+    if x.kind != "roundup" and not has_summary(d, x.operation):
         return False
     name = _summary(d, silence, x)
     if not name:
