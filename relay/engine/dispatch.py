@@ -20,6 +20,8 @@ MINUTE = 60_000
 
 def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tuple[str, str]]]:
     """Notify every recipient; return how many are, and of the others destination and reason."""
+    if not a.targets:
+        return 0, []
     d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
     held = [(r.destination, why) for r in a.recipients if (why := _notify(d, o, a, r, seq))]
     return len(a.recipients) - len(held), held

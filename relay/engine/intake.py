@@ -111,6 +111,8 @@ def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:
 def _silences(d: Draft) -> Silences | None:
     """Return the silences that are not over."""
     going = {id_: ends for ends, id_ in takewhile(lambda row: row[0] > d.now, d.descending(SILENCES))}
+    if not going:
+        return None
     rows = [(id_, record.text, going[id_]) for id_, record in d.readable(Silence, going).items() if record]
     return _read_silences(tuple(rows)) if rows else None
 

@@ -170,7 +170,9 @@ class Draft:
         return self._read(kind, names)[0]
 
     def _read(self, kind: type[R], names: Iterable[str]) -> tuple[dict[str, R | None], list[StoreUnavailable]]:
-        found, missing, unreadable = dict[str, R | None](), list[NotLoaded](), list[StoreUnavailable]()
+        found: dict[str, R | None] = {}
+        missing: list[NotLoaded] = []
+        unreadable: list[StoreUnavailable] = []
         for name in names:
             try:
                 found[name] = self.get(kind, name)
@@ -276,10 +278,12 @@ class Draft:
 
     def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
         """Yield members, the lowest score first. What is changed meanwhile is not seen."""
-        return self._in_order(index, self.base.ascending(index), -1)
+        base = self.base.ascending(index)
+        return self._in_order(index, base, -1) if index in self.changes.indexes else base
 
     def descending(self, index: str) -> Iterator[tuple[Score, str]]:
-        return self._in_order(index, self.base.descending(index), 1)
+        base = self.base.descending(index)
+        return self._in_order(index, base, 1) if index in self.changes.indexes else base
 
     def first(self, index: str, until: float, most: int = 1 << 60) -> list[str]:
         """Return up to `most` members whose score is at most `until`, the lowest first."""
@@ -291,7 +295,7 @@ class Draft:
         return found
 
     def _in_order(self, index: str, base: Iterator[tuple[Score, str]], sign: int) -> Iterator[tuple[Score, str]]:
-        change = dict(self.changes.indexes.get(index, ()))
+        change = dict(self.changes.indexes[index])
         rows = sorted((score, member) for member, score in change.items() if score is not None)  # popped from the end
         if sign < 0:
             rows.reverse()

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from relay.engine.state import Changes, Draft, NotLoaded, State
+from relay.engine.state import Changes, Draft, NotLoaded, Record, State
 from relay.errors import HandlingFailed, RelayError, StoreUnavailable, relay_line
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
@@ -27,13 +27,13 @@ log = structlog.get_logger(__name__)
 class Rules:
     """The pure step, and the entry that counts one that it cannot take.
 
-    `needs` names what an entry reads in any case, so that no step in vain has to find that out.
+    `needs` names the records that an entry reads in any case, so that no step in vain has to find that out.
     """
 
     step: Step
     set_aside: SetAside
     codec: Codec
-    needs: Callable[[Any], Iterable[NotLoaded]] = lambda _entry: ()
+    needs: Callable[[Any], Iterable[tuple[type[Record], str]]] = lambda _entry: ()
     take_over: Callable[[Sequence[str]], Any] | None = None
 
 

@@ -139,9 +139,9 @@ class Cache:
             self.gone.add(key)
         return hot
 
-    def has(self, need: NotLoaded) -> bool:
-        """Return True where it need not be read; of a field of a table, as far as can be seen at once."""
-        return key_of(need.kind, need.names) in self._hot
+    def has(self, key: str) -> bool:
+        """Return True where it need not be read."""
+        return key in self._hot
 
     # What a commit changed
 

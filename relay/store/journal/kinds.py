@@ -1,6 +1,5 @@
 """Entries and answers that Redis may have: in the inbox, and kept for a repeated question."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from relay.domain.deliveries import Accepted
@@ -9,7 +8,7 @@ from relay.engine.intake import Report
 from relay.engine.ledger import Lost
 from relay.engine.receipts import Held
 from relay.engine.records import Delivery, Operation, Thread
-from relay.engine.state import NotLoaded
+from relay.engine.state import Record
 from relay.engine.step import ENTRIES
 from relay.engine.take import Taken
 from relay.errors import AmbiguousId, NotPermitted
@@ -23,13 +22,12 @@ def lost(entry: Any, error: Exception) -> Lost:
     return Lost(type(error).__name__, is_event)
 
 
-def needs(entry: Any) -> Iterator[NotLoaded]:
-    """Yield what an entry reads in any case."""
+def needs(entry: Any) -> list[tuple[type[Record], str]]:
+    """Return the kind and name of the records that an entry reads in any case."""
     if isinstance(entry, Report):
         event = entry.event
-        for id_ in filter(None, dict.fromkeys((event.own_id, event.subject, event.original, event.member_of))):
-            yield NotLoaded("record", Operation, names.operation(id_))
-    elif isinstance(entry, Held):
-        yield NotLoaded("record", Delivery, entry.id)
-        if entry.lane:
-            yield NotLoaded("record", Thread, entry.lane)
+        ids = {event.own_id, event.subject, event.original, event.member_of}
+        return [(Operation, names.operation(id_)) for id_ in ids if id_]
+    if isinstance(entry, Held):
+        return [(Delivery, entry.id), *([(Thread, entry.lane)] if entry.lane else [])]
+    return []

@@ -28,6 +28,7 @@ from relay.store.journal.term import PAUSES, Term
 from relay.store.journal.writes import MOST_ENTRIES
 from relay.store.keys import PREFIX
 
+GATHER, IN_VAIN = 0.025, 3  # seconds that what comes may join a commit; passes of the loop without anything that does
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
 POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
@@ -214,6 +215,7 @@ class Partition:
             return
         await self._renew(term)
         await self._set_clock_back(term)
+        await self._gather(term)
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
         poll = POLL_ALONE if self._alone else POLL
@@ -228,6 +230,16 @@ class Partition:
             await self._commit(term, items)
         else:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
+
+    async def _gather(self, term: Term) -> None:
+        """Let what is about to come join those that wait: most of what a commit costs, it costs once.
+
+        One that comes alone need not wait for others.
+        """
+        began, count, in_vain = self._monotonic(), len(self._queue), 0
+        while 1 < count < term.limit and in_vain < IN_VAIN and self._monotonic() - began < GATHER:
+            await asyncio.sleep(0)
+            count, in_vain = len(self._queue), in_vain + 1 if len(self._queue) == count else 0
 
     async def _renew(self, term: Term) -> None:
         if self._lease.is_due:

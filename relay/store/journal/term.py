@@ -136,8 +136,10 @@ class Term:
 
     async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
         batch = self._begin(settings)
-        needs = [need for item in items for need in self._rules.needs(item.entry)]
-        if missing := [need for need in needs if not self.cache.has(need)]:
+        needs = (need for item in items for need in self._rules.needs(item.entry))
+        if missing := [
+            NotLoaded("record", kind, name) for kind, name in needs if not self.cache.has(kind.PREFIX + name)
+        ]:
             with contextlib.suppress(BadCommit):  # the step finds out whose name is none
                 await self.cache.load(missing, self.mark)
         while missing := batch.run(items):

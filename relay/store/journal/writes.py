@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import islice
 
 from relay.engine.state import Changes, LogChange, TableChange
 from relay.errors import HandlingFailed
@@ -42,10 +41,14 @@ class Commit:
 
 
 def count_writes(changes: Changes) -> int:
-    tables = sum(len(table.fields) + 1 for table in changes.tables.values())
-    indexes = sum(len(index) for index in changes.indexes.values())
-    logs = sum(len(log.lines) + 1 for log in changes.logs.values())
-    return len(changes.records) + tables + indexes + logs + len(changes.counts)
+    count = len(changes.records) + len(changes.tables) + len(changes.logs) + len(changes.counts)
+    for table in changes.tables.values():
+        count += len(table.fields)
+    for index in changes.indexes.values():
+        count += len(index)
+    for log in changes.logs.values():
+        count += len(log.lines)
+    return count
 
 
 def count_bytes(writes: Sequence[Write]) -> int:
@@ -137,32 +140,42 @@ def encode(
 def _table(name: str, table: TableChange, codec: Codec) -> Iterator[Write]:
     if table.cleared:
         yield "DEL", name, ()
-    given = ((key, value) for key, value in table.fields.items() if value is not None)
-    while some := [*islice(given, MOST_ARGUMENTS // 2)]:
-        flat = tuple(part for key, value in some for part in (key, codec.seal(value, f"{name}\0{key}")))
-        yield "HSET", name, flat
-    removed = [] if table.cleared else [key for key, value in table.fields.items() if value is None]
-    for at in range(0, len(removed), MOST_ARGUMENTS):
-        yield "HDEL", name, tuple(removed[at : at + MOST_ARGUMENTS])
+    given: list[Value] = []
+    removed: list[Value] = []
+    for key, value in table.fields.items():
+        if value is None:
+            removed.append(key)
+        else:
+            given += key, codec.seal(value, f"{name}\0{key}")
+    yield from _split("HSET", name, given)
+    if not table.cleared:
+        yield from _split("HDEL", name, removed)
 
 
 def _index(name: str, index: dict[str, int | None]) -> Iterator[Write]:
-    placed = [(member, score) for member, score in index.items() if score is not None]
-    removed = [member for member, score in index.items() if score is None]
-    for at in range(0, len(placed), MOST_ARGUMENTS // 2):
-        some = placed[at : at + MOST_ARGUMENTS // 2]
-        yield "ZADD", name, tuple(part for member, score in some for part in (int(score), member))
-    for at in range(0, len(removed), MOST_ARGUMENTS):
-        yield "ZREM", name, tuple(removed[at : at + MOST_ARGUMENTS])
+    placed: list[Value] = []
+    removed: list[Value] = []
+    for member, score in index.items():
+        if score is None:
+            removed.append(member)
+        else:
+            placed += int(score), member
+    yield from _split("ZADD", name, placed)
+    yield from _split("ZREM", name, removed)
 
 
 def _log(name: str, log: LogChange, codec: Codec) -> Iterator[Write]:
     if log.cleared:
         yield "DEL", name, ()
-    lines = [codec.seal(line, name) for line in log.lines[-log.most :]]
+    lines: list[Value] = [codec.seal(line, name) for line in log.lines[-log.most :]]
     if log.stream:
         for line in lines:
             yield "XADD", name, ("MAXLEN", "~", log.most, "*", "r", line)
     else:
-        for at in range(0, len(lines), MOST_ARGUMENTS):
-            yield "RPUSH", name, tuple(lines[at : at + MOST_ARGUMENTS])
+        yield from _split("RPUSH", name, lines)
+
+
+def _split(command: str, name: str, arguments: list[Value]) -> Iterator[Write]:
+    """Yield the command as often as it takes; where arguments are pairs, none is parted."""
+    for at in range(0, len(arguments), MOST_ARGUMENTS):
+        yield command, name, tuple(arguments[at : at + MOST_ARGUMENTS])
