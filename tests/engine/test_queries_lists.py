@@ -204,7 +204,7 @@ async def test_pages_over_many_streams_leave_nothing_out_and_give_nothing_twice(
     found, behind = list[tuple[int, bytes]](), None
     while True:
         step = pick.randrange(1, 8)
-        rows = await take(lines(reader, "history:", ["c", "a", "b"], step, behind=behind), step)
+        rows = await take(lines(reader.lines, "history:", ["c", "a", "b"], step, behind=behind), step)
         found += [(row.position.ms, row.content) for row in rows]
         if not rows:
             break

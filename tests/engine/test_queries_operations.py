@@ -65,12 +65,12 @@ async def test_what_is_known_is_shown_of_the_tenant_that_is_meant(desk: Desk) ->
         await report(desk, events.event_of(document))
     admin = Admin(desk)
 
-    assert {row.tenant for row in await Operations(desk).named("1042")} == {"acme", "globex"}
-    with pytest.raises(AmbiguousId):
+    with pytest.raises(AmbiguousId) as caught:
         await admin.timeline("1042")
+    assert {space.tenant for space in caught.value.spaces} == {"acme", "globex"}
     shown = await admin.timeline("1042", Space(tenant="globex"))
     assert shown
-    assert [shown.facts[name] for name in ("percentage", "retry", "fact:tenant")] == ["20", "0", "globex"]
+    assert (shown.operation.percentage, shown.operation.run, shown.operation.facts["tenant"]) == (20, 0, "globex")
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None
     assert await admin.timeline("unknown") is None
@@ -83,7 +83,7 @@ async def test_a_retry_under_a_new_id_has_the_story_of_its_original(desk: Desk) 
     shown = await Admin(desk).timeline("op-2")
 
     assert shown
-    assert (shown.subject, shown.facts["retry"], shown.facts["status"]) == ("op-1", "1", "Running")
+    assert (shown.subject, shown.operation.run, shown.operation.status) == ("op-1", 1, "Running")
 
 
 async def test_a_story_counts_progress_that_nobody_is_notified_of(desk: Desk) -> None:

@@ -13,7 +13,6 @@ from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from relay.store.queries.operations import Operations
 from tests.support import events
 from tests.support.queue import claim
 
@@ -77,8 +76,9 @@ async def test_what_says_more_joins_the_one_that_said_nothing_yet(send: Send, st
     await send("Initiated")
     await send("Running", tenant="acme", progress=10)
 
-    (one,) = await Operations(store).named("1042")
-    assert one.tenant == "acme"
+    shown = await Admin(store).timeline("1042")  # AmbiguousId where there are two
+    assert shown
+    assert shown.operation.facts["tenant"] == "acme"
 
 
 async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None:
@@ -120,6 +120,6 @@ async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Se
         await admin.timeline("1042")
     shown = await admin.timeline("1042", Space(tenant="globex"))
     assert shown
-    assert shown.facts["percentage"] == "20"
+    assert shown.operation.percentage == 20
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
@@ -73,7 +74,11 @@ class Term:
 
     async def _write(self, batch: Batch) -> bool:
         """Commit what was lent and what the batch changes; False where they are too many bytes, and could be fewer."""
-        both = [self._lent.changes, batch.draft.changes] if self.carries else [batch.draft.changes]
+        both = [batch.draft.changes]
+        if self.carries:  # a record that both change is written once
+            lent, newer = self._lent.changes, batch.draft.changes.records
+            records = {key: record for key, record in lent.records.items() if key not in newer}
+            both.insert(0, replace(lent, records=records))
         codec, gone = self._rules.codec, frozenset(self.cache.gone)
         encoded = []
         for changes in both:
