@@ -14,13 +14,15 @@ from pydantic_core import to_json
 
 from relay.domain.deliveries import Digest, Target, Window
 from relay.engine import names
-from relay.engine.arrival import Arrival, Recipient, milliseconds
+from relay.engine.arrival import Arrival
 from relay.engine.deliveries import alarm_sent, create, forget, keep_doubt
+from relay.engine.draft import Draft
 from relay.engine.lanes import leave
 from relay.engine.ledger import note, record_end
 from relay.engine.names import home_of, of_address
+from relay.engine.recipients import Recipient, milliseconds
 from relay.engine.records import DAY, KEEP_BUNDLE, Bundle, Delivery, Operation, rows
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 REFRESHED = 5000  # rows that are brought up to date when it is closed: more than people read
 # Of a summary, what a row shows; with the id, and what lasts as a fact.

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from relay.engine import names
-from relay.engine.arrival import ESSENTIAL
 from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, lend_body, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
+from relay.engine.recipients import ESSENTIAL
 from relay.engine.records import DAY, MAIN, REPLIES, Bundle, Delivery, Operation, Thread, documents
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 
 @dataclass

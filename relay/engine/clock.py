@@ -6,11 +6,12 @@ from heapq import nsmallest
 from itertools import takewhile
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
 from relay.engine.parking import EVER
 from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
 from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, due
-from relay.engine.state import Draft, Record, Score
+from relay.engine.state import Record, Score
 
 TICKS = "ticks"  # the name of the only record of its kind
 TROUBLES = "troubles"

@@ -12,6 +12,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import load
 from relay.engine.causes import group_of
 from relay.engine.deliveries import converges
+from relay.engine.draft import Draft
 from relay.engine.health import Health
 from relay.engine.lanes import BUNDLED
 from relay.engine.pauses import channel_scope, failed_probes, lane_of
@@ -28,7 +29,6 @@ from relay.engine.records import (
     documents,
     rows,
 )
-from relay.engine.state import Draft
 
 # The kinds of deliveries that carry a bundle, and the kind of message each becomes; a rolling one is edited.
 OF_BUNDLES: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}

@@ -11,9 +11,10 @@ from relay.domain.jobs import LENGTHS, Job, job_of
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import names
 from relay.engine.arrival import Arrival
+from relay.engine.draft import Draft
 from relay.engine.records import DAY, JOB_NAMES, JOBS, Operation, ends_of
 from relay.engine.runs import began
-from relay.engine.state import Draft, Settings, State
+from relay.engine.state import State
 
 ENDS = 50  # of each
 KEEP_JOB = 90 * DAY  # after its last end
@@ -55,7 +56,7 @@ def ends(d: State, job: Job) -> tuple[Outcome, ...]:
     return tuple(end for line in d.log(ends_of(name_of(job))) if (end := read_end(line)))
 
 
-def keep_end(d: Draft, o: Operation, a: Arrival, settings: Settings, *, new_run: bool) -> None:
+def keep_end(d: Draft, o: Operation, a: Arrival, *, new_run: bool) -> None:
     """Record an outcome in the history of its job, and when its run began; not when one before did (`new_run`)."""
     event = a.event
     job = job_of(event, name=event.job) or (None if event.about_batch or event.job is not None else read_job(o.job))
@@ -68,7 +69,7 @@ def keep_end(d: Draft, o: Operation, a: Arrival, settings: Settings, *, new_run:
     d.place(JOBS, name, d.now)
     if is_new:
         d.put(JOB_NAMES, name, _names(job).encode())
-        forget(d, settings.max_jobs)
+        forget(d, d.settings.max_jobs)
 
 
 def forget(d: Draft, most: int | None = None) -> None:

@@ -5,8 +5,8 @@ Replies have a queue beside the messages: an outcome that calls people waits for
 never for an edit of that. What is held for a while has a third, and delays no other.
 """
 
+from relay.engine.draft import Draft
 from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, behind, due, parked, parked_urgent
-from relay.engine.state import Draft
 
 URGENCIES = ("1", "2", "3", "")  # as they leave: outcomes, stalled runs, failed phases, everything else
 BUNDLED = frozenset({"digest", "roundup"})  # kinds that are of a window, and due by the calendar

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.pauses import (
     LIMIT,
     OPERATOR,
@@ -15,7 +16,7 @@ from relay.engine.pauses import (
     paused_until,
 )
 from relay.engine.records import DAY, Delivery, Limit
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 PROBED = 30_000  # ms for which the others wait for what becomes of a probe
 

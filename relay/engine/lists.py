@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from relay.engine import names
 from relay.engine.bundles import add_row, describe, has_summary, is_closed, move_rows, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, standing_of
+from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, make_due
 from relay.engine.records import DAY, KEEP_BUNDLE, Bundle, Delivery, Operation, Thread, roots, rows
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 from relay.engine.suppressions import suppressed
 
 Hours = tuple[int, int]  # ms

@@ -3,14 +3,15 @@
 At most one delivery waits for each; it means "show the present state", so a newer event joins it.
 """
 
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
 from relay.engine.deliveries import create, delivery_for, standing_of, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
 from relay.engine.ledger import record_held
 from relay.engine.order import is_muted
 from relay.engine.outcomes import held_until, hold
+from relay.engine.recipients import Recipient
 from relay.engine.records import HELD, KEEP_OPERATION, REPLIES, Delivery, Operation, Thread, mishaps
-from relay.engine.state import Draft
 from relay.engine.withholding import enqueue, withhold
 
 # A reply gives the edit that comes with it so long to be the first. Where the message turns out to be gone, a new one

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from relay.domain.deliveries import Digest, Window
 from relay.engine import names
-from relay.engine.arrival import OUTCOMES, Arrival, Recipient, milliseconds
+from relay.engine.arrival import OUTCOMES, Arrival
 from relay.engine.bundles import add_row, is_closed, move_to_bundle
 from relay.engine.deliveries import create, delivery_for, detach_outcome
+from relay.engine.draft import Draft
 from relay.engine.lanes import beside
 from relay.engine.ledger import note
 from relay.engine.order import update_summary
+from relay.engine.recipients import Recipient, milliseconds
 from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, Was, documents, rows
-from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 
 Known = dict[str, tuple[bytes, int]]  # outcome → its document and number

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.health import Health, record_success
 from relay.engine.records import BROKEN, DAY, MAIN, PARKING, PAUSED, Delivery
 from relay.engine.records import Limit as Rate
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 from relay.engine.suppressions import forgive
 
 OPERATOR, CHANNEL, DESTINATION, REMOVED, LIMIT = "operator:", "channel:", "destination:", "removed:", "limit:"

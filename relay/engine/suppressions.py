@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.records import DAY, SUPPRESSED, Delivery
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 from relay.reasons import Held
 
 EVERYWHERE = "*"

@@ -17,18 +17,19 @@ from zlib import crc32
 
 from relay.domain.deliveries import Delivery as HandedOut
 from relay.domain.deliveries import Window
-from relay.engine.arrival import ESSENTIAL, milliseconds
 from relay.engine.bundles import close
 from relay.engine.causes import join_cause, open_cause
 from relay.engine.deliveries import converges, dead_letter, supersede
+from relay.engine.draft import Draft
 from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, obsolete
 from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
 from relay.engine.limits import Waits, probe, scopes_of, spend
 from relay.engine.lists import Hours, divert, over_request_limit, readdress, spend_request
 from relay.engine.parking import UNREADABLE, keep_from_removed, park, reopen
 from relay.engine.pauses import paused_until
+from relay.engine.recipients import ESSENTIAL, milliseconds
 from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Operation, Thread, due
-from relay.engine.state import Draft, NotLoaded
+from relay.engine.state import NotLoaded
 from relay.engine.suppressions import suppressed
 from relay.errors import StoreUnavailable, relay_line
 

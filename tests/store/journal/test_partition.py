@@ -7,7 +7,8 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from relay.engine.state import Changes, Draft, State
+from relay.engine.draft import Draft
+from relay.engine.state import Changes, State
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal import cache
 from relay.store.journal.items import Admission
