@@ -1,4 +1,4 @@
-"""Those that an event is for, with their limits and options."""
+"""Recipients of an event: a target with what belongs to it in the state, and the limits and options of its address."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
