@@ -132,7 +132,8 @@ def went_wrong(entry: Entry) -> bool:
 
 
 def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
-    return {key: line for key, text in texts.items() if isinstance(text, str) and (line := _line(text, LENGTHS[key]))}
+    lines = {key: _line(text, LENGTHS[key]) for key, text in texts.items() if text and isinstance(text, str)}
+    return {key: line for key, line in lines.items() if line}
 
 
 def _stated(**values: object) -> dict[str, Any]:
