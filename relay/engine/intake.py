@@ -110,9 +110,9 @@ def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:
 
 def _silences(d: Draft) -> Silences | None:
     """Return the silences that are not over."""
-    going = {id_: ends for ends, id_ in takewhile(lambda row: row[0] > d.now, d.descending(SILENCES))}
-    if not going:
+    if next(d.descending(SILENCES), (0, ""))[0] <= d.now:  # the last to end
         return None
+    going = {id_: ends for ends, id_ in takewhile(lambda row: row[0] > d.now, d.descending(SILENCES))}
     rows = [(id_, record.text, going[id_]) for id_, record in d.readable(Silence, going).items() if record]
     return _read_silences(tuple(rows)) if rows else None
 
@@ -194,8 +194,7 @@ def _adds_nothing(d: Draft, event: Event) -> bool:
         return True
     if o.run or o.shared or o.ends or o.skipped or o.rank == TERMINAL or o.leads_to:
         return False
-    stated = facts_stated(event)
-    return all(stated.get(name) == value for name, value in o.facts.items())
+    return o.facts.items() <= facts_stated(event).items()
 
 
 def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Event:

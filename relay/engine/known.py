@@ -117,6 +117,8 @@ def link_retry(d: Draft, a: Arrival) -> None:
 
 def mark_shared(d: Draft, event: Event) -> None:
     """Mark ids that other tenants had first: these names know the spaces of all but the first."""
+    if not event.spaces:
+        return
     for id_ in dict.fromkeys((event.subject, event.subject if event.about_batch else event.own_id)):
         if space := event.space(id_):
             plain = d.edit(Operation, names.operation(id_))

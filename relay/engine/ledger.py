@@ -87,7 +87,7 @@ def _alike(noted: list[list[Any]]) -> tuple[str, float | None, list[Any]] | None
 
 
 def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, (int, float)) else None
 
 
 def record_begin(d: Draft, operation: str) -> None:

@@ -111,9 +111,10 @@ def _advance_run(d: Draft, o: Operation, a: Arrival, was: Was, seq: int) -> None
 def state_facts(o: Operation, a: Arrival) -> None:
     """Keep what it states that lasts. What an earlier run adds late does not count the starts since."""
     o.subject = a.event.subject
-    for name, value in a.facts.items():
-        if a.rank is not None or name != "restarts":
-            o.facts[name] = value
+    stated = a.facts
+    if a.rank is None and "restarts" in stated:
+        stated = {name: value for name, value in stated.items() if name != "restarts"}
+    o.facts |= stated
 
 
 def _remember_start(o: Operation, was: Was) -> None:

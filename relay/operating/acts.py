@@ -1,18 +1,18 @@
 """Entries that acts name: by an id, or by the beginning of its digest."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from relay.errors import RelayError
-from relay.store.quarantine import QUARANTINE_LENGTH, Quarantine, Quarantined, QuarantineRow
+from relay.store.quarantine import QUARANTINE_LENGTH, Quarantine, Quarantined
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadLetter
 
 NAMED = 10  # ids that the audit trail has of many
 SHORT = 8  # characters of an id's digest that people type
 ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end is that of a reply to a live message
-Entry = TypeVar("Entry", DeadLetter, QuarantineRow)
+Entry = TypeVar("Entry")
 
 
 def names_of(ids: Sequence[str]) -> str:
@@ -29,34 +29,32 @@ def short(name: str) -> str:
 
 async def letter_named(admin: Admin, name: str) -> DeadLetter | None:
     """Return the dead letter with this id, whole or short. RelayError if it may be any of several."""
-    if letter := await admin.dead_letter(name):
-        return letter
-    count = (await admin.ledger()).counts.get("dead", 0)
-    return _one_of(await admin.dead(limit=max(1, count)) if _is_short(name) else (), name)
+    return await _named(name, admin.dead_letter, admin.dead_ids)
 
 
 async def quarantined_named(bodies: Quarantine, name: str) -> Quarantined | None:
     """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
-    if entry := await bodies.named(name):
+
+    async def ids() -> list[str]:
+        return [row.id for row in (await bodies.page(limit=2 * QUARANTINE_LENGTH)).rows]
+
+    return await _named(name, bodies.named, ids)
+
+
+async def _named(
+    typed: str, read: Callable[[str], Awaitable[Entry | None]], ids: Callable[[], Awaitable[Sequence[str]]]
+) -> Entry | None:
+    """Return what `read` has under this id, or under the only one of `ids` whose digest is longer."""
+    if entry := await read(typed):
         return entry
-    rows = (await bodies.page(limit=2 * QUARANTINE_LENGTH)).rows if _is_short(name) else ()
-    row = _one_of(rows, name)
-    return await bodies.named(row.id) if row else None
-
-
-def _one_of(entries: Sequence[Entry], typed: str) -> Entry | None:
-    """Return the only one of which `typed` is the id with a shorter digest."""
     some = ID.fullmatch(typed)
+    if some is None or len(some[2]) < SHORT:
+        return None
     matches = [
-        entry for entry in entries
-        if some and (whole := ID.fullmatch(entry.id)) and (some[1], some[3]) == (whole[1], whole[3])
-        and whole[2].startswith(some[2])
-    ]  # fmt: skip
+        name
+        for name in await ids()
+        if (whole := ID.fullmatch(name)) and (some[1], some[3]) == (whole[1], whole[3]) and whole[2].startswith(some[2])
+    ]
     if len(matches) > 1:
-        raise RelayError(f"{typed} may be any of {', '.join(entry.id for entry in matches)}")
-    return matches[0] if matches else None
-
-
-def _is_short(typed: str) -> bool:
-    match = ID.fullmatch(typed)
-    return bool(match and len(match[2]) >= SHORT)
+        raise RelayError(f"{typed} may be any of {', '.join(matches)}")
+    return await read(matches[0]) if matches else None

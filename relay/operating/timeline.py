@@ -1,11 +1,11 @@
 """The timeline of an operation as plain data, and its lines folded for reading."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from relay.domain.jobs import Alarms
+from relay.engine.records import Operation
 from relay.operating.clocks import iso
 from relay.store.queries.timelines import Counted, Timeline
 
@@ -29,36 +29,35 @@ NOTED = {
     "dropped": ("destination",),
     "repair": ("destination",),
 }
-UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the store's own
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
     """Return the operation and its timeline as plain data, times in ISO 8601, UTC; lines for several have `count`."""
-    stated = {key.removeprefix("fact:"): value for key, value in timeline.facts.items() if key not in UNREAD}
+    o = timeline.operation
     return {
         "subject": timeline.subject,
-        **{key: stated.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project", "status")},
-        "percentage": _number(stated.get("percentage", "")),
-        "retry": _number(stated.get("retry", "")),
-        "first_event_at": _iso(timeline.facts.get("first")),
-        "last_event_at": _iso(timeline.facts.get("last")),
-        "watchdog": _watched(timeline.facts),
+        **{key: o.facts.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project")},
+        "status": o.status,
+        "percentage": _number(o.percentage),
+        "retry": o.run,
+        "first_event_at": _iso(o.first),
+        "last_event_at": _iso(o.last),
+        "watchdog": _watched(o),
         "timeline": [*_timeline(timeline.log)],
     }
 
 
-def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
+def _watched(o: Operation) -> dict[str, Any] | None:
     """Return the watchdog's state of the run, with its alarms; None if it is not watched."""
-    watched = {name.removeprefix("watch:"): value for name, value in facts.items() if name.startswith("watch:")}
-    if not watched:
+    if not any((o.heard, o.moved, o.phase, o.estimate, o.estimate_moves, o.deadline, o.alarms)):
         return None
-    alarms = Alarms.load(watched.get("alarms", ""))
+    alarms = Alarms.load(o.alarms)
     return {
-        "last_sign_of_life_at": _iso(watched.get("heard")),
-        "last_move_at": _iso(watched.get("moved")),
-        "first_estimate": _iso(watched.get("estimate")),
-        "estimate_moved": int(watched.get("moves", 0)),
-        "deadline": _iso(watched.get("deadline")),
+        "last_sign_of_life_at": _iso(o.heard),
+        "last_move_at": _iso(o.moved),
+        "first_estimate": _iso(o.estimate),
+        "estimate_moved": o.estimate_moves,
+        "deadline": _iso(o.deadline),
         "alarms": [
             {"rule": rule, "since": _iso(alarm.since * 1000), "told_at": _iso(alarm.at * 1000),
              "reminders": alarm.reminders} for rule, alarm in alarms.open.items()
@@ -82,13 +81,13 @@ def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def _iso(milliseconds: str | float | None) -> str:
-    return iso(datetime.fromtimestamp(float(milliseconds) / 1000, UTC)) if milliseconds else ""
+def _iso(milliseconds: float | None) -> str:
+    return iso(datetime.fromtimestamp(milliseconds / 1000, UTC)) if milliseconds else ""
 
 
-def _number(text: str) -> float | None:
-    """67 for `67`, 67.5 for `67.5`, None for nothing."""
-    return json.loads(text) if text else None
+def _number(value: float | None) -> float | None:
+    """67 for 67.0."""
+    return int(value) if value is not None and float(value).is_integer() else value
 
 
 Line = Mapping[str, Any]

@@ -76,7 +76,7 @@ class _Nodes:
         return Redis.from_pool(BlockingConnectionPool(host=host, port=port, **self._options))
 
     def named(self, error: MovedError | AskError) -> Address:
-        """Where this leads: to the same host, where the nodes do not know their names."""
+        """Return where this leads: to the same host, where the nodes do not know their names."""
         return error.host or (self.address or self._hosts[0])[0], error.port
 
     async def aclose(self) -> None:

@@ -129,10 +129,6 @@ class Quarantine:
         cursor = shown[limit - 1].dump() if len(shown) > limit else ""
         return QuarantinePage(await self._rows(shown[:limit]), len(order), cursor)
 
-    async def newest(self, limit: int) -> list[Quarantined]:
-        rows = (await self.page(limit=limit)).rows
-        return [body for body in [await self.named(row.id) for row in rows] if body]
-
     async def release(self, ids: Sequence[str]) -> int:
         if not ids:
             return 0

@@ -121,7 +121,7 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(runnin
     assert "1 taken as events. 1 stays: is still refused: " in everything.output
     assert again.exit_code == 1
     assert len(mails) == 4
-    assert [one.id for one in await running_stage.around.store.quarantine.newest(100)] == [kept] != [good]
+    assert [row.id for row in (await running_stage.around.store.quarantine.page()).rows] == [kept] != [good]
     assert {act["detail"]["by"] for act in json.loads(audit.output)["rows"]} == {"command"}
 
 
@@ -173,7 +173,7 @@ async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: St
     ledger = await running_stage.around.ledger()
     assert (done.exit_code, done.output) == (0, "1 dropped for good.\n1 dropped from the quarantine for good.\n")
     assert (ledger.counts["dead"], ledger.counts["dropped"], ledger.imbalance) == (0, 1, 0)
-    assert await running_stage.around.store.quarantine.newest(100) == []
+    assert (await running_stage.around.store.quarantine.page()).rows == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay.domain.jobs import Alarm, Alarms
+from relay.engine.records import Operation
 from relay.operating.sentences import sentence_of, watch_lines
 from relay.operating.timeline import facts_of, fold
 from relay.store.queries.timelines import Counted, Timeline
@@ -112,22 +113,21 @@ async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(runni
     ],
 )  # fmt: skip
 def test_every_note_has_its_sentence(noted: list[Any], sentence: str) -> None:
-    facts = facts_of(Timeline("op-1", {}, [[NOON, *noted]]))
+    facts = facts_of(Timeline("op-1", Operation("op-1"), [[NOON, *noted]]))
 
     assert sentence_of(facts["timeline"][0]) == sentence
 
 
 def test_what_the_watchdog_found_is_told() -> None:
     alarms = Alarms({"silent": Alarm(NOON / 1000, NOON / 1000 - 900, reminders=2)}, episode=1)
-    kept = {"watch:heard": str(NOON - 900_000), "watch:estimate": str(NOON), "watch:moves": "3",
-            "watch:alarms": alarms.dump()}  # fmt: skip
+    kept = Operation("op-1", heard=NOON - 900_000, estimate=NOON, estimate_moves=3, alarms=alarms.dump())
 
     watched = facts_of(Timeline("op-1", kept, []))["watchdog"]
 
     assert (watched["last_sign_of_life_at"], watched["estimate_moved"]) == ("2024-01-20T11:05:00.000Z", 3)
     (said,) = watch_lines(watched, "Europe/Berlin")
     assert said == "silent since 2024-01-20 12:05:00 CET, told 2024-01-20 12:20:00 CET, and 2 times again"
-    assert facts_of(Timeline("batch-1", {}, []))["watchdog"] is None
+    assert facts_of(Timeline("batch-1", Operation("batch-1"), []))["watchdog"] is None
 
 
 @pytest.mark.parametrize("tenant", ["live", "steps"])
@@ -178,7 +178,7 @@ def test_what_the_store_counts_is_told_with_how_many_until_when_and_which_percen
         [NOON, "late", "operation.progress", "", Counted(2, NOON, None)],
     ]
 
-    accepted, *held, late = facts_of(Timeline("op-1", {}, log))["timeline"]
+    accepted, *held, late = facts_of(Timeline("op-1", Operation("op-1"), log))["timeline"]
 
     assert accepted == {
         "at": "2024-01-20T11:20:00.000Z", "what": "accepted", "event": "operation.progress", "status": "Running",

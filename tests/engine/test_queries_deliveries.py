@@ -171,6 +171,9 @@ class TestWaiting:
         named = {row.subject: row for row in rows}
         assert named["parked"].pause == SCOPE
         assert (named["tried"].error, named["tried"].attempts, named["tried"].due) == ("451 come again", 1, now + 30)
+        assert (named["due"].address, named["due"].event) == ("b@example.com", "operation.progress")
+        of_the_room = await every(page, CHANNELS, now, destination="room", limit=1)
+        assert {row.subject for row in of_the_room} == {"probes", "parked"}
         assert await every(page, CHANNELS, now, destination="nowhere") == []
         with pytest.raises(ValueError, match="cursor"):
             await page(CHANNELS, now, cursor="x")
@@ -182,13 +185,18 @@ class TestWaiting:
         place = home_of(mail("b@example.com")), "analysts", "b@example.com"
         first, second = (await Waiting(desk).of_operation("due", NOWHERE, [place]))["analysts"]
 
-        rows = [await waiting.named(name, now) for name in (first, second, "unknown")]
+        rows = await waiting.named([first, "unknown", second], now)
 
-        assert [row and (row.subject, row.state, row.behind) for row in rows] == [
-            ("due", "due", 1),
-            ("due", "behind", 1),
-            None,
-        ]
+        assert [(row.subject, row.state, row.behind) for row in rows] == [("due", "due", 1), ("due", "behind", 1)]
+
+    async def test_pages_follow_each_other_through_all_queues(self, desk: Desk) -> None:
+        for number in range(6):
+            targets = [mail(f"person-{place}@example.com") for place in range(3)]
+            await desk.accept(events.completed(operationId=f"op-{number}"), *targets)
+
+        rows = await every(Waiting(desk).page, CHANNELS, desk.clock(), limit=4)
+
+        assert len(rows) == len({row.id for row in rows}) == 18
 
     async def test_a_bundle_says_how_much_it_shows(self, desk: Desk) -> None:
         for number in range(3):
@@ -215,6 +223,18 @@ class TestWaiting:
         states = await Reachability(desk).of([SCOPE, "channel:slack"], CHANNELS)
         assert states[SCOPE] == State("failing", began, "is_archived", parked=1)
         assert states["channel:slack"].name == "never_tried"
+
+    async def test_a_pause_is_known_since_when_it_began(self, desk: Desk) -> None:
+        began, pause = desk.clock(), PauseScope("channel:slack", 60_000, "invalid_auth", probe=True)
+        await desk.accept(events.failed(), room())
+        for _ in range(3):
+            await desk.fail(await desk.take_one(), 60, "invalid_auth", refund_attempt=True, pauses=(pause,))
+            desk.clock.advance(90.0)
+
+        scopes = ["channel:slack", "channel:email"]
+        assert await Admin(desk).paused(scopes) == {"channel:slack": (began, "invalid_auth")}
+        await desk.send()
+        assert await Admin(desk).paused(scopes) == {}
 
     async def test_a_destination_that_a_person_paused(self, desk: Desk) -> None:
         pauses, began = OperatorPauses(desk), desk.clock()

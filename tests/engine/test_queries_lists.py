@@ -16,7 +16,7 @@ from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Counts, Operations
 from relay.store.queries.paging import Position, lines, take
-from relay.store.queries.runs import ReconciliationState, Runs
+from relay.store.queries.runs import ReconciliationState, Runs, SilentRun
 from relay.store.queries.silences import SilenceList
 from tests.engine.desk import Desk, every
 from tests.support import events
@@ -137,6 +137,15 @@ class TestRuns:
         assert await state.unknown(["op-9", "op-1"], OURS) == ["op-9"]
         assert (await state.turn(60), await state.turn(60)) == (0.0, None)
 
+    async def test_one_that_was_begun_again_is_asked_about_by_its_new_id(self, desk: Desk) -> None:
+        again = events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+        await report(desk, events.failed(operationId="op-1"), again)
+        state = ReconciliationState(desk)
+
+        assert await state.unheard(2, 5, OURS) == []
+        assert await state.unheard(1, 5, OURS) == [SilentRun("op-2", 10, again.phase_name)]
+        assert await state.unknown(["op-3", "op-1", "op-2", "op-4"], OURS) == ["op-3", "op-4"]
+
 
 class TestSilences:
     async def test_they_are_read_again_only_where_they_changed(self, desk: Desk) -> None:
@@ -161,6 +170,9 @@ class TestSilences:
         assert [(one.id, one.ends) for one in await silences.all()] == [("s-1", desk.clock())]
         assert await silences.held(["s-1"]) == {"s-1": 0}
         assert silenced("s-1") not in desk.memory.indexes
+        desk.clock.advance(31 * 86_400)
+        await silences.add(silence(2, desk.clock()))
+        assert [one.id for one in await silences.all()] == ["s-2"]  # after thirty days no more
 
 
 class TestDigests:
@@ -204,7 +216,7 @@ async def test_pages_over_many_streams_leave_nothing_out_and_give_nothing_twice(
     found, behind = list[tuple[int, bytes]](), None
     while True:
         step = pick.randrange(1, 8)
-        rows = await take(lines(reader, "history:", ["c", "a", "b"], step, behind=behind), step)
+        rows = await take(lines(reader.lines, "history:", ["c", "a", "b"], step, behind=behind), step)
         found += [(row.position.ms, row.content) for row in rows]
         if not rows:
             break

@@ -6,6 +6,8 @@ import pytest
 
 from relay.domain.facts import Space
 from relay.engine.intake import Report
+from relay.engine.names import operation
+from relay.engine.records import story
 from relay.errors import AmbiguousId
 from relay.store.queries.admin import Admin
 from relay.store.queries.jobs import Jobs
@@ -13,6 +15,7 @@ from relay.store.queries.operations import Operations
 from relay.store.queries.timelines import Counted
 from tests.engine.desk import Desk, every
 from tests.support import events
+from tests.support.targets import mail
 
 
 async def report(desk: Desk, *reported: Any) -> None:
@@ -33,6 +36,7 @@ async def test_pages_of_operations_follow_each_other_newest_first(desk: Desk) ->
     assert ids(await every(page, limit=2)) == ["op-4", "op-3", "op-2", "op-1", "op-0"]
     assert ids(await every(page, limit=1, state="over")) == ["op-3", "op-0"]
     assert ids(await every(page, limit=2, state="running", text="OP-")) == ["op-4", "op-2", "op-1"]
+    assert len(await every(page, limit=2, text="customer JOURNEY")) == 5  # of their name
 
 
 async def test_a_page_that_finds_little_says_how_far_it_looked(desk: Desk) -> None:
@@ -65,12 +69,12 @@ async def test_what_is_known_is_shown_of_the_tenant_that_is_meant(desk: Desk) ->
         await report(desk, events.event_of(document))
     admin = Admin(desk)
 
-    assert {row.tenant for row in await Operations(desk).named("1042")} == {"acme", "globex"}
-    with pytest.raises(AmbiguousId):
+    with pytest.raises(AmbiguousId) as caught:
         await admin.timeline("1042")
+    assert {space.tenant for space in caught.value.spaces} == {"acme", "globex"}
     shown = await admin.timeline("1042", Space(tenant="globex"))
     assert shown
-    assert [shown.facts[name] for name in ("percentage", "retry", "fact:tenant")] == ["20", "0", "globex"]
+    assert (shown.operation.percentage, shown.operation.run, shown.operation.facts["tenant"]) == (20, 0, "globex")
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None
     assert await admin.timeline("unknown") is None
@@ -83,7 +87,7 @@ async def test_a_retry_under_a_new_id_has_the_story_of_its_original(desk: Desk) 
     shown = await Admin(desk).timeline("op-2")
 
     assert shown
-    assert (shown.subject, shown.facts["retry"], shown.facts["status"]) == ("op-1", "1", "Running")
+    assert (shown.subject, shown.operation.run, shown.operation.status) == ("op-1", 1, "Running")
 
 
 async def test_a_story_counts_progress_that_nobody_is_notified_of(desk: Desk) -> None:
@@ -100,6 +104,20 @@ async def test_a_story_counts_progress_that_nobody_is_notified_of(desk: Desk) ->
         [began, "accepted", "operation.progress", "Running", 30, sender, counted],
         [began, "held", "", "no_rule", counted],
     ]
+
+
+async def test_many_reasons_by_turns_become_lines_instead_of_a_record_that_grows(desk: Desk) -> None:
+    for percentage in range(12):
+        target = mail(f"{percentage % 6}@example.com", hold_reason="not_allowed")
+        await desk.submit(Report(events.progress(percentage), [target]))
+        desk.clock.advance(1)
+    subject = events.progress(10).subject
+
+    shown = await Admin(desk).timeline(subject)
+
+    assert shown
+    assert sum(line[1] == "held" for line in shown.log) == 12
+    assert len(desk.memory.log(story(operation(subject)))) == 8
 
 
 async def test_the_operation_of_an_end_in_a_history_is_found(desk: Desk) -> None:

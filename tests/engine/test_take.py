@@ -13,8 +13,8 @@ from relay.engine.state import NotLoaded
 from relay.engine.step import step
 from relay.engine.take import MANY, OLDEST, STARVED, Take
 from relay.errors import StoreUnavailable
-from tests.engine.hand_out import HandingOut, subjects
 from tests.engine.partition import DAY, MINUTE, SECOND
+from tests.engine.sending import Sending, subjects
 from tests.support import events
 from tests.support.memory import Memory
 from tests.support.targets import mail, room, team
@@ -27,8 +27,8 @@ def many(first: int, last: int) -> list[Event]:
     return [events.completed(operationId=f"op-{number}") for number in range(first, last)]
 
 
-def handing_out(*queued: Event) -> HandingOut:
-    partition = HandingOut()
+def handing_out(*queued: Event) -> Sending:
+    partition = Sending()
     partition.queue(*queued, to=ROOM)
     return partition
 
@@ -43,6 +43,29 @@ def test_outcomes_leave_before_the_rest_and_each_stays_with_its_sender_until_it_
     assert (partition.take(), partition.waits, partition.d.size(FLYING)) == ([], None, 2)
     partition.lapse()
     assert subjects(partition.take()) == ["b", "a"]
+
+
+def test_outcomes_leave_before_stalled_runs_these_before_failed_phases_and_progress_last() -> None:
+    phase = events.body("operation.phase.completed", 30, operationId="c")
+    partition = handing_out(
+        events.progress(10, operationId="d"),
+        events.event_of(phase | {"phase": {"phaseName": "Load", "status": "Failed"}}),
+        events.event_of(events.body("operation.stalled", 10, operationId="b", status="Stalled")),
+        events.completed(operationId="a"),
+    )
+
+    assert [subjects(partition.take(most=1)) for _ in range(4)] == [["a"], ["b"], ["c"], ["d"]]
+
+
+def test_an_outcome_does_not_wait_for_the_back_off_of_progress_and_what_costs_nothing_counts_as_no_attempt() -> None:
+    partition = handing_out(events.progress(10))
+    partition.fail(partition.take_one(), ms=3600 * SECOND)
+    partition.queue(events.completed(), to=ROOM)
+
+    outcome = next(delivery for _ in range(2) for delivery in partition.take())
+    assert (outcome.event.name, partition.counts["superseded"]) == ("operation.completed", 1)
+    partition.fail(outcome, ms=0)
+    assert partition.take_one().attempt == 1
 
 
 def test_one_place_in_eight_is_for_the_oldest_once_that_has_waited_for_long() -> None:
@@ -96,7 +119,7 @@ def test_one_goes_ahead_as_a_probe_when_the_pause_is_over_and_the_rest_follows_i
 
 def test_what_waits_for_a_limit_lines_up_and_the_reserve_of_a_burst_is_for_outcomes() -> None:
     limited = room(limits=Limits((Limit("room", 10.0, burst=3, reserve=1),)))
-    partition = HandingOut()
+    partition = Sending()
     partition.queue(*(events.progress(10, operationId=f"op-{number}") for number in range(5)), to=limited)
     assert len(partition.take()) == 2
     partition.queue(events.completed(operationId="end"), to=limited)
@@ -123,7 +146,7 @@ def test_in_quiet_hours_a_new_message_becomes_a_row_of_what_is_sent_in_the_morni
 
 def test_above_the_cap_runs_are_in_one_list_until_they_have_a_message() -> None:
     capped = team(limits=Limits(new_message_cap=(1, 60.0)))
-    partition = HandingOut()
+    partition = Sending()
     partition.queue(*(events.started(operationId=name) for name in "abc"), to=capped)
 
     first, rolling = partition.send_all()
@@ -138,7 +161,7 @@ def test_above_the_cap_runs_are_in_one_list_until_they_have_a_message() -> None:
 
 
 class TestRemoved:
-    def announce(self, partition: HandingOut, **addresses: list[str]) -> None:
+    def announce(self, partition: Sending, **addresses: list[str]) -> None:
         d = partition.d
         configured = d.edit(Configured, "configured")
         configured.announced, configured.addresses = True, addresses
@@ -194,14 +217,6 @@ class TestFaults:
             assert partition.take() == []
         (letter,) = [x for x in partition.memory.records.values() if isinstance(x, Delivery) and x.died]
         assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")
-
-    def test_what_ended_its_process_eight_times_is_given_up(self) -> None:
-        partition = handing_out(*many(0, 1))
-        for _ in range(8):
-            assert len(partition.take()) == 1
-            partition.lapse()
-
-        assert (partition.take(), partition.memory.counts["buried:worker_crashed"]) == ([], 1)
 
     def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(self) -> None:
         partition = handing_out(*many(0, 3))
@@ -279,7 +294,7 @@ def test_mail_takes_nothing_from_slack() -> None:
 
 
 def test_what_may_pass_goes_out_in_quiet_hours() -> None:
-    partition = HandingOut()
+    partition = Sending()
     partition.queue(events.failed(operationId="op-1"), to=room(bypass_quiet_hours=True))
     partition.queue(events.failed(operationId="op-2"), to=room())
     hours = Window(partition.now / 1000 - 60, partition.now / 1000 + 3600)

@@ -53,12 +53,6 @@ class Damageable(Sending):
         self.memory.unreadable.add(key)
         return key
 
-    def break_channel(self, waiting: int) -> None:
-        self.fill(0, 1)
-        self.fail(self.take_one(), "channel:slack")
-        self.fill(1, waiting)
-        assert self.take() == []
-
     def parked(self) -> list[str]:
         return [name for _, name in self.d.ascending(parked(PLACE))]
 
@@ -71,7 +65,7 @@ def partition() -> Damageable:
 class TestWhatIsParked:
     @pytest.mark.parametrize("kind", ["d:", "thread:"])
     def test_comes_back_beside_one_that_cannot_be_read(self, partition: Damageable, kind: str) -> None:
-        partition.break_channel(5)
+        partition.broken(5)
         name = partition.parked()[0]
         x = partition.d.get(Delivery, name)
         assert x
@@ -90,7 +84,7 @@ class TestWhatIsParked:
         assert [taken.id for taken in partition.take()] == [name]
 
     def test_comes_back_beside_a_place_whose_pause_cannot_be_read(self, partition: Damageable) -> None:
-        partition.break_channel(2)
+        partition.broken(2)
         partition.damage("pause:")
         partition.report(events.completed(), [mail()])
         partition.now += 2 * MINUTE
@@ -111,7 +105,7 @@ class TestWhatIsParked:
         assert partition.take_one().id == name
 
     def test_is_given_up_and_listed_without_it(self, partition: Damageable) -> None:
-        partition.break_channel(5)
+        partition.broken(5)
         partition.damage("d:", partition.parked()[0])
         assert partition.do(GatherParked(2, 100)) == 3
         partition.now += 3 * DAY + 1

@@ -42,7 +42,7 @@ async def test_a_retry_of_a_retry_is_led_to_the_first(brisk: Flow) -> None:
     assert attempt_in(brisk.roots()[0].blocks) == 3
     assert timelines[0] is not None
     assert timelines[0] == timelines[1] == timelines[2]
-    assert timelines[0].facts["retry"] == "2"
+    assert timelines[0].operation.run == 2
 
 
 @pytest.mark.parametrize("together", [False, True])

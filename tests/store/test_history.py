@@ -7,7 +7,7 @@ from relay.engine.records import HISTORIES, history
 from relay.store import Store, keys
 from relay.store.forgetting import Forgetting
 from relay.store.queries.admin import Admin
-from relay.store.queries.history import LOOKED, Ended, History
+from relay.store.queries.history import LOOKED, History
 from relay.store.queries.suppressions import Suppressions
 from tests.support import events, records
 from tests.support.clock import Clock
@@ -17,42 +17,6 @@ from tests.support.targets import mail, room, team
 
 def ends(rows: object) -> list[tuple[str, str, str]]:
     return [(row.destination, row.outcome, row.reason) for row in rows]  # type: ignore[attr-defined]
-
-
-async def fill(store: Store, clock: Clock, count: int) -> None:
-    """A completion of each of so many operations in the room, a second apart."""
-    for number in range(count):
-        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
-        await send(store)
-        clock.advance(1)
-
-
-async def all_of(store: Store, limit: int, **which: object) -> list[Ended]:
-    rows: list[Ended] = []
-    page = await History(store).page(limit=limit, **which)  # type: ignore[arg-type]
-    rows += page.rows
-    while page.cursor:
-        page = await History(store).page(limit=limit, cursor=page.cursor, **which)  # type: ignore[arg-type]
-        rows += page.rows
-    return rows
-
-
-async def test_a_message_that_arrived_has_its_row(store: Store, clock: Clock) -> None:
-    await accept(store, events.completed(), to=mail())
-    clock.advance(2)
-    delivery = await send(store, "email", Receipt("250 2.0.0 Ok: queued as 4Xk"))
-
-    (row,) = (await History(store).page()).rows
-
-    assert row.id == row.copy == delivery.id
-    assert (row.subject, row.name, row.tenant) == (
-        delivery.event.subject,
-        "Comprehensive Customer Journey Analysis",
-        "tenant-1",
-    )
-    assert (row.destination, row.channel, row.address) == ("analysts", "email", "analyst@example.com")
-    assert (row.kind, row.event, row.outcome, row.reason) == ("each", "operation.completed", "delivered", "")
-    assert (row.detail, row.attempts, row.at, row.took) == ("250 2.0.0 Ok: queued as 4Xk", 1, clock(), 2.0)
 
 
 async def test_a_message_that_is_posted_anew_has_a_row_and_edits_of_its_own(store: Store, clock: Clock) -> None:
@@ -93,7 +57,9 @@ async def test_a_page_that_finds_little_says_how_far_it_looked(store: Store, clo
     await accept(store, events.completed(operationId="dies"), to=room())
     await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
     clock.advance(1)
-    await fill(store, clock, 1)
+    await accept(store, events.completed(), to=room())
+    await send(store)
+    clock.advance(1)
     await records.repeat(store, "room", LOOKED, int(clock() * 1000))
 
     first = await History(store).page(outcome="dead")
@@ -108,23 +74,6 @@ async def test_a_page_that_finds_little_says_how_far_it_looked(store: Store, clo
 async def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
         await History(store).page(cursor=cursor)
-
-
-async def test_rows_of_several_destinations_stand_in_one_order(store: Store, clock: Clock) -> None:
-    targets = [mail(f"person-{number}@example.com", destination=f"mails-{number % 3}") for number in range(8)]
-    for number in range(3):
-        await store.accept(events.completed(operationId=f"op-{number}"), targets)
-        for delivery in await claim(store, "email"):
-            await store.mark_sending(delivery)
-            await store.complete(delivery, Receipt("250 Ok"))
-        clock.advance(1)
-
-    rows = await all_of(store, 5)
-
-    assert [row.subject for row in rows] == ["op-2"] * 8 + ["op-1"] * 8 + ["op-0"] * 8
-    assert len({row.id for row in rows}) == 24
-    assert len(await History(store).of_operation("op-1")) == 8
-    assert await History(store).destinations() == ["mails-0", "mails-1", "mails-2"]
 
 
 async def rows_of(store: Store, destination: str, count: int, ms: int) -> None:

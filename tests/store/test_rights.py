@@ -86,7 +86,8 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await admin.dead()
     await admin.replay([third.id])
     await store.quarantine.keep("ops", b"{", {}, "no JSON", fault=False)
-    await store.quarantine.newest(9)
+    [row] = (await store.quarantine.page()).rows
+    await store.quarantine.named(row.id)
     await admin.announce({"room": {"slack": ["*"]}})
     await admin.paused(["channel:slack"])
     await admin.stranded({"email"})

@@ -17,6 +17,7 @@ from relay.store import Store, keys
 from relay.store.audit import Act, AuditTrail
 from relay.store.copies import COPIES, copied_as
 from relay.store.last_bodies import LastBodies
+from relay.store.quarantine import Quarantined
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
 from relay.store.queries.silences import SilenceList
@@ -59,6 +60,11 @@ async def everything(redis: Redis) -> bytes:
     }  # fmt: skip
     kinds = [(key, await redis.type(key)) for key in await redis.keys()]
     return repr([await read[kind](key) for key, kind in kinds if kind != b"none"]).encode()  # a lease may just expire
+
+
+async def quarantined(store: Store) -> list[Quarantined]:
+    rows = (await store.quarantine.page()).rows
+    return [body for row in rows if (body := await store.quarantine.named(row.id))]
 
 
 def test_a_value_opens_with_its_key_in_its_own_place_alone() -> None:
@@ -180,11 +186,11 @@ async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(
     await store.quarantine.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
     assert MERGER.encode() not in await everything(store.redis)
 
-    (bounced,), (kept,) = await Suppressions(store).all(), await store.quarantine.newest(9)
+    (bounced,), (kept,) = await Suppressions(store).all(), await quarantined(store)
     assert (bounced.detail, kept.body, kept.headers) == (f"550 {MERGER}", MERGER.encode(), {"x-header": MERGER})
     with capture_logs() as lines:
         assert await Suppressions(later).all() == []
-    (unreadable,), (act,) = await later.quarantine.newest(9), await acts_of(later.redis, later.sealer)
+    (unreadable,), (act,) = await quarantined(later), await acts_of(later.redis, later.sealer)
     assert unreadable.body == b""
     assert all(sealer(ONE).current in text for text in (lines[0]["error"], unreadable.reason, act.subject))
 
@@ -248,7 +254,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     clock.advance(60)
     assert {said(one.event) for one in [*await claim(store), *await claim(store, "email")]} == {MERGER}
     assert [said(event) for event in await Admin(store).events("op-1")] == [MERGER]
-    assert (await store.quarantine.newest(9))[0].body == MERGER.encode()
+    assert (await quarantined(store))[0].body == MERGER.encode()
     assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
     assert [one.body for one in await LastBodies(store).of("github")] == [MERGER.encode()]
     assert await SilenceList(store).all() == [its]

@@ -32,7 +32,7 @@ from relay.store.queries.jobs import Jobs
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.waiting import Place, Waiting
 
-MOST_WAITING = 50  # deliveries, each of which is asked for by itself
+MOST_WAITING = 50  # deliveries that are shown
 
 
 class OperationQuestion(Question):
@@ -99,7 +99,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     return OperationFacts.merged(
         **{name: value for name, value in facts.items() if name in OperationFacts.model_fields},
         id=timeline.subject,
-        phase=timeline.facts.get("watch:phase", ""),
+        phase=timeline.operation.phase,
         over=facts["status"] in TERMINAL,
         first=facts["first_event_at"],
         last=facts["last_event_at"],
@@ -121,8 +121,7 @@ async def _waiting(
     store = Waiting(context.store)
     lanes = await store.of_operation(id_, space, {*_places(context, queued)})
     ids = [*chain.from_iterable(lanes.values())]
-    rows = [await store.named(id_, context.clock()) for id_ in ids[:MOST_WAITING]]
-    return await waiting_facts(context, [row for row in rows if row])
+    return await waiting_facts(context, await store.named(ids[:MOST_WAITING], context.clock()))
 
 
 def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:

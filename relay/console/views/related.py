@@ -53,13 +53,13 @@ def one_of_several(id_: str, space: Space) -> Named:
 
 def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator[Named]:
     """`asked` is the id by which it was asked for: of a retry under a new id the story is the original's."""
-    space = Space(*(timeline.facts.get(f"fact:{name}", "") for name in ("platform", "tenant", "project")))
+    space = Space.of(timeline.operation.facts)
     newest = events[-1] if events else None
     if asked != timeline.subject:
         yield _operation(ORIGINAL, timeline.subject, space)
     for retry in dict.fromkeys(event.own_id for event in events if event.original and event.own_id):
         yield _operation(RETRY, retry, space)
-    if batch := timeline.facts.get("fact:batch", ""):
+    if batch := timeline.operation.facts.get("batch", ""):
         yield _operation(BATCH, batch, space)
     if newest and (job := job_of(newest, name=newest.job)):
         yield Named(kind=JOB, name=job.title, page=address("job", **job._asdict()))

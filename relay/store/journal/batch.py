@@ -1,6 +1,6 @@
 """Entries that are decided together, on copies: nothing is taken over before they are committed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +37,19 @@ class Rules:
     take_over: Callable[[Sequence[str]], Any] | None = None
 
 
+class Unsure(Exception):
+    """An entry failed, maybe by a guess that is wrong: what was guessed is read first."""
+
+
 class Batch:
     """`outcomes`: the answer or the error of each item that was stepped, in their order."""
 
-    def __init__(self, rules: Rules, state: State, now: int, settings: Any) -> None:
+    def __init__(self, rules: Rules, state: State, now: int, settings: Any, guesses: Collection[Any] = ()) -> None:
+        """`guesses`: what the steps took to be absent so far (relay.store.journal.cache)."""
         self.now = now
         self.draft = Draft(state, now)
         self.outcomes: list[tuple[Item, Any]] = []
-        self._rules, self._settings = rules, settings
+        self._rules, self._settings, self._guesses = rules, settings, guesses
         self._asked = set[tuple[Any, ...]]()
         self._writes = 0
 
@@ -58,7 +63,10 @@ class Batch:
         return any(item.admission > Admission.ALWAYS for item, _ in self.outcomes)
 
     def run(self, items: Sequence[Item]) -> list[NotLoaded]:
-        """Step on, as far as one commit goes; return what has to be read before the next one can be."""
+        """Step on, as far as one commit goes, or until it is to be known whether guesses are right.
+
+        Return what cannot be guessed, and has to be read before the next one can be stepped.
+        """
         for at in range(len(self.outcomes), len(items)):
             if self._writes >= MOST_WRITES:
                 break
@@ -71,21 +79,11 @@ class Batch:
                     item.failed = HandlingFailed("NotLoaded", missing.kind)
                     return self.run(items)
                 self._asked.add(need)
-                return [missing, *missing.others, *self._foresee(items[at + 1 :])]
+                return [missing, *missing.others]
+            except Unsure:
+                return []
             self.outcomes.append((item, outcome))
         return []
-
-    def _foresee(self, items: Sequence[Item]) -> list[NotLoaded]:
-        """Return what these would have to be read for, as far as can be seen; what they change is thrown away."""
-        missing: list[NotLoaded] = []
-        for item in items:
-            try:
-                self._rules.step(Draft(self.draft, self.now), item.entry, self.now, self._settings)
-            except NotLoaded as need:
-                missing += [need, *need.others]
-            except Exception:  # noqa: BLE001, S112 - it is stepped in its turn
-                continue
-        return missing
 
     def _outcome(self, item: Item) -> Any:
         if item.hopeless:
@@ -94,12 +92,14 @@ class Batch:
             return self._decided(item)
         except NotLoaded:
             raise
-        except StoreUnavailable as error:
-            return self._postponed(item, error)
-        except RelayError as error:
-            return self._refused(item, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
-            return self._refused(item, HandlingFailed(type(error).__name__, relay_line(error)))
+            if self._guesses:  # it may follow from one that is wrong
+                raise Unsure from None
+            if isinstance(error, StoreUnavailable):
+                return self._postponed(item, error)
+            if not isinstance(error, RelayError):
+                error = HandlingFailed(type(error).__name__, relay_line(error))
+            return self._refused(item, error)
 
     def _decided(self, item: Item) -> Any:
         if item.failed:

@@ -1,7 +1,8 @@
 """The state that decisions read, over Redis: what was read or written lately is in memory, and true.
 
 Only the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not here
-raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
+is mostly new: it is taken to be absent, and noted as a guess. All that a batch asks for is read in one round trip, and
+where a guess was wrong, it is decided anew. An index cannot be guessed (`NotLoaded`); it is read whole, in pages.
 """
 
 from bisect import bisect_left, insort
@@ -21,6 +22,7 @@ from relay.store.journal.writes import SLACK
 from relay.store.wire import Command
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 PAGE = 5_000  # members of an index that are read at once
 MOST_BYTES = 256 << 20
 MOST_REPORTED = 1_000  # values that cannot be read
@@ -78,6 +80,7 @@ class Cache:
         self._hot = OrderedDict[str, Hot]()
         self._unreadable: dict[str, StoreUnavailable] = {}
         self._reported = set[str]()  # each once in a term
+        self.guesses: dict[tuple[Any, ...], NotLoaded] = {}  # what was taken to be absent, and is to be read
         self.bytes = 0
         self.now = 0
         self.gone = set[str]()  # tables and logs that have expired by `now`, and that Redis may keep for a moment yet
@@ -86,20 +89,18 @@ class Cache:
 
     def record(self, kind: type[R], name: str) -> R | None:
         hot = self._find(kind.PREFIX + name)
-        if hot is None:
-            raise NotLoaded("record", kind, name)
-        return hot.value  # type: ignore[no-any-return]
+        return hot.value if hot else self._guess(None, "record", kind, name)
 
     def field(self, table: str, name: str) -> bytes | None:
         hot = self._find(table)
         if hot is None or (not hot.whole and name not in hot.value):
-            raise NotLoaded("field", table, name)
+            return self._guess(None, "field", table, name)
         return hot.value.get(name) if hot.value else None
 
     def table(self, table: str) -> Mapping[str, bytes]:
         hot = self._find(table)
         if hot is None or not hot.whole:
-            raise NotLoaded("table", table)
+            return self._guess({}, "table", table)
         return hot.value or {}
 
     def score(self, index: str, member: str) -> Score | None:
@@ -117,7 +118,7 @@ class Cache:
     def log(self, log: str) -> Sequence[bytes]:
         hot = self._find(log)
         if hot is None:
-            raise NotLoaded("log", log)
+            return self._guess((), "log", log)
         return hot.value or ()
 
     def _index(self, index: str) -> Sorted:
@@ -138,6 +139,20 @@ class Cache:
             self._resize(hot, EACH - hot.size)
             self.gone.add(key)
         return hot
+
+    def _guess(self, nothing: T, kind: str, *names: Any) -> T:
+        self.guesses[kind, *names] = NotLoaded(kind, *names)
+        return nothing
+
+    def confirm(self) -> bool:
+        """Return whether all that was taken to be absent is; it was read since."""
+        guesses = [*self.guesses]
+        self.guesses.clear()
+        try:
+            read = [(kind, getattr(self, kind)(*names)) for kind, *names in guesses]
+        except StoreUnavailable:
+            return False
+        return not any(value is not None and (value or kind == "field") for kind, value in read)
 
     def has(self, key: str) -> bool:
         """Return True where it need not be read."""

@@ -51,14 +51,12 @@ class Layout:
 
     def written(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return those of these values that are not what they would be anyway."""
-        defaults = self._defaults
-        missing = dataclasses.MISSING
+        default_of, missing = self._defaults.get, dataclasses.MISSING
         return {
             name: value
             for name, value in values.items()
-            if (default := defaults.get(name, missing)) is missing
-            or value != default
-            or type(value) is not type(default)
+            if (default := default_of(name, missing)) is not value
+            and (value != default or type(value) is not type(default))
         }
 
     def read(self, content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -80,9 +78,9 @@ class Codec:
         self._layouts = {kind: Layout(kind) for kind in self._kinds.values()}
 
     def record(self, record: Record, key: str) -> bytes:
-        values = record.__dict__.copy()
-        del values["name"]  # it is the key's
-        return self.seal(_dumped({FORMAT: VERSION} | self._layout(type(record)).written(values)), key)
+        content = {FORMAT: VERSION} | self._layout(type(record)).written(record.__dict__)
+        del content["name"]  # it is the key's
+        return self.seal(_dumped(content), key)
 
     def read_record(self, kind: type[R], name: str, stored: bytes, key: str) -> R:
         layout = self._layout(kind)

@@ -66,10 +66,11 @@ class Admin(DeadLetters, Timelines):
     async def waiting(self, channels: Sequence[str], now: float) -> dict[str, int]:
         """The same without digests and round-ups whose time is still to come: these are no backlog."""
         queued = await self.queued(channels)
-        for channel in channels:  # they are in the least urgent queue
-            later = await self._members(due(channel, ""), SCHEDULED, low=round(now * 1000))
-            deliveries = (await self._named(Delivery, later)).values()
-            of_calendar = sum(x.kind in ("digest", "roundup") for x in deliveries)
+        # They are in the least urgent queue.
+        spans = [Span(due(channel, ""), SCHEDULED, low=round(now * 1000)) for channel in channels]
+        for channel, later in zip(channels, await self._reader.members(spans), strict=True):
+            deliveries = await self._named(Delivery, (name for name, _ in later))
+            of_calendar = sum(x.kind in ("digest", "roundup") for x in deliveries.values())
             queued[channel] = max(0, queued[channel] - of_calendar)
         return queued
 

@@ -10,7 +10,7 @@ from relay.engine.records import DAY, DEAD, Body, Delivery, Operation, Thread
 from relay.policy.notices import Death
 from relay.store.queries.bundles import BUNDLE_KINDS, Bundles
 from relay.store.queries.paging import Page, Position, Row, members, page_of
-from relay.store.queries.questions import OfDelivery, Questions, delivery_of
+from relay.store.queries.questions import EVERY, OfDelivery, Questions, delivery_of
 
 LOOKED = 2000  # dead letters that one page looks at
 STEP = 250  # that are read at once
@@ -33,7 +33,10 @@ class DeadLetter(OfDelivery):
 class DeadLetters(Questions):
     async def dead(self, *, limit: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""
-        return await self._whole(await self._members(DEAD, limit, descending=True))
+        return await self._whole(await self.dead_ids(limit))
+
+    async def dead_ids(self, limit: int = EVERY) -> list[str]:
+        return [*await self._members(DEAD, limit, descending=True)]
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
         letters = await self._whole([name])

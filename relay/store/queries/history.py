@@ -82,7 +82,7 @@ class History(Questions):
                 for row in rows
             ]
 
-        source = lines(self._reader, history(""), names, step, since=since, until=until, behind=behind)
+        source = lines(self._reader.lines, history(""), names, step, since=since, until=until, behind=behind)
         page = await page_of(source, read, limit=limit, looked=LOOKED, step=step)
         return replace(page, rows=await self._whole(page.rows))
 

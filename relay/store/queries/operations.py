@@ -1,7 +1,7 @@
 """Operations and batches as they came, newest first, and those that are found by a part of their name.
 
 There is a stream of the first event of each, and no index of words: a page looks at the newest 500 for these, and
-says how far it looked. By its id an operation is found at once.
+says how far it looked.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from relay.domain.events import FAILED
-from relay.domain.facts import NOWHERE, Space
 from relay.domain.jobs import Run
-from relay.engine import names
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
 from relay.engine.runs import run_of
 from relay.store.queries.paging import Page, Position, Row, lines, page_of
@@ -67,7 +65,7 @@ class Operations(Questions):
             found = await self._read([row.content.decode() for row in rows])
             return [row if row and fits(row) else None for row in found]
 
-        source = lines(self._reader, OPERATIONS, [""], step, behind=Position.load(cursor))
+        source = lines(self._reader.lines, OPERATIONS, [""], step, behind=Position.load(cursor))
         return await page_of(source, read, limit=limit, looked=self._looked, step=step)
 
     async def failed(self, since: float, *, limit: int = ENDED_LIMIT) -> Page[OperationRow]:
@@ -80,11 +78,6 @@ class Operations(Questions):
             failed += [row for row in rows if row.status in FAILED and row.state == "over" and row.last >= since]
         cut = (ended[looked[-1]] - KEEP_DOCUMENTS) / 1000 if len(ended) > limit else None
         return Page(sorted(failed, key=lambda row: -row.last), "", len(looked), cut)
-
-    async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
-        """Return the operations with this id, which several tenants may use."""
-        meant = [facts.get("space", "") for facts in await self._all_of(subject) if Space.of(facts).may_be(space)]
-        return [row for row in await self._read([names.operation(subject, name) for name in meant]) if row]
 
     async def counts(self) -> Counts:
         return Counts(*await self._reader.sizes([WATCH, STALLED]))

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from relay.store.queries.reader import Id, Reader, Span, Stretch
+from relay.store.queries.reader import Id, Line, Reader, Span, Stretch
 
 FIRST_ASK, LARGEST_ASK = 2, 2000  # lines that are asked of a stream at once
 _CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(.*)", re.DOTALL)
@@ -53,7 +53,7 @@ class Row(NamedTuple):
     """A row as it is kept: a line of the stream of this name, or a member of an index."""
 
     position: Position
-    content: bytes = b""
+    content: Any = b""
 
 
 async def page_of(
@@ -138,7 +138,7 @@ class _Stream:
 
 
 async def lines(
-    reader: Reader,
+    read: Callable[[Sequence[Stretch]], Awaitable[list[list[Line]]]],
     kind: str,
     names: Sequence[str],
     step: int,
@@ -155,7 +155,7 @@ async def lines(
 
     async def fill(empty: Sequence[_Stream]) -> None:
         asks = [Stretch(kind + stream.name, stream.ask, first, stream.end) for stream in empty]
-        for stream, found in zip(empty, await reader.lines(asks), strict=True):
+        for stream, found in zip(empty, await read(asks), strict=True):
             stream.over = len(found) < stream.ask
             stream.rows.extend(Row(Position(*line[:2], stream.name), line.content) for line in found if line.content)
             stream.end = found[-1][:2] if found else None

@@ -129,10 +129,6 @@ class Questions:
         """Return the facts of what this id means in this space (relay/engine/known.py)."""
         return await self._ask(lambda d: known.resolved(_with_spaces(d, id_), id_, space))
 
-    async def _all_of(self, id_: str) -> list[Facts]:
-        """Return the facts of each operation or batch with this id."""
-        return await self._ask(lambda d: known.all_of(_with_spaces(d, id_), id_))
-
     async def _name_of(self, subject: str, space: Space) -> tuple[str, str]:
         """Return the id and the name of its record, '' where it is another's.
 
@@ -143,7 +139,8 @@ class Questions:
 
     async def _meant(self, subject: str, space: Space) -> tuple[str, str | None]:
         """Return the id, and the space of its name: '' for the first with this id; None where it is another's."""
-        meant = [facts for facts in await self._all_of(subject) if Space.of(facts).may_be(space)]
+        every = await self._ask(lambda d: known.all_of(_with_spaces(d, subject), subject))
+        meant = [facts for facts in every if Space.of(facts).may_be(space)]
         if len(meant) > 1:
             raise AmbiguousId(subject, [Space.of(facts) for facts in meant])
         facts = meant[0] if meant else {}

@@ -46,7 +46,7 @@ class Line(NamedTuple):
 
     ms: int
     number: int
-    content: bytes
+    content: Any  # bytes in a partition
 
 
 class Reader:
@@ -129,7 +129,7 @@ class Reader:
         # Asked for what is older than all that a stream has, Redis would look at all of it.
         behind = [stretch for stretch in stretches if stretch.before]
         firsts = await self._ask([("XRANGE", self._key(it.name), "-", "+", "COUNT", 1) for it in behind])
-        oldest = {it.name: _id(rows[0][0]) for it, rows in zip(behind, firsts, strict=True) if rows}
+        oldest = {it.name: id_of(rows[0][0]) for it, rows in zip(behind, firsts, strict=True) if rows}
         asked = [it for it in stretches if it.before is None or it.before > oldest.get(it.name, it.before)]
         answers = iter(await self._ask([self._stretch(stretch) for stretch in asked]))
         return [self._lines(it.name, next(answers)) if it in asked else [] for it in stretches]
@@ -139,7 +139,7 @@ class Reader:
         return "XREVRANGE", self._key(stretch.name), end, stretch.since, "COUNT", stretch.limit
 
     def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
-        return [Line(*_id(id_), self._line(name, fields[1]) or b"") for id_, fields in rows]
+        return [Line(*id_of(id_), self._line(name, fields[1]) or b"") for id_, fields in rows]
 
     async def counts(self) -> Mapping[str, int]:
         [flat] = await self._ask([("HGETALL", self._key(LEDGER))])
@@ -183,6 +183,6 @@ def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "replace")
 
 
-def _id(text: bytes) -> Id:
+def id_of(text: bytes) -> Id:
     ms, _, number = text.partition(b"-")
     return int(ms), int(number)

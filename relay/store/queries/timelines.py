@@ -1,6 +1,6 @@
 """Story of an operation or a batch, and its newest events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,21 +17,14 @@ PROGRESS = "operation.progress"
 ACCEPTED = 4  # values of such a line: event, status, percentage, source
 PLACES = 3  # values that say why one destination gets no message
 TEXTS = {"dead": 3, "suppressed": 3, "superseded": 2}  # values of lines whose last ones may be empty
-NAMES = {  # of what a timeline shows beside facts
-    "id": "subject", "status": "status", "percentage": "percentage", "retry": "run", "rank": "rank", "seq": "seq",
-    "at": "at", "phases": "phases", "first": "first", "last": "last", "began": "began", "watch:heard": "heard",
-    "watch:moved": "moved", "watch:phase": "phase", "watch:estimate": "estimate", "watch:moves": "estimate_moves",
-    "watch:deadline": "deadline", "watch:alarms": "alarms",
-}  # fmt: skip
-NOTHING = Operation("")
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything still known of one operation."""
+    """Everything still known of one operation, by the id that people know."""
 
     subject: str
-    facts: Mapping[str, str]
+    operation: Operation
     log: Sequence[Sequence[Any]]  # [ms since the epoch, what, …]
 
 
@@ -49,7 +42,7 @@ class Timelines(Questions):
         subject, name = await self._name_of(subject, space)
         o = await self._record(Operation, name) or Operation(name)
         lines = await self._story(o)
-        return Timeline(subject, facts_of(o), lines) if o.subject or lines else None
+        return Timeline(subject, o, lines) if o.subject or lines else None
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """Return the kept events of an operation or batch: the newest of each name, oldest first."""
@@ -65,12 +58,6 @@ class Timelines(Questions):
         counting = [line for line in map(_without_end, o.tallies) if line not in lines]  # else closed since it was read
         read = [line for row in [*lines, *counting] for line in lines_of(row)]
         return sorted(read, key=lambda line: int(line[0]))
-
-
-def facts_of(o: Operation) -> dict[str, str]:
-    """Return all values of an operation as texts: what it stated under `fact:`, the watchdog's under `watch:`."""
-    values = {name: getattr(o, field) for name, field in NAMES.items() if getattr(o, field) != getattr(NOTHING, field)}
-    return {name: _text(value) for name, value in values.items()} | {f"fact:{name}": o.facts[name] for name in o.facts}
 
 
 def lines_of(line: Sequence[Any]) -> Iterator[list[Any]]:
@@ -104,8 +91,3 @@ def _without_end(line: Sequence[Any]) -> list[Any]:
     while written[-1] in (None, ""):
         written.pop()
     return written
-
-
-def _text(value: Any) -> str:
-    """Return 30 for 30.0."""
-    return f"{int(value)}" if isinstance(value, float) and value.is_integer() else f"{value}"

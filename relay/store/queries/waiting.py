@@ -92,16 +92,17 @@ class Waiting(Questions):
         page = await page_of(source, read, limit=limit, looked=self._looked, step=step)
         return Page(await self._whole(page.rows, now), page.cursor, page.looked, None)
 
-    async def named(self, name: str, now: float) -> WaitingRow | None:
-        """The delivery of this id, in any state: also dead, or behind another of its lane. None if it is over."""
-        x = await self._record(Delivery, name)
-        if x is None:
-            return None
-        queues = [FLYING, *(due(x.channel, urgency) for urgency in URGENCIES), parked(x.parked)]
-        scores = zip(queues, await self._reader.scores([(queue, name) for queue in queues]), strict=True)
-        queue, ms = next(((queue, score) for queue, score in scores if score is not None), ("", 0))
-        [row] = await self._whole([(x, queue, ms)], now)
-        return row
+    async def named(self, ids: Sequence[str], now: float) -> list[WaitingRow]:
+        """The deliveries of these ids, in any state: also dead, or behind another of their lane; not what is over."""
+        found = await self._named(Delivery, ids)
+        places = [
+            (queue, x.name)
+            for x in found.values()
+            for queue in (parked(x.parked), *(due(x.channel, urgency) for urgency in URGENCIES), FLYING)
+        ]
+        scores = zip(places, await self._reader.scores(places), strict=True)
+        held = {name: (queue, score) for (queue, name), score in scores if score is not None}
+        return await self._whole([(x, *held.get(x.name, ("", 0))) for x in found.values()], now)
 
     async def of_operation(self, subject: str, space: Space, places: Collection[Place]) -> dict[str, list[str]]:
         """The ids of its deliveries that wait, by destination, in their order.
