@@ -132,8 +132,11 @@ def went_wrong(entry: Entry) -> bool:
 
 
 def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
-    lines = {key: _line(text, LENGTHS[key]) for key, text in texts.items() if text and isinstance(text, str)}
-    return {key: line for key, line in lines.items() if line}
+    cleaned = {}
+    for key, text in texts.items():
+        if text and isinstance(text, str) and (line := _line(text, LENGTHS[key])):
+            cleaned[key] = line
+    return cleaned
 
 
 def _stated(**values: object) -> dict[str, Any]:

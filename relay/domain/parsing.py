@@ -98,7 +98,7 @@ def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
         stated["trace"] = event.trace
     if event.mapped:
         stated["mapped"] = True
-    return to_json(stated)[:-1] + b',"document":' + (event.raw or to_json(event.document)) + b"}"
+    return b'%b,"document":%b}' % (to_json(stated)[:-1], event.raw or to_json(event.document))
 
 
 def load(line: str | bytes) -> Event:
