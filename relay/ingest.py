@@ -16,6 +16,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
+from relay.engine.intake import Report
 from relay.engine.state import Settings
 from relay.errors import Ignored, StoreUnavailable
 from relay.outage import CROWDED
@@ -73,6 +74,7 @@ class Ingest:
     def __post_init__(self) -> None:
         self._lines = RateLimitedLog(self.clock, REMINDER)
         self._log = log.bind()  # found anew for each line otherwise
+        self.store.journal.decided = self._decided
         self.apply()
 
     def apply(self) -> None:
@@ -82,22 +84,23 @@ class Ingest:
             self._rules = self.store.journal.settings = Rules(config, self.channels)
 
     async def ingest(
-        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
+        self,
+        event: Event,
+        targets: Sequence[Target] | None = None,
+        *,
+        permissions: Permissions | None = None,
+        act: str = "",
     ) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
 
-        `permissions` are those of its source, where it may not say everything. Raises StoreUnavailable, HandlingFailed,
-        AmbiguousId, NotPermitted and Ignored.
+        `permissions` are those of its source, where it may not say everything; `act` is the id of the act of a person
+        who reports it. Raises StoreUnavailable, HandlingFailed, AmbiguousId, NotPermitted and Ignored.
         """
         self.apply()
         crowded = self.fullness() >= CROWDED
-        accepted = await self.store.report(event, targets, permissions=permissions, crowded=crowded)
+        accepted = await self.store.report(event, targets, permissions=permissions, crowded=crowded, act=act)
         if accepted.status == "ignored":
             raise Ignored("the end of a run that did nothing, and that nothing is known of")
-        if accepted.differs:
-            metrics.duplicates_differing.labels(event.source).inc()
-        if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
-            self._reused(event)
         if self._log.is_enabled_for(DEBUG):
             self._log.debug(
                 "event.received", source=event.source, event_id=event.id, name=event.name, subject=event.subject,
@@ -105,6 +108,16 @@ class Ingest:
                 deliveries=accepted.deliveries, held=dict(accepted.held),
             )  # fmt: skip
         return accepted
+
+    def _decided(self, entry: Any, outcome: Any) -> None:
+        """Count what senders do wrong, also in events that came to another process."""
+        if not isinstance(entry, Report) or not isinstance(outcome, Accepted) or outcome.status == "ignored":
+            return
+        event = entry.event
+        if outcome.differs:
+            metrics.duplicates_differing.labels(event.source).inc()
+        if outcome.id_reused or (outcome.status != "duplicate" and self._of_another(event)):
+            self._reused(event)
 
     def _of_another(self, event: Event) -> bool:
         """Return whether its id came with another operation before, among those that this process took last."""

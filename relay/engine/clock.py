@@ -14,7 +14,7 @@ from relay.engine.state import Draft, Record, Score
 
 TICKS = "ticks"  # the name of the only record of its kind
 TROUBLES = "troubles"
-MOST = 500  # deliveries in one step
+SETTING_BACK = "setting-back"  # table: ms by which the clock was set back → up to where that is put right
 
 
 @dataclass
@@ -137,11 +137,13 @@ class KeepTroubles:
 class ClockSetBack:
     """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
 
-    Answer: `after` of the same again, which puts the next ones right; '' when all is done.
+    What is left is remembered, for an owner that comes after a crash. Answer: `after` of the same again, which puts the
+    next `most` right; '' when all is done.
     """
 
     step: int
     after: str = ""
+    most: int = 500
 
     def decide(self, d: Draft) -> str:
         if not self.after:
@@ -150,14 +152,19 @@ class ClockSetBack:
                 for score, member in [*_later(d, index)]:
                     d.place(index, member, score - self.step)
             d.apart(_set_ticks_back, self.step)
-        places = nsmallest(MOST, (place for place in _waiting(d) if place > self.after))
+        places = nsmallest(self.most, (place for place in _waiting(d) if place > self.after))
         known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
         for place in places:
             index, _, id_ = place.partition("\0")
             due_at, x = d.score(index, id_), known.get(id_)
             if due_at and x and x.kind not in BUNDLED:  # these are due by the calendar
                 _put_right(d, index, id_, due_at - self.step)
-        return places[-1] if len(places) == MOST else ""
+        left = places[-1] if len(places) == self.most else ""
+        if left:
+            d.put(SETTING_BACK, str(self.step), left.encode())
+        elif self.after:
+            d.remove(SETTING_BACK, str(self.step))
+        return left
 
 
 def _set_pauses_back(d: Draft) -> None:

@@ -31,14 +31,17 @@ from relay.policy.silences import Silences
 class Report:
     """An event. `targets`: those that are notified, instead of those that the rules name; its facts stay as they are.
 
-    `crowded`: Redis has little room, so progress without a recipient is refused (NoRoom). Raises AmbiguousId and
-    NotPermitted as well.
+    crowded  Redis has little room, so progress without a recipient is refused (NoRoom)
+    kept     its body stays in the quarantine until it is known that this was taken: what fails on it loses nothing
+
+    Raises AmbiguousId and NotPermitted as well.
     """
 
     event: Event
     targets: Sequence[Target] | None = None
     permissions: Permissions | None = None
     crowded: bool = False
+    kept: bool = False
 
     def decide(self, d: Draft) -> Accepted:
         event = self.event

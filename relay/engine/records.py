@@ -118,6 +118,7 @@ class Delivery(Record):
     ticket: str = ""  # of the hand-out that is under way
     lapsed: str = ""  # of the one that was given up; its receipt may come yet
     marked: int = 0  # when its first byte was about to leave; 0: it has not been
+    lasts: int = 0  # ms after which that call is over
     passes: str = ""  # '1' quiet hours, '2' unsubscriptions as well
     loud: bool = False
     alone: bool = False  # the live message does not show it

@@ -7,7 +7,7 @@ are in relay/store/queries/.
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from secrets import token_hex
@@ -21,6 +21,7 @@ from relay.domain.digests import digest_baseline
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Hold
+from relay.engine import names
 from relay.engine.causes import ClaimMentions
 from relay.engine.intake import Report
 from relay.engine.pauses import PauseScope
@@ -36,6 +37,7 @@ from relay.store.queries.reader import Reader
 
 log = structlog.get_logger(__name__)
 
+PRESSED = 0.3  # seconds that a press waits for the owner's answer: Slack waits, too
 LONGEST = 500  # characters of an answer that is kept
 KEPT_DAYS = 9  # of the figures that digests compare themselves with
 
@@ -44,6 +46,7 @@ class Journal(Protocol):
     """The partition, as this process reaches it (relay.store.journal.partition)."""
 
     settings: Any
+    decided: Callable[[Any, Any], None]  # called with each entry that this process decides, and what came of it
 
     @property
     def owns(self) -> bool: ...
@@ -59,6 +62,7 @@ class Journal(Protocol):
         lazy: bool = False,
         only_owner: bool = False,
         brief: bool = False,
+        patience: float | None = None,
     ) -> Any: ...
 
 
@@ -92,17 +96,25 @@ class Queue:
         *,
         permissions: Permissions | None = None,
         crowded: bool = False,
+        act: str = "",
     ) -> Accepted:
         """Make an event durable with everyone who is notified of it: these targets, or those that the rules name.
 
+        `act`: the id of the act of a person who reports it; that of a press, or of its outcome, is made of the event's.
+        An act counts once, and is never refused because too much waits.
+
         Raises AmbiguousId, NotPermitted, Ignored, HandlingFailed, and StoreUnavailable. Where another process owns the
-        partition, the answer is `accepted` without deliveries: the event is durable, and the owner decides.
+        partition, the answer is `accepted` without deliveries: the event is durable, and the owner decides. That of an
+        act may be the owner's, if it comes soon.
         """
+        if event.action:
+            act = names.digest("press", event.id, *map(str, event.action.values())).hex()
         progress = event.name == "operation.progress" and not event.terminal
-        admission = Admission.PROGRESS if progress else Admission.OUTCOME
+        admission = Admission.ALWAYS if act else Admission.PROGRESS if progress else Admission.OUTCOME
         crowded = crowded and self.journal.owns  # what is in the inbox is accepted already
-        entry = Report(event, targets, permissions, crowded=crowded)
-        answer = await self.journal.submit(entry, admission=admission)
+        entry = Report(event, targets, permissions, crowded=crowded, kept=bool(act) and not event.action)
+        patience = PRESSED if event.action else None
+        answer = await self.journal.submit(entry, act=act, admission=admission, patience=patience)
         return answer if isinstance(answer, Accepted) else Accepted("accepted", elsewhere=True)
 
     async def claim(self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Taken:
@@ -149,10 +161,13 @@ class Queue:
         if self._attended[hand_out] <= 0:
             del self._attended[hand_out]
 
-    async def mark_sending(self, delivery: Delivery) -> bool:
-        """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent."""
+    async def mark_sending(self, delivery: Delivery, within: float = 0.0) -> bool:
+        """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent.
+
+        `within`: seconds after which its call is over; until then nobody repeats it if this process is gone.
+        """
         with contextlib.suppress(NotOwner):
-            if not await self._settle(Mark, delivery, only_owner=True):
+            if not await self._settle(Mark, delivery, only_owner=True, lasts=int(within * 1000)):
                 return False
             if self.journal.may_send():
                 return True

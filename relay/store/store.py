@@ -21,6 +21,7 @@ from relay.store.inspection import inspect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
 from relay.store.journal.kinds import KINDS, lost, needs
+from relay.store.journal.pace import PACE, Pace
 from relay.store.journal.partition import NotOwner, Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
@@ -50,6 +51,7 @@ class Store(Queue):
         may_own: bool = True,
         sealer: Sealer | None = None,
         copies: tuple[int, int] | None = None,
+        pace: Pace = PACE,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,6 +73,7 @@ class Store(Queue):
             process=process,
             alone=private,
             may_own=may_own,
+            pace=pace,
             clock=clock,
             monotonic=monotonic,
         )

@@ -79,7 +79,7 @@ async def test_connections_that_are_cut_again_and_again_lose_and_double_nothing(
     with RedisServer(**DURABLE) as server:
         async with surroundings(server.url, RELAY_HOST=own_host()) as around, RunningRelay(CONFIG, around.env) as relay:
             load = Load(relay)
-            cutting = asyncio.create_task(cut(around.store.redis))
+            cutting = asyncio.create_task(cut(around.store.redis, load))
             async with load.sending():
                 await load.more(100)
             cutting.cancel()
@@ -89,8 +89,8 @@ async def test_connections_that_are_cut_again_and_again_lose_and_double_nothing(
     assert ledger.counts.get("unknown_outcomes", 0) == 0
 
 
-async def cut(redis: Redis) -> None:
+async def cut(redis: Redis, load: Load) -> None:
     while True:
-        await asyncio.sleep(0.15)
+        await load.more(5)
         with contextlib.suppress(RedisError):
             await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -57,6 +57,12 @@ class Desk:
         accepted: Accepted = await self.submit(Report(event, presented))
         return accepted
 
+    async def report(self, *reported: Event) -> None:
+        """Report these, a second apart, to whom no rule sends them."""
+        for event in reported:
+            await self.submit(Report(event))
+            self.clock.advance(1)
+
     async def take(self, channel: str = "slack") -> Sequence[Delivery]:
         self._tickets += 1
         taken = await self.submit(Take(channel, 20, f"{self._tickets}"))

@@ -5,7 +5,7 @@ import pytest
 from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
-from relay.engine.receipts import Failed, Lapse, Mark, Release, Withhold
+from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
@@ -72,6 +72,20 @@ class TestALapse:
 
         assert (unsent, during) == ([({"1", "2"} - {called.event.subject}).pop()], [])
         assert [(taken.event.subject, taken.unknown) for taken in partition.take()] == [(called.event.subject, True)]
+
+    def test_waits_for_as_long_as_the_call_may_take(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
+        silent = Lapse(living=("b",), ended=("b:",))
+
+        partition.now += 600_000
+        partition.do(silent)
+        during = partition.take(process="b")
+        partition.now += BEGINS
+        partition.do(silent)
+
+        assert during == []
+        assert partition.take_one(process="b").unknown
 
     def test_a_receipt_after_it_ends_what_nobody_has_taken_since(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])

@@ -85,6 +85,7 @@ class MemoryJournal:
     shared: Shared
     process: str
     settings: Any
+    decided: Callable[[Any, Any], None] = lambda entry, outcome: None
     owns: bool = True
     is_owned: bool = True
     term: int = 1
@@ -101,8 +102,11 @@ class MemoryJournal:
         lazy: bool = False,
         only_owner: bool = False,
         brief: bool = False,
+        patience: float | None = None,
     ) -> Any:
-        return self.shared.step(entry, self.settings)
+        answer = self.shared.step(entry, self.settings)
+        self.decided(entry, answer)
+        return answer
 
 
 class Quarantine:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from relay.engine.state import Changes, Draft, NotLoaded, Record, State
-from relay.errors import HandlingFailed, RelayError, StoreUnavailable, relay_line
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, RelayError, StoreUnavailable, relay_line
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
 from relay.store.journal.writes import MOST_WRITES, count_writes
@@ -20,6 +20,7 @@ WAITING = "waiting"  # table: entries of the inbox that need something that cann
 SUSPECTS = "suspects"  # table: entries of the inbox that may have been under way when an owner died → further deaths
 ASIDE = "aside"  # log: entries that were set aside, as they were appended
 MOST_ASIDE, KEEP_ASIDE = 1_000, 30 * 86_400_000
+MOST_WAITING_BYTES = 64 << 20
 log = structlog.get_logger(__name__)
 
 
@@ -27,7 +28,8 @@ log = structlog.get_logger(__name__)
 class Rules:
     """The pure step, and the entry that counts one that it cannot take.
 
-    `needs` names the records that an entry reads in any case, so that no step in vain has to find that out.
+    needs         names the records that an entry reads in any case, so that no step in vain has to find that out
+    most_waiting  entries that may wait for what cannot be read; more are set aside
     """
 
     step: Step
@@ -35,6 +37,7 @@ class Rules:
     codec: Codec
     needs: Callable[[Any], Iterable[tuple[type[Record], str]]] = lambda _entry: ()
     take_over: Callable[[Sequence[str]], Any] | None = None
+    most_waiting: int = 10_000
 
 
 class Unsure(Exception):
@@ -52,6 +55,7 @@ class Batch:
         self._rules, self._settings, self._guesses = rules, settings, guesses
         self._asked = set[tuple[Any, ...]]()
         self._writes = 0
+        self._room: tuple[int, int] | None = None  # for entries that wait: how many, and their bytes
 
     @property
     def used(self) -> list[bytes]:
@@ -125,18 +129,28 @@ class Batch:
             record.done, record.value = True, value
         return answer
 
-    def _postponed(self, item: Item, error: StoreUnavailable) -> StoreUnavailable:
+    def _postponed(self, item: Item, error: StoreUnavailable) -> RelayError:
         """Let it wait for what cannot be read, out of the way of the others."""
         if item.id != NOTHING:
+            count, size = self._room or self._measured()
+            self._room = count - 1, size - len(item.appended)
+            if min(self._room) < 0:
+                return self._refused(item, NoRoom(f"too many wait already. {error}"))
             self.draft.put(WAITING, str(item), item.appended)
             self._done_with(item)
         return error
+
+    def _measured(self) -> tuple[int, int]:
+        waiting = self.draft.table(WAITING)
+        return self._rules.most_waiting - len(waiting), MOST_WAITING_BYTES - sum(map(len, waiting.values()))
 
     def _refused(self, item: Item, error: RelayError) -> RelayError:
         """Return the error; count and keep an entry whose sender does not wait for its answer."""
         if item.act:
             record = self.draft.edit(Answer, item.act)
             record.done = True
+            if isinstance(error, InvalidEvent):
+                record.refused = [error.kind, error.field, error.message]
             record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
         if item.id != NOTHING or item.waits:
             log.warning("entry.set_aside", entry=type(item.entry).__name__, reason=str(error))

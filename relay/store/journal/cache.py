@@ -7,7 +7,7 @@ where a guess was wrong, it is decided anew. An index cannot be guessed (`NotLoa
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,13 +17,13 @@ from redis.exceptions import RedisError
 from relay.engine.state import Changes, NotLoaded, Record, Score, TableChange
 from relay.errors import StoreUnavailable
 from relay.store.journal.codec import Codec, Unreadable
+from relay.store.journal.pace import PACE
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import SLACK
 from relay.store.wire import Command
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-PAGE = 5_000  # members of an index that are read at once
 MOST_BYTES = 256 << 20
 MOST_REPORTED = 1_000  # values that cannot be read
 # What a value takes in memory, about: some bytes for each of those in Redis, and some for each entry of a container.
@@ -74,9 +74,19 @@ class Hot:
 class Cache:
     """A `State`. `now` is the partition's time of the batch, by which values expire."""
 
-    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        codec: Codec,
+        prefix: str,
+        renew: Callable[[str], Awaitable[None]],
+        *,
+        most_bytes: int = MOST_BYTES,
+        page: int = PACE.index_page,
+    ) -> None:
+        """`renew` keeps the lease of the owner with this mark while much is read. `page`: members read at once."""
         self.scripts, self._codec, self.prefix = scripts, codec, prefix
-        self._most_bytes = most_bytes
+        self._renew, self._most_bytes, self._page = renew, most_bytes, page
         self._hot = OrderedDict[str, Hot]()
         self._unreadable: dict[str, StoreUnavailable] = {}
         self._reported = set[str]()  # each once in a term
@@ -239,7 +249,9 @@ class Cache:
             rest = iter(answers)
             # Of an index, there is more as long as its pages are full.
             wanted = [want for want in wanted if self._loaded(want, rest, pages)]
-            at += PAGE
+            at += self._page
+            if wanted:
+                await self._renew(mark)
 
     def _asking(self, kind: str, names: Sequence[Any], at: int) -> list[Command]:
         key = self.prefix + key_of(kind, names)
@@ -247,7 +259,7 @@ class Cache:
             "record": ("GET", key),
             "field": ("HGET", key, names[-1]),
             "table": ("HGETALL", key),
-            "index": ("ZRANGE", key, at, at + PAGE - 1, "WITHSCORES"),
+            "index": ("ZRANGE", key, at, at + self._page - 1, "WITHSCORES"),
             "log": ("LRANGE", key, 0, -1),
         }
         return [reading[kind]] if kind == "index" else [reading[kind], ("PTTL", key)]
@@ -303,7 +315,7 @@ class Cache:
         flat = [part for pair in answer for part in pair] if answer and isinstance(answer[0], list) else answer
         page = [(member.decode(), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
         pages.setdefault(key, []).extend(page)
-        if len(page) == PAGE:
+        if len(page) == self._page:
             return True
         members = pages.pop(key)
         self._keep(key, Hot(Sorted(members), EACH + sum(len(member) + 2 * EACH for member, _ in members)))

@@ -3,13 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import takewhile
 from typing import Any, ClassVar
 
 from relay.engine.state import Record
-from relay.errors import HandlingFailed, NoRoom, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, StoreUnavailable
 from relay.store.journal.codec import Codec
 
 Id = tuple[int, int]  # of an entry in the inbox
@@ -45,6 +45,7 @@ class Answer(Record):
     done: bool = False
     value: bytes = b""
     failed: str = ""  # class and place of an error of relay's own
+    refused: list[str] = field(default_factory=list)  # kind, field and message of an event that is not taken
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +98,11 @@ class Item:
 
 def value_of(answer: Answer, codec: Codec) -> Any:
     """Return what an act was answered, or raise what it failed by."""
+    if answer.refused:
+        kind, place, message = answer.refused
+        refusal = InvalidEvent(place, message)
+        refusal.kind = kind
+        raise refusal
     if answer.failed:
         kind, _, where = answer.failed.partition(" ")
         raise HandlingFailed(kind, where)

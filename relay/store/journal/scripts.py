@@ -41,9 +41,9 @@ def source(name: Name, although_full: bool) -> tuple[str, str]:
 class Scripts:
     """Runs scripts on the keys of one slot. StoreUnavailable: whether it was done is unknown."""
 
-    def __init__(self, redis: Redis, replicas: int = 0) -> None:
-        """`replicas`: how many have to confirm a write, of those that could take over all."""
-        self._redis = redis
+    def __init__(self, redis: Redis, replicas: int = 0, patience: float = REPLICA_TIMEOUT) -> None:
+        """`replicas`: how many have to confirm a write, of those that could take over all, within so many seconds."""
+        self._redis, self._patience = redis, patience
         self.replicas = replicas
 
     async def run(
@@ -106,7 +106,7 @@ class Scripts:
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
         async with redis.pipeline(transaction=False) as pipeline:
             pipeline.execute_command(*command)
-            pipeline.wait(max(self.replicas, before.total()), int(REPLICA_TIMEOUT * 1000))
+            pipeline.wait(max(self.replicas, before.total()), int(self._patience * 1000))
             if can_fail_over(redis):
                 pipeline.info("replication")
             answer, *confirmed = await pipeline.execute()

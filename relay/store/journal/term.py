@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -35,7 +35,17 @@ class Term:
     carries  changes of lazy entries wait for the next commit
     """
 
-    def __init__(self, taken: Taken, rules: Rules, cache: Cache, clock: PartitionClock, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        taken: Taken,
+        rules: Rules,
+        cache: Cache,
+        clock: PartitionClock,
+        inbox: Inbox,
+        *,
+        decided: Callable[[Any, Any], None],
+    ) -> None:
+        """`decided` is called with each entry, of any process, and what came of it."""
         self.number, self.mark = taken.term, taken.mark
         self.limit = MOST_ENTRIES
         self.commits = 0
@@ -44,7 +54,7 @@ class Term:
         self._composed = 0
         self._due = set[str]()
         self._upkeep = Upkeep()
-        self._rules, self._clock, self._inbox = rules, clock, inbox
+        self._rules, self._clock, self._inbox, self._decided = rules, clock, inbox, decided
         self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
         self._forget_lent()
 
@@ -227,6 +237,7 @@ class Term:
 
     def _answer(self, batch: Batch) -> None:
         for item, outcome in batch.outcomes:
+            self._decided(item.entry, outcome)
             item.answer(outcome)
 
 

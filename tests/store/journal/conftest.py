@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ class Process:
         codec = Codec(KINDS, options.pop("sealer", None))
         aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
         rules = Rules(options.pop("step", step), aside, codec, options.pop("needs", lambda _entry: ()))
+        rules = replace(rules, most_waiting=options.pop("most_waiting", rules.most_waiting))
         settings = options.pop("settings", Settings())
         given: dict[str, Any] = {"process": name, "alone": True, "monotonic": self.monotonic} | options
         self.partition = Partition(self.redis, rules, settings, **given)
