@@ -30,12 +30,6 @@ async def channels(store: MemoryStore) -> list[str]:
     return [delivery.channel for delivery in _of(store, records.Delivery)]
 
 
-async def repeat(store: MemoryStore, destination: str, times: int, ms: int) -> None:
-    """Add so many like the newest row of a destination's history, all at this time."""
-    rows = store.shared.memory.streams[records.history(destination)]
-    rows += [(ms, number, rows[-1][2]) for number in range(times)]
-
-
 async def pause(store: MemoryStore, scope: str, **fields: Any) -> None:
     """Let a scope be paused, with these fields."""
     paused = Pause(scope, **fields)
