@@ -10,8 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Notification
+from relay.engine.draft import NO_RULES, Settings
 from relay.engine.receipts import Lapse
-from relay.engine.state import NO_RULES, Settings
 from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys

@@ -8,8 +8,9 @@ from typing import Any
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.engine.clock import ClockSetBack
+from relay.engine.draft import Draft
 from relay.engine.intake import Report
-from relay.engine.state import Changes, Draft, NotLoaded
+from relay.engine.state import Changes, NotLoaded
 from relay.engine.step import step
 from relay.engine.take import Take
 from relay.errors import RelayError
