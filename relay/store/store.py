@@ -79,7 +79,7 @@ class Store(Queue):
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
-        self.copies = Copies(self, copies)
+        self.copies = Copies(redis, sealer, copies)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 

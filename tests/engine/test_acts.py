@@ -38,11 +38,11 @@ class TestAPause:
             partition.fail(partition.take_one(), "channel:slack")
 
     def test_ends_in_steps_and_for_all_that_wait(self, partition: Sending) -> None:
-        partition.broken(400)
+        partition.broken(250)
         partition.send_all()
         partition.now += 61_000
 
-        assert len(partition.send_all()) == 400
+        assert len(partition.send_all()) == 250
 
     def test_of_credentials_is_none_of_a_host_that_needs_none(self, partition: Sending) -> None:
         """An incoming webhook needs no token."""

@@ -7,7 +7,6 @@ import pytest
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.facts import Space
 from relay.domain.silences import Silence
-from relay.engine.intake import Report
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
 from relay.engine.state import Draft
@@ -32,16 +31,10 @@ def silence(number: int, now: float, seconds: float = 60.0) -> Silence:
     return Silence(f"s-{number}", "ann", "maintenance", now, now + seconds, now, destinations=("room",))
 
 
-async def report(desk: Desk, *reported: object) -> None:
-    for event in reported:
-        await desk.submit(Report(event))  # type: ignore[arg-type]
-        desk.clock.advance(1)
-
-
 class TestJobs:
     async def test_pages_are_of_those_that_ended_last(self, desk: Desk) -> None:
         for number in range(5):
-            await report(desk, events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
+            await desk.report(events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
         jobs = Jobs(desk)
 
         rows = await every(jobs.page, limit=2)
@@ -53,7 +46,7 @@ class TestJobs:
 
     async def test_ends_are_those_of_its_runs(self, desk: Desk) -> None:
         for name, event in (("op-1", events.failed), ("op-2", events.completed)):
-            await report(desk, event(operationId=name, operationName="load"))
+            await desk.report(event(operationId=name, operationName="load"))
         jobs, now = Jobs(desk), events.completed(operationId="op-3", operationName="load")
         job = await jobs.of(now)
         assert job
@@ -66,7 +59,7 @@ class TestJobs:
 
     async def test_each_is_given_once_to_whoever_goes_on(self, desk: Desk) -> None:
         for number in range(3):
-            await report(desk, events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
+            await desk.report(events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
         jobs = Jobs(desk)
 
         first, last, whole = await jobs.ended_since(0, 2)
@@ -79,8 +72,8 @@ class TestJobs:
 
 class TestRuns:
     async def test_those_that_go_on_are_shown_the_newest_first(self, desk: Desk) -> None:
-        await report(desk, *(events.progress(number, operationId=f"op-{number}") for number in range(1, 4)))
-        await report(desk, events.completed(operationId="op-2"))
+        await desk.report(*(events.progress(number, operationId=f"op-{number}") for number in range(1, 4)))
+        await desk.report(events.completed(operationId="op-2"))
 
         rows = await Operations(desk).running(5)
         assert [(row.operation.subject, row.operation.percentage) for row in rows] == [("op-3", 3), ("op-1", 1)]
@@ -100,7 +93,7 @@ class TestRuns:
         assert await runs.failed_ticks() == {"digests": (int(desk.clock()), "StoreUnavailable: away")}
 
     async def test_the_watchdog_looks_at_those_that_are_due(self, desk: Desk) -> None:
-        await report(desk, events.progress(10, operationId="op-1"))
+        await desk.report(events.progress(10, operationId="op-1"))
         desk.clock.advance(86_400)
         runs = Runs(desk)
 
@@ -119,16 +112,16 @@ class TestRuns:
             ]},
         })  # fmt: skip
         runs, now = Runs(desk), desk.clock() + 60
-        await report(desk, batch, events.progress(10, operationId="op-1"))
+        await desk.report(batch, events.progress(10, operationId="op-1"))
 
         assert await runs.members_heard([batch], now) == desk.clock() - 1
-        await report(desk, events.completed(operationId="op-1"))
+        await desk.report(events.completed(operationId="op-1"))
         assert await runs.members_heard([batch], now) == now
         assert await runs.members_heard([], now) == 0.0
 
     async def test_silent_ones_are_asked_about_the_longest_silent_first(self, desk: Desk) -> None:
-        await report(desk, *(events.progress(40, operationId=f"op-{number}") for number in range(3)))
-        await report(desk, events.completed(operationId="op-1"))
+        await desk.report(*(events.progress(40, operationId=f"op-{number}") for number in range(3)))
+        await desk.report(events.completed(operationId="op-1"))
         state = ReconciliationState(desk)
 
         assert [run.operation for run in await state.unheard(1, 1, OURS)] == ["op-0"]
@@ -139,7 +132,7 @@ class TestRuns:
 
     async def test_one_that_was_begun_again_is_asked_about_by_its_new_id(self, desk: Desk) -> None:
         again = events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1)
-        await report(desk, events.failed(operationId="op-1"), again)
+        await desk.report(events.failed(operationId="op-1"), again)
         state = ReconciliationState(desk)
 
         assert await state.unheard(2, 5, OURS) == []

@@ -16,7 +16,7 @@ from relay.errors import StoreUnavailable
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending, subjects
 from tests.support import events
-from tests.support.memory import Memory
+from tests.support.pure_life.reading import Loading
 from tests.support.targets import mail, room, team
 
 ROOM = room(limits=Limits())
@@ -80,13 +80,13 @@ def test_one_place_in_eight_is_for_the_oldest_once_that_has_waited_for_long() ->
 
 
 def test_where_places_become_free_one_by_one_one_of_about_eight_is_for_the_oldest() -> None:
-    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(80)))
+    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(40)))
     partition.now += STARVED
-    partition.queue(*many(0, 400), to=ROOM)
+    partition.queue(*many(0, 160), to=ROOM)
 
-    taken = [name for _ in range(400) for name in subjects(partition.take(most=1))]
+    taken = [name for _ in range(160) for name in subjects(partition.take(most=1))]
 
-    assert 25 < sum(name.startswith("old") for name in taken) < 80
+    assert 10 < sum(name.startswith("old") for name in taken) < 40
 
 
 def test_a_crowd_that_waits_for_a_broken_conversation_leaves_the_heap_and_delays_no_other() -> None:
@@ -218,49 +218,23 @@ class TestFaults:
         (letter,) = [x for x in partition.memory.records.values() if isinstance(x, Delivery) and x.died]
         assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")
 
-    def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(self) -> None:
+    def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         partition = handing_out(*many(0, 3))
-        sealed = next(x.name for x in partition.waiting() if x.queue)
-        state = Sealed(partition.memory, f"d:{sealed}")
+        sealed, memory = next(x.name for x in partition.waiting() if x.queue), partition.memory
 
-        changes, taken = step(state, Take("slack", 5, "t:1"), partition.now, partition)
+        def record(kind: Any, name: str) -> Any:
+            if kind is Delivery and name == sealed:
+                raise StoreUnavailable("another key")
+            return memory.records.get(kind.PREFIX + name)
+
+        monkeypatch.setattr(memory, "record", record)
+        changes, taken = step(memory, Take("slack", 5, "t:1"), partition.now, partition)
 
         assert len(taken.deliveries) == 2
         assert sealed not in [*changes.records]
         assert changes.indexes[due("slack", "1")][sealed] == partition.now + 30 * SECOND
-
-
-class Part(Memory):
-    """A memory of which only a part is at hand."""
-
-    def __init__(self, whole: Memory) -> None:
-        super().__init__()
-        self.whole, self.loaded = whole, set[tuple[Any, ...]]()
-
-    def record(self, kind: Any, name: str) -> Any:
-        return self.part("record", kind, name)
-
-    def field(self, table: str, name: str) -> bytes | None:
-        return self.part("field", table, name)  # type: ignore[no-any-return]
-
-    def table(self, table: str) -> Any:
-        return self.part("table", table)
-
-    def part(self, kind: str, *names: Any) -> Any:
-        if (kind, *names) not in self.loaded:
-            raise NotLoaded(kind, *names)
-        return getattr(self.whole, kind)(*names)
-
-
-class Sealed(Part):
-    def part(self, kind: str, *names: Any) -> Any:
-        if kind == "record" and names[0].PREFIX + names[1] == self.sealed:
-            raise StoreUnavailable("another key")
-        return getattr(self.whole, kind)(*names)
-
-    def __init__(self, whole: Memory, sealed: str) -> None:
-        super().__init__(whole)
-        self.sealed, self.indexes = sealed, whole.indexes
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -271,15 +245,13 @@ def test_a_state_that_is_read_piece_by_piece_is_asked_for_many_deliveries_at_onc
         pause = d.edit(Pause, BROKEN)
         pause.until = pause.expires = partition.now + MINUTE
         partition.memory.apply(d.changes, partition.now)
-    cold = Part(partition.memory)
-    cold.indexes = partition.memory.indexes
-    rounds = 0
+    cold, rounds = Loading(partition.memory), 0
     while True:
         try:
             _, taken = step(cold, Take("slack", 100, "t:1"), partition.now, partition)
             break
         except NotLoaded as missing:
-            cold.loaded |= {(need.kind, *need.names) for need in (missing, *missing.others)}
+            cold.load(missing)
             rounds += 1
 
     assert len(taken.deliveries) == (0 if broken else 100)

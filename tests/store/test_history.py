@@ -1,79 +1,10 @@
-"""The record of what was sent: how each delivery ended, newest first, in pages that cost no more than a page may."""
+"""The record of what was sent is kept for so long, and of too much of it the busiest destinations give first."""
 
-import pytest
-
-from relay.domain.deliveries import Receipt, Window
 from relay.engine.records import HISTORIES, history
 from relay.store import Store, keys
 from relay.store.forgetting import Forgetting
-from relay.store.queries.admin import Admin
-from relay.store.queries.history import LOOKED, History
-from relay.store.queries.suppressions import Suppressions
-from tests.support import events, records
+from relay.store.queries.history import History
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, accept, claim, claim_one, send
-from tests.support.targets import mail, room, team
-
-
-def ends(rows: object) -> list[tuple[str, str, str]]:
-    return [(row.destination, row.outcome, row.reason) for row in rows]  # type: ignore[attr-defined]
-
-
-async def test_a_message_that_is_posted_anew_has_a_row_and_edits_of_its_own(store: Store, clock: Clock) -> None:
-    for percentage, receipt in ((10, POSTED), (40, POSTED), (70, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))):
-        await accept(store, events.progress(percentage), to=team())
-        await send(store, receipt=receipt)
-        clock.advance(60)
-
-    assert [(row.detail, row.edits) for row in (await History(store).page()).rows] == [("C1/2.2", 0), ("C1/1.1", 0)]
-
-
-async def test_each_way_in_which_a_delivery_ends(store: Store, clock: Clock) -> None:
-    await accept(store, events.completed(operationId="dies"), to=room())
-    await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
-    clock.advance(1)
-    await Admin(store).drop([letter.id for letter in await Admin(store).dead()])
-    clock.advance(1)
-    await accept(store, events.completed(operationId="unread"), to=mail())
-    await Suppressions(store).add("analyst@example.com")
-    assert await claim(store, "email") == []
-    clock.advance(1)
-    await accept(store, events.completed(operationId="quiet"), to=room())
-    await store.claim("slack", 10, {"*": Window(clock(), clock() + 3600)})
-
-    rows = (await History(store).page()).rows
-
-    assert ends(rows) == [
-        ("room", "held", "quiet_hours"),
-        ("analysts", "superseded", "suppressed"),
-        ("room", "dropped", ""),
-        ("room", "dead", "rejected"),
-    ]
-    assert [row.subject for row in rows] == ["quiet", "unread", "dies", "dies"]
-    assert rows[-1].detail == "channel_not_found"
-
-
-async def test_a_page_that_finds_little_says_how_far_it_looked(store: Store, clock: Clock) -> None:
-    await accept(store, events.completed(operationId="dies"), to=room())
-    await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
-    clock.advance(1)
-    await accept(store, events.completed(), to=room())
-    await send(store)
-    clock.advance(1)
-    await records.repeat(store, "room", LOOKED, int(clock() * 1000))
-
-    first = await History(store).page(outcome="dead")
-    second = await History(store).page(outcome="dead", cursor=first.cursor)
-
-    assert (first.rows, first.looked, first.looked_to) == ([], LOOKED, clock())
-    assert [row.subject for row in second.rows] == ["dies"]
-    assert (second.cursor, second.looked_to) == ("", None)
-
-
-@pytest.mark.parametrize("cursor", ["x", "1-1", "-1-0-room", "1-1111111111111111-room"])
-async def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
-    with pytest.raises(ValueError, match="cursor"):
-        await History(store).page(cursor=cursor)
 
 
 async def rows_of(store: Store, destination: str, count: int, ms: int) -> None:

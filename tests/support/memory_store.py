@@ -193,7 +193,7 @@ class ListingStore(MemoryStore):
         super().__init__(shared, **options)
         self.redis, self.sealer = redis, sealer
         self.quarantine: Any = InRedis(redis, sealer)
-        self.copies = Copies(self, copies)
+        self.copies = Copies(redis, sealer, copies)
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         self.copies.bounds = bounds

@@ -67,6 +67,34 @@ async def test_a_cold_owner_reads_what_a_batch_needs_in_few_round_trips(open_pro
     assert (await redis.info("stats"))["total_reads_processed"] - before < 12
 
 
+async def test_what_is_not_in_memory_is_decided_as_if_it_were_absent_and_anew_where_it_is_not(
+    open_process: Open,
+) -> None:
+    stepped: list[object] = []
+
+    def pressing_what_is_there(state: State, entry: Any, now: int, settings: Settings) -> tuple[Changes, Any]:
+        stepped.append(entry)
+        if isinstance(entry, Press) and Draft(state, now).get(Counter, entry.name) is None:
+            raise LookupError(entry.name)
+        return toy.step(state, entry, now, settings)
+
+    first = await open_process("a").start()
+    await first.submit(Add("x", "e"))
+    await first.die()
+    cold = await open_process("b", step=pressing_what_is_there).start()
+
+    known, unknown, new = await asyncio.gather(
+        cold.submit(Press("x")), cold.submit(Press("unknown")), cold.submit(Add("y", "e")), return_exceptions=True
+    )
+    stepped.clear()
+    await cold.submit(Add("z", "e"))
+
+    assert known == 2
+    assert isinstance(unknown, HandlingFailed)
+    assert new == {"total": 1, "duplicate": False}
+    assert stepped == [Add("z", "e")]  # it is new, as was thought
+
+
 @pytest.mark.parametrize("hot", [1, 256 << 20])
 async def test_an_index_is_read_in_pages_and_a_small_memory_reads_again(
     open_process: Open, redis: Redis, hot: int
