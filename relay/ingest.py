@@ -16,8 +16,8 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
+from relay.engine.draft import Settings
 from relay.engine.intake import Report
-from relay.engine.state import Settings
 from relay.errors import Ignored, StoreUnavailable
 from relay.outage import CROWDED
 from relay.policy.targets import Targets

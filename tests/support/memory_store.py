@@ -14,9 +14,9 @@ from relay.domain.deliveries import Accepted, Delivery, Notification, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine.clock import ClockSetBack
+from relay.engine.draft import Draft, Settings
 from relay.engine.intake import Report
 from relay.engine.known import known
-from relay.engine.state import Draft, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
