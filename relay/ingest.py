@@ -4,8 +4,9 @@ The receiver, a replay from the quarantine and everything that makes events of i
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from logging import DEBUG
 from typing import Any
 
 import structlog
@@ -15,8 +16,8 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
+from relay.engine.draft import Settings
 from relay.engine.intake import Report
-from relay.engine.state import Settings
 from relay.errors import Ignored, StoreUnavailable
 from relay.outage import CROWDED
 from relay.policy.targets import Targets
@@ -67,12 +68,12 @@ class Ingest:
     channels: Mapping[str, Any]
     clock: Callable[[], float] = time.time
     fullness: Callable[[], float] = lambda: 0.0  # the part of Redis's memory that is used
-    wake: Callable[[Iterable[str] | None], None] = lambda _: None  # looks for what is due
     _rules: Rules | None = None  # of the configuration that was current last
     _ids: dict[tuple[str, str], str] = field(default_factory=dict)  # source and id → the operation that had it last
 
     def __post_init__(self) -> None:
         self._lines = RateLimitedLog(self.clock, REMINDER)
+        self._log = log.bind()  # found anew for each line otherwise
         self.store.journal.decided = self._decided
         self.apply()
 
@@ -100,20 +101,12 @@ class Ingest:
         accepted = await self.store.report(event, targets, permissions=permissions, crowded=crowded, act=act)
         if accepted.status == "ignored":
             raise Ignored("the end of a run that did nothing, and that nothing is known of")
-        if accepted.deliveries or accepted.status == "duplicate":
-            self.wake(None)
-        log.debug(
-            "event.received",
-            source=event.source,
-            event_id=event.id,
-            name=event.name,
-            subject=event.subject,
-            status=event.status,
-            percentage=event.percentage,
-            outcome=accepted.status,
-            deliveries=accepted.deliveries,
-            held=dict(accepted.held),
-        )
+        if self._log.is_enabled_for(DEBUG):
+            self._log.debug(
+                "event.received", source=event.source, event_id=event.id, name=event.name, subject=event.subject,
+                status=event.status, percentage=event.percentage, outcome=accepted.status,
+                deliveries=accepted.deliveries, held=dict(accepted.held),
+            )  # fmt: skip
         return accepted
 
     def _decided(self, entry: Any, outcome: Any) -> None:

@@ -143,7 +143,10 @@ def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefi
 
 
 def first_text(*values: object) -> str:
-    return next((value for value in values if isinstance(value, str) and value), "")
+    for value in values:
+        if value and isinstance(value, str):
+            return value
+    return ""
 
 
 def count(value: object) -> int | None:

@@ -6,11 +6,12 @@ from heapq import nsmallest
 from itertools import takewhile
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
 from relay.engine.parking import EVER
 from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
 from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, due
-from relay.engine.state import Draft, Record, Score
+from relay.engine.state import Record, Score
 
 TICKS = "ticks"  # the name of the only record of its kind
 TROUBLES = "troubles"
@@ -113,9 +114,9 @@ class LookAtTroubles:
         if self.parts:
             ticks = d.edit(Ticks, TICKS)
             ticks.doing |= dict.fromkeys(self.parts, d.now)
-        known, kept = d.get(Ticks, TICKS) or Ticks(TICKS), d.get(Troubles, TROUBLES)
-        ago = [d.now - known.doing[part] if part in known.doing else -1 for part in ("receive", "deliver")]
-        return [d.now, kept.text if kept else "", *ago]
+        doing = d.look(Ticks, TICKS).doing
+        ago = [d.now - doing[part] if part in doing else -1 for part in ("receive", "deliver")]
+        return [d.now, d.look(Troubles, TROUBLES).text, *ago]
 
 
 @dataclass(frozen=True, slots=True)

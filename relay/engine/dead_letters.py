@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from relay.engine.causes import leave_cause
 from relay.engine.deliveries import converges, forget, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import join
 from relay.engine.ledger import note, record_end
 from relay.engine.records import DEAD, Delivery, Thread
-from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from relay.engine import lanes
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
+from relay.engine.draft import Draft
 from relay.engine.ledger import note, record_end
+from relay.engine.recipients import Recipient
 from relay.engine.records import (
     CHANNELS,
     DEAD,
@@ -18,7 +20,6 @@ from relay.engine.records import (
     documents,
     rows,
 )
-from relay.engine.state import Draft
 
 # What all deliveries of a live message have in common: kept with its thread, for one that is made without an event.
 STANDING = ("operation", "destination", "channel", "address", "kind", "lane", "calls", "passes", "loud")

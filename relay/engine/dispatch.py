@@ -2,16 +2,17 @@
 
 from relay.domain.deliveries import Digest
 from relay.domain.deliveries import Gate as Least
-from relay.engine.arrival import ESSENTIAL, Arrival, Recipient
+from relay.engine.arrival import Arrival
 from relay.engine.bundles import add_to_digest
 from relay.engine.deliveries import delivery_for, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import beside, first_of, make_due, queued
 from relay.engine.ledger import note, record_held
 from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
 from relay.engine.order import is_muted
 from relay.engine.outcomes import held_until, hold
+from relay.engine.recipients import ESSENTIAL, Recipient
 from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation, Thread
-from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 from relay.engine.withholding import enqueue
 

@@ -7,6 +7,7 @@ from pydantic_core import to_json
 
 from relay.engine import records
 from relay.engine.deliveries import dead_letter
+from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES
 from relay.engine.lists import move_to_backlog
 from relay.engine.names import DIGEST
@@ -27,7 +28,7 @@ from relay.engine.records import (
     parked,
     story,
 )
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 LOOKED_AT = 2000  # deliveries in a place: where none of these can go into a list, they wait
 STORY_LEFT = 6  # lines

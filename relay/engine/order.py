@@ -3,8 +3,10 @@
 from typing import Any
 
 from relay.engine import watch
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
+from relay.engine.draft import Draft
 from relay.engine.ledger import record_begin
+from relay.engine.recipients import Recipient
 from relay.engine.records import (
     INITIATED,
     KEEP_DOCUMENTS,
@@ -18,7 +20,6 @@ from relay.engine.records import (
     Was,
     documents,
 )
-from relay.engine.state import Draft
 
 STARTS = 8  # of runs before the newest, by which repeated reports of a run are known
 LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary, what a new run keeps

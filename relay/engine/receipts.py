@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from relay.domain.silences import Silenced
 from relay.engine.bundles import move_to_bundle
 from relay.engine.deliveries import converges, dead_letter, doubt, requeue
+from relay.engine.draft import Draft
 from relay.engine.health import record_failure
 from relay.engine.lanes import make_due
 from relay.engine.ledger import note
@@ -16,7 +17,7 @@ from relay.engine.limits import Rate
 from relay.engine.parking import EVER
 from relay.engine.pauses import CHANNEL, DESTINATION, PauseScope, lane_of, pause, probe_again
 from relay.engine.records import FLYING, Delivery, Thread
-from relay.engine.state import Draft, NotLoaded
+from relay.engine.state import NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 

@@ -107,7 +107,7 @@ class Delivery(Record):
     lane: str = ""
     queue: str = ""  # MAIN, REPLIES or HELD of the lane's thread
     body: str = ""  # the name of the `Body` that it shows; '' for what shows the operation's documents
-    calls: dict[str, Any] = field(default_factory=dict)  # limits and options (targeting.calls_of)
+    calls: dict[str, Any] = field(default_factory=dict)  # limits and options (recipients.calls_of)
     urgency: str = ""  # '1' outcomes, '2' stalls, '3' failed phases, '' the rest
     seq: int = 0  # number of the newest event that it shows
     due: int = 0
@@ -295,5 +295,5 @@ def history(destination: str) -> str:
     return f"history:{destination}"
 
 
-def job(name: str) -> str:
+def ends_of(name: str) -> str:
     return f"job:{name}"

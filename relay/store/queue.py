@@ -7,12 +7,12 @@ are in relay/store/queries/.
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from secrets import token_hex
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -32,7 +32,7 @@ from relay.errors import HandlingFailed, NotYetDone
 from relay.policy.retry import Pause
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
-from relay.store.journal.partition import NotOwner
+from relay.store.journal.partition import NotOwner, Partition
 from relay.store.queries.reader import Reader
 
 log = structlog.get_logger(__name__)
@@ -42,34 +42,10 @@ LONGEST = 500  # characters of an answer that is kept
 KEPT_DAYS = 9  # of the figures that digests compare themselves with
 
 
-class Journal(Protocol):
-    """The partition, as this process reaches it (relay.store.journal.partition)."""
-
-    settings: Any
-    decided: Callable[[Any, Any], None]  # called with each entry that this process decides, and what came of it
-
-    @property
-    def owns(self) -> bool: ...
-    @property
-    def process(self) -> str: ...
-    def may_send(self) -> bool: ...
-    async def submit(
-        self,
-        entry: Any,
-        *,
-        act: str = "",
-        admission: Admission = Admission.ALWAYS,
-        lazy: bool = False,
-        only_owner: bool = False,
-        brief: bool = False,
-        patience: float | None = None,
-    ) -> Any: ...
-
-
 class Queue:
     """One process's way to the partition. StoreUnavailable: nothing is promised, and every call may be repeated."""
 
-    def __init__(self, journal: Journal, reader: Reader) -> None:
+    def __init__(self, journal: Partition, reader: Reader) -> None:
         self.journal = journal
         self.reader = reader
         self._hand_outs = count()

@@ -10,8 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Notification
+from relay.engine.draft import NO_RULES, Settings
 from relay.engine.receipts import Lapse
-from relay.engine.state import NO_RULES, Settings
 from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys
@@ -79,7 +79,7 @@ class Store(Queue):
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
-        self.copies = Copies(self, copies)
+        self.copies = Copies(redis, sealer, copies)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 
@@ -114,7 +114,8 @@ class Store(Queue):
         if self.partition.owns:
             lapse = self._take_over([*sorted(self.partition.living - {process}), *self.attended()])
             with contextlib.suppress(NotOwner):  # decided by another, it would give up what that one handed out since
-                await self.partition.submit(lapse, only_owner=True, brief=True)
+                # What the processes that are gone said last is in the inbox.
+                await self.partition.submit(lapse, only_owner=True, in_order=True, brief=True)
         elif self._monotonic() - self._lapsed > LAPSES and (mine := self.unattended()):
             self._lapsed = self._monotonic()
             await self.partition.submit(mine, brief=True)

@@ -8,9 +8,9 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.engine import names
+from relay.engine.draft import Draft
 from relay.engine.intake import Report
 from relay.engine.records import Operation
-from relay.engine.state import Draft
 from relay.engine.step import step
 from tests.support.memory import Memory
 

@@ -7,9 +7,9 @@ import pytest
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.facts import Space
 from relay.domain.silences import Silence
+from relay.engine.draft import Draft
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
-from relay.engine.state import Draft
 from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs

@@ -6,7 +6,8 @@ from typing import Any
 
 import structlog
 
-from relay.engine.state import Changes, Draft, NotLoaded, Record, State
+from relay.engine.draft import Draft
+from relay.engine.state import Changes, NotLoaded, Record, State
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, RelayError, StoreUnavailable, relay_line
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of

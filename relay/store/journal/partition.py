@@ -162,6 +162,7 @@ class Partition:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        in_order: bool = False,
         brief: bool = False,
         patience: float | None = None,
     ) -> Any:
@@ -171,6 +172,7 @@ class Partition:
         admission   what it is, for the case that too much waits
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
+        in_order    after what is in the inbox, as events are
         brief       StoreUnavailable after a while, for whoever tries again
         patience    seconds that an act waits for the answer of another process
         """
@@ -179,7 +181,8 @@ class Partition:
         if not self._tasks:  # Redis is away, and who waits is not to wait for it for ever
             self._tasks = [asyncio.create_task(self._expire())]
         answered = asyncio.get_running_loop().create_future()
-        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner, brief=brief)
+        own = lazy or only_owner
+        item = Item(entry, act, admission, lazy, answered=answered, only_owner=own, in_order=in_order, brief=brief)
         self._queue.add(item)
         answer = await answered
         if answer is TAKEN and act:
@@ -364,7 +367,7 @@ class Partition:
         self._term = term
         if self._rules.take_over:
             living = sorted({*self._lease.living, self.process})
-            self._queue.add(Item(self._rules.take_over(living), only_owner=True))
+            self._queue.add(Item(self._rules.take_over(living), only_owner=True, in_order=True))
         log.info("partition.owned", term=taken.term)
 
     def _forget(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 
+from relay.engine.draft import Draft
 from relay.engine.records import PARKING
-from relay.engine.state import Changes, Draft, NotLoaded
+from relay.engine.state import Changes, NotLoaded
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,11 +44,11 @@ class Process:
         self.redis = connect(url)
         codec = Codec(KINDS, options.pop("sealer", None))
         aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
-        rules = Rules(options.pop("step", step), aside, codec, options.pop("needs", lambda _entry: ()))
-        rules = replace(rules, most_waiting=options.pop("most_waiting", rules.most_waiting))
+        given = {name: options.pop(name) for name in ("needs", "take_over", "most_waiting") if name in options}
+        rules = Rules(options.pop("step", step), aside, codec, **given)
         settings = options.pop("settings", Settings())
-        given: dict[str, Any] = {"process": name, "alone": True, "monotonic": self.monotonic} | options
-        self.partition = Partition(self.redis, rules, settings, **given)
+        options = {"process": name, "alone": True, "monotonic": self.monotonic} | options
+        self.partition = Partition(self.redis, rules, settings, **options)
         self.submit = self.partition.submit
 
     def monotonic(self) -> float:

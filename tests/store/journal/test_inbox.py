@@ -96,6 +96,19 @@ async def test_an_own_event_follows_what_was_in_the_inbox_before_it(
         assert answer["total"] == 2 * number + 3
 
 
+async def test_what_a_new_owner_takes_over_is_decided_by_what_others_said_before(
+    open_process: Open, redis: Redis, shared: None
+) -> None:
+    other = await open_process("other", alone=False, may_own=False).start(owns=False)
+    for number in range(300):
+        assert await other.submit(Add("x", f"e{number}"), admission=EVENT) is TAKEN
+    owner = await open_process("owner", alone=False, take_over=lambda _living: Add("x", "taken over")).start()
+
+    await owner.submit(Add("x", "own"), in_order=True)
+
+    assert (await owner.submit(Look("x")))["story"] == [b"e297", b"e298", b"e299", b"taken over", b"own"]
+
+
 async def test_an_inbox_that_is_back_is_read_again_from_its_beginning(open_process: Open, redis: Redis) -> None:
     process = open_process()
     payload = process.partition._rules.codec.value(Add("x", "e1"), "entry:1")

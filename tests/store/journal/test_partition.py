@@ -7,7 +7,8 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from relay.engine.state import Changes, Draft, NotLoaded, State
+from relay.engine.draft import Draft
+from relay.engine.state import Changes, NotLoaded, State
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.cache import Cache
 from relay.store.journal.codec import Codec
