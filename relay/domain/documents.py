@@ -82,9 +82,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 20 or abs(number := int(digits)) >= MAX_INTEGER:
+    if len(digits) > 18 and (len(digits) > 20 or abs(int(digits)) >= MAX_INTEGER):
         raise ValueError("an integer needs more than 64 bits")
-    return number
+    return int(digits)
 
 
 def _finite(digits: str) -> float:
