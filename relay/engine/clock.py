@@ -10,7 +10,7 @@ from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
 from relay.engine.parking import EVER
 from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
-from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, due
+from relay.engine.records import BROKEN, CHANNELS, FLYING, PARKING, PAUSED, WATCH, Delivery, due
 from relay.engine.state import Record, Score
 
 TICKS = "ticks"  # the name of the only record of its kind
@@ -153,6 +153,7 @@ class ClockSetBack:
                 for score, member in [*_later(d, index)]:
                     d.place(index, member, score - self.step)
             d.apart(_set_ticks_back, self.step)
+            _set_calls_back(d, self.step)
         places = nsmallest(self.most, (place for place in _waiting(d) if place > self.after))
         known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
         for place in places:
@@ -183,6 +184,13 @@ def _set_ticks_back(d: Draft, step: int) -> None:
     ticks.step, ticks.stepped = step, d.now
     if ticks.grace > d.now:
         ticks.grace -= step
+
+
+def _set_calls_back(d: Draft, step: int) -> None:
+    """A call that is under way in a process that is not heard of is over as long after its mark as before."""
+    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
+        if x and x.marked > d.now:
+            d.edit(Delivery, name).marked = max(1, x.marked - step)
 
 
 def _waiting(d: Draft) -> Iterator[str]:

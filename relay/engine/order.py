@@ -1,7 +1,5 @@
 """Order: what is older than what is known, and what an event changes of its run."""
 
-from typing import Any
-
 from relay.engine import watch
 from relay.engine.arrival import Arrival
 from relay.engine.draft import Draft
@@ -129,12 +127,7 @@ def _reset_run(d: Draft, o: Operation) -> None:
     """A new run begins: what the failed one said must not show in it, nor hold back its progress."""
     d.clear(documents(o.name))
     d.take_out(STALLED, o.name)
-    fresh: dict[str, Any] = vars(Operation(o.name))
-    for name in (
-        "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on", "heard", "moved", "gaps", "phase",
-        "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms", "asked",
-    ):  # fmt: skip
-        setattr(o, name, fresh[name])
+    o.reset((*watch.WATCHED, "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on"))
     o.facts.pop("pressed", None)
 
 
