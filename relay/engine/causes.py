@@ -37,7 +37,11 @@ class Cause(Record):
 
 def group_of(x: Delivery, *, edit: bool = False) -> str:
     """Return the name of the failures that it is grouped with; '' where none are."""
-    return names.of_address(x.destination, f"{x.address}\0{x.cause[3]}") if x.cause and not edit else ""
+    return group_name(x.destination, x.address, x.cause[3]) if x.cause and not edit else ""
+
+
+def group_name(destination: str, address: str, signature: str) -> str:
+    return names.of_address(destination, f"{address}\0{signature}")
 
 
 def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:

@@ -1,7 +1,7 @@
 """The delivery as its sender gets it, in one value: the events that it shows, its thread, and its earlier attempts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -10,11 +10,11 @@ from relay.domain.deliveries import DeliveryOptions, Kind, Trial, Wording
 from relay.domain.digests import build_digest
 from relay.domain.events import Event
 from relay.domain.parsing import load
-from relay.engine.causes import group_of
+from relay.engine.causes import Cause, group_of
 from relay.engine.deliveries import converges
 from relay.engine.health import Health
 from relay.engine.lanes import BUNDLED
-from relay.engine.pauses import channel_scope, failed_probes, lane_of
+from relay.engine.pauses import Pause, channel_scope, failed_probes, lane_of, lane_scope
 from relay.engine.records import (
     DAY,
     MISSING,
@@ -28,7 +28,7 @@ from relay.engine.records import (
     documents,
     rows,
 )
-from relay.engine.state import Draft
+from relay.engine.state import Draft, Record
 
 # The kinds of deliveries that carry a bundle, and the kind of message each becomes; a rolling one is edited.
 OF_BUNDLES: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
@@ -37,6 +37,17 @@ PASSING = frozenset({"operation.progress", "operation.stalled", "operation.recov
 
 class NothingLeft(LookupError):
     """The events that it is to show were forgotten."""
+
+
+def needs_of(x: Delivery) -> Iterator[tuple[type[Record], str]]:
+    """Yield what is read of a delivery by itself when it is handed out."""
+    yield Thread, x.lane
+    yield Operation, x.operation
+    yield Pause, lane_scope(x)
+    if x.body:
+        yield Body, x.body
+    if name := group_of(x):
+        yield Cause, name
 
 
 def delivery_of(d: Draft, x: Delivery) -> HandedOut:

@@ -102,6 +102,8 @@ def _advance_run(d: Draft, o: Operation, a: Arrival, was: Was, seq: int) -> None
         o.percentage = max(percentage, was.percentage or 0)
     if a.phases is not None:
         o.phases = max(a.phases, was.phases or 0)
+    if a.targets and not o.seqs:  # so that it is known, where a message is made of it, that nothing else is there
+        d.clear(documents(o.name))
     d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
     o.seqs[a.name] = seq
     if a.terminal:

@@ -19,7 +19,8 @@ from relay.engine.records import Limit as Rate
 from relay.engine.state import Draft, Record
 from relay.engine.suppressions import forgive
 
-OPERATOR, CHANNEL, DESTINATION, REMOVED, LIMIT = "operator:", "channel:", "destination:", "removed:", "limit:"
+OPERATOR, CHANNEL, DESTINATION, REMOVED = "operator:", "channel:", "destination:", "removed:"
+LIMIT, LANE = "limit:", "lane:"
 WITNESS = 60_000  # ms within which another message has to fail as well, before a channel counts as broken
 PROBED = 7 * DAY  # a scope where nothing was tried for so long counts as working
 FOR_EVER = 36_500 * DAY
@@ -82,7 +83,7 @@ def lane_of(x: Delivery) -> str:
 
 
 def lane_scope(x: Delivery) -> str:
-    return f"lane:{lane_of(x)}"
+    return LANE + lane_of(x)
 
 
 def place_of(channel: str, scope: str) -> str:

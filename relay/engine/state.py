@@ -154,6 +154,20 @@ class Draft:
 
     record = get
 
+    def need(self, wanted: Iterable[tuple[type[Record], str]]) -> None:
+        """Ask at once for those of these records that have to be read first. What is damaged is found out later."""
+        missing: list[NotLoaded] = []
+        for kind, name in wanted:
+            try:
+                self.get(kind, name)
+            except NotLoaded as need:
+                missing.append(need)
+            except StoreUnavailable:
+                continue
+        if missing:
+            missing[0].others = missing[1:]
+            raise missing[0]
+
     def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
         """Return these records to look at. What has to be read for that is asked for at once."""
         found, unreadable = self._read(kind, names)

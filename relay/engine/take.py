@@ -21,7 +21,7 @@ from relay.engine.arrival import ESSENTIAL, milliseconds
 from relay.engine.bundles import close
 from relay.engine.causes import join_cause, open_cause
 from relay.engine.deliveries import converges, dead_letter, supersede
-from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, obsolete
+from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, needs_of, obsolete
 from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
 from relay.engine.limits import Waits, probe, scopes_of, spend
 from relay.engine.lists import Hours, divert, over_request_limit, readdress, spend_request
@@ -131,12 +131,17 @@ class HandOut:
         Where more is due than that, what waits for something broken is parked without a close look, which it gets when
         it comes back: all of it has left the heap in a moment, and the newest, behind it, need not wait.
         """
-        names = [name for _, name in islice(self._due(index), MANY)]
-        if len(names) <= SCAN:
+        names = (name for _, name in islice(self._due(index), MANY))
+        if not self._is_crowded(index):
             yield from names
             return
         yield from islice((name for name in names if not self._park(index, name)), SCAN - NEWEST)
         yield from islice((name for at, name in self.d.descending(index) if at <= self.d.now), NEWEST)
+
+    def _is_crowded(self, index: str) -> bool:
+        """Return whether more is due than is looked at closely."""
+        last = next(islice(self.d.ascending(index), SCAN, None), None)
+        return last is not None and last[0] <= self.d.now
 
     def _park(self, index: str, name: str) -> bool:
         """Park it where it waits for something broken. What may be listed for quiet hours is not parked instead.
@@ -192,6 +197,7 @@ class HandOut:
             d.take_out(index, name)
             d.place(queue, name, d.now)
             return None
+        d.need(needs_of(known))
         x = d.edit(Delivery, name)
         if x.queue == HELD and not _end_hold(d, x):
             return None
