@@ -56,7 +56,7 @@ CONTRACTS := channels/email/test_session.py channels/email/test_connections.py c
   console/access/test_oidc.py console/test_serving.py interactivity/test_endpoint.py \
   platform/test_client.py receiving/test_server.py receiving/test_connections.py receiving/test_bodies.py \
   receiving/test_tls.py rendering/test_bounds.py rendering/test_escaping.py rendering/test_bytecode.py \
-  store/embedded/test_server.py store/test_accept.py store/test_queue_faults.py store/test_replication.py \
+  store/embedded/test_server.py store/test_accept.py store/test_replication.py \
   store/test_sealing.py store/test_sentinel.py cli/test_groups.py cli/test_serve.py tracing test_end_to_end.py
 lowest: $(OLDEST) ## Run the tests of what libraries promise on the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(SPREAD) $(addprefix tests/,$(CONTRACTS)) $(ARGS)

@@ -127,7 +127,13 @@ class Relay:
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
             )
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, keys=signing, accept=ingest, clock=clock
+                config,
+                renderer,
+                CHANNELS,
+                channels,
+                keys=signing,
+                accept=guarded(unguarded.ingest, health.obstacle_to_acts),
+                clock=clock,
             )
             coordinator.open_channels(
                 {PLATFORM: Executor(lambda: lookups.client, interactivity.report, lambda: config().platform_mark)}

@@ -160,10 +160,14 @@ class Health:
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
 
     async def obstacle(self) -> str:
-        """Return why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
+        """Return why no event may be accepted now, '' if it may; a Redis that came back is inspected at once."""
+        return await self.obstacle_to_acts() or self._full
+
+    async def obstacle_to_acts(self) -> str:
+        """Return the same for acts of people, which a full Redis takes, too."""
         if self._trouble:
             await self._inspect()
-        return self._trouble or self.store.promise.shortfall or self._full
+        return self._trouble or self.store.promise.shortfall
 
     def shortcomings(self) -> dict[str, str]:
         """Return what the store lacks of its promise, by name, as of the last look. `/readyz` says the same."""

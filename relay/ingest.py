@@ -4,8 +4,9 @@ The receiver, a replay from the quarantine and everything that makes events of i
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from logging import DEBUG
 from typing import Any
 
 import structlog
@@ -15,7 +16,8 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
-from relay.engine.state import Settings
+from relay.engine.draft import Settings
+from relay.engine.intake import Report
 from relay.errors import Ignored, StoreUnavailable
 from relay.outage import CROWDED
 from relay.policy.targets import Targets
@@ -66,12 +68,13 @@ class Ingest:
     channels: Mapping[str, Any]
     clock: Callable[[], float] = time.time
     fullness: Callable[[], float] = lambda: 0.0  # the part of Redis's memory that is used
-    wake: Callable[[Iterable[str] | None], None] = lambda _: None  # looks for what is due
     _rules: Rules | None = None  # of the configuration that was current last
     _ids: dict[tuple[str, str], str] = field(default_factory=dict)  # source and id → the operation that had it last
 
     def __post_init__(self) -> None:
         self._lines = RateLimitedLog(self.clock, REMINDER)
+        self._log = log.bind()  # found anew for each line otherwise
+        self.store.journal.decided = self._decided
         self.apply()
 
     def apply(self) -> None:
@@ -81,37 +84,40 @@ class Ingest:
             self._rules = self.store.journal.settings = Rules(config, self.channels)
 
     async def ingest(
-        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
+        self,
+        event: Event,
+        targets: Sequence[Target] | None = None,
+        *,
+        permissions: Permissions | None = None,
+        act: str = "",
     ) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
 
-        `permissions` are those of its source, where it may not say everything. Raises StoreUnavailable, HandlingFailed,
-        AmbiguousId, NotPermitted and Ignored.
+        `permissions` are those of its source, where it may not say everything; `act` is the id of the act of a person
+        who reports it. Raises StoreUnavailable, HandlingFailed, AmbiguousId, NotPermitted and Ignored.
         """
         self.apply()
         crowded = self.fullness() >= CROWDED
-        accepted = await self.store.report(event, targets, permissions=permissions, crowded=crowded)
+        accepted = await self.store.report(event, targets, permissions=permissions, crowded=crowded, act=act)
         if accepted.status == "ignored":
             raise Ignored("the end of a run that did nothing, and that nothing is known of")
-        if accepted.differs:
-            metrics.duplicates_differing.labels(event.source).inc()
-        if accepted.deliveries or accepted.status == "duplicate":
-            self.wake(None)
-        if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
-            self._reused(event)
-        log.debug(
-            "event.received",
-            source=event.source,
-            event_id=event.id,
-            name=event.name,
-            subject=event.subject,
-            status=event.status,
-            percentage=event.percentage,
-            outcome=accepted.status,
-            deliveries=accepted.deliveries,
-            held=dict(accepted.held),
-        )
+        if self._log.is_enabled_for(DEBUG):
+            self._log.debug(
+                "event.received", source=event.source, event_id=event.id, name=event.name, subject=event.subject,
+                status=event.status, percentage=event.percentage, outcome=accepted.status,
+                deliveries=accepted.deliveries, held=dict(accepted.held),
+            )  # fmt: skip
         return accepted
+
+    def _decided(self, entry: Any, outcome: Any) -> None:
+        """Count what senders do wrong, also in events that came to another process."""
+        if not isinstance(entry, Report) or not isinstance(outcome, Accepted) or outcome.status == "ignored":
+            return
+        event = entry.event
+        if outcome.differs:
+            metrics.duplicates_differing.labels(event.source).inc()
+        if outcome.id_reused or (outcome.status != "duplicate" and self._of_another(event)):
+            self._reused(event)
 
     def _of_another(self, event: Event) -> bool:
         """Return whether its id came with another operation before, among those that this process took last."""

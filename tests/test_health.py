@@ -85,7 +85,9 @@ async def test_a_promise_that_redis_stops_keeping_is_noticed(store: Store, healt
     assert "noeviction" in (await health.readiness()).checks["redis"]
 
 
-async def test_at_nine_tenths_of_its_memory_nothing_is_taken_and_readyz_says_why(store: Store, health: Health) -> None:
+async def test_at_nine_tenths_of_its_memory_acts_alone_are_taken_and_readyz_says_so(
+    store: Store, health: Health
+) -> None:
     await health.prepare()
     await filled(store, 0.95)
 
@@ -93,6 +95,7 @@ async def test_at_nine_tenths_of_its_memory_nothing_is_taken_and_readyz_says_why
 
     with pytest.raises(StoreUnavailable, match="of its maxmemory"):
         await guarded(take, health.obstacle)(events.completed())
+    assert (await guarded(take, health.obstacle_to_acts)(events.completed())).status == "accepted"
     found = await health.readiness()
     assert (found.ready, found.checks["redis"]) == (False, "ok")
     assert "no event is taken" in found.checks["memory"]

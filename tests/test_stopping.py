@@ -12,7 +12,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.interactivity.endpoint import PATH
 from relay_sandbox.standins.slack import Fault
-from tests.chaos.test_kills import DURABLE
+from tests.chaos.load import DURABLE
 from tests.support.events import body
 from tests.support.front import Front, receiving
 from tests.support.patience import patience

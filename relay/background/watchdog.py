@@ -14,7 +14,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
 from relay.domain.outcomes import of_runs, slow_after
-from relay.engine.state import Settings
+from relay.engine.draft import Settings
 from relay.errors import StoreUnavailable, Unsealable
 from relay.policy.missing import Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets

@@ -81,7 +81,7 @@ class Attempts:
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            if await self._stored(lambda: self.store.mark_sending(delivery)):
+            if await self._stored(lambda: self.store.mark_sending(delivery, channel.timeout)):
                 fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
@@ -152,7 +152,7 @@ class Attempts:
         await self._stored(lambda: self.store.release(delivery, seconds, probes_in))
 
     async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
-        if not await self._stored(lambda: self.store.mark_sending(delivery)):
+        if not await self._stored(lambda: self.store.mark_sending(delivery, channel.timeout)):
             return
         started = time.monotonic()
         try:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from relay.domain.events import Event
+from relay.domain.fields import immutable
 from relay.domain.silences import Silenced
 
 Mode = Literal["each", "live", "digest", "outcomes"]
@@ -138,7 +139,7 @@ class Target:
     failure_shown: bool = False  # of a run that completed: that it had failed was for this address as well
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Accepted:
     """Outcome of a report. `fuller`: it states more of a known outcome, and nothing was done.
 

@@ -132,7 +132,11 @@ def went_wrong(entry: Entry) -> bool:
 
 
 def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
-    return {key: line for key, text in texts.items() if isinstance(text, str) and (line := _line(text, LENGTHS[key]))}
+    cleaned = {}
+    for key, text in texts.items():
+        if text and isinstance(text, str) and (line := _line(text, LENGTHS[key])):
+            cleaned[key] = line
+    return cleaned
 
 
 def _stated(**values: object) -> dict[str, Any]:

@@ -82,9 +82,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 20 or abs(number := int(digits)) >= MAX_INTEGER:
+    if len(digits) > 18 and (len(digits) > 20 or abs(int(digits)) >= MAX_INTEGER):
         raise ValueError("an integer needs more than 64 bits")
-    return number
+    return int(digits)
 
 
 def _finite(digits: str) -> float:
@@ -143,7 +143,10 @@ def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefi
 
 
 def first_text(*values: object) -> str:
-    return next((value for value in values if isinstance(value, str) and value), "")
+    for value in values:
+        if value and isinstance(value, str):
+            return value
+    return ""
 
 
 def count(value: object) -> int | None:

@@ -36,6 +36,8 @@ def parse(
     unsigned_id: str = "",  # serves where the body has none either; it must not be able to stand for another body
     platform: str = "",  # the name space of its source
     raw: bytes = b"",  # the body itself, which was decoded to `document`
+    mapped: bool = False,  # a format made `document`
+    quiet: bool = False,
 ) -> Event:
     """Parse a body; InvalidEvent names the field at fault."""
     envelope = _envelope(document)
@@ -75,6 +77,8 @@ def parse(
         original="" if batch and name.startswith("batch.") else _original(envelope, operation),
         member_of=_batch_of(envelope, batch, operation),
         raw=b"" if b"\n" in raw else raw,  # what is laid out for people would take more room
+        mapped=mapped,
+        quiet=quiet,
         **parts,
     )
 
@@ -94,7 +98,7 @@ def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
         stated["trace"] = event.trace
     if event.mapped:
         stated["mapped"] = True
-    return to_json(stated)[:-1] + b',"document":' + (event.raw or to_json(event.document)) + b"}"
+    return b'%b,"document":%b}' % (to_json(stated)[:-1], event.raw or to_json(event.document))
 
 
 def load(line: str | bytes) -> Event:

@@ -4,6 +4,7 @@ from relay.domain.deliveries import Accepted
 from relay.engine import jobs, outcomes, watch
 from relay.engine.arrival import Arrival
 from relay.engine.dispatch import dispatch
+from relay.engine.draft import Draft
 from relay.engine.known import end_in_batch, link_retry, mark_shared
 from relay.engine.ledger import count_event, note
 from relay.engine.names import DIGEST
@@ -19,10 +20,11 @@ from relay.engine.order import (
     update_summary,
 )
 from relay.engine.records import KEEP_OPERATION, Operation, Was, identities
-from relay.engine.state import Draft, Settings
+
+FEW = 32  # digests in the record itself; those of a run of hundreds of events are in a table beside it
 
 
-def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
+def accept(d: Draft, a: Arrival) -> Accepted:
     """Return what became of the event. `fuller`: it adds to a known outcome, and nothing was done."""
     known = d.get(Operation, a.operation) or Operation(a.operation)
     repeated, used = is_known(d, known, a.fact), is_known(d, known, a.sender_id)
@@ -30,7 +32,7 @@ def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
     # An id alone makes no repetition: some senders put their registration's into every event.
     same = repeated or (used and is_known(d, known, a.fact_as_stated))
     if same or is_subset(a, was):
-        return _repeated(d, settings, a, was, same=same, used=used)
+        return _repeated(d, a, was, same=same, used=used)
     if a.watch and is_outdated(known, a):  # not remembered: it may come true later
         return _dropped(d, "late")
     if why := rejected_press(known, a):
@@ -44,7 +46,7 @@ def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
     seq = _record(d, o, a, was)
     mark_shared(d, a.event)
     if a.terminal:
-        jobs.keep_end(d, o, a, settings, new_run=before is not None)
+        jobs.keep_end(d, o, a, new_run=before is not None)
     update_summary(o, a)
     end_in_batch(d, a)
     link_retry(d, a)
@@ -74,14 +76,14 @@ def _notify(d: Draft, o: Operation, a: Arrival, seq: int, *, reused: bool, new_r
     return Accepted("accepted", notified, (("", unheard),) if unheard else tuple(held), reused)
 
 
-def _repeated(d: Draft, settings: Settings, a: Arrival, was: Was, *, same: bool, used: bool) -> Accepted:
+def _repeated(d: Draft, a: Arrival, was: Was, *, same: bool, used: bool) -> Accepted:
     known = d.get(Operation, a.operation)
     compared = a.event.compared
     if known and same and outcomes.adds(known, a, was):
         o = d.edit(Operation, a.operation)
         if not (a.completes and outcomes.complete(d, o, a)):
             return Accepted("fuller")
-        jobs.keep_end(d, o, a, settings, new_run=False)
+        jobs.keep_end(d, o, a, new_run=False)
         outcomes.refresh(d, o, a)
     d.count("received")
     d.count("duplicates")
@@ -108,9 +110,6 @@ def _dropped(d: Draft, why: str) -> Accepted:
     d.count("received")
     d.count("late" if why == "late" else "duplicates")
     return Accepted("late" if why == "late" else "duplicate")
-
-
-FEW = 32  # digests in the record itself; those of a run of hundreds of events are in a table beside it
 
 
 def is_known(d: Draft, o: Operation, digest: str) -> bool:

@@ -14,13 +14,15 @@ from pydantic_core import to_json
 
 from relay.domain.deliveries import Digest, Target, Window
 from relay.engine import names
-from relay.engine.arrival import Arrival, Recipient, milliseconds
+from relay.engine.arrival import Arrival
 from relay.engine.deliveries import alarm_sent, create, forget, keep_doubt
+from relay.engine.draft import Draft
 from relay.engine.lanes import leave
 from relay.engine.ledger import note, record_end
 from relay.engine.names import home_of, of_address
+from relay.engine.recipients import Recipient, milliseconds
 from relay.engine.records import DAY, KEEP_BUNDLE, Bundle, Delivery, Operation, rows
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 REFRESHED = 5000  # rows that are brought up to date when it is closed: more than people read
 # Of a summary, what a row shows; with the id, and what lasts as a fact.
@@ -45,8 +47,7 @@ class Baseline(Record):
 
 
 def is_closed(d: Draft, name: str) -> bool:
-    bundle = d.get(Bundle, name)
-    return bundle is not None and bool(bundle.closed)
+    return d.look(Bundle, name).closed > 0
 
 
 def open_bundle(
@@ -80,8 +81,8 @@ def describe(d: Draft, name: str, kind: str, where: Place, start: int, end: int)
     return bundle
 
 
-def has_summary(o: Operation | None) -> bool:
-    return o is not None and bool(o.summary)
+def has_summary(d: Draft, operation: str) -> bool:
+    return bool(d.look(Operation, operation).summary)
 
 
 def summary_of(o: Operation) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def close(d: Draft, name: str) -> None:
             bundle.baseline = figures(past)
         return
     for operation, o in d.get_all(Operation, [*d.table(rows(name))][:REFRESHED]).items():
-        if has_summary(o):
+        if o and o.summary:
             _write_row(d, name, operation, o)
 
 

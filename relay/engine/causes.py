@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from relay.engine import names
-from relay.engine.arrival import ESSENTIAL
 from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, lend_body, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
+from relay.engine.recipients import ESSENTIAL
 from relay.engine.records import DAY, MAIN, REPLIES, Bundle, Delivery, Operation, Thread, documents
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 
 @dataclass
@@ -37,11 +38,7 @@ class Cause(Record):
 
 def group_of(x: Delivery, *, edit: bool = False) -> str:
     """Return the name of the failures that it is grouped with; '' where none are."""
-    return group_name(x.destination, x.address, x.cause[3]) if x.cause and not edit else ""
-
-
-def group_name(destination: str, address: str, signature: str) -> str:
-    return names.of_address(destination, f"{address}\0{signature}")
+    return names.of_address(x.destination, f"{x.address}\0{x.cause[3]}") if x.cause and not edit else ""
 
 
 def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
@@ -49,15 +46,15 @@ def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
 
     What may have arrived already is not moved; nor another failure of the same run, or a graver one.
     """
-    first = None if x.row else _first(d, x, edit=edit)
-    if first is None or not x.cause or x.attempts or x.unknowns:
+    cause = None if x.row else _with_first(d, x, edit=edit)
+    if cause is None or not x.cause or x.attempts or x.unknowns:
         return False
     window, gravity, run, _ = x.cause
-    if first.first == x.name or first.run == run or gravity > first.gravity:
+    if cause.first == x.name or cause.run == run or gravity > cause.gravity:
         return False
     if x.kind == "each":
-        return _move_to_bundle(d, x, first, window)
-    return _move_to_thread(d, x, first.lane)
+        return _move_to_bundle(d, x, cause, window)
+    return _move_to_thread(d, x, cause.lane)
 
 
 def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
@@ -67,11 +64,11 @@ def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
     """
     if x.row or not x.cause or edit:
         return
-    first, name = _first(d, x, edit=edit), group_of(x)
+    known, name = _with_first(d, x, edit=edit), group_of(x)
     window, gravity, run, _ = x.cause
-    if first and gravity <= first.gravity:
+    if known and gravity <= known.gravity:
         return
-    if first is None:
+    if known is None:
         d.drop(Cause, name)
     cause = d.edit(Cause, name)
     cause.at, cause.first, cause.run, cause.gravity, cause.lane = d.now, x.name, run, gravity, x.lane
@@ -127,7 +124,7 @@ def _current(d: Draft, name: str) -> Cause | None:
     return cause if cause and d.now < cause.expires else None
 
 
-def _first(d: Draft, x: Delivery, *, edit: bool) -> Cause | None:
+def _with_first(d: Draft, x: Delivery, *, edit: bool) -> Cause | None:
     """Return the failures of its cause, where the first of them has its place still."""
     name = group_of(x, edit=edit)
     cause = _current(d, name) if name else None
@@ -152,12 +149,12 @@ def _gives_way(d: Draft, cause: Cause, delivery: str, signature: str = "") -> bo
     return x is None or not x.cause or x.cause[3] != (signature or x.cause[3])
 
 
-def _move_to_bundle(d: Draft, x: Delivery, first: Cause, window: int) -> bool:
+def _move_to_bundle(d: Draft, x: Delivery, cause: Cause, window: int) -> bool:
     """List it in a message at the end of the window. What also reaches readers who have unsubscribed does not wait."""
-    start, end = first.at, first.at + window
-    if x.passes == ESSENTIAL or d.now >= end or not has_summary(d.get(Operation, x.operation)):
+    start, end = cause.at, cause.at + window
+    if x.passes == ESSENTIAL or d.now >= end or not has_summary(d, x.operation):
         return False
-    name = open_bundle(d, "cause", x, (start, end), address=f"{x.address}\0{first.name}")
+    name = open_bundle(d, "cause", x, (start, end), address=f"{x.address}\0{cause.name}")
     if not name:
         return False
     add_row(d, name, x.operation)

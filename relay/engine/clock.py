@@ -6,15 +6,16 @@ from heapq import nsmallest
 from itertools import takewhile
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
 from relay.engine.parking import EVER
 from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
-from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, due
-from relay.engine.state import Draft, Record, Score
+from relay.engine.records import BROKEN, CHANNELS, FLYING, PARKING, PAUSED, WATCH, Delivery, due
+from relay.engine.state import Record, Score
 
 TICKS = "ticks"  # the name of the only record of its kind
 TROUBLES = "troubles"
-MOST = 500  # deliveries in one step
+SETTING_BACK = "setting-back"  # table: ms by which the clock was set back → up to where that is put right
 
 
 @dataclass
@@ -113,9 +114,9 @@ class LookAtTroubles:
         if self.parts:
             ticks = d.edit(Ticks, TICKS)
             ticks.doing |= dict.fromkeys(self.parts, d.now)
-        known, kept = d.get(Ticks, TICKS) or Ticks(TICKS), d.get(Troubles, TROUBLES)
-        ago = [d.now - known.doing[part] if part in known.doing else -1 for part in ("receive", "deliver")]
-        return [d.now, kept.text if kept else "", *ago]
+        doing = d.look(Ticks, TICKS).doing
+        ago = [d.now - doing[part] if part in doing else -1 for part in ("receive", "deliver")]
+        return [d.now, d.look(Troubles, TROUBLES).text, *ago]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,13 @@ class KeepTroubles:
 class ClockSetBack:
     """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
 
-    Answer: `after` of the same again, which puts the next ones right; '' when all is done.
+    What is left is remembered, for an owner that comes after a crash. Answer: `after` of the same again, which puts the
+    next `most` right; '' when all is done.
     """
 
     step: int
     after: str = ""
+    most: int = 500
 
     def decide(self, d: Draft) -> str:
         if not self.after:
@@ -150,14 +153,20 @@ class ClockSetBack:
                 for score, member in [*_later(d, index)]:
                     d.place(index, member, score - self.step)
             d.apart(_set_ticks_back, self.step)
-        places = nsmallest(MOST, (place for place in _waiting(d) if place > self.after))
+            _set_calls_back(d, self.step)
+        places = nsmallest(self.most, (place for place in _waiting(d) if place > self.after))
         known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
         for place in places:
             index, _, id_ = place.partition("\0")
             due_at, x = d.score(index, id_), known.get(id_)
             if due_at and x and x.kind not in BUNDLED:  # these are due by the calendar
                 _put_right(d, index, id_, due_at - self.step)
-        return places[-1] if len(places) == MOST else ""
+        left = places[-1] if len(places) == self.most else ""
+        if left:
+            d.put(SETTING_BACK, str(self.step), left.encode())
+        elif self.after:
+            d.remove(SETTING_BACK, str(self.step))
+        return left
 
 
 def _set_pauses_back(d: Draft) -> None:
@@ -175,6 +184,13 @@ def _set_ticks_back(d: Draft, step: int) -> None:
     ticks.step, ticks.stepped = step, d.now
     if ticks.grace > d.now:
         ticks.grace -= step
+
+
+def _set_calls_back(d: Draft, step: int) -> None:
+    """A call that is under way in a process that is not heard of is over as long after its mark as before."""
+    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
+        if x and x.marked > d.now:
+            d.edit(Delivery, name).marked = max(1, x.marked - step)
 
 
 def _waiting(d: Draft) -> Iterator[str]:

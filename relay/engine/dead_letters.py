@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from relay.engine.causes import leave_cause
 from relay.engine.deliveries import converges, forget, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import join
 from relay.engine.ledger import note, record_end
 from relay.engine.records import DEAD, Delivery, Thread
-from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 
 
@@ -19,7 +19,7 @@ class ReplayDead:
     ids: Sequence[str]
 
     def decide(self, d: Draft) -> int:
-        return sum(d.apart(_replay, id_) or False for id_ in self.ids)
+        return d.each(_replay, self.ids)
 
 
 def _replay(d: Draft, id_: str) -> bool:
@@ -51,7 +51,7 @@ class DropDead:
     ids: Sequence[str]
 
     def decide(self, d: Draft) -> int:
-        return sum(d.apart(_drop, id_) or False for id_ in self.ids)
+        return d.each(_drop, self.ids)
 
 
 def _drop(d: Draft, id_: str) -> bool:

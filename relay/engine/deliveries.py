@@ -3,10 +3,23 @@
 from typing import Any
 
 from relay.engine import lanes
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
+from relay.engine.draft import Draft
 from relay.engine.ledger import note, record_end
-from relay.engine.records import CHANNELS, DEAD, MAIN, REPLIES, Body, Bundle, Delivery, Operation, Thread, rows
-from relay.engine.state import Draft
+from relay.engine.recipients import Recipient
+from relay.engine.records import (
+    CHANNELS,
+    DEAD,
+    MAIN,
+    REPLIES,
+    Body,
+    Bundle,
+    Delivery,
+    Operation,
+    Thread,
+    documents,
+    rows,
+)
 
 # What all deliveries of a live message have in common: kept with its thread, for one that is made without an event.
 STANDING = ("operation", "destination", "channel", "address", "kind", "lane", "calls", "passes", "loud")
@@ -40,6 +53,8 @@ def create(d: Draft, x: Delivery) -> None:
     d.count("pending")
     if converges(x.kind):
         d.edit(Thread, x.lane).waiting = x.name
+    if (o := d.get(Operation, x.operation)) and o.seq == 1:
+        d.table(documents(o.name))  # there were none: known from here on, so that the hand-out need not read them
     lanes.join(d, x)
 
 

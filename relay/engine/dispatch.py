@@ -1,21 +1,18 @@
 """Dispatch of an event to its recipients."""
 
-from collections.abc import Iterator
-
 from relay.domain.deliveries import Digest
 from relay.domain.deliveries import Gate as Least
-from relay.engine.arrival import ESSENTIAL, Arrival, Recipient
+from relay.engine.arrival import Arrival
 from relay.engine.bundles import add_to_digest
-from relay.engine.causes import Cause, group_name
 from relay.engine.deliveries import delivery_for, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import beside, first_of, make_due, queued
 from relay.engine.ledger import note, record_held
 from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
 from relay.engine.order import is_muted
 from relay.engine.outcomes import held_until, hold
-from relay.engine.pauses import LANE, Pause
+from relay.engine.recipients import ESSENTIAL, Recipient
 from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation, Thread
-from relay.engine.state import Draft, Record
 from relay.engine.suppressions import suppressed
 from relay.engine.withholding import enqueue
 
@@ -26,20 +23,9 @@ def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tu
     """Notify every recipient; return how many are, and of the others destination and reason."""
     if not a.targets:
         return 0, []
-    d.need(need for r in a.recipients for need in _needs(a, r))  # read together
+    d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
     held = [(r.destination, why) for r in a.recipients if (why := _notify(d, o, a, r, seq))]
     return len(a.recipients) - len(held), held
-
-
-def _needs(a: Arrival, r: Recipient) -> Iterator[tuple[type[Record], str]]:
-    """Yield what is read of its lanes now, and of its delivery once that is handed out, which is mostly soon."""
-    yield Thread, r.lane
-    if r.batch_lane:
-        yield Thread, r.batch_lane
-    if not r.target.hold_reason and not isinstance(r.target.how, Digest):
-        yield Pause, f"{LANE}{r.lane}"
-        if r.target.group and a.cause:
-            yield Cause, group_name(r.destination, r.address, a.cause[2])
 
 
 def _notify(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:

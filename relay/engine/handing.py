@@ -1,7 +1,7 @@
 """The delivery as its sender gets it, in one value: the events that it shows, its thread, and its earlier attempts."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -10,11 +10,12 @@ from relay.domain.deliveries import DeliveryOptions, Kind, Trial, Wording
 from relay.domain.digests import build_digest
 from relay.domain.events import Event
 from relay.domain.parsing import load
-from relay.engine.causes import Cause, group_of
+from relay.engine.causes import group_of
 from relay.engine.deliveries import converges
+from relay.engine.draft import Draft
 from relay.engine.health import Health
 from relay.engine.lanes import BUNDLED
-from relay.engine.pauses import Pause, channel_scope, failed_probes, lane_of, lane_scope
+from relay.engine.pauses import channel_scope, failed_probes, lane_of
 from relay.engine.records import (
     DAY,
     MISSING,
@@ -28,7 +29,6 @@ from relay.engine.records import (
     documents,
     rows,
 )
-from relay.engine.state import Draft, Record
 
 # The kinds of deliveries that carry a bundle, and the kind of message each becomes; a rolling one is edited.
 OF_BUNDLES: Mapping[str, Kind] = {"digest": "digest", "roundup": "roundup", "rolling": "roundup"}
@@ -39,21 +39,10 @@ class NothingLeft(LookupError):
     """The events that it is to show were forgotten."""
 
 
-def needs_of(x: Delivery) -> Iterator[tuple[type[Record], str]]:
-    """Yield what is read of a delivery by itself when it is handed out."""
-    yield Thread, x.lane
-    yield Operation, x.operation
-    yield Pause, lane_scope(x)
-    if x.body:
-        yield Body, x.body
-    if name := group_of(x):
-        yield Cause, name
-
-
 def delivery_of(d: Draft, x: Delivery) -> HandedOut:
     """Return a delivery as a sender gets it. Whatever this raises, but NotLoaded: it cannot be read."""
-    thread = d.get(Thread, x.lane) or Thread(x.lane)
-    o = d.get(Operation, x.operation) or Operation(x.operation)
+    thread = d.look(Thread, x.lane)
+    o = d.look(Operation, x.operation)
     event, history = _events(d, x, o)
     grouped = "" if converges(x.kind) and thread.posted else group_of(x)
     healed = thread.healed if _heals(x, o, thread) else None
@@ -86,7 +75,7 @@ def bundle_event(d: Draft, bundle: Bundle) -> Event:
 def _events(d: Draft, x: Delivery, o: Operation) -> tuple[Event, tuple[Event, ...]]:
     """Return the event that it is about, and what is known of the operation up to there, oldest first."""
     if x.kind in OF_BUNDLES:
-        return bundle_event(d, d.get(Bundle, x.lane) or Bundle(x.lane)), ()
+        return bundle_event(d, d.look(Bundle, x.lane)), ()
     kept = [(o.seqs[name], text) for name, text in d.table(documents(o.name)).items() if name in o.seqs]
     # A live message shows the present.
     shown = [text for seq, text in sorted(kept) if x.kind == "live" or seq <= x.seq]
@@ -117,11 +106,11 @@ def _options(x: Delivery) -> DeliveryOptions | None:
 def _trial(d: Draft, x: Delivery) -> Trial:
     """Return what its earlier attempts, and others in its channel, say about it (relay/policy/retry.py)."""
     scope = channel_scope(x)
-    health = d.get(Health, scope) if x.failed or x.first_marked else None
+    health = d.look(Health, scope) if x.failed or x.first_marked else Health(scope)
     return Trial(
         failing=x.failing / 1000, faults=x.faults, failed=x.failed / 1000, doubted=x.first_marked / 1000,
-        repeated=x.last_marked / 1000, probe=failed_probes(d, scope), works=health.works / 1000 if health else 0.0,
-        deaf=health.unresponsive / 1000 if health else 0.0,
+        repeated=x.last_marked / 1000, probe=failed_probes(d, scope), works=health.works / 1000,
+        deaf=health.unresponsive / 1000,
     )  # fmt: skip
 
 
@@ -132,7 +121,7 @@ def obsolete(d: Draft, x: Delivery, thread: Thread) -> str:
     if x.kind in BUNDLED or (x.kind == "rolling" and not thread.posted):
         bundle = d.get(Bundle, x.lane)
         return "" if (bundle and bundle.send_empty) or d.table(rows(x.lane)) else "nothing to tell"
-    o = d.get(Operation, x.operation) or Operation(x.operation)
+    o = d.look(Operation, x.operation)
     if x.kind == "reply" and _is_covered(d, x, thread, o):
         return "covered_by_root"
     if not converges(x.kind) and x.event in PASSING:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.records import DAY
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 
 @dataclass

@@ -17,10 +17,10 @@ from relay.domain.silences import load
 from relay.engine import jobs, names
 from relay.engine.accept import accept
 from relay.engine.arrival import Arrival, ms
+from relay.engine.draft import Draft
 from relay.engine.known import Facts, known
 from relay.engine.records import DAY, SILENCES, TERMINAL, Operation
 from relay.engine.runs import event_of
-from relay.engine.state import Draft, Settings
 from relay.engine.withholding import Silence
 from relay.errors import NoRoom
 from relay.policy.presentation import as_failure, mark_informed
@@ -31,45 +31,46 @@ from relay.policy.silences import Silences
 class Report:
     """An event. `targets`: those that are notified, instead of those that the rules name; its facts stay as they are.
 
-    `crowded`: Redis has little room, so progress without a recipient is refused (NoRoom). Raises AmbiguousId and
-    NotPermitted as well.
+    crowded  Redis has little room, so progress without a recipient is refused (NoRoom)
+    kept     its body stays in the quarantine until it is known that this was taken: what fails on it loses nothing
+
+    Raises AmbiguousId and NotPermitted as well.
     """
 
     event: Event
     targets: Sequence[Target] | None = None
     permissions: Permissions | None = None
     crowded: bool = False
+    kept: bool = False
 
     def decide(self, d: Draft) -> Accepted:
         event = self.event
         if self.targets is not None:
-            return _accept(d, d.settings, event, self.targets)
+            return _accept(d, event, self.targets)
         permissions = self.permissions if self.permissions and self.permissions.needs_facts else None
         event = _placed_batch(d, event, permissions) if event.about_batch else _filled(d, event, permissions)
         if event.compared and event.compared.late:
             return Accepted("late")
         if _is_skipped(d, event):
             return Accepted("ignored")
-        event = _with_job(d, d.settings, event)
-        targets = _targets(d, d.settings, event)
+        event = _with_job(d, event)
+        targets = _targets(d, event)
         if self.crowded and event.name == "operation.progress" and all(target.hold_reason for target in targets):
             raise NoRoom("Redis is nearly full, and nobody is notified of this progress")
-        accepted = _accept(d, d.settings, event, targets)
+        accepted = _accept(d, event, targets)
         if is_failed_phase(event):
-            _explain(d, d.settings, event)
+            _explain(d, event)
         return accepted
 
 
-def _accept(
-    d: Draft, settings: Settings, event: Event, targets: Sequence[Target], *, completes: bool = False
-) -> Accepted:
+def _accept(d: Draft, event: Event, targets: Sequence[Target]) -> Accepted:
     """Accept it, an outcome that states more than the recorded one together with that."""
-    accepted = accept(d, settings, Arrival(event, targets, completes))
+    accepted = accept(d, Arrival(event, targets))
     if accepted.status == "fuller":
         recorded = event_of(d, names.operation(event.subject, event.space(event.subject)), event.name)
         if recorded:
             event = replace(complete_outcome(recorded, event), job=event.job, compared=event.compared)
-        accepted = accept(d, settings, Arrival(event, targets, completes=True))
+        accepted = accept(d, Arrival(event, targets, completes=True))
     if accepted.status == "fuller":
         accepted = replace(accepted, status="duplicate")
     if accepted.status == "duplicate" and event.compared and event.compared.differs:
@@ -100,10 +101,10 @@ def _is_skipped(d: Draft, event: Event) -> bool:
     return moment is not None and event.retry <= run and ms(moment) <= ended
 
 
-def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:
-    targets = settings.targets(event)
+def _targets(d: Draft, event: Event) -> Sequence[Target]:
+    targets = d.settings.targets(event)
     if event.compared and event.compared.completes and not event.is_alert:  # people wait for what is resolved
-        targets = mark_informed(targets, settings.targets(as_failure(event)))
+        targets = mark_informed(targets, d.settings.targets(as_failure(event)))
     silences = _silences(d)
     return silences.applied(event, targets) if silences else targets
 
@@ -129,17 +130,17 @@ def _read_silences(rows: Sequence[tuple[str, str, int]]) -> Silences:
     return Silences(silences)
 
 
-def _with_job(d: Draft, settings: Settings, event: Event) -> Event:
+def _with_job(d: Draft, event: Event) -> Event:
     """Add the name of its job by the operator's template, and to an outcome those before, where a rule asks."""
-    if settings.job and event.operation:
-        event = replace(event, job=named(settings.job, event.operation.document, event.document))
-    if not (event.terminal and settings.asks("changes")):
+    if d.settings.job and event.operation:
+        event = replace(event, job=named(d.settings.job, event.operation.document, event.document))
+    if not (event.terminal and d.settings.asks("changes")):
         return event
     job = jobs.of(d, event)
     return jobs.compared(d, event, job) if job else event
 
 
-def _explain(d: Draft, settings: Settings, event: Event) -> None:
+def _explain(d: Draft, event: Event) -> None:
     """Complete the recorded failure, quietly, where this failed phase of its run came behind it."""
     if event.about_batch or event.original:
         return
@@ -147,7 +148,7 @@ def _explain(d: Draft, settings: Settings, event: Event) -> None:
     if failure and lacks_cause(failure):
         explained = with_cause(failure, event.failed_phase)
         if not lacks_cause(explained):
-            _accept(d, settings, explained, settings.targets(explained))
+            _accept(d, explained, d.settings.targets(explained))
 
 
 def _known(d: Draft, event: Event, id_: str) -> Facts:

@@ -11,24 +11,25 @@ from relay.domain.jobs import LENGTHS, Job, job_of
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import names
 from relay.engine.arrival import Arrival
-from relay.engine.records import DAY, JOB_NAMES, JOBS, Operation, job
+from relay.engine.draft import Draft
+from relay.engine.records import DAY, JOB_NAMES, JOBS, Operation, ends_of
 from relay.engine.runs import began
-from relay.engine.state import Draft, Settings, State
+from relay.engine.state import State
 
 ENDS = 50  # of each
 KEEP_JOB = 90 * DAY  # after its last end
 FORGOTTEN_AT_ONCE = 100
 
 
-def name_of(its: Job) -> str:
+def name_of(job: Job) -> str:
     """Return what a job is called in the state."""
-    return names.digest("job", *its.key).hex()
+    return names.digest("job", *job.key).hex()
 
 
 def stated(a: Arrival) -> str:
     """Return the names of the job of an event before the outcome, where a template names jobs; '' for none."""
-    its = job_of(a.event, name=a.event.job) if a.event.job else None
-    return _names(its) if its else ""
+    job = job_of(a.event, name=a.event.job) if a.event.job else None
+    return _names(job) if job else ""
 
 
 def of(d: State, event: Event) -> Job | None:
@@ -39,9 +40,9 @@ def of(d: State, event: Event) -> Job | None:
     return read_job(o.job) if o else None
 
 
-def compared(d: State, event: Event, its: Job) -> Event:
+def compared(d: State, event: Event, job: Job) -> Event:
     """Add the outcomes before the event's own, which say what it changes of its job."""
-    return replace(event, past=before(ends(d, its), run_name(event), outcome_of(event).ended))
+    return replace(event, past=before(ends(d, job), run_name(event), outcome_of(event).ended))
 
 
 def named(d: State, name: str) -> Job | None:
@@ -50,25 +51,25 @@ def named(d: State, name: str) -> Job | None:
     return read_job(text) if text else None
 
 
-def ends(d: State, its: Job) -> tuple[Outcome, ...]:
+def ends(d: State, job: Job) -> tuple[Outcome, ...]:
     """Return the last ends of its runs, in the order of their events; of a run there may be several."""
-    return tuple(end for line in d.log(job(name_of(its))) if (end := read_end(line)))
+    return tuple(end for line in d.log(ends_of(name_of(job))) if (end := read_end(line)))
 
 
-def keep_end(d: Draft, o: Operation, a: Arrival, settings: Settings, *, new_run: bool) -> None:
+def keep_end(d: Draft, o: Operation, a: Arrival, *, new_run: bool) -> None:
     """Record an outcome in the history of its job, and when its run began; not when one before did (`new_run`)."""
     event = a.event
-    its = job_of(event, name=event.job) or (None if event.about_batch or event.job is not None else read_job(o.job))
-    if its is None:
+    job = job_of(event, name=event.job) or (None if event.about_batch or event.job is not None else read_job(o.job))
+    if job is None:
         return
-    name = name_of(its)
+    name = name_of(job)
     line = _line(event, None if new_run else began(o))
-    d.append(job(name), line, most=ENDS, kept=KEEP_JOB)
+    d.append(ends_of(name), line, most=ENDS, kept=KEEP_JOB)
     is_new = d.score(JOBS, name) is None
     d.place(JOBS, name, d.now)
     if is_new:
-        d.put(JOB_NAMES, name, _names(its).encode())
-        forget(d, settings.max_jobs)
+        d.put(JOB_NAMES, name, _names(job).encode())
+        forget(d, d.settings.max_jobs)
 
 
 def forget(d: Draft, most: int | None = None) -> None:
@@ -79,7 +80,7 @@ def forget(d: Draft, most: int | None = None) -> None:
             return
         d.take_out(JOBS, name)
         d.remove(JOB_NAMES, name)
-        d.clear_log(job(name))
+        d.clear_log(ends_of(name))
 
 
 def read_job(text: str | bytes) -> Job | None:
@@ -92,8 +93,8 @@ def read_job(text: str | bytes) -> Job | None:
 
 
 @lru_cache(1024)
-def _names(its: Job) -> str:
-    return to_json([_text(part) for part in its.key]).decode()
+def _names(job: Job) -> str:
+    return to_json([_text(part) for part in job.key]).decode()
 
 
 def run_name(event: Event) -> str:

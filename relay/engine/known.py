@@ -15,8 +15,9 @@ from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import names, watch
 from relay.engine.arrival import Arrival
+from relay.engine.draft import Draft
 from relay.engine.records import KEEP_OPERATION, TERMINAL, Operation, spaces
-from relay.engine.state import Draft, State
+from relay.engine.state import State
 from relay.errors import AmbiguousId
 
 Facts = dict[str, str]

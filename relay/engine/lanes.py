@@ -5,8 +5,8 @@ Replies have a queue beside the messages: an outcome that calls people waits for
 never for an edit of that. What is held for a while has a third, and delays no other.
 """
 
+from relay.engine.draft import Draft
 from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, behind, due, parked, parked_urgent
-from relay.engine.state import Draft
 
 URGENCIES = ("1", "2", "3", "")  # as they leave: outcomes, stalled runs, failed phases, everything else
 BUNDLED = frozenset({"digest", "roundup"})  # kinds that are of a window, and due by the calendar
@@ -89,8 +89,8 @@ def leave(d: Draft, x: Delivery, apart: bool = False) -> None:
 
 def let_urgent_pass(d: Draft, x: Delivery) -> None:
     """Let what is urgent and due soon overtake the first of the queue, where its next attempt is a while off."""
-    thread, soon = d.get(Thread, x.lane), d.now + OVERTAKEN
-    ids = thread.queues.get(x.queue, [])[:20] if thread else []
+    soon = d.now + OVERTAKEN
+    ids = d.look(Thread, x.lane).queues.get(x.queue, [])[:20]
     first = d.get(Delivery, ids[0]) if len(ids) > 1 else None
     if first is None or first.ticket or first.due <= soon:
         return
@@ -109,7 +109,7 @@ def release_replies(d: Draft, x: Delivery) -> None:
         release_lane(d, x.lane, x.seq)
 
 
-def release_lane(d: Draft, lane: str, shown: int = -1) -> None:
+def release_lane(d: Draft, lane: str, shown: int) -> None:
     """Make the first reply due. `shown`: number of the newest event that the message shows, or showed."""
     reply = first_of(d, lane, REPLIES)
     if reply:
@@ -127,29 +127,27 @@ def beside(d: Draft, lane: str) -> list[Delivery]:
 
 def queued(d: Draft, lane: str, queue: str) -> list[str]:
     """Return all deliveries in a queue, in order."""
-    thread = d.get(Thread, lane)
-    if thread is None:
-        return []
+    thread = d.look(Thread, lane)
     more = [name for _, name in d.ascending(behind(lane, queue))] if queue in thread.behind else []
     return [*thread.queues.get(queue, ()), *more]
 
 
 def first_of(d: Draft, lane: str, queue: str) -> Delivery | None:
     """Return the first delivery of a queue: to look at, and not to change."""
-    thread = d.get(Thread, lane)
-    names = thread.queues.get(queue) if thread else None
+    names = d.look(Thread, lane).queues.get(queue)
     return d.get(Delivery, names[0]) if names else None
 
 
 def _is_first(d: Draft, x: Delivery) -> bool:
-    thread = d.get(Thread, x.lane)
-    names = thread.queues.get(x.queue) if thread else None
+    names = d.look(Thread, x.lane).queues.get(x.queue)
     return not names or names[0] == x.name  # of a thread that was forgotten in 30 days nothing goes before it
 
 
 def _waits_for_message(d: Draft, x: Delivery) -> bool:
-    thread = d.get(Thread, x.lane) if x.queue == REPLIES else None
-    return thread is not None and not thread.posted and bool(thread.waiting or thread.sending)
+    if x.queue != REPLIES:
+        return False
+    thread = d.look(Thread, x.lane)
+    return not thread.posted and bool(thread.waiting or thread.sending)
 
 
 def _append(d: Draft, x: Delivery) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from relay.engine.draft import Draft
 from relay.engine.records import DAY, HISTORIES, KEEP_OPERATION, Delivery, Operation, history, story
-from relay.engine.state import Draft
 
 STORY = 200  # lines of an operation
 HISTORY, OPERATIONS = 100_000, 200_000  # rows of a destination; operations in the order of their first events

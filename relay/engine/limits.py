@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.pauses import (
     LIMIT,
     OPERATOR,
@@ -15,7 +16,7 @@ from relay.engine.pauses import (
     paused_until,
 )
 from relay.engine.records import DAY, Delivery, Limit
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 PROBED = 30_000  # ms for which the others wait for what becomes of a probe
 
@@ -36,16 +37,16 @@ class Waits:
 
     behind: dict[str, int] = field(default_factory=dict)
 
-    def of(self, d: Draft, x: Delivery, limits: list[Limit]) -> tuple[float, str]:
+    def wait(self, d: Draft, x: Delivery, limits: list[Limit]) -> tuple[float, str]:
         """Return the ms that it waits, 0 for none; and, where that is for something paused, the scope of the pause."""
         for scope in scopes_of(x, limits):
             if (until := paused_until(d, scope)) > d.now:
                 return until - d.now, scope
         if (until := paused_until(d, lane_scope(x))) > d.now:
             return until - d.now, ""
-        return next((wait for limit in limits if (wait := self._of_limit(d, x, limit))), 0), ""
+        return next((ms for limit in limits if (ms := self._wait_for(d, x, limit))), 0), ""
 
-    def _of_limit(self, d: Draft, x: Delivery, limit: Limit) -> float:
+    def _wait_for(self, d: Draft, x: Delivery, limit: Limit) -> float:
         """The last `reserve` of a burst are for outcomes: however many runs report progress, an end is sent at once."""
         name, period, burst, reserve = limit
         usable = burst if x.urgency == "1" else burst - reserve
@@ -85,7 +86,6 @@ def spend(d: Draft, limits: list[Limit]) -> None:
 def _next_slot(d: Draft, limit: Limit) -> float:
     """Return when the limit's next slot would be free if all of its burst were used."""
     name, period, burst, _ = limit
-    rate = d.get(Rate, name)
-    at = rate.at if rate else 0.0
+    at = d.look(Rate, name).at
     # Later than a full burst makes it, the clock was set back since: it begins anew.
     return float(d.now) if at > d.now + period * burst + 1 else max(at, d.now)

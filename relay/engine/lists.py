@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from relay.engine import names
 from relay.engine.bundles import add_row, describe, has_summary, is_closed, move_rows, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, standing_of
+from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, make_due
 from relay.engine.records import DAY, KEEP_BUNDLE, Bundle, Delivery, Operation, Thread, roots, rows
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 from relay.engine.suppressions import suppressed
 
 Hours = tuple[int, int]  # ms
@@ -56,7 +57,7 @@ def divert(d: Draft, x: Delivery, hours: Hours | None, *, edit: bool) -> bool:
         if hours:
             make_due(d, x, hours[1])
         return bool(hours)
-    if edit or x.kind in BUNDLED or not has_summary(d.get(Operation, x.operation)):
+    if edit or x.kind in BUNDLED or not has_summary(d, x.operation):
         return False
     if hours and not x.passes and (name := open_bundle(d, "quiet", x, hours)):
         add_row(d, name, x.operation)
@@ -73,14 +74,16 @@ def _waits_for_morning(d: Draft, x: Delivery, hours: Hours | None) -> bool:
     """Return whether it is a list that is not sent in quiet hours, though it is due."""
     if x.kind == "rolling":
         return True
-    bundle = d.get(Bundle, x.name) if hours and x.kind == "roundup" else None
-    return bundle is not None and bundle.kind in MORNING and not bundle.passes
+    if hours is None or x.kind != "roundup":
+        return False
+    bundle = d.look(Bundle, x.name)
+    return bundle.kind in MORNING and not bundle.passes
 
 
 def _join_quiet_hours(d: Draft, x: Delivery, hours: Hours) -> bool:
     """The end of a silence comes in quiet hours: list what it held with theirs, unless a part of that may pass."""
-    bundle = d.get(Bundle, x.name)
-    if bundle is None or bundle.kind != "silence" or bundle.passes or x.attempts:
+    bundle = d.look(Bundle, x.name)
+    if bundle.kind != "silence" or bundle.passes or x.attempts:
         return False
     name = open_bundle(d, "quiet", x, hours)
     if not name:
@@ -126,8 +129,7 @@ def _open_list(d: Draft, x: Delivery, cap: Cap) -> str:
 
 def leave_list(d: Draft, lane: str, operation: str, but: str = "") -> None:
     """Take a run out of its list: it has a message of its own, or is in the newer list `but`."""
-    thread = d.get(Thread, lane)
-    name = thread.bundle if thread else ""
+    name = d.look(Thread, lane).bundle
     if not name or name == but:
         return
     d.edit(Thread, lane).bundle = ""
@@ -159,14 +161,14 @@ def over_request_limit(d: Draft, x: Delivery, *, edit: bool) -> bool:
 
     What may have arrived already is not listed, nor what was counted before: its process may have died.
     """
-    limit, o = _limit_of(x, edit=edit), d.get(Operation, x.operation)
-    if not limit or x.attempts or x.unknowns or not has_summary(o):
+    limit = _limit_of(x, edit=edit)
+    if not limit or x.attempts or x.unknowns or not has_summary(d, x.operation):
         return False
     reader, most, ms = limit
     requests = _current_requests(d, limit)
     if requests is None or x.name in requests.deliveries:
         return False
-    if len(requests.deliveries) < most + (ceil(most * GRAVE) if _is_grave(o, x) else 0):
+    if len(requests.deliveries) < most + (ceil(most * GRAVE) if _is_grave(d, x) else 0):
         return False
     name = open_bundle(d, "requested", x, (requests.start, int(requests.start + ms)), address=reader)
     if not name:
@@ -193,8 +195,7 @@ def spend_request(d: Draft, x: Delivery, *, edit: bool) -> None:
 
 def readdress(d: Draft, x: Delivery) -> bool:
     """Send a list to another address of its reader, as its own is not written to any more. False: there is none."""
-    bundle = d.get(Bundle, x.name)
-    for address in bundle.addresses if bundle else ():
+    for address in d.look(Bundle, x.name).addresses:
         if not suppressed(d, x.destination, address):
             x.address = address
             return True
@@ -216,8 +217,8 @@ def _current_requests(d: Draft, limit: Any) -> Requests | None:
     return requests if requests and requests.start <= d.now < requests.start + limit[2] else None
 
 
-def _is_grave(o: Operation | None, x: Delivery) -> bool:
-    return o is not None and x.event == "operation.failed" and o.facts.get("priority") == "Critical"
+def _is_grave(d: Draft, x: Delivery) -> bool:
+    return x.event == "operation.failed" and d.look(Operation, x.operation).facts.get("priority") == "Critical"
 
 
 def move_to_backlog(d: Draft, x: Delivery) -> bool:
@@ -228,8 +229,7 @@ def move_to_backlog(d: Draft, x: Delivery) -> bool:
     """
     if x.kind in BUNDLED or x.kind == "rolling" or x.event.startswith(ANSWER_TO_PRESS):
         return False
-    thread = d.get(Thread, x.lane)
-    if (x.kind == "live" and thread and thread.posted) or not has_summary(d.get(Operation, x.operation)):
+    if (x.kind == "live" and d.look(Thread, x.lane).posted) or not has_summary(d, x.operation):
         return False
     add_row(d, _open_round_up(d, x), x.operation)
     move_to_bundle(d, x, "backlog")
@@ -247,5 +247,5 @@ def _open_round_up(d: Draft, x: Delivery) -> str:
 
 def _takes_more(d: Draft, bundle: str) -> bool:
     """Return whether it is not sent yet, and neither given up nor dropped."""
-    delivery = d.get(Delivery, bundle)
-    return delivery is not None and not delivery.died and not is_closed(d, bundle)
+    x = d.get(Delivery, bundle)
+    return x is not None and not x.died and not is_closed(d, bundle)

@@ -3,14 +3,15 @@
 At most one delivery waits for each; it means "show the present state", so a newer event joins it.
 """
 
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
 from relay.engine.deliveries import create, delivery_for, standing_of, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
 from relay.engine.ledger import record_held
 from relay.engine.order import is_muted
 from relay.engine.outcomes import held_until, hold
+from relay.engine.recipients import Recipient
 from relay.engine.records import HELD, KEEP_OPERATION, REPLIES, Delivery, Operation, Thread, mishaps
-from relay.engine.state import Draft
 from relay.engine.withholding import enqueue, withhold
 
 # A reply gives the edit that comes with it so long to be the first. Where the message turns out to be gone, a new one
@@ -25,7 +26,7 @@ def shown_elsewhere(d: Draft, a: Arrival, r: Recipient) -> str:
     """
     if not r.live or a.rank is None:
         return ""
-    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    thread = d.look(Thread, r.lane)
     if thread.sending or thread.posted:
         return ""
     if r.batch_lane != r.lane and has_message(d, r):
@@ -42,7 +43,7 @@ def shown_elsewhere(d: Draft, a: Arrival, r: Recipient) -> str:
 
 def upsert(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
     """Show an event in the live message; return why it is withheld, '' if it is not."""
-    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    thread = d.look(Thread, r.lane)
     begun = bool(thread.sending or thread.posted)
     due = _due(d, o, a, r, thread)
     if not (thread.waiting or begun) and (why := withhold(d, o, a, r, due)):
@@ -114,7 +115,7 @@ def _keep_standing(d: Draft, r: Recipient, standing: dict[str, object], calls: s
 
     Those who look for the message may find it posted before by then; a reply calls them instead.
     """
-    thread = d.get(Thread, r.lane) or Thread(r.lane)
+    thread = d.look(Thread, r.lane)
     if (thread.standing, thread.interval, thread.calls_people) != (standing, r.min_interval, calls):
         thread = d.edit(Thread, r.lane)
         thread.standing, thread.interval, thread.calls_people = standing, r.min_interval, calls
@@ -137,8 +138,10 @@ def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: 
 
 def has_message(d: Draft, r: Recipient) -> bool:
     """Return whether the recipient's batch has, or is to have, a message, or is in a list of those above the cap."""
-    thread = d.get(Thread, r.batch_lane) if r.batch_lane else None
-    return thread is not None and bool(thread.standing or thread.posted or thread.bundle)
+    if not r.batch_lane:
+        return False
+    thread = d.look(Thread, r.batch_lane)
+    return bool(thread.standing or thread.posted or thread.bundle)
 
 
 def reply_in_batch(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str | None:

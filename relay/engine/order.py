@@ -1,10 +1,10 @@
 """Order: what is older than what is known, and what an event changes of its run."""
 
-from typing import Any
-
 from relay.engine import watch
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
+from relay.engine.draft import Draft
 from relay.engine.ledger import record_begin
+from relay.engine.recipients import Recipient
 from relay.engine.records import (
     INITIATED,
     KEEP_DOCUMENTS,
@@ -18,7 +18,6 @@ from relay.engine.records import (
     Was,
     documents,
 )
-from relay.engine.state import Draft
 
 STARTS = 8  # of runs before the newest, by which repeated reports of a run are known
 LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary, what a new run keeps
@@ -130,12 +129,7 @@ def _reset_run(d: Draft, o: Operation) -> None:
     """A new run begins: what the failed one said must not show in it, nor hold back its progress."""
     d.clear(documents(o.name))
     d.take_out(STALLED, o.name)
-    fresh: dict[str, Any] = vars(Operation(o.name))
-    for name in (
-        "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on", "heard", "moved", "gaps", "phase",
-        "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms", "asked",
-    ):  # fmt: skip
-        setattr(o, name, fresh[name])
+    o.reset((*watch.WATCHED, "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on"))
     o.facts.pop("pressed", None)
 
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from relay.domain.deliveries import Digest, Window
 from relay.engine import names
-from relay.engine.arrival import OUTCOMES, Arrival, Recipient, milliseconds
+from relay.engine.arrival import OUTCOMES, Arrival
 from relay.engine.bundles import add_row, is_closed, move_to_bundle
 from relay.engine.deliveries import create, delivery_for, detach_outcome
+from relay.engine.draft import Draft
 from relay.engine.lanes import beside
 from relay.engine.ledger import note
 from relay.engine.order import update_summary
+from relay.engine.recipients import Recipient, milliseconds
 from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, Was, documents, rows
-from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 
 Known = dict[str, tuple[bytes, int]]  # outcome → its document and number
@@ -140,8 +141,8 @@ def held_until(d: Draft, r: Recipient, run: int) -> int:
     """Return until when a failure of this run is held; 0 if not at all."""
     if not r.target.hold:
         return 0
-    of, row = _in_a_row(d, r.lane)
-    return 0 if of == run and row >= IN_A_ROW else d.now + round(r.target.hold * 1000)
+    healing, failures = _in_a_row(d, r.lane)
+    return 0 if healing == run and failures >= IN_A_ROW else d.now + round(r.target.hold * 1000)
 
 
 def hold(o: Operation, delivery: str, until: int) -> None:
@@ -157,9 +158,9 @@ def heal(d: Draft, o: Operation, run: int) -> set[str]:
         x = d.get(Delivery, name)
         if x is None or d.now >= until or x.ticket or x.attempts or x.died:
             continue  # people hear of it, or it is about to be sent
-        of, row = _in_a_row(d, x.lane)
+        healing, failures = _in_a_row(d, x.lane)
         thread = d.edit(Thread, x.lane)
-        thread.healed = (run, row + 1 if of == o.run else 1, x.error_line)
+        thread.healed = (run, failures + 1 if healing == o.run else 1, x.error_line)
         if x.kind == "live":
             thread.calls_people = ""
         move_to_bundle(d, d.edit(Delivery, name), "healed")
@@ -169,5 +170,5 @@ def heal(d: Draft, o: Operation, run: int) -> set[str]:
 
 def _in_a_row(d: Draft, lane: str) -> tuple[int | None, int]:
     """Return which run makes a failure good, and how many in a row were held by then."""
-    thread = d.get(Thread, lane)
-    return thread.healed[:2] if thread and thread.healed else (None, 0)
+    healed = d.look(Thread, lane).healed
+    return healed[:2] if healed else (None, 0)

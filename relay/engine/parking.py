@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from relay.engine.arrival import OUTCOMES
 from relay.engine.deliveries import dead_letter, supersede
+from relay.engine.draft import Draft
 from relay.engine.lanes import make_due
 from relay.engine.ledger import note
 from relay.engine.pauses import (
@@ -29,7 +30,7 @@ from relay.engine.pauses import (
     scope_of,
 )
 from relay.engine.records import DAY, PARKING, TERMINAL, Bundle, Delivery, Operation, Thread, due, parked, parked_urgent
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 UNREADABLE = 30_000  # ms until what could not be read is tried again
 RECHECK = 1000  # ms; a place whose probe was lost sends the next one after so long

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.health import Health, record_success
 from relay.engine.records import BROKEN, DAY, MAIN, PARKING, PAUSED, Delivery
 from relay.engine.records import Limit as Rate
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 from relay.engine.suppressions import forgive
 
-OPERATOR, CHANNEL, DESTINATION, REMOVED = "operator:", "channel:", "destination:", "removed:"
-LIMIT, LANE = "limit:", "lane:"
+OPERATOR, CHANNEL, DESTINATION, REMOVED, LIMIT = "operator:", "channel:", "destination:", "removed:", "limit:"
 WITNESS = 60_000  # ms within which another message has to fail as well, before a channel counts as broken
 PROBED = 7 * DAY  # a scope where nothing was tried for so long counts as working
 FOR_EVER = 36_500 * DAY
@@ -69,8 +69,8 @@ class PauseScope:
 
 def channel_scope(x: Delivery) -> str:
     """Return the scope of its channel, or of the host that its address has a credential of its own for."""
-    own = x.calls.get("own")
-    return f"{CHANNEL}{x.channel}@{own}" if own else f"{CHANNEL}{x.channel}"
+    host = x.calls.get("own")
+    return f"{CHANNEL}{x.channel}@{host}" if host else f"{CHANNEL}{x.channel}"
 
 
 def destination_scope(x: Delivery) -> str:
@@ -83,7 +83,7 @@ def lane_of(x: Delivery) -> str:
 
 
 def lane_scope(x: Delivery) -> str:
-    return LANE + lane_of(x)
+    return f"lane:{lane_of(x)}"
 
 
 def place_of(channel: str, scope: str) -> str:
@@ -237,17 +237,15 @@ class PauseDestination:
     def decide(self, d: Draft) -> None:
         for name in d.first(PAUSED, d.now):
             _forget_operator_pause(d, name)
-        until = d.now + (FOR_EVER if self.ms is None else self.ms)
-        ends = self.ms is not None
-        it = OperatorPause(self.destination, until, d.now, since=d.now, reason=self.reason, by=self.by, ends=ends)
-        d.add(it)
+        until, ends = d.now + (FOR_EVER if self.ms is None else self.ms), self.ms is not None
+        d.add(OperatorPause(self.destination, until, d.now, d.now, reason=self.reason, by=self.by, ends=ends))
         d.place(PAUSED, self.destination, until)
         _look_behind(d, OPERATOR + self.destination)  # the new end may be the earlier one
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeDestination:
-    """Answer: whether it was paused."""
+    """End the pause that a person made. Answer: whether there was one."""
 
     destination: str
 
@@ -270,7 +268,7 @@ class LiftPauses:
     def decide(self, d: Draft) -> int:
         broken = [scope for _, scope in d.ascending(BROKEN)]
         scopes = [*self.scopes, *(scope for scope in broken if scope.startswith(LIMIT))] if self.scopes else broken
-        lifted = sum(d.apart(drop_pause, scope) or False for scope in scopes)
+        lifted = d.each(drop_pause, scopes)
         for place in places(d):
             look_at(d, place)
         return lifted

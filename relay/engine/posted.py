@@ -7,13 +7,13 @@ from typing import Any
 from relay.engine.bundles import keep_baseline
 from relay.engine.causes import confirm_sent
 from relay.engine.deliveries import alarm_sent, converges, create, forget, from_standing, lend_body, requeue
+from relay.engine.draft import Draft
 from relay.engine.lanes import due_of, leave, release_lane, set_due
 from relay.engine.ledger import note, record_end
 from relay.engine.lists import leave_list
 from relay.engine.pauses import lift_throttles, resume
 from relay.engine.receipts import Held, go_on_probing, held
 from relay.engine.records import MAIN, REPLIES, Delivery, Operation, Thread, documents
-from relay.engine.state import Draft
 
 
 @dataclass(frozen=True, slots=True)

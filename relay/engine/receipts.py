@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from relay.domain.silences import Silenced
 from relay.engine.bundles import move_to_bundle
 from relay.engine.deliveries import converges, dead_letter, doubt, requeue
+from relay.engine.draft import Draft
 from relay.engine.health import record_failure
 from relay.engine.lanes import make_due
 from relay.engine.ledger import note
@@ -16,11 +17,12 @@ from relay.engine.limits import Rate
 from relay.engine.parking import EVER
 from relay.engine.pauses import CHANNEL, DESTINATION, PauseScope, lane_of, pause, probe_again
 from relay.engine.records import FLYING, Delivery, Thread
-from relay.engine.state import Draft, NotLoaded
+from relay.engine.state import NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
-CALL = 60_000  # ms after its mark for which a call may be under way in a process that is not heard of
+CALL = 60_000  # ms after its mark for which a call may be under way, where its channel does not say
+BEGINS = 5_000  # ms after its mark within which a call begins: no lease lasts for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,17 @@ class Held:
 class Mark(Held):
     """The first byte is about to leave: from here on a crash leaves the outcome unknown.
 
-    A mark that is made again costs no other attempt.
+    A mark that is made again costs no other attempt. `lasts`: ms after which the call is over; 0: that is not known.
     """
+
+    lasts: int = 0
 
     def decide(self, d: Draft) -> bool:
         x = held(d, self)
         if x is None:
             return False
         x.attempts += 0 if x.marked else 1
-        x.marked = d.now
+        x.marked, x.lasts = d.now, self.lasts
         return True
 
 
@@ -176,7 +180,7 @@ class Lapse:
             if not x or not x.ticket.startswith(self.begins) or x.ticket.startswith(living):
                 continue
             over = x.ticket.startswith(ended) and not x.ticket.startswith(running)
-            if x.ticket and (over or not 0 <= d.now - x.marked < CALL):
+            if x.ticket and (over or not _may_go_on(d, x)):
                 lapsed = Draft(d, d.now)
                 try:
                     _lapse(lapsed, lapsed.edit(Delivery, name))
@@ -185,6 +189,11 @@ class Lapse:
                 except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
                     continue
                 d.join(lapsed)
+
+
+def _may_go_on(d: Draft, x: Delivery) -> bool:
+    """Return whether its call may be under way in a process that is not heard of any more."""
+    return 0 <= d.now - x.marked < (x.lasts + BEGINS if x.lasts else CALL)
 
 
 def _lapse(d: Draft, x: Delivery) -> None:

@@ -107,7 +107,7 @@ class Delivery(Record):
     lane: str = ""
     queue: str = ""  # MAIN, REPLIES or HELD of the lane's thread
     body: str = ""  # the name of the `Body` that it shows; '' for what shows the operation's documents
-    calls: dict[str, Any] = field(default_factory=dict)  # limits and options (targeting.calls_of)
+    calls: dict[str, Any] = field(default_factory=dict)  # limits and options (recipients.calls_of)
     urgency: str = ""  # '1' outcomes, '2' stalls, '3' failed phases, '' the rest
     seq: int = 0  # number of the newest event that it shows
     due: int = 0
@@ -118,6 +118,7 @@ class Delivery(Record):
     ticket: str = ""  # of the hand-out that is under way
     lapsed: str = ""  # of the one that was given up; its receipt may come yet
     marked: int = 0  # when its first byte was about to leave; 0: it has not been
+    lasts: int = 0  # ms after which that call is over
     passes: str = ""  # '1' quiet hours, '2' unsubscriptions as well
     loud: bool = False
     alone: bool = False  # the live message does not show it
@@ -294,5 +295,5 @@ def history(destination: str) -> str:
     return f"history:{destination}"
 
 
-def job(name: str) -> str:
+def ends_of(name: str) -> str:
     return f"job:{name}"

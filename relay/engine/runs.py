@@ -9,8 +9,9 @@ from relay.domain.facts import Space
 from relay.domain.jobs import Alarms, Job, Run, branch_in, fold
 from relay.domain.parsing import load
 from relay.engine import names
+from relay.engine.draft import Draft
 from relay.engine.records import TERMINAL, Operation, documents
-from relay.engine.state import Draft, State
+from relay.engine.state import State
 
 MOST_MEMBERS = 1000  # of a batch that are looked at
 

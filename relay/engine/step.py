@@ -24,8 +24,9 @@ from relay.engine import (
     watch,
     withholding,
 )
+from relay.engine.draft import Draft, Settings
 from relay.engine.ledger import write_story
-from relay.engine.state import Changes, Draft, Settings, State
+from relay.engine.state import Changes, State
 
 # From the platform, foreign senders, buttons, the watchdog and relay itself
 EVENTS: tuple[type, ...] = (intake.Report,)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from relay.engine.draft import Draft
 from relay.engine.records import DAY, SUPPRESSED, Delivery
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 from relay.reasons import Held
 
 EVERYWHERE = "*"
@@ -45,18 +46,7 @@ def suppressed(d: Draft, destination: str, address: str, essential: bool = False
     return ""
 
 
-def add(d: Draft, destination: str, address: str, reason: str, detail: str = "") -> bool:
-    """Suppress it. False if it was already, which keeps its reason."""
-    name = name_of(destination, address)
-    if d.get(Suppression, name):
-        return False
-    entry = d.edit(Suppression, name)
-    entry.reason, entry.at, entry.address, entry.detail = reason, d.now, address, detail
-    d.place(SUPPRESSED, name, d.now)
-    return True
-
-
-def bounce(d: Draft, x: Delivery, how: str, error: str) -> bool:
+def bounce(d: Draft, x: Delivery, kind: str, error: str) -> bool:
     """Count a refusal of its address; return whether it is suppressed by that.
 
     hard: there is no such address. soft: its server does not want this mail, which may pass.
@@ -64,9 +54,9 @@ def bounce(d: Draft, x: Delivery, how: str, error: str) -> bool:
     bounces = d.edit(Bounces, folded(x.address))
     oldest = d.now - BOUNCE_WINDOW
     bounces.deliveries = {name: at for name, at in bounces.deliveries.items() if at > oldest} | {x.name: d.now}
-    if how != "hard" and len(bounces.deliveries) < BOUNCES:
+    if kind != "hard" and len(bounces.deliveries) < BOUNCES:
         return False
-    return add(d, EVERYWHERE, x.address, Held.BOUNCED.value, error)
+    return Suppress(EVERYWHERE, x.address, Held.BOUNCED.value, error).decide(d)
 
 
 def forgive(d: Draft, address: str) -> None:
@@ -77,7 +67,7 @@ def forgive(d: Draft, address: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Suppress:
-    """Answer: whether it is new."""
+    """Write to an address no more. Answer: whether that is new; else it keeps its reason."""
 
     destination: str
     address: str
@@ -85,12 +75,17 @@ class Suppress:
     detail: str = ""
 
     def decide(self, d: Draft) -> bool:
-        return add(d, self.destination, self.address, self.reason, self.detail)
+        name = name_of(self.destination, self.address)
+        if d.get(Suppression, name):
+            return False
+        d.add(Suppression(name, self.reason, d.now, self.address, self.detail))
+        d.place(SUPPRESSED, name, d.now)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class Unsuppress:
-    """Answer: whether it was suppressed, and for that `reason` ('' for any)."""
+    """Write to it again. Answer: whether it was suppressed, and for that `reason` ('' for any)."""
 
     destination: str
     address: str

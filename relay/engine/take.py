@@ -17,18 +17,19 @@ from zlib import crc32
 
 from relay.domain.deliveries import Delivery as HandedOut
 from relay.domain.deliveries import Window
-from relay.engine.arrival import ESSENTIAL, milliseconds
 from relay.engine.bundles import close
 from relay.engine.causes import join_cause, open_cause
 from relay.engine.deliveries import converges, dead_letter, supersede
-from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, needs_of, obsolete
+from relay.engine.draft import Draft
+from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, obsolete
 from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
 from relay.engine.limits import Waits, probe, scopes_of, spend
 from relay.engine.lists import Hours, divert, over_request_limit, readdress, spend_request
 from relay.engine.parking import UNREADABLE, keep_from_removed, park, reopen
 from relay.engine.pauses import paused_until
+from relay.engine.recipients import ESSENTIAL, milliseconds
 from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Operation, Thread, due
-from relay.engine.state import Draft, NotLoaded
+from relay.engine.state import NotLoaded
 from relay.engine.suppressions import suppressed
 from relay.errors import StoreUnavailable, relay_line
 
@@ -66,9 +67,9 @@ class Take:
     def decide(self, d: Draft) -> Taken:
         reopen(d)
         hand_out = HandOut(d, self)
-        hand_out.oldest()
+        hand_out.take_oldest()
         for urgency in URGENCIES:
-            hand_out.urgency(urgency)
+            hand_out.take_urgent(urgency)
         if hand_out.missing:
             first, *others = hand_out.missing
             first.others = others
@@ -99,7 +100,7 @@ class HandOut:
     def __post_init__(self) -> None:
         self.quiet: dict[str, Hours] = {name: milliseconds(window) for name, window in self.entry.quiet.items()}
 
-    def oldest(self) -> None:
+    def take_oldest(self) -> None:
         """Hand out the oldest that have waited for long: one place in eight is theirs, where places are scarce.
 
         Of fewer than eight places the ticket decides whether one is for that.
@@ -113,7 +114,7 @@ class HandOut:
             if len(self.taken) < places:
                 self._decide(index, name)
 
-    def urgency(self, urgency: str) -> None:
+    def take_urgent(self, urgency: str) -> None:
         index = due(self.entry.channel, urgency)
         if len(self.taken) < self.entry.most:
             for name in self._candidates(index):
@@ -197,20 +198,18 @@ class HandOut:
             d.take_out(index, name)
             d.place(queue, name, d.now)
             return None
-        d.need(needs_of(known))
         x = d.edit(Delivery, name)
         if x.queue == HELD and not _end_hold(d, x):
             return None
         if _ends(d, x) or keep_from_removed(d, x):
             return None
-        thread = d.get(Thread, x.lane)
-        edit = converges(x.kind) and thread is not None and thread.posted > 0
+        edit = converges(x.kind) and d.look(Thread, x.lane).posted > 0
         if divert(d, x, self._hours(x), edit=edit) or join_cause(d, x, edit=edit):
             return None
         if over_request_limit(d, x, edit=edit):
             return None
         limits = x.calls["edit" if edit else "new"]
-        wait, scope = self.waits.of(d, x, limits)
+        wait, scope = self.waits.wait(d, x, limits)
         if scope and wait > PARKED_FROM:
             park(d, x, scope, x.created, ceil(d.now + wait))
             return None
@@ -257,7 +256,7 @@ def _ends(d: Draft, x: Delivery) -> bool:
     why = suppressed(d, x.destination, x.address, essential=x.passes == ESSENTIAL)
     if why and x.kind == "roundup" and readdress(d, x):
         why = ""
-    why = why or obsolete(d, x, d.get(Thread, x.lane) or Thread(x.lane))
+    why = why or obsolete(d, x, d.look(Thread, x.lane))
     if why:
         if x.kind in BUNDLED:
             close(d, x.name)

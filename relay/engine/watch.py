@@ -13,10 +13,15 @@ from relay.domain.jobs import Run
 from relay.engine import jobs
 from relay.engine.arrival import Arrival, ms
 from relay.engine.clock import TICKS, Ticks
+from relay.engine.draft import Draft
 from relay.engine.records import KEEP_OPERATION, MISSING, RUNNING, STALLED, TERMINAL, WATCH, Operation, Was
 from relay.engine.runs import is_batch, run_of
-from relay.engine.state import Draft
 
+# What is known of a run for the watchdog, in its operation
+WATCHED = (
+    "heard", "moved", "gaps", "phase", "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms",
+    "asked",
+)  # fmt: skip
 GAPS = 15  # between signs of life, that are kept
 ECHO = 60_000  # ms within which a repetition is no sign of rhythm
 ABSENCE = 120_000  # ms without a tick after which relay was away
@@ -87,8 +92,8 @@ def _was_away(d: Draft, since: int) -> bool:
     """Return whether relay was away after this moment, or is only just back."""
     if d.now - since < ABSENCE:
         return False
-    ticks = d.get(Ticks, TICKS)
-    return ticks is not None and (0 < ticks.last < d.now - ABSENCE or since < ticks.back)
+    ticks = d.look(Ticks, TICKS)
+    return 0 < ticks.last < d.now - ABSENCE or since < ticks.back
 
 
 def _plan(d: Draft, o: Operation, a: Arrival) -> bool:

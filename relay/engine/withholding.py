@@ -9,13 +9,15 @@ from typing import ClassVar
 
 from relay.domain.silences import Silenced
 from relay.engine import names
-from relay.engine.arrival import Arrival, Recipient
+from relay.engine.arrival import Arrival
 from relay.engine.bundles import Place, add_row, has_summary, is_closed, move_rows, open_bundle
 from relay.engine.deliveries import create, lend_body
+from relay.engine.draft import Draft
 from relay.engine.lanes import make_due
 from relay.engine.ledger import record_held
+from relay.engine.recipients import Recipient
 from relay.engine.records import DAY, SILENCES, Bundle, Delivery, Operation, rows, silenced
-from relay.engine.state import Draft, Record
+from relay.engine.state import Record
 
 KEPT_SILENCE, MOST_OVER = 30 * DAY, 1000  # so long, and so many, of those that are over
 
@@ -140,7 +142,7 @@ def await_end(d: Draft, silence: Silenced, name: str) -> None:
 
 def bundle_silenced(d: Draft, x: Delivery, silence: Silenced) -> bool:
     """Put a delivery that was not sent, or all of a round-up, into the silence's summary. False: it has left."""
-    if x.kind != "roundup" and not has_summary(d.get(Operation, x.operation)):
+    if x.kind != "roundup" and not has_summary(d, x.operation):
         return False
     name = _summary(d, silence, x)
     if not name:

@@ -157,7 +157,7 @@ class Interactions:
         act = Act(f"{user} {person.name or _handle(payload)}".strip(), *_audited(button))
         async with asyncio.timeout(DURABLE_WITHIN):
             # First: a crash in between leaves an entry whose outcome is not known.
-            first = await self.audit.begin(act) if self.audit else ""
+            first = await self.audit.note(act) if self.audit else ""
             accepted = await self.buttons.ingest(action_requested(button, _handle(payload), person, now, once))
         act.outcome = accepted.status
         if self._notes:

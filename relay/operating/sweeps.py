@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from secrets import token_hex
 
 from relay.config import Config
-from relay.errors import HandlingFailed, Ignored, InvalidEvent, NotJson
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.errors import HandlingFailed, Ignored, InvalidEvent, NotJson, NotYetDone
 from relay.formats.mapping import NO_CASE
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
@@ -27,12 +29,16 @@ COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 @dataclass
 class Swept:
-    """Outcome: by reason, those that `stay` and `wait`; others have replayed or dropped the `gone` ones."""
+    """Outcome: by reason, those that `stay` and `wait`; others have replayed or dropped the `gone` ones.
+
+    `later`: another process has taken these, and has not said yet that they are done.
+    """
 
     done: int = 0
     stay: Counter[str] = field(default_factory=Counter)
     wait: Counter[str] = field(default_factory=Counter)
     gone: int = 0
+    later: int = 0
     more: bool = False
 
     @property
@@ -75,55 +81,69 @@ async def sweep(step: Step, next_page: NextPage, *, monotonic: Callable[[], floa
     swept, cursor, end = Swept(), "", monotonic() + PATIENCE
     while True:
         ids, cursor = await next_page(cursor)
+        swept.more = False
         if ids:
             await step(ids, swept)
-        swept.more = bool(cursor)
-        if not cursor or monotonic() >= end:
+        swept.more = swept.more or bool(cursor)
+        if not cursor or swept.later or monotonic() >= end:
             return swept
 
 
 def replay_dead(admin: Admin, blockers: Blockers) -> Step:
     """Put them back into the queue, but those that would be lost there."""
 
-    async def step(ids: Sequence[str], swept: Swept) -> None:
-        for name in ids:
-            letter = await admin.dead_letter(name)
-            blocker = await blockers.of(letter) if letter else None
-            if blocker and blocker.refuses:
-                swept.stay[blocker.sentence] += 1
-            elif letter is None or not await admin.replay([name]):
-                swept.gone += 1
-            else:
-                swept.done += 1
-                swept.wait.update([blocker.sentence] if blocker else [])
+    async def step(name: str, swept: Swept) -> None:
+        letter = await admin.dead_letter(name)
+        blocker = await blockers.of(letter) if letter else None
+        if blocker and blocker.refuses:
+            swept.stay[blocker.sentence] += 1
+        elif letter is None or not await admin.replay([name]):
+            swept.gone += 1
+        else:
+            swept.done += 1
+            swept.wait.update([blocker.sentence] if blocker else [])
 
-    return step
+    return _one_by_one(step)
 
 
 def replay_quarantined(bodies: Quarantine, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
     """Take them as events, by `take`, and release them. What is still refused stays."""
 
-    async def step(ids: Sequence[str], swept: Swept) -> None:
-        for name in ids:
-            entry = await bodies.named(name)
-            if entry is None:
-                swept.gone += 1
-                continue
-            try:
-                await take(entry)
-            except Ignored as error:
-                if error.message == NO_CASE:  # which a slip in a format says of everything
-                    swept.stay[f"is still refused: {error}"] += 1
-                    continue
-                await bodies.release([name])
-                swept.done += 1
-            except (NotJson, InvalidEvent) as error:
+    async def step(name: str, swept: Swept) -> None:
+        entry = await bodies.named(name)
+        if entry is None:
+            swept.gone += 1
+            return
+        try:
+            await take(entry)
+        except Ignored as error:
+            if error.message == NO_CASE:  # which a slip in a format says of everything
                 swept.stay[f"is still refused: {error}"] += 1
-            except HandlingFailed as error:
-                swept.stay[f"relay itself still fails on it: {error}"] += 1
-            else:
-                await bodies.release([name])  # after it is durable: a crash between the two repeats nothing
-                swept.done += 1
+                return
+            await bodies.release([name])
+            swept.done += 1
+        except (NotJson, InvalidEvent) as error:
+            swept.stay[f"is still refused: {error}"] += 1
+        except HandlingFailed as error:
+            swept.stay[f"relay itself still fails on it: {error}"] += 1
+        else:
+            await bodies.release([name])  # after it is decided: a crash between the two repeats nothing
+            swept.done += 1
+
+    return _one_by_one(step)
+
+
+def _one_by_one(one: Callable[[str, Swept], Awaitable[None]]) -> Step:
+    """Stop at what is not done yet: each that follows would be waited for as long."""
+
+    async def step(ids: Sequence[str], swept: Swept) -> None:
+        for place, name in enumerate(ids, start=1):
+            try:
+                await one(name, swept)
+            except NotYetDone:
+                swept.later += 1
+                swept.more = swept.more or place < len(ids)
+                return
 
     return step
 
@@ -132,7 +152,11 @@ def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
     """Delete them by `act`, which says of how many that was true."""
 
     async def step(ids: Sequence[str], swept: Swept) -> None:
-        count = await act(ids)
+        try:
+            count = await act(ids)
+        except NotYetDone:
+            swept.later += len(ids)
+            return
         swept.done += count
         swept.gone += len(ids) - count
 
@@ -141,14 +165,21 @@ def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
 
 async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> None:
     """Ingest its events, all of them and however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if
-    one is still refused, and Ignored if none is about a run."""
+    one is still refused, Ignored if none is about a run, and NotYetDone where another process has not decided yet."""
     reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
     # A foreign body is read as of when it came: what was taken of it is known by that, and an old alert is old.
     received_at = entry.at if reader.form else datetime.fromtimestamp(now, UTC)
     ids = EventIdentity.from_quarantine(entry.headers).ids(entry.body)
     headers = {key: [text.encode("latin-1", "replace")] for key, text in of_format(entry.headers).items()}
     events = reader.events(entry.body, received_at=received_at, headers=headers, ids=ids, most=MOST_EVENTS)
-    outcomes = await take_each(events, partial(ingest, permissions=reader.permissions))
+
+    async def decided(event: Event) -> Accepted:
+        accepted = await ingest(event, permissions=reader.permissions, act=token_hex(8))
+        if accepted.elsewhere:
+            raise NotYetDone("taken, not yet done: the process that decides is busy, or another one takes over")
+        return accepted
+
+    outcomes = await take_each(events, decided)
     for its in outcomes:
         if its.refusal:
             raise its.refusal

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -32,6 +33,7 @@ class Addresses:
         self.paths: set[str] = set()
         self._resources: dict[tuple[object, ...], tuple[list[str], dict[str, Route]]] = {}
         self._answered: Callable[[Any, Any], Awaitable[web.StreamResponse]] = answering()
+        self._find = lru_cache(256)(self._route)  # a sender calls the same address with each event
         for route in routes:
             segments = route.path.split("/")
             pattern, by_method = self._resources.setdefault(_key(segments), (segments, {}))
@@ -48,7 +50,11 @@ class Addresses:
         return response
 
     async def _handled(self, request: web.BaseRequest) -> web.StreamResponse:
-        segments = request.rel_url.raw_path.split("/")
+        route, names = self._find(request.method, request.rel_url.raw_path)
+        return await route.handler(request, **names)
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        segments = path.split("/")
         pattern, by_method = self._resources.get(_key(segments), ([], {}))
         names: dict[str, str] = {}
         for expected, segment in zip(pattern, segments, strict=False):
@@ -56,9 +62,8 @@ class Addresses:
                 names[expected[1:-1]] = unquote(segment) if "%" in segment else segment
             elif expected != segment:
                 raise HttpProblem(404)
-        route = by_method.get(request.method) or by_method.get("")
-        if route:
-            return await route.handler(request, **names)
+        if route := by_method.get(method) or by_method.get(""):
+            return route, names
         if by_method:
             raise HttpProblem(405, headers={"Allow": ",".join(sorted(by_method))})
         raise HttpProblem(404)

@@ -35,9 +35,8 @@ class Written(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> None:
         if request.version < HttpVersion11 or not request.keep_alive:
             self._open = False
-        lines = f"{_status_line(self.status)}{LINES}Content-Length: {len(self._whole)}\r\n"
-        last = "" if self._open else "Connection: close\r\n"
-        await request.writer.write(f"{lines}Date: {_date(int(time.time()))}\r\n{last}\r\n".encode() + self._whole)
+        head = _head(self.status, len(self._whole), int(time.time()), last=not self._open)
+        await request.writer.write(head + self._whole)
 
     async def write_eof(self, _data: bytes = b"") -> None:
         """Write no more."""
@@ -51,11 +50,8 @@ async def label(_request: web.BaseRequest, response: web.StreamResponse) -> None
             response.headers.setdefault(header, value)
 
 
-@lru_cache
-def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-
-
-@lru_cache(1)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+@lru_cache(64)  # of this second
+def _head(status: int, size: int, second: int, *, last: bool) -> bytes:
+    lines = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{LINES}Content-Length: {size}\r\n"
+    close = "Connection: close\r\n" if last else ""
+    return f"{lines}Date: {formatdate(second, usegmt=True)}\r\n{close}\r\n".encode()

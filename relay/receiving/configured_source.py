@@ -98,10 +98,8 @@ class Configured:
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
         self.events = reader.events
         signature = source.signature
-        secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}
-        self._verify = partial(
-            verify, signature.rules, secrets=secrets, header=signature.header or None, tolerance=signature.tolerance
-        )
+        self._secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}
+        self._rules, self._header, self._tolerance = signature.rules, signature.header or None, signature.tolerance
         self.has_public_keys = signature.rules.public is not None
         self.acknowledged = metrics.ack_seconds.labels(name)  # which begins at 0: a rate has its first events as well
         self.outcomes = cache(partial(metrics.events.labels, name))  # every event asks for one of a few
@@ -137,7 +135,10 @@ class Configured:
     def verify(self, signed: SignedRequest, now: float, *, unread: bool = False, keys: Keys = NO_KEYS) -> None:
         """Raise HttpProblem unless it is genuine. With `unread`, only refuse what no body could make genuine."""
         try:
-            key = self._verify(signed, now=now, unread=unread, keys=keys)
+            key = verify(
+                self._rules, signed, self._secrets, header=self._header, tolerance=self._tolerance, now=now,
+                unread=unread, keys=keys,
+            )  # fmt: skip
         except InvalidSignature as error:
             raise self._refused(unread=unread) from error
         if not unread:

@@ -82,11 +82,11 @@ class GuardedConnection(web.RequestHandler):
                 self._refuse_headers()
 
     def _await_headers(self, data: bytes) -> None:
-        if not self._tail:
+        begins = not self._tail
+        if begins:
             if not (data := data.lstrip(b"\r\n")):
                 return
             self.waiting_since = min(self.waiting_since, self.guard.clock())
-            self.guard.rest(self)
         data = (self._tail or b"") + data
         end = data.find(b"\r\n\r\n")
         if self._received - (len(data) - end if end >= 0 else 0) > MOST_HEADERS:
@@ -97,6 +97,8 @@ class GuardedConnection(web.RequestHandler):
             self.guard.idle.pop(self, None)
         else:
             self._tail = data[-3:]
+            if begins:
+                self.guard.rest(self)
 
     def _refuse_headers(self) -> None:
         metrics.connections_given_up.labels(self.guard.listener, "headers").inc()

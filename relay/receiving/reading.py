@@ -1,7 +1,7 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -51,7 +51,8 @@ class SourceReader:
         with handling():
             if (form := self.form) is None:
                 return [self._event(decode(body), body, received_at, ids)]
-            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
+            sent = {name: (headers or {}).get(name, ()) for name in form.headers}
+            texts = {name: lines[0].decode("latin-1") for name, lines in sent.items() if len(lines) == 1}
             readings = form.readings(decode_any(body), headers=texts, most=most)
         return self.told(readings, body, received_at=received_at, ids=ids)
 
@@ -80,12 +81,14 @@ class SourceReader:
         try:
             with handling():
                 read = self.permissions.read if self.permissions else parse
-                event = read(
-                    self._mapped(document) if isinstance(document, Reading) else document,
-                    source=self.name, received_at=received_at, default_event=self.source.event,
-                    platform=self.source.platform, raw=raw, **ids,
+                how: dict[str, Any] = {**ids}
+                if isinstance(document, Reading):
+                    how |= {"mapped": True, "quiet": document.quiet}
+                    document = self._mapped(document)
+                return read(
+                    document, source=self.name, received_at=received_at, default_event=self.source.event,
+                    platform=self.source.platform, raw=raw, **how,
                 )  # fmt: skip
-                return replace(event, mapped=True, quiet=document.quiet) if isinstance(document, Reading) else event
         except (InvalidEvent, HandlingFailed) as refusal:
             return refusal
 

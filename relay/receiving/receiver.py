@@ -186,8 +186,8 @@ class Receiver:
             raise HttpProblem(400, f"{error}") from error
         try:
             events = self._read(signed, identity, configured)
-            take = partial(self._take, configured=configured, span=span, alone=len(events) == 1)
-            outcomes = await take_each(events, take)
+            alone = len(events) == 1
+            outcomes = await take_each(events, lambda event: self._take(event, configured, span, alone=alone))
             refused = [why for its in outcomes if (why := its.refusal)]
             return outcomes, await self._refuse(outcomes, refused, signed, identity, configured) if refused else ""
         except StoreUnavailable as error:
@@ -216,7 +216,7 @@ class Receiver:
         return quarantine_id
 
     def _take(
-        self, event: Event, *, configured: Configured, span: Accepting | None, alone: bool
+        self, event: Event, configured: Configured, span: Accepting | None, *, alone: bool
     ) -> Awaitable[Accepted]:
         if configured.oldest is not None:
             check_age(event, configured.oldest)

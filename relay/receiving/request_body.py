@@ -90,8 +90,13 @@ def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
     """Return all header lines by their name in small letters, as bytes: what signatures are made of."""
     lines: dict[str, list[bytes]] = {}
     for name, line in request.raw_headers:
-        lines.setdefault(name.decode("latin-1").lower(), []).append(line.strip(b" \t"))
+        lines.setdefault(_small(name), []).append(line.strip(b" \t"))
     return lines
+
+
+@lru_cache(256)  # of the same few senders
+def _small(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def expect_spelling(request: web.BaseRequest, *, typed: bool, accept: frozenset[str] = frozenset()) -> None:

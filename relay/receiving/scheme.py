@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from relay.domain.fields import immutable
 from relay.errors import InvalidSignature
 
 Keys = Mapping[str, Any]  # public ones, by the id under which a signature names its own
@@ -27,7 +28,7 @@ class PublicKeys(Protocol):
     def verify(self, signed: bytes, keys: Keys, *, tolerance: float, now: float) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SignedRequest:
     """Request as the bytes that a signature can cover."""
 
@@ -43,7 +44,7 @@ class SignedRequest:
         return values[0]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Offer:
     """Signatures of a request, and the bytes that they sign."""
 

@@ -10,6 +10,7 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from relay.errors import InvalidSignature, RelayError
@@ -76,8 +77,7 @@ def _read_standard(request: SignedRequest, header: str) -> Offer:
     if b"." in message_id:  # it would move the boundary between the signed parts
         raise InvalidSignature(f"a {spelling}-id must not contain a full stop")
     header = f"{spelling}-signature" if header == _STANDARD else header
-    versioned = [item.partition(b",") for item in _items(request.only(header), b" ")]
-    signatures = [signature for version, _, signature in versioned if version == b"v1"]
+    signatures = [item.removeprefix(b"v1,") for item in _items(request.only(header), b" ") if item.startswith(b"v1,")]
     return Offer(b".".join((message_id, timestamp, request.body)), signatures, timestamp)
 
 
@@ -85,6 +85,7 @@ def _prove_standard(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
     return (b64encode(_digest(key_of(secret), signed)),)
 
 
+@lru_cache(64)  # of the few that are configured
 def key_of(secret: bytes) -> bytes:
     """Return the key in a `whsec_…` secret; any other secret is the key itself."""
     if not secret.startswith(b"whsec_"):

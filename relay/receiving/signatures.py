@@ -3,10 +3,10 @@
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from relay.domain.documents import MAX_ID
+from relay.domain.fields import immutable
 from relay.errors import InvalidSignature
 from relay.receiving.scheme import Draft, Keys, Scheme, SignedRequest, Wanted
 from relay.receiving.schemes import SCHEMES
@@ -80,7 +80,7 @@ def _check_age(timestamp: bytes, tolerance: float, now: float) -> None:
         raise InvalidSignature(f"the signature is {age:.0f} s old; tolerated are {tolerance:g} s either way")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class EventIdentity:
     """Ids in the headers: the signed one (webhook-id or svix-id), and the ce-id; each may be empty."""
 

@@ -82,7 +82,7 @@ class AuditTrail:
     @asynccontextmanager
     async def act(self, act: Act, *, stranger: bool = False) -> AsyncIterator[Act]:
         """Done inside. StoreUnavailable before it has begun, and nothing after: what was done stays done."""
-        first = await self.begin(act, stranger=stranger)
+        first = await self.note(act, stranger=stranger)
         try:
             yield act
         except BaseException as error:  # an interruption too: how far it had got is not known
@@ -91,9 +91,25 @@ class AuditTrail:
         finally:
             await self.end(first, act, stranger=stranger)
 
-    async def begin(self, act: Act, *, stranger: bool = False) -> str:
-        """Write it down before it is done: by which `end` finds it."""
-        return await self._write(act, {}, stranger=stranger)
+    async def note(self, act: Act, *, of: str = "", stranger: bool = False) -> str:
+        """Write it down before it is done, or with its outcome. `of`: the row that this one ends. Return its own id."""
+        row = {
+            "actor": _short(act.actor),
+            "action": act.action,
+            "subject": _short(act.subject),
+            "address": _short(act.address),
+            "detail": json.dumps({name: _short(value) for name, value in act.detail.items()}, ensure_ascii=False),
+            "outcome": _short(act.outcome),
+        }
+        name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
+        fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
+        if self._values.sealer:
+            fields = {"sealed": sealed_row(self._values, name, row)}
+        fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **({"of": of} if of else {})}
+        values = [value for pair in fields.items() for value in pair]
+        # Dropping dead letters, for instance, is what a full Redis needs.
+        row_id = await write_although_full(self._redis, name, "XADD", "MAXLEN", "~", KEPT, "*", *values)
+        return str(row_id.decode())
 
     async def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
         """Record the outcome, also in the log. A store that is away costs the outcome, never the act."""
@@ -101,11 +117,7 @@ class AuditTrail:
         if self._via != COMMAND:
             say(act)
         with suppress(StoreUnavailable):
-            await self._write(act, {"of": first}, stranger=stranger)
-
-    async def note(self, act: Act, *, stranger: bool = False) -> None:
-        """Record an act that is over: it was refused, or could not wait for the store."""
-        await self._write(act, {}, stranger=stranger)
+            await self.note(act, of=first, stranger=stranger)
 
     async def before(self, name: str, end: str, start: str, count: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
         """So many rows of this stream from `end` back to `start`, as XREVRANGE takes them."""
@@ -158,25 +170,6 @@ class AuditTrail:
         except Unsealable as error:  # it costs no other its place in a list
             content = {"subject": str(error)}
         return {**row, **{key.encode(): text.encode("utf-8", "replace") for key, text in content.items()}}
-
-    async def _write(self, act: Act, more: Mapping[str, str], *, stranger: bool) -> str:
-        row = {
-            "actor": _short(act.actor),
-            "action": act.action,
-            "subject": _short(act.subject),
-            "address": _short(act.address),
-            "detail": json.dumps({name: _short(value) for name, value in act.detail.items()}, ensure_ascii=False),
-            "outcome": _short(act.outcome),
-        }
-        name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
-        fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
-        if self._values.sealer:
-            fields = {"sealed": sealed_row(self._values, name, row)}
-        fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **more}
-        values = [value for pair in fields.items() for value in pair]
-        # Dropping dead letters, for instance, is what a full Redis needs.
-        row_id = await write_although_full(self._redis, name, "XADD", "MAXLEN", "~", KEPT, "*", *values)
-        return str(row_id.decode())
 
 
 class Notes:

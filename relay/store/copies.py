@@ -12,10 +12,12 @@ from html import escape
 from math import ceil
 from typing import Any
 
+from redis.asyncio import Redis
+
 from relay.domain.deliveries import Delivery, Notification
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.sealing import COPY, Sealed, Values
+from relay.store.sealing import COPY, Sealer, Values
 
 COPIES = 10_000, 64 * 2**20  # so many, and of so many bytes
 NAMES, SIZES = keys.PREFIX + "copies", keys.PREFIX + "copied"  # name → ms; name → bytes
@@ -53,9 +55,9 @@ class Copy:
 class Copies:
     """`bounds`: so many copies of so many bytes are kept; None: none are. Every failure is StoreUnavailable."""
 
-    def __init__(self, store: Sealed, bounds: tuple[int, int] | None = None) -> None:
+    def __init__(self, redis: Redis, sealer: Sealer | None, bounds: tuple[int, int] | None) -> None:
         self.bounds = bounds
-        self._redis, self._values = store.redis, Values(COPY, store.sealer)
+        self._redis, self._values = redis, Values(COPY, sealer)
 
     async def of(self, name: str) -> Copy | None:
         """The copy of this name (`Ended.copy`, or `copied_as` of a delivery); None if there is none (any more)."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from secrets import token_hex
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -21,6 +21,7 @@ from relay.domain.digests import digest_baseline
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Hold
+from relay.engine import names
 from relay.engine.causes import ClaimMentions
 from relay.engine.intake import Report
 from relay.engine.pauses import PauseScope
@@ -31,41 +32,20 @@ from relay.errors import HandlingFailed, NotYetDone
 from relay.policy.retry import Pause
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
-from relay.store.journal.partition import NotOwner
+from relay.store.journal.partition import NotOwner, Partition
 from relay.store.queries.reader import Reader
 
 log = structlog.get_logger(__name__)
 
+PRESSED = 0.3  # seconds that a press waits for the owner's answer: Slack waits, too
 LONGEST = 500  # characters of an answer that is kept
 KEPT_DAYS = 9  # of the figures that digests compare themselves with
-
-
-class Journal(Protocol):
-    """The partition, as this process reaches it (relay.store.journal.partition)."""
-
-    settings: Any
-
-    @property
-    def owns(self) -> bool: ...
-    @property
-    def process(self) -> str: ...
-    def may_send(self) -> bool: ...
-    async def submit(
-        self,
-        entry: Any,
-        *,
-        act: str = "",
-        admission: Admission = Admission.ALWAYS,
-        lazy: bool = False,
-        only_owner: bool = False,
-        brief: bool = False,
-    ) -> Any: ...
 
 
 class Queue:
     """One process's way to the partition. StoreUnavailable: nothing is promised, and every call may be repeated."""
 
-    def __init__(self, journal: Journal, reader: Reader) -> None:
+    def __init__(self, journal: Partition, reader: Reader) -> None:
         self.journal = journal
         self.reader = reader
         self._hand_outs = count()
@@ -92,17 +72,25 @@ class Queue:
         *,
         permissions: Permissions | None = None,
         crowded: bool = False,
+        act: str = "",
     ) -> Accepted:
         """Make an event durable with everyone who is notified of it: these targets, or those that the rules name.
 
+        `act`: the id of the act of a person who reports it; that of a press, or of its outcome, is made of the event's.
+        An act counts once, and is never refused because too much waits.
+
         Raises AmbiguousId, NotPermitted, Ignored, HandlingFailed, and StoreUnavailable. Where another process owns the
-        partition, the answer is `accepted` without deliveries: the event is durable, and the owner decides.
+        partition, the answer is `accepted` without deliveries: the event is durable, and the owner decides. That of an
+        act may be the owner's, if it comes soon.
         """
+        if event.action:
+            act = names.digest("press", event.id, *map(str, event.action.values())).hex()
         progress = event.name == "operation.progress" and not event.terminal
-        admission = Admission.PROGRESS if progress else Admission.OUTCOME
+        admission = Admission.ALWAYS if act else Admission.PROGRESS if progress else Admission.OUTCOME
         crowded = crowded and self.journal.owns  # what is in the inbox is accepted already
-        entry = Report(event, targets, permissions, crowded=crowded)
-        answer = await self.journal.submit(entry, admission=admission)
+        entry = Report(event, targets, permissions, crowded=crowded, kept=bool(act) and not event.action)
+        patience = PRESSED if event.action else None
+        answer = await self.journal.submit(entry, act=act, admission=admission, patience=patience)
         return answer if isinstance(answer, Accepted) else Accepted("accepted", elsewhere=True)
 
     async def claim(self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Taken:
@@ -149,10 +137,13 @@ class Queue:
         if self._attended[hand_out] <= 0:
             del self._attended[hand_out]
 
-    async def mark_sending(self, delivery: Delivery) -> bool:
-        """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent."""
+    async def mark_sending(self, delivery: Delivery, within: float = 0.0) -> bool:
+        """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent.
+
+        `within`: seconds after which its call is over; until then nobody repeats it if this process is gone.
+        """
         with contextlib.suppress(NotOwner):
-            if not await self._settle(Mark, delivery, only_owner=True):
+            if not await self._settle(Mark, delivery, only_owner=True, lasts=int(within * 1000)):
                 return False
             if self.journal.may_send():
                 return True

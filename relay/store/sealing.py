@@ -13,13 +13,12 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from relay.errors import NotSealed, RelayError, Unsealable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from redis.asyncio import Redis
 
 MARK = b"\xffs1"  # what begins so is no text in UTF-8, and so nothing that was written without a key
 ID, SALT, NONCE = 4, 16, 12  # bytes behind it, in this order
@@ -88,13 +87,6 @@ class Sealer:
 
     def _made(self, id_: bytes, salt: bytes) -> "AESGCM":
         return self._aes(_derived(self._keys[id_], salt))
-
-
-class Sealed(Protocol):
-    """A Redis, and what seals the values in it."""
-
-    redis: "Redis"
-    sealer: Sealer | None
 
 
 @dataclass(frozen=True, slots=True)

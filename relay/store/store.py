@@ -10,8 +10,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Notification
+from relay.engine.draft import NO_RULES, Settings
 from relay.engine.receipts import Lapse
-from relay.engine.state import NO_RULES, Settings
 from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys
@@ -21,6 +21,7 @@ from relay.store.inspection import inspect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
 from relay.store.journal.kinds import KINDS, lost, needs
+from relay.store.journal.pace import PACE, Pace
 from relay.store.journal.partition import NotOwner, Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
@@ -50,6 +51,7 @@ class Store(Queue):
         may_own: bool = True,
         sealer: Sealer | None = None,
         copies: tuple[int, int] | None = None,
+        pace: Pace = PACE,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,12 +73,13 @@ class Store(Queue):
             process=process,
             alone=private,
             may_own=may_own,
+            pace=pace,
             clock=clock,
             monotonic=monotonic,
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
-        self.copies = Copies(self, copies)
+        self.copies = Copies(redis, sealer, copies)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 
@@ -111,7 +114,8 @@ class Store(Queue):
         if self.partition.owns:
             lapse = self._take_over([*sorted(self.partition.living - {process}), *self.attended()])
             with contextlib.suppress(NotOwner):  # decided by another, it would give up what that one handed out since
-                await self.partition.submit(lapse, only_owner=True, brief=True)
+                # What the processes that are gone said last is in the inbox.
+                await self.partition.submit(lapse, only_owner=True, in_order=True, brief=True)
         elif self._monotonic() - self._lapsed > LAPSES and (mine := self.unattended()):
             self._lapsed = self._monotonic()
             await self.partition.submit(mine, brief=True)

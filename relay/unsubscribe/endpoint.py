@@ -91,7 +91,7 @@ class Unsubscribe:
             undo = UNDO in await _form(request)
             act = Act("reader", "resubscribe" if undo else "unsubscribe", f"at {destination}", address=address)
             # First: a crash in between leaves an entry without an outcome, and the reader asks again.
-            first = await self._audit.begin(act, stranger=True) if self._audit else ""
+            first = await self._audit.note(act, stranger=True) if self._audit else ""
             if undo:
                 changed = await self._suppressions.remove(address, destination, reason=UNSUBSCRIBED)
             else:

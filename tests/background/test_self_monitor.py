@@ -104,10 +104,10 @@ async def test_where_nobody_can_be_told_the_log_says_so_and_the_end_is_told(
     async with operating(open_store, clock, operators) as relay:
         relay.slack.outages["*"] = REFUSED
         await relay.send()
-        await relay.passes(30 * MINUTE)
+        await relay.passes(30 * MINUTE, step=3 * MINUTE)
         lines = [line for line in capsys.readouterr().out.splitlines() if "operators.unheard" in line]
         relay.slack.outages.clear()
-        await relay.passes(30 * MINUTE)
+        await relay.passes(30 * MINUTE, step=3 * MINUTE)
 
         assert len(lines) == 1
         assert "channel slack" in lines[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import burst, idle, ingest, latency, readings, storm
+from benchmarks.speed import burst, full, idle, ingest, latency, readings, storm
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
@@ -54,6 +54,13 @@ def test_storm(tmp_path: Path) -> None:
     found = storm.measure(Bounds(tmp_path, rounds=1, scale=0))
 
     check(found, "events", "own", "own_slowest", "same", "same_slowest")
+
+
+@NEEDS_WRK
+def test_full(tmp_path: Path) -> None:
+    found = full.measure(Bounds(tmp_path, rounds=1, scale=0))
+
+    check(found, "ready", "told", "rate", "app_us", "app_mb")
 
 
 def test_idle(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from relay.store.embedded.server import running_url
 from relay.store.queries.admin import Admin
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
-from tests.chaos.test_kills import Load
+from tests.chaos.load import Load
 from tests.support.commands import relay
 from tests.support.embedded import filled
 from tests.support.events import body

@@ -11,7 +11,7 @@ import pytest
 from relay.platform import OperationsClient
 from relay.platform.models import Filters, RetryPolicy, StartOperation
 from relay.platform.registration import register, request
-from tests.chaos.test_kills import DURABLE
+from tests.chaos.load import DURABLE
 from tests.support.patience import busyness, patience
 from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer

@@ -1,15 +1,11 @@
-"""What happens to Redis under a relay at work: its data deleted, its memory full, its connections cut."""
+"""What happens to Redis under a relay at work: its data deleted, its memory full."""
 
-import asyncio
-import contextlib
 import re
 from collections import Counter
 
 import pytest
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from tests.chaos.test_kills import DURABLE, Load, check
+from tests.chaos.load import DURABLE, Load
 from tests.chaos.test_outages import readiness
 from tests.chaos.test_taking_over import SlowInbox, mailed
 from tests.support.ports import own_host
@@ -73,24 +69,3 @@ async def test_a_full_redis_takes_nothing_and_is_drained() -> None:
 
 async def taken(relay: RunningRelay) -> bool:
     return (await post(relay.url, mailed(f"op-{OPERATIONS}"))).status == 202
-
-
-async def test_connections_that_are_cut_again_and_again_lose_and_double_nothing() -> None:
-    with RedisServer(**DURABLE) as server:
-        async with surroundings(server.url, RELAY_HOST=own_host()) as around, RunningRelay(CONFIG, around.env) as relay:
-            load = Load(relay)
-            cutting = asyncio.create_task(cut(around.store.redis))
-            async with load.sending():
-                await load.more(100)
-            cutting.cancel()
-            await check(around, load)
-            ledger = await around.ledger()
-
-    assert ledger.counts.get("unknown_outcomes", 0) == 0
-
-
-async def cut(redis: Redis) -> None:
-    while True:
-        await asyncio.sleep(0.15)
-        with contextlib.suppress(RedisError):
-            await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.test_kills import DURABLE
+from tests.chaos.load import DURABLE
 from tests.chaos.test_outages import readiness
 from tests.support.commands import Serving, relay
 from tests.support.events import body

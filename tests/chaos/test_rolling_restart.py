@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from relay_sandbox.standins.inbox import Inbox
-from tests.chaos.test_kills import DURABLE
+from tests.chaos.load import DURABLE
 from tests.support import haproxy
 from tests.support.commands import Serving
 from tests.support.events import body

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.test_kills import DURABLE
+from tests.chaos.load import DURABLE
 from tests.support import outages, traffic
 from tests.support.outages import LOOPBACK, OUTAGES, SLACK_OUTAGES
 from tests.support.redis_server import RedisServer

@@ -11,7 +11,7 @@ async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock
     trail = AuditTrail(store.redis)
     async with trail.act(Act("jana@host", "dead replay", "0123", {"destination": "<i>room</i>"})) as act:
         act.outcome = "1 of 1"
-    await trail.begin(Act("bob", "test-send", "ops"))  # cut off
+    await trail.note(Act("bob", "test-send", "ops"))  # cut off
     await trail.note(Act("a stranger", "press", "op-1", outcome="refused"), stranger=True)
     async with console(store, clock) as open_console:
         acts = (await open_console.api("/audit"))["rows"]

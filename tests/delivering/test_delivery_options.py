@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
 
 import pytest
 
 from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Each, Live
-from relay.domain.events import Event
 from relay.engine.parking import Configured
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
@@ -96,27 +94,6 @@ async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(
     clock.advance(61)
     assert await worker.run_once("slack") == 1
     assert await admin.removed(clock() + 180) == []
-
-
-async def hold_back(store: Store, clock: Clock, *accepted: Event) -> None:
-    """Events of which nobody is told any more, each looked at by a claim."""
-    for event in accepted:
-        await store.accept(event, [room(destination="ops", address="#ops")])
-    await Admin(store).announce(known_addresses(config_of(OLDER)))
-    while (await Admin(store).oldest_due(["slack"])).get("slack", inf) <= clock():
-        assert await claim(store) == []
-
-
-async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, *(events.progress(number % 100, operationId=f"op-{number}") for number in range(300)))
-    await Admin(store).announce({**known_addresses(config_of(NEWER)), "ops": {"slack": ("#other",)}})
-    assert await claim(store) == []
-
-    await Admin(store).announce(known_addresses(config_of(NEWER)))
-
-    received = [delivery.id for _ in range(40) for delivery in await claim(store)]
-    assert len(received) == 300
-    assert await Admin(store).removed(clock()) == []
 
 
 @pytest.mark.parametrize("had", [1, 2])

@@ -14,9 +14,9 @@ from relay.errors import CannotFind, DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
-from tests.support import events, records
+from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one, lose
+from tests.support.queue import accept, claim, lose
 from tests.support.targets import room, team
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
@@ -206,23 +206,3 @@ async def test_an_address_that_fails_a_probe_is_no_failure_of_its_channel(
         clock.advance(1)
 
     assert [notification.address for notification in wire.arrived] == ["#room", "#other"]
-
-
-async def test_a_message_that_is_found_after_its_lease_had_lapsed_shows_the_present(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    dead, late, alive = open_store(), open_store(), open_store()
-    await accept(dead, events.progress(10), to=team(post_after=0.0))
-    await dead.mark_sending(await claim_one(dead))
-    clock.advance(60)
-    await lose(late)
-    looked_up = await claim_one(late)
-    clock.advance(60)
-    await lose(alive)
-    await records.pause(alive, "channel:slack", until=int(clock() * 1000) + 60_000, probe=True)
-    assert await claim(alive) == []  # it waits for its channel by now
-    await late.complete(looked_up, Receipt("p1", {"channel": "C1", "ts": "1.1"}, shown="operation.started"))
-    await Admin(alive).resume_all(["channel:slack"])
-    clock.advance(5)
-
-    assert (await claim_one(alive)).edits

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from relay.config import Config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery, Receipt
+from relay.engine.receipts import Lapse
 from relay.errors import DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
@@ -68,6 +69,24 @@ async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Work
     await worker.run_once("slack")
 
     assert (await Admin(store).ledger()).counts["unknown_outcomes"] == 1
+
+
+async def test_nobody_repeats_a_call_before_its_channels_timeout_is_over(
+    store: Store, worker: Worker, wire: Wire, clock: Clock
+) -> None:
+    answered = asyncio.Event()
+    wire.timeout, wire.answers = 600.0, [answered]
+    await store.accept(events.completed(), [room()])
+    calling = asyncio.create_task(worker.run_once("slack"))
+    await wire.called.wait()
+    clock.advance(599)
+
+    await store.submit(Lapse(living=("another",), ended=("another:",)))
+
+    assert await claim(store) == []
+    answered.set()
+    await calling
+    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, worker: Worker, wire: Wire) -> None:

@@ -64,7 +64,8 @@ def test_the_error_is_read_wherever_the_event_states_it() -> None:
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no fault
 @given(
     st.dictionaries(
-        st.sampled_from(["code", "message", "detail"]), st.recursive(st.text() | st.integers() | st.none(), st.lists)
+        st.sampled_from(["code", "message", "detail"]),
+        st.recursive(st.text() | st.integers() | st.none(), st.lists, max_leaves=8),
     )
 )
 def test_whatever_stands_there_has_a_short_signature_or_none(error: dict[str, Any]) -> None:

@@ -5,10 +5,10 @@ from relay.domain.events import Event
 from relay.engine.arrival import Arrival
 from relay.engine.deliveries import create, forget
 from relay.engine.dispatch import dispatch
+from relay.engine.draft import Draft
 from relay.engine.lanes import leave
 from relay.engine.order import update_summary
 from relay.engine.records import FLYING, MAIN, REPLIES, Delivery, Operation, Thread, due
-from relay.engine.state import Draft
 from tests.support.memory import Memory
 
 LANE = "a" * 32

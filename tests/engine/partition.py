@@ -8,9 +8,9 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.engine import names
+from relay.engine.draft import Draft
 from relay.engine.intake import Report
 from relay.engine.records import Operation
-from relay.engine.state import Draft
 from relay.engine.step import step
 from tests.support.memory import Memory
 
@@ -44,8 +44,13 @@ class Partition:
         return Draft(self.memory, self.now)
 
     def do(self, entry: Any) -> Any:
+        """Decide, twice: a step that has to read more runs again, and nothing but its changes may be left of it."""
         self.memory.forget(self.now)
+        routed = [*self.routed]
+        first, _ = step(self.memory, entry, self.now, self)
+        self.routed = routed
         changes, answer = step(self.memory, entry, self.now, self)
+        assert changes == first, f"{type(entry).__name__} decides otherwise when it runs again"
         self.memory.apply(changes, self.now)
         return answer
 

@@ -1,7 +1,10 @@
 """Pauses, what waits for them, and acts of people and of housekeeping."""
 
+from dataclasses import replace
+
 import pytest
 
+from relay.domain.deliveries import Delivery
 from relay.engine import pauses
 from relay.engine.clock import ClockSetBack
 from relay.engine.dead_letters import DropDead, ReplayDead
@@ -11,44 +14,53 @@ from relay.engine.pauses import LiftPauses, PauseDestination, ResumeDestination
 from relay.engine.receipts import GiveUp, Withhold
 from relay.engine.records import BROKEN, CHANNELS, DEAD, PARKING
 from relay.engine.withholding import AddSilence, EndSilence
-from tests.engine.sending import Sending
+from tests.engine.sending import Sending, rows, subjects
 from tests.support import events
 from tests.support.silences import silence
-from tests.support.targets import mail
+from tests.support.targets import mail, room
 
 DAY = 86_400_000
 
 
-@pytest.fixture
-def partition() -> Sending:
-    return Sending()
-
-
-def broken(partition: Sending, waiting: int) -> None:
-    """The channel is paused, and so many deliveries wait for it."""
-    partition.fill(0, 1)
-    partition.fail(partition.take_one(), "channel:slack")
-    partition.fill(1, waiting)
-    assert partition.take() == []
-
-
 class TestAPause:
     def test_ends_with_what_arrives(self, partition: Sending) -> None:
-        broken(partition, 5)
+        partition.broken(5)
         partition.now += 61_000
         partition.arrive(partition.take_one())
 
         assert len(partition.take()) == 4
         assert partition.d.size(PARKING) == partition.d.size(BROKEN) == 0
 
+    def test_is_probed_by_one_delivery_at_a_time(self, partition: Sending) -> None:
+        partition.broken(5)
+        for _ in range(4):
+            partition.now += 61_000
+            partition.fail(partition.take_one(), "channel:slack")
+
+    def test_ends_in_steps_and_for_all_that_wait(self, partition: Sending) -> None:
+        partition.broken(250)
+        partition.send_all()
+        partition.now += 61_000
+
+        assert len(partition.send_all()) == 250
+
+    def test_of_credentials_is_none_of_a_host_that_needs_none(self, partition: Sending) -> None:
+        """An incoming webhook needs no token."""
+        partition.broken(1)
+        hook = room(destination="hook", address="#hook")
+        limits = replace(hook.limits, own_host="hooks.slack.com")
+        partition.queue(events.completed(), to=replace(hook, limits=limits))
+
+        assert partition.take_one().destination == "hook"
+
     def test_is_lifted_without_naming_it(self, partition: Sending) -> None:
-        broken(partition, 5)
+        partition.broken(5)
 
         assert partition.do(LiftPauses()) == 1
         assert len(partition.take()) == 5
 
     def test_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(self, partition: Sending) -> None:
-        broken(partition, 1)
+        partition.broken(1)
         partition.now -= 3_600_000
         partition.do(ClockSetBack(3_600_000))
 
@@ -83,32 +95,12 @@ def test_what_waits_for_an_address_that_was_removed_is_looked_at_in_time_after_t
 
 class TestWhatWaitsTooLong:
     def test_is_a_dead_letter(self, partition: Sending) -> None:
-        broken(partition, 3)
+        partition.broken(3)
         partition.now += 3 * DAY + 1
 
         assert partition.do(GiveUpParked(3 * DAY, 2)) == 2
         assert partition.do(GiveUpParked(3 * DAY, 2)) == 1
         assert partition.counts["buried:paused_too_long"] == 3
-
-    def test_comes_back_where_a_person_paused_it(self, partition: Sending) -> None:
-        partition.do(PauseDestination("room", None, "it is renamed", "ana"))
-        partition.fill(0, 3)
-        assert partition.take() == []
-        partition.now += 10 * DAY
-        partition.do(LiftPauses())
-        partition.take()
-
-        assert partition.do(GiveUpParked(3 * DAY, 100)) == 0
-        assert partition.do(ResumeDestination("room"))
-        assert len(partition.take()) == 3
-
-    def test_is_listed_where_it_is_too_much(self, partition: Sending) -> None:
-        broken(partition, 10)
-
-        assert partition.do(GatherParked(4, 100)) == 6
-        assert partition.counts["held:backlog"] == 6
-        partition.do(LiftPauses())
-        assert sorted(taken.kind for taken in partition.take()) == ["each"] * 4 + ["roundup"]
 
     def test_of_a_channel_that_is_configured_no_more_is_a_dead_letter(self, partition: Sending) -> None:
         partition.report(events.completed(), [mail()])
@@ -118,6 +110,97 @@ class TestWhatWaitsTooLong:
         assert partition.do(GiveUpChannel("email", 3 * DAY, 100)) == 1
         assert partition.d.size(CHANNELS) == 0
         assert partition.counts["buried:channel_removed"] == 1
+
+
+class TestAPauseByAPerson:
+    def pause(self, partition: Sending, ms: int | None = None) -> None:
+        partition.do(PauseDestination("room", ms, "it is renamed", "ana"))
+
+    def test_holds_up_its_destination_alone_until_it_is_resumed(self, partition: Sending) -> None:
+        self.pause(partition)
+        partition.fill(0, 3)
+        partition.report(events.completed(), [mail()])
+        assert partition.take() == []
+        assert len(partition.take("email")) == 1
+
+        partition.now += 20 * DAY
+        assert partition.do(GiveUpParked(3 * DAY, 100)) == 0
+        assert partition.do(ResumeDestination("room"))
+        assert partition.do(GiveUpParked(3 * DAY, 100)) == 0
+        assert len(partition.take()) == 3
+        assert not partition.do(ResumeDestination("room"))
+
+    def test_with_an_end_ends_by_itself(self, partition: Sending) -> None:
+        self.pause(partition, 60_000)
+        partition.fill(0, 1)
+        assert partition.take() == []
+
+        partition.now += 62_000
+        assert len(partition.take()) == 1
+
+    @pytest.mark.parametrize("scopes", [("channel:slack", "destination:room/#room"), ()])
+    def test_is_lifted_neither_by_a_success_nor_with_all_others(
+        self, partition: Sending, scopes: tuple[str, ...]
+    ) -> None:
+        partition.fill(0, 1)
+        flying = partition.take_one()
+        self.pause(partition)
+        partition.fill(1, 2)
+        assert partition.take() == []
+
+        partition.arrive(flying)
+        partition.do(LiftPauses(scopes))
+
+        assert partition.take() == []
+
+
+class TestABacklog:
+    """More waits for the room than anybody reads message by message."""
+
+    ROOM = "destination:room/#room"
+
+    def gathered(self, partition: Sending, waiting: int, kept: int) -> int:
+        partition.broken(2, self.ROOM)
+        for number in range(2, waiting + 1):
+            partition.now += 10
+            partition.fill(number, number + 1)
+        assert partition.take() == []
+        return int(partition.do(GatherParked(kept, 100)))
+
+    def recovered(self, partition: Sending) -> list[Delivery]:
+        partition.now += 61_000
+        partition.send(probe := partition.take_one())
+        return [probe, *partition.send_all()]
+
+    def test_the_oldest_are_in_one_round_up_when_the_room_works_again(self, partition: Sending) -> None:
+        assert self.gathered(partition, 10, 4) == 6
+
+        found = self.recovered(partition)
+
+        (roundup,) = [delivery for delivery in found if delivery.kind == "roundup"]
+        assert roundup.event.document["kind"] == "backlog"
+        assert rows(roundup).keys() == {f"op-{number}" for number in range(1, 7)}
+        assert {*subjects(found)} >= {"op-0", *(f"op-{number}" for number in range(7, 11))}
+        assert partition.counts["held:backlog"] == 6
+
+    @pytest.mark.parametrize("dropped", [True, False])
+    def test_what_comes_after_one_was_given_up_is_in_another(self, partition: Sending, dropped: bool) -> None:
+        self.gathered(partition, 5, 0)
+        assert partition.take() == []  # it waits as well
+        partition.now += 3 * DAY + 60_000
+        assert partition.do(GiveUpParked(3 * DAY, 100)) == 1
+        if dropped:
+            dead = [name for _, name in partition.d.ascending(DEAD)]
+            assert partition.do(DropDead(dead)) == 1
+        partition.fill(20, 21)
+        partition.fail(partition.take_one(), self.ROOM)
+        partition.fill(21, 23)
+        assert partition.take() == []
+        assert partition.do(GatherParked(0, 100)) == 3
+
+        (roundup,) = [one for one in self.recovered(partition) if one.kind == "roundup"]
+
+        assert len(rows(roundup)) == 3
 
 
 class TestAnnouncedAddresses:
@@ -167,4 +250,5 @@ class TestSilences:
 
         assert partition.do(EndSilence(held.id)) == ["slack"]
         assert partition.do(EndSilence(held.id)) is None
-        assert partition.take_one().kind == "roundup"
+        summary = partition.take_one()
+        assert (summary.kind, summary.event.occurred_at.timestamp()) == ("roundup", partition.now / 1000)

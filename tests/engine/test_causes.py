@@ -1,37 +1,32 @@
-"""Failures of one cause that are sent below the first: each is reported, and once."""
+"""Failures of one cause at one address: one is a message, the others stand below it or come together, each once."""
 
 from typing import Any
 
-import pytest
-
-from relay.domain.deliveries import Presentation, Target
+from relay.domain.deliveries import Delivery, Presentation, Target, Window
 from relay.domain.links import Person
+from relay.engine.causes import ClaimMentions
+from relay.engine.receipts import Failed, GiveUp
 from relay.interactivity.buttons import Button, action_requested
-from tests.engine.hand_out import HandingOut, subjects
 from tests.engine.partition import SECOND
+from tests.engine.sending import Sending, rows, subjects
 from tests.support import events
-from tests.support.targets import team
+from tests.support.targets import mail, team
 
 GROUPED = team(group=600.0, presentation=Presentation(thread_reply=True), new_limits=())
 GRAVE = {"priority": "Critical"}
 
 
-@pytest.fixture
-def partition() -> HandingOut:
-    return HandingOut()
-
-
-def fail(partition: HandingOut, *operations: str, **more: Any) -> None:
+def fail(partition: Sending, *operations: str, **more: Any) -> None:
     partition.queue(*(events.failed(operationId=name, **more) for name in operations), to=GROUPED)
     partition.now += SECOND
 
 
-def begin_again(partition: HandingOut, operation: str, target: Target = GROUPED) -> None:
+def begin_again(partition: Sending, operation: str, target: Target = GROUPED) -> None:
     partition.queue(events.started(operationId=operation, retryNumber=1), to=target)
 
 
 def test_a_failure_is_reported_though_another_one_waits_below_it_when_its_run_begins_again(
-    partition: HandingOut,
+    partition: Sending,
 ) -> None:
     fail(partition, "first")
     (first,) = partition.take()
@@ -45,7 +40,7 @@ def test_a_failure_is_reported_though_another_one_waits_below_it_when_its_run_be
     assert sorted(one.event.subject for one in partition.send_all() if one.event.terminal) == ["first", "other"]
 
 
-def test_what_waits_below_a_failure_that_moves_below_a_graver_one_is_sent(partition: HandingOut) -> None:
+def test_what_waits_below_a_failure_that_moves_below_a_graver_one_is_sent(partition: Sending) -> None:
     fail(partition, "first")
     partition.take()
     fail(partition, "other")
@@ -58,7 +53,7 @@ def test_what_waits_below_a_failure_that_moves_below_a_graver_one_is_sent(partit
     assert sorted(subjects(partition.send_all())) == ["first", "grave", "other"]
 
 
-def test_a_failure_that_was_handed_out_before_moves_below_a_graver_one_once(partition: HandingOut) -> None:
+def test_a_failure_that_was_handed_out_before_moves_below_a_graver_one_once(partition: Sending) -> None:
     partition.queue(events.progress(10, operationId="first"), to=GROUPED)
     partition.take()
     fail(partition, "first")
@@ -75,3 +70,137 @@ def test_a_failure_that_was_handed_out_before_moves_below_a_graver_one_once(part
     partition.now += 60 * SECOND
 
     assert sorted(subjects(sent + partition.send_all())) == ["first", "grave"]
+
+
+WINDOW = 600.0
+TEAM, MAIL = team(group=WINDOW), mail(group=WINDOW)
+EVERYBODY = "@channel"
+
+
+def fail_in_turn(partition: Sending, *names: str, to: Target = TEAM, **more: Any) -> None:
+    for name in names:
+        partition.hear(events.failed(operationId=name, **more), to=to)
+        partition.now += 10
+
+
+def run(partition: Sending, *names: str) -> None:
+    """Let the messages of these runs stand."""
+    partition.hear(*(events.progress(40, operationId=name) for name in names), to=TEAM)
+    partition.send_all(seconds=8)
+
+
+class TestRows:
+    def test_the_first_is_a_message_and_the_others_are_rows_in_its_thread(self, partition: Sending) -> None:
+        fail_in_turn(partition, *"abc")
+
+        first, *below = partition.send_all(seconds=8)
+
+        assert (first.kind, first.wording, first.edits) == ("live", "", False)
+        assert [(row.kind, row.wording, row.event.subject, row.thread) for row in below] == [
+            ("reply", "also", name, {"channel": "C1", "ts": "a"}) for name in "bc"
+        ]
+
+    def test_a_first_one_that_is_dead_hides_no_other(self, partition: Sending) -> None:
+        fail_in_turn(partition, *"ab")
+        (delivery,) = partition.take(most=1)
+        partition.tell(GiveUp, delivery, reason="rejected", error="is_archived")
+
+        (second,) = partition.send_all(seconds=8)
+
+        assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
+
+    def test_what_may_have_arrived_stays_what_it_was(self, partition: Sending) -> None:
+        fail_in_turn(partition, "a")
+        partition.tell(Failed, partition.begin(), delay=30 * SECOND, error="no answer", unknown=True)
+        fail_in_turn(partition, "b", **GRAVE)
+        (graver,) = partition.send_all(seconds=8)
+        partition.now += 60 * SECOND
+
+        (again,) = partition.send_all(seconds=8)
+
+        assert (graver.event.subject, graver.wording) == ("b", "")
+        assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", True)
+
+    def test_come_one_after_the_other(self, partition: Sending) -> None:
+        run(partition, *"abc")
+        fail_in_turn(partition, "a")
+        partition.send_all(seconds=8)
+        fail_in_turn(partition, *"bc")
+
+        taken = []
+        for _ in range(8):
+            taken += partition.take()
+            partition.now += SECOND
+
+        assert [(row.event.subject, row.wording) for row in taken if row.kind == "reply"] == [("b", "also")]
+
+
+class TestCalls:
+    def called(self, partition: Sending, by: Delivery, *people: str) -> tuple[str, ...]:
+        return tuple(partition.do(ClaimMentions(by.group, people, by.id, int(by.window * 1000))))
+
+    def reply(self, partition: Sending) -> Delivery:
+        """Return the next reply; edits before it are sent."""
+        for _ in range(20):
+            for delivery in partition.take():
+                if delivery.kind == "reply":
+                    return delivery
+                partition.send(delivery)
+            partition.now += SECOND
+        raise AssertionError("no reply")
+
+    def test_each_is_called_by_one_delivery_however_often_it_asks(self, partition: Sending) -> None:
+        fail_in_turn(partition, *"ab")
+        first = partition.take_one()
+        assert self.called(partition, first, "@lead", EVERYBODY) == ("@lead", EVERYBODY)
+        partition.send(first)
+        partition.now += SECOND
+        row = partition.take_one()
+
+        for _ in range(2):
+            assert self.called(partition, row, "@Lead", "@analyst", EVERYBODY) == ("@analyst",)
+        assert self.called(partition, first, "@lead", EVERYBODY) == ("@lead", EVERYBODY)
+
+    def test_whom_a_dead_one_was_to_call_the_next_one_calls(self, partition: Sending) -> None:
+        run(partition, *"ab")
+        fail_in_turn(partition, *"ab")
+        first = self.reply(partition)
+        assert self.called(partition, first, "@lead", EVERYBODY) == ("@lead", EVERYBODY)
+        partition.tell(GiveUp, first, reason="rejected", error="msg_too_long")
+
+        row = self.reply(partition)
+
+        assert (first.event.subject, row.event.subject, row.wording) == ("a", "b", "also")
+        for _ in range(2):
+            assert self.called(partition, row, "@lead", EVERYBODY) == ("@lead", EVERYBODY)
+
+
+class TestMails:
+    def test_the_first_is_mailed_at_once_and_the_rest_together_at_the_end_of_the_window(
+        self, partition: Sending
+    ) -> None:
+        fail_in_turn(partition, "a", to=MAIL)
+        (first,) = partition.send_all("email")
+        for name in "bcd":
+            partition.now += 60 * SECOND
+            fail_in_turn(partition, name, to=MAIL)
+            assert partition.send_all("email", seconds=8) == []
+        partition.now += 600 * SECOND
+
+        (rest,) = partition.send_all("email")
+
+        assert (first.event.subject, rest.kind, rest.event.document["kind"]) == ("a", "roundup", "cause")
+        assert rows(rest) == dict.fromkeys("bcd", "Failed")
+        assert partition.counts["held:same_cause"] == 3
+
+    def test_it_waits_for_the_end_of_quiet_hours_that_began_meanwhile(self, partition: Sending) -> None:
+        fail_in_turn(partition, *"ab", to=MAIL)
+        partition.send_all("email")
+        partition.now += 600 * SECOND
+        now = partition.now / 1000
+
+        assert partition.take("email", quiet={"*": Window(now - 60, now + 3600)}) == []
+
+        partition.now += 3600 * SECOND
+        (rest,) = partition.send_all("email")
+        assert rows(rest) == {"b": "Failed"}

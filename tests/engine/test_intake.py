@@ -9,12 +9,15 @@ from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Silence, dump
 from relay.engine import runs
+from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.known import all_of, known
+from relay.engine.receipts import GiveUp
 from relay.engine.records import SILENCES
 from relay.engine.withholding import Silence as SilenceRecord
 from relay.errors import AmbiguousId, NotPermitted, NotYetKnown
 from tests.engine.partition import DAY, START, Partition
+from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import team
 
@@ -183,3 +186,28 @@ def test_an_alarm_belongs_to_the_batch_of_its_own_tenant() -> None:
     partition.report(replace(run, name="operation.stalled", watch={"was": "", "becomes": "", "open": True}))
 
     assert partition.routed[-1].space("batch-1") == '["","one","project-1"]'
+
+
+def test_what_is_queued_or_dead_keeps_the_documents_that_it_is_made_from(partition: Sending) -> None:
+    for name in ("queued", "dead"):
+        partition.report(events.completed(operationId=name), [team(new_limits=())])
+    dead = next(taken for taken in partition.take() if taken.event.subject == "dead")
+    partition.tell(GiveUp, dead, reason="rejected", error="archived")
+    partition.lapse()
+    partition.now += 29 * DAY
+    partition.do(ForgetDocuments(100, 30 * DAY))
+
+    assert partition.take_one().history[-1].name == "operation.completed"
+    partition.do(ReplayDead([dead.id]))
+    assert partition.take_one().event.name == "operation.completed"
+
+
+def test_what_came_is_known_again_after_the_documents_are_gone() -> None:
+    partition = Partition()
+    came = [events.event_of(events.body("operation.audited"), id=f"evt-{number}") for number in range(40)]
+    came.append(events.completed())
+    partition.statuses(*came)
+    partition.now += 3 * DAY
+    partition.do(ForgetDocuments(100, 30 * DAY))
+
+    assert {*partition.statuses(*came)} == {"duplicate"}

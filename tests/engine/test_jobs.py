@@ -6,7 +6,7 @@ from relay.domain.events import Event
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import of_runs
 from relay.engine import jobs
-from relay.engine.records import JOB_NAMES, JOBS, job
+from relay.engine.records import JOB_NAMES, JOBS, ends_of
 from tests.engine.partition import DAY, MINUTE, START, Partition
 from tests.support import events
 
@@ -49,7 +49,7 @@ def test_jobs_are_forgotten_with_their_ends_by_age_and_by_number() -> None:
     left = [jobs.named(partition.d, name) for _, name in partition.d.ascending(JOBS)]
     assert [its.name for its in left if its] == ["B", "C"]
     assert len(partition.d.table(JOB_NAMES)) == 2
-    assert len([name for name in partition.memory.logs if name.startswith(job(""))]) == 2
+    assert len([name for name in partition.memory.logs if name.startswith(ends_of(""))]) == 2
 
     d = partition.d
     d.now = START + 91 * DAY

@@ -6,8 +6,11 @@ from relay.domain.deliveries import Window
 from relay.domain.facts import NOWHERE
 from relay.engine.names import home_of
 from relay.engine.pauses import PauseScope
+from relay.engine.posted import Arrived
+from relay.engine.receipts import Mark
 from relay.engine.take import Take
 from relay.policy.reachability import State
+from relay.store.queries import history
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadPages
 from relay.store.queries.history import History
@@ -75,6 +78,59 @@ class TestHistory:
         (row,) = (await History(desk).page()).rows
 
         assert (row.edits, row.edited_at, row.copy) == (1, desk.clock() - 60, row.lane)
+
+    async def test_one_that_is_posted_anew_has_a_row_and_edits_of_its_own(self, desk: Desk) -> None:
+        for percentage, ts in ((10, "1.1"), (40, "1.1"), (70, "2.2")):
+            await desk.accept(events.progress(percentage), team())
+            sent, receipt = await desk.take_one(), {"channel": "C1", "ts": ts}
+            await desk.settle(Mark, sent)
+            await desk.settle(Arrived, sent, receipt=receipt, detail=f"C1/{ts}", new=sent.thread != receipt)
+            desk.clock.advance(60)
+
+        rows = (await History(desk).page()).rows
+        assert [(row.detail, row.edits) for row in rows] == [("C1/2.2", 0), ("C1/1.1", 0)]
+
+    async def test_each_way_in_which_a_delivery_ends(self, desk: Desk) -> None:
+        admin = Admin(desk)
+        await desk.accept(events.completed(operationId="dies"), room())
+        await desk.bury()
+        desk.clock.advance(1)
+        await admin.drop([letter.id for letter in await admin.dead()])
+        desk.clock.advance(1)
+        await desk.accept(events.completed(operationId="unread"), mail())
+        await Suppressions(desk).add("analyst@example.com")
+        assert not await desk.take("email")
+        desk.clock.advance(1)
+        await desk.accept(events.completed(operationId="quiet"), room())
+        await desk.submit(Take("slack", 20, "quiet", {"*": Window(desk.clock(), desk.clock() + 3600)}))
+
+        rows = (await History(desk).page()).rows
+        assert [(row.subject, row.destination, row.outcome, row.reason) for row in rows] == [
+            ("quiet", "room", "held", "quiet_hours"),
+            ("unread", "analysts", "superseded", "suppressed"),
+            ("dies", "room", "dropped", ""),
+            ("dies", "room", "dead", "rejected"),
+        ]
+
+    async def test_a_page_that_finds_little_says_how_far_it_looked(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(history, "LOOKED", 3)
+        await desk.accept(events.completed(operationId="dies"), room())
+        await desk.bury()
+        desk.clock.advance(1)
+        await end(desk, *(f"op-{number}" for number in range(4)))
+
+        first = await History(desk).page(outcome="dead")
+        second = await History(desk).page(outcome="dead", cursor=first.cursor)
+
+        assert (first.rows, first.looked, first.looked_to) == ([], 3, desk.clock() - 3)
+        assert ([row.subject for row in second.rows], second.cursor, second.looked_to) == (["dies"], "", None)
+
+    @pytest.mark.parametrize("cursor", ["x", "1-1", "-1-0-room", "1-1111111111111111-room"])
+    async def test_a_cursor_that_no_page_gave_is_refused(self, desk: Desk, cursor: str) -> None:
+        with pytest.raises(ValueError, match="cursor"):
+            await History(desk).page(cursor=cursor)
 
     async def test_an_outcome_is_found_however_many_rows_are_above_it(self, desk: Desk) -> None:
         await desk.accept(events.completed(operationId="dies"), room())
@@ -171,6 +227,9 @@ class TestWaiting:
         named = {row.subject: row for row in rows}
         assert named["parked"].pause == SCOPE
         assert (named["tried"].error, named["tried"].attempts, named["tried"].due) == ("451 come again", 1, now + 30)
+        assert (named["due"].address, named["due"].event) == ("b@example.com", "operation.progress")
+        of_the_room = await every(page, CHANNELS, now, destination="room", limit=1)
+        assert {row.subject for row in of_the_room} == {"probes", "parked"}
         assert await every(page, CHANNELS, now, destination="nowhere") == []
         with pytest.raises(ValueError, match="cursor"):
             await page(CHANNELS, now, cursor="x")
@@ -185,6 +244,15 @@ class TestWaiting:
         rows = await waiting.named([first, "unknown", second], now)
 
         assert [(row.subject, row.state, row.behind) for row in rows] == [("due", "due", 1), ("due", "behind", 1)]
+
+    async def test_pages_follow_each_other_through_all_queues(self, desk: Desk) -> None:
+        for number in range(6):
+            targets = [mail(f"person-{place}@example.com") for place in range(3)]
+            await desk.accept(events.completed(operationId=f"op-{number}"), *targets)
+
+        rows = await every(Waiting(desk).page, CHANNELS, desk.clock(), limit=4)
+
+        assert len(rows) == len({row.id for row in rows}) == 18
 
     async def test_a_bundle_says_how_much_it_shows(self, desk: Desk) -> None:
         for number in range(3):
@@ -211,6 +279,18 @@ class TestWaiting:
         states = await Reachability(desk).of([SCOPE, "channel:slack"], CHANNELS)
         assert states[SCOPE] == State("failing", began, "is_archived", parked=1)
         assert states["channel:slack"].name == "never_tried"
+
+    async def test_a_pause_is_known_since_when_it_began(self, desk: Desk) -> None:
+        began, pause = desk.clock(), PauseScope("channel:slack", 60_000, "invalid_auth", probe=True)
+        await desk.accept(events.failed(), room())
+        for _ in range(3):
+            await desk.fail(await desk.take_one(), 60, "invalid_auth", refund_attempt=True, pauses=(pause,))
+            desk.clock.advance(90.0)
+
+        scopes = ["channel:slack", "channel:email"]
+        assert await Admin(desk).paused(scopes) == {"channel:slack": (began, "invalid_auth")}
+        await desk.send()
+        assert await Admin(desk).paused(scopes) == {}
 
     async def test_a_destination_that_a_person_paused(self, desk: Desk) -> None:
         pauses, began = OperatorPauses(desk), desk.clock()

@@ -7,16 +7,15 @@ import pytest
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.facts import Space
 from relay.domain.silences import Silence
-from relay.engine.intake import Report
+from relay.engine.draft import Draft
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
-from relay.engine.state import Draft
 from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Counts, Operations
 from relay.store.queries.paging import Position, lines, take
-from relay.store.queries.runs import ReconciliationState, Runs
+from relay.store.queries.runs import ReconciliationState, Runs, SilentRun
 from relay.store.queries.silences import SilenceList
 from tests.engine.desk import Desk, every
 from tests.support import events
@@ -32,16 +31,10 @@ def silence(number: int, now: float, seconds: float = 60.0) -> Silence:
     return Silence(f"s-{number}", "ann", "maintenance", now, now + seconds, now, destinations=("room",))
 
 
-async def report(desk: Desk, *reported: object) -> None:
-    for event in reported:
-        await desk.submit(Report(event))  # type: ignore[arg-type]
-        desk.clock.advance(1)
-
-
 class TestJobs:
     async def test_pages_are_of_those_that_ended_last(self, desk: Desk) -> None:
         for number in range(5):
-            await report(desk, events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
+            await desk.report(events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
         jobs = Jobs(desk)
 
         rows = await every(jobs.page, limit=2)
@@ -53,7 +46,7 @@ class TestJobs:
 
     async def test_ends_are_those_of_its_runs(self, desk: Desk) -> None:
         for name, event in (("op-1", events.failed), ("op-2", events.completed)):
-            await report(desk, event(operationId=name, operationName="load"))
+            await desk.report(event(operationId=name, operationName="load"))
         jobs, now = Jobs(desk), events.completed(operationId="op-3", operationName="load")
         job = await jobs.of(now)
         assert job
@@ -66,7 +59,7 @@ class TestJobs:
 
     async def test_each_is_given_once_to_whoever_goes_on(self, desk: Desk) -> None:
         for number in range(3):
-            await report(desk, events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
+            await desk.report(events.completed(operationId=f"op-{number}", operationName=f"job {LETTERS[number]}"))
         jobs = Jobs(desk)
 
         first, last, whole = await jobs.ended_since(0, 2)
@@ -79,8 +72,8 @@ class TestJobs:
 
 class TestRuns:
     async def test_those_that_go_on_are_shown_the_newest_first(self, desk: Desk) -> None:
-        await report(desk, *(events.progress(number, operationId=f"op-{number}") for number in range(1, 4)))
-        await report(desk, events.completed(operationId="op-2"))
+        await desk.report(*(events.progress(number, operationId=f"op-{number}") for number in range(1, 4)))
+        await desk.report(events.completed(operationId="op-2"))
 
         rows = await Operations(desk).running(5)
         assert [(row.operation.subject, row.operation.percentage) for row in rows] == [("op-3", 3), ("op-1", 1)]
@@ -100,7 +93,7 @@ class TestRuns:
         assert await runs.failed_ticks() == {"digests": (int(desk.clock()), "StoreUnavailable: away")}
 
     async def test_the_watchdog_looks_at_those_that_are_due(self, desk: Desk) -> None:
-        await report(desk, events.progress(10, operationId="op-1"))
+        await desk.report(events.progress(10, operationId="op-1"))
         desk.clock.advance(86_400)
         runs = Runs(desk)
 
@@ -119,16 +112,16 @@ class TestRuns:
             ]},
         })  # fmt: skip
         runs, now = Runs(desk), desk.clock() + 60
-        await report(desk, batch, events.progress(10, operationId="op-1"))
+        await desk.report(batch, events.progress(10, operationId="op-1"))
 
         assert await runs.members_heard([batch], now) == desk.clock() - 1
-        await report(desk, events.completed(operationId="op-1"))
+        await desk.report(events.completed(operationId="op-1"))
         assert await runs.members_heard([batch], now) == now
         assert await runs.members_heard([], now) == 0.0
 
     async def test_silent_ones_are_asked_about_the_longest_silent_first(self, desk: Desk) -> None:
-        await report(desk, *(events.progress(40, operationId=f"op-{number}") for number in range(3)))
-        await report(desk, events.completed(operationId="op-1"))
+        await desk.report(*(events.progress(40, operationId=f"op-{number}") for number in range(3)))
+        await desk.report(events.completed(operationId="op-1"))
         state = ReconciliationState(desk)
 
         assert [run.operation for run in await state.unheard(1, 1, OURS)] == ["op-0"]
@@ -136,6 +129,15 @@ class TestRuns:
         assert await state.unheard(1, 5, Space("", "another", "")) == []
         assert await state.unknown(["op-9", "op-1"], OURS) == ["op-9"]
         assert (await state.turn(60), await state.turn(60)) == (0.0, None)
+
+    async def test_one_that_was_begun_again_is_asked_about_by_its_new_id(self, desk: Desk) -> None:
+        again = events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1)
+        await desk.report(events.failed(operationId="op-1"), again)
+        state = ReconciliationState(desk)
+
+        assert await state.unheard(2, 5, OURS) == []
+        assert await state.unheard(1, 5, OURS) == [SilentRun("op-2", 10, again.phase_name)]
+        assert await state.unknown(["op-3", "op-1", "op-2", "op-4"], OURS) == ["op-3", "op-4"]
 
 
 class TestSilences:
@@ -161,6 +163,9 @@ class TestSilences:
         assert [(one.id, one.ends) for one in await silences.all()] == [("s-1", desk.clock())]
         assert await silences.held(["s-1"]) == {"s-1": 0}
         assert silenced("s-1") not in desk.memory.indexes
+        desk.clock.advance(31 * 86_400)
+        await silences.add(silence(2, desk.clock()))
+        assert [one.id for one in await silences.all()] == ["s-2"]  # after thirty days no more
 
 
 class TestDigests:

@@ -4,18 +4,14 @@ import pytest
 
 from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
-from relay.engine.pauses import Pause, PauseScope
-from relay.engine.receipts import Failed, Lapse, Mark, Withhold
+from relay.engine.clock import ClockSetBack
+from relay.engine.pauses import LiftPauses, Pause, PauseScope
+from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
 from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import room, team
-
-
-@pytest.fixture
-def partition() -> Sending:
-    return Sending()
 
 
 def test_a_receipt_counts_once(partition: Sending) -> None:
@@ -78,6 +74,36 @@ class TestALapse:
         assert (unsent, during) == ([({"1", "2"} - {called.event.subject}).pop()], [])
         assert [(taken.event.subject, taken.unknown) for taken in partition.take()] == [(called.event.subject, True)]
 
+    def test_waits_for_as_long_as_the_call_may_take(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
+        silent = Lapse(living=("b",), ended=("b:",))
+
+        partition.now += 600_000
+        partition.do(silent)
+        during = partition.take(process="b")
+        partition.now += BEGINS
+        partition.do(silent)
+
+        assert during == []
+        assert partition.take_one(process="b").unknown
+
+    def test_waits_for_no_less_after_the_clock_was_set_back(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
+        silent = Lapse(living=("b",), ended=("b:",))
+
+        partition.now -= 3_600_000
+        partition.do(ClockSetBack(3_600_000))
+        partition.now += 600_000
+        partition.do(silent)
+        during = partition.take(process="b")
+        partition.now += BEGINS
+        partition.do(silent)
+
+        assert during == []
+        assert partition.take_one(process="b").unknown
+
     def test_a_receipt_after_it_ends_what_nobody_has_taken_since(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])
         taken = partition.take_one()
@@ -102,14 +128,41 @@ class TestALapse:
 
         assert (outcome.kind, outcome.unknown) == ("reply", False)
 
-    def test_what_lapses_too_often_is_given_up(self, partition: Sending) -> None:
+    @pytest.mark.parametrize("marked", [False, True])
+    def test_what_lapses_too_often_is_given_up(self, partition: Sending, *, marked: bool) -> None:
         partition.report(events.completed(), [room()])
+        unknown = []
         for _ in range(8):
-            partition.take_one()
+            taken = partition.begin() if marked else partition.take_one()
+            unknown.append(taken.unknown)
             partition.lapse()
 
+        assert unknown == [False, *[marked] * 7]
         assert partition.take() == []
         assert partition.counts["buried:worker_crashed"] == 1
+
+    def test_leaves_nothing_but_a_receipt_to_whoever_held_it(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        old = partition.take_one()
+        partition.lapse()
+        assert not partition.tell(Mark, old)
+        assert not partition.tell(Release, old)
+        new = partition.take_one(process="b")
+
+        assert not partition.tell(Mark, old)
+        assert not partition.settle(old)
+        assert partition.arrive(new)
+        assert partition.counts["delivered"] == 1
+
+    def test_takes_over_all_that_there_is(self, partition: Sending) -> None:
+        partition.fill(0, 60)
+        for process in "ab":
+            for taken in partition.take(process=process, most=30):
+                partition.tell(Mark, taken)
+
+        partition.do(Lapse(living=()))
+
+        assert len(partition.take(most=60)) == 60
 
 
 def test_an_outcome_is_not_taken_for_that_of_another_run_that_waits_below_it(partition: Sending) -> None:
@@ -189,6 +242,24 @@ class TestALiveMessage:
         partition.now += 60_000
         taken = partition.take()
         assert {(x.kind, x.event.name) for x in taken} == {("live", "operation.failed"), ("reply", "operation.failed")}
+
+    def test_that_is_found_after_its_hand_out_had_lapsed_shows_the_present_state(self, partition: Sending) -> None:
+        partition.report(events.progress(10), [team()])
+        partition.begin()
+        partition.lapse()
+        partition.now += SECOND
+        looked_up = partition.take_one()
+        partition.lapse()
+        d = partition.d
+        pause = d.edit(Pause, "channel:slack")
+        pause.until, pause.probe = partition.now + 60_000, True
+        partition.memory.apply(d.changes, partition.now)
+        assert partition.take() == []  # it waits for its channel by now
+        partition.settle(looked_up, found=True, shown="operation.started")
+        partition.do(LiftPauses(("channel:slack",)))
+        partition.now += 5 * SECOND
+
+        assert partition.take_one().edits
 
     def test_that_was_found_shows_the_present_state_next(self, partition: Sending) -> None:
         partition.report(events.progress(10), [team()])

@@ -13,10 +13,10 @@ from relay.engine.state import NotLoaded
 from relay.engine.step import step
 from relay.engine.take import MANY, OLDEST, STARVED, Take
 from relay.errors import StoreUnavailable
-from tests.engine.hand_out import HandingOut, subjects
 from tests.engine.partition import DAY, MINUTE, SECOND
+from tests.engine.sending import Sending, subjects
 from tests.support import events
-from tests.support.memory import Memory
+from tests.support.pure_life.reading import Loading
 from tests.support.targets import mail, room, team
 
 ROOM = room(limits=Limits())
@@ -27,8 +27,8 @@ def many(first: int, last: int) -> list[Event]:
     return [events.completed(operationId=f"op-{number}") for number in range(first, last)]
 
 
-def handing_out(*queued: Event) -> HandingOut:
-    partition = HandingOut()
+def handing_out(*queued: Event) -> Sending:
+    partition = Sending()
     partition.queue(*queued, to=ROOM)
     return partition
 
@@ -45,6 +45,29 @@ def test_outcomes_leave_before_the_rest_and_each_stays_with_its_sender_until_it_
     assert subjects(partition.take()) == ["b", "a"]
 
 
+def test_outcomes_leave_before_stalled_runs_these_before_failed_phases_and_progress_last() -> None:
+    phase = events.body("operation.phase.completed", 30, operationId="c")
+    partition = handing_out(
+        events.progress(10, operationId="d"),
+        events.event_of(phase | {"phase": {"phaseName": "Load", "status": "Failed"}}),
+        events.event_of(events.body("operation.stalled", 10, operationId="b", status="Stalled")),
+        events.completed(operationId="a"),
+    )
+
+    assert [subjects(partition.take(most=1)) for _ in range(4)] == [["a"], ["b"], ["c"], ["d"]]
+
+
+def test_an_outcome_does_not_wait_for_the_back_off_of_progress_and_what_costs_nothing_counts_as_no_attempt() -> None:
+    partition = handing_out(events.progress(10))
+    partition.fail(partition.take_one(), ms=3600 * SECOND)
+    partition.queue(events.completed(), to=ROOM)
+
+    outcome = next(delivery for _ in range(2) for delivery in partition.take())
+    assert (outcome.event.name, partition.counts["superseded"]) == ("operation.completed", 1)
+    partition.fail(outcome, ms=0)
+    assert partition.take_one().attempt == 1
+
+
 def test_one_place_in_eight_is_for_the_oldest_once_that_has_waited_for_long() -> None:
     partition = handing_out(events.progress(10, operationId="old"))
     partition.now += STARVED - SECOND
@@ -57,13 +80,13 @@ def test_one_place_in_eight_is_for_the_oldest_once_that_has_waited_for_long() ->
 
 
 def test_where_places_become_free_one_by_one_one_of_about_eight_is_for_the_oldest() -> None:
-    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(80)))
+    partition = handing_out(*(events.progress(10, operationId=f"old-{number}") for number in range(40)))
     partition.now += STARVED
-    partition.queue(*many(0, 400), to=ROOM)
+    partition.queue(*many(0, 160), to=ROOM)
 
-    taken = [name for _ in range(400) for name in subjects(partition.take(most=1))]
+    taken = [name for _ in range(160) for name in subjects(partition.take(most=1))]
 
-    assert 25 < sum(name.startswith("old") for name in taken) < 80
+    assert 10 < sum(name.startswith("old") for name in taken) < 40
 
 
 def test_a_crowd_that_waits_for_a_broken_conversation_leaves_the_heap_and_delays_no_other() -> None:
@@ -96,7 +119,7 @@ def test_one_goes_ahead_as_a_probe_when_the_pause_is_over_and_the_rest_follows_i
 
 def test_what_waits_for_a_limit_lines_up_and_the_reserve_of_a_burst_is_for_outcomes() -> None:
     limited = room(limits=Limits((Limit("room", 10.0, burst=3, reserve=1),)))
-    partition = HandingOut()
+    partition = Sending()
     partition.queue(*(events.progress(10, operationId=f"op-{number}") for number in range(5)), to=limited)
     assert len(partition.take()) == 2
     partition.queue(events.completed(operationId="end"), to=limited)
@@ -123,7 +146,7 @@ def test_in_quiet_hours_a_new_message_becomes_a_row_of_what_is_sent_in_the_morni
 
 def test_above_the_cap_runs_are_in_one_list_until_they_have_a_message() -> None:
     capped = team(limits=Limits(new_message_cap=(1, 60.0)))
-    partition = HandingOut()
+    partition = Sending()
     partition.queue(*(events.started(operationId=name) for name in "abc"), to=capped)
 
     first, rolling = partition.send_all()
@@ -138,7 +161,7 @@ def test_above_the_cap_runs_are_in_one_list_until_they_have_a_message() -> None:
 
 
 class TestRemoved:
-    def announce(self, partition: HandingOut, **addresses: list[str]) -> None:
+    def announce(self, partition: Sending, **addresses: list[str]) -> None:
         d = partition.d
         configured = d.edit(Configured, "configured")
         configured.announced, configured.addresses = True, addresses
@@ -195,57 +218,23 @@ class TestFaults:
         (letter,) = [x for x in partition.memory.records.values() if isinstance(x, Delivery) and x.died]
         assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")
 
-    def test_what_ended_its_process_eight_times_is_given_up(self) -> None:
-        partition = handing_out(*many(0, 1))
-        for _ in range(8):
-            assert len(partition.take()) == 1
-            partition.lapse()
-
-        assert (partition.take(), partition.memory.counts["buried:worker_crashed"]) == ([], 1)
-
-    def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(self) -> None:
+    def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         partition = handing_out(*many(0, 3))
-        sealed = next(x.name for x in partition.waiting() if x.queue)
-        state = Sealed(partition.memory, f"d:{sealed}")
+        sealed, memory = next(x.name for x in partition.waiting() if x.queue), partition.memory
 
-        changes, taken = step(state, Take("slack", 5, "t:1"), partition.now, partition)
+        def record(kind: Any, name: str) -> Any:
+            if kind is Delivery and name == sealed:
+                raise StoreUnavailable("another key")
+            return memory.records.get(kind.PREFIX + name)
+
+        monkeypatch.setattr(memory, "record", record)
+        changes, taken = step(memory, Take("slack", 5, "t:1"), partition.now, partition)
 
         assert len(taken.deliveries) == 2
         assert sealed not in [*changes.records]
         assert changes.indexes[due("slack", "1")][sealed] == partition.now + 30 * SECOND
-
-
-class Part(Memory):
-    """A memory of which only a part is at hand."""
-
-    def __init__(self, whole: Memory) -> None:
-        super().__init__()
-        self.whole, self.loaded = whole, set[tuple[Any, ...]]()
-
-    def record(self, kind: Any, name: str) -> Any:
-        return self.part("record", kind, name)
-
-    def field(self, table: str, name: str) -> bytes | None:
-        return self.part("field", table, name)  # type: ignore[no-any-return]
-
-    def table(self, table: str) -> Any:
-        return self.part("table", table)
-
-    def part(self, kind: str, *names: Any) -> Any:
-        if (kind, *names) not in self.loaded:
-            raise NotLoaded(kind, *names)
-        return getattr(self.whole, kind)(*names)
-
-
-class Sealed(Part):
-    def part(self, kind: str, *names: Any) -> Any:
-        if kind == "record" and names[0].PREFIX + names[1] == self.sealed:
-            raise StoreUnavailable("another key")
-        return getattr(self.whole, kind)(*names)
-
-    def __init__(self, whole: Memory, sealed: str) -> None:
-        super().__init__(whole)
-        self.sealed, self.indexes = sealed, whole.indexes
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -256,15 +245,13 @@ def test_a_state_that_is_read_piece_by_piece_is_asked_for_many_deliveries_at_onc
         pause = d.edit(Pause, BROKEN)
         pause.until = pause.expires = partition.now + MINUTE
         partition.memory.apply(d.changes, partition.now)
-    cold = Part(partition.memory)
-    cold.indexes = partition.memory.indexes
-    rounds = 0
+    cold, rounds = Loading(partition.memory), 0
     while True:
         try:
             _, taken = step(cold, Take("slack", 100, "t:1"), partition.now, partition)
             break
         except NotLoaded as missing:
-            cold.loaded |= {(need.kind, *need.names) for need in (missing, *missing.others)}
+            cold.load(missing)
             rounds += 1
 
     assert len(taken.deliveries) == (0 if broken else 100)
@@ -279,7 +266,7 @@ def test_mail_takes_nothing_from_slack() -> None:
 
 
 def test_what_may_pass_goes_out_in_quiet_hours() -> None:
-    partition = HandingOut()
+    partition = Sending()
     partition.queue(events.failed(operationId="op-1"), to=room(bypass_quiet_hours=True))
     partition.queue(events.failed(operationId="op-2"), to=room())
     hours = Window(partition.now / 1000 - 60, partition.now / 1000 + 3600)

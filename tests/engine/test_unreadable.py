@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.engine import clock
-from relay.engine.clock import ClockSetBack
+from relay.engine.clock import SETTING_BACK, ClockSetBack
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments, GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.parking import Announce, Configured
@@ -53,12 +52,6 @@ class Damageable(Sending):
         self.memory.unreadable.add(key)
         return key
 
-    def break_channel(self, waiting: int) -> None:
-        self.fill(0, 1)
-        self.fail(self.take_one(), "channel:slack")
-        self.fill(1, waiting)
-        assert self.take() == []
-
     def parked(self) -> list[str]:
         return [name for _, name in self.d.ascending(parked(PLACE))]
 
@@ -71,7 +64,7 @@ def partition() -> Damageable:
 class TestWhatIsParked:
     @pytest.mark.parametrize("kind", ["d:", "thread:"])
     def test_comes_back_beside_one_that_cannot_be_read(self, partition: Damageable, kind: str) -> None:
-        partition.break_channel(5)
+        partition.broken(5)
         name = partition.parked()[0]
         x = partition.d.get(Delivery, name)
         assert x
@@ -90,7 +83,7 @@ class TestWhatIsParked:
         assert [taken.id for taken in partition.take()] == [name]
 
     def test_comes_back_beside_a_place_whose_pause_cannot_be_read(self, partition: Damageable) -> None:
-        partition.break_channel(2)
+        partition.broken(2)
         partition.damage("pause:")
         partition.report(events.completed(), [mail()])
         partition.now += 2 * MINUTE
@@ -111,7 +104,7 @@ class TestWhatIsParked:
         assert partition.take_one().id == name
 
     def test_is_given_up_and_listed_without_it(self, partition: Damageable) -> None:
-        partition.break_channel(5)
+        partition.broken(5)
         partition.damage("d:", partition.parked()[0])
         assert partition.do(GatherParked(2, 100)) == 3
         partition.now += 3 * DAY + 1
@@ -209,21 +202,21 @@ class TestAClockThatWasSetBack:
             partition.tell(Mark, taken)
             partition.tell(Failed, taken, delay=3 * 60 * MINUTE, error="no")
 
-    def back(self, partition: Damageable) -> int:
+    def back(self, partition: Damageable, most: int = 500) -> list[str]:
+        """Return what is remembered of it after each part."""
         partition.now -= 60 * MINUTE
-        after, steps = "", 0
-        while after or not steps:
-            after, steps = partition.do(ClockSetBack(60 * MINUTE, after)), steps + 1
-        return steps
+        after, left = "", list[str]()
+        while after or not left:
+            after = partition.do(ClockSetBack(60 * MINUTE, after, most))
+            left.append(partition.d.table(SETTING_BACK).get(str(60 * MINUTE), b"").decode())
+            assert left[-1] == after
+        return left
 
-    def test_is_followed_in_parts_each_delivery_once(
-        self, partition: Damageable, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(clock, "MOST", 2)
+    def test_is_followed_in_parts_each_delivery_once(self, partition: Damageable) -> None:
         self.retry(partition, 5)
         at = partition.now + 2 * 60 * MINUTE
 
-        assert self.back(partition) == 3
+        assert len(self.back(partition, 2)) == 3
         assert {score for score, _ in partition.d.ascending(due("slack", "1"))} == {at}
 
     def test_is_followed_beside_what_cannot_be_read(self, partition: Damageable) -> None:
@@ -232,6 +225,6 @@ class TestAClockThatWasSetBack:
         partition.do(Tick(MINUTE, MINUTE))
         partition.memory.unreadable.add("ticks")
 
-        assert self.back(partition) == 1
+        assert self.back(partition) == [""]
         partition.now += 3 * 60 * MINUTE
         assert len(partition.take()) == 2

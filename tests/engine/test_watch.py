@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from relay.domain.events import Event
 from relay.domain.jobs import Job
 from relay.engine import runs
 from relay.engine.clock import Ticks
-from relay.engine.records import MISSING, STALLED, WATCH
-from relay.engine.watch import RunsDue, Tick
+from relay.engine.records import MISSING, STALLED, WATCH, Operation
+from relay.engine.watch import LookAgain, RunsDue, Tick
 from relay.policy.missing import Missing, recovery
 from relay.policy.missing import alarm as missing_alarm
 from relay.policy.watchdog import decide, event_of
@@ -37,6 +39,32 @@ def silent_run() -> Partition:
     return partition
 
 
+def the_run(partition: Partition) -> Any:
+    ((_, _, run),) = due(partition)
+    return run
+
+
+def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life() -> None:
+    partition = Partition()
+    for percentage in range(3):
+        for sender, later in (("a", SECOND), ("b", 1199 * SECOND)):
+            partition.report(events.event_of(events.body(percentage=percentage), id=f"{sender}{percentage}"))
+            partition.now += later
+
+    assert the_run(partition).gaps == (1199, 1199)
+
+
+def test_a_repeated_percentage_with_a_new_phase_is_a_move() -> None:
+    partition, document = Partition(), events.body()
+    partition.report(events.event_of(document, id="1"))
+    partition.now += 10 * MINUTE
+    document["operation"]["progress"]["currentPhase"] = "Report Generation"
+    assert partition.statuses(events.event_of(document, id="2")) == ["accepted"]
+
+    run = the_run(partition)
+    assert (run.moved, run.phase) == (partition.now / 1000, "Report Generation")
+
+
 def test_the_first_estimate_is_kept_and_its_moves_are_counted() -> None:
     partition = Partition()
     first = events.RECEIVED + timedelta(hours=1)
@@ -48,7 +76,7 @@ def test_the_first_estimate_is_kept_and_its_moves_are_counted() -> None:
     assert (run.estimate, run.estimate_moves) == (first.timestamp(), 1)
 
 
-def test_an_alarm_is_taken_once_and_not_where_the_run_has_gone_on() -> None:
+def test_an_alarm_is_taken_once() -> None:
     partition = silent_run()
     raised = alarm(partition)
     assert partition.statuses(raised, raised) == ["accepted", "duplicate"]
@@ -56,10 +84,47 @@ def test_an_alarm_is_taken_once_and_not_where_the_run_has_gone_on() -> None:
     partition.report(events.progress(20))
     assert [run.alarms.shown for _, _, run in due(partition)] == ["silent"]  # it is looked at right away
 
+
+@pytest.mark.parametrize("then", [events.progress(20), events.progress(5)])
+def test_an_alarm_that_a_sign_of_life_overtakes_may_come_true_later(then: Event) -> None:
     partition = silent_run()
     raised = alarm(partition)
-    partition.report(events.progress(20))
+    partition.report(then)
     assert partition.statuses(raised) == ["late"]
+    assert partition.d.size(STALLED) == 0
+
+    partition.now += 45 * MINUTE
+    assert partition.statuses(alarm(partition)) == ["accepted"]
+
+
+def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back() -> None:
+    partition = silent_run()
+    raised = alarm(partition)
+    del partition.memory.records[partition.operation().key]
+
+    assert partition.statuses(raised) == ["late"]
+    assert not [record for record in partition.memory.records.values() if isinstance(record, Operation)]
+
+
+def test_a_run_that_is_looked_at_is_given_out_again_only_later() -> None:
+    partition = silent_run()
+    ((name, ticket, _),) = due(partition)
+    assert due(partition) == []
+
+    partition.now += 30 * SECOND
+    assert due(partition)  # whoever had it did not come back
+    partition.do(LookAgain([(name, ticket, partition.now + 60 * MINUTE)]))  # it is another's
+    partition.now += 30 * SECOND
+    assert due(partition)
+
+
+@pytest.mark.parametrize("end", [[events.failed()], []])
+def test_a_retry_forgets_what_was_found_of_the_run_before(end: list[Event]) -> None:
+    partition = silent_run()
+    partition.statuses(alarm(partition), *end, events.started(retryNumber=1))
+
+    run = the_run(partition)
+    assert (run.retry, run.gaps, run.alarms.open, run.alarms.episode) == (1, (), {}, 0)
     assert partition.d.size(STALLED) == 0
 
 

@@ -44,8 +44,7 @@ async def test_a_run_of_360_events_is_one_message_at_most_25_edits_and_one_reply
     assert flow.slack.violations == []
 
 
-@pytest.mark.parametrize("status", ["Completed", "Failed", "Timeout", "Cancelled"])
-@pytest.mark.parametrize("seconds", [0, 30, 59])
+@pytest.mark.parametrize(("status", "seconds"), [("Completed", 0), ("Failed", 30), ("Timeout", 59), ("Cancelled", 59)])
 async def test_a_run_shorter_than_the_hold_is_exactly_one_message(flow: Flow, status: str, seconds: int) -> None:
     await flow.send(event_of("operation.started", status="Initiated", priority="High"))
     await flow.wait(seconds)

@@ -31,23 +31,6 @@ async def test_a_throttled_edit_holds_all_edits_and_no_post_and_then_shows_the_n
     assert (await brisk.ledger()).counts["superseded"] >= 2
 
 
-async def test_a_shorter_throttle_does_not_cut_a_longer_one(brisk: Flow) -> None:
-    for percentage in (10, 20):
-        if percentage == 20:  # both edits are under way when the first is throttled
-            waits = [Fault(status=429, headers={"Retry-After": seconds}) for seconds in ("120", "5")]
-            brisk.slack.script(UPDATE, *waits)
-        for name in ("op-1", "op-2"):
-            await brisk.send(event_of("operation.progress", percentage, operationId=name))
-        await brisk.wait(0 if percentage == 20 else 5)
-    throttled = brisk.clock()
-    brisk.restart()
-    await brisk.wait(180)
-
-    later = [at - throttled for at, _ in brisk.calls(UPDATE)][2:]
-    assert len(later) >= 2  # 3 where the second was made only after the first had been throttled
-    assert min(later) >= 120
-
-
 @pytest.mark.soak
 async def test_sixty_runs_at_once_stay_within_the_budget_and_every_end_is_shown_within_five_seconds(
     flow: Flow,

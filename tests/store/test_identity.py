@@ -161,9 +161,10 @@ async def test_of_an_id_that_is_started_again_and_again_the_last_starts_are_know
 async def test_an_id_that_comes_again_with_another_fact_is_counted(send: Send) -> None:
     before = metrics.ids_reused.labels("async-operations")._value.get()
 
-    answers = [await send(document, id="wh_8f2c") for document in (progress(1, 10), progress(2, 20))]
+    answers = [await send(progress(minute, 10 * minute), id="wh_8f2c") for minute in (1, 1, 2, 2)]
 
-    assert answers[1].id_reused
+    assert [answer.status for answer in answers] == ["accepted", "duplicate"] * 2
+    assert [answer.id_reused for answer in answers] == [False, False, True, False]
     assert metrics.ids_reused.labels("async-operations")._value.get() - before == 1
 
 

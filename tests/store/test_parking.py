@@ -1,6 +1,5 @@
 """Parking: what waits for something broken costs nobody anything, comes back with it, and does not wait for ever."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,7 @@ from relay.store import Store
 from relay.store.queries.admin import MAX_PAUSED, Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
+from tests.support.queue import accept, claim, claim_one, counts
 from tests.support.targets import mail, room
 from tests.support.wire import Anywhere
 
@@ -53,35 +52,6 @@ async def broken(store: Store, waiting: int) -> Delivery:
     return delivery
 
 
-async def test_one_delivery_at_a_time_probes(store: Store, clock: Clock) -> None:
-    await broken(store, 5)
-    probes = []
-    for _ in range(4):
-        clock.advance(61)
-        probes += (found := await claim(store))
-        for delivery in found:
-            await fail(store, delivery)
-
-    assert len(probes) == 4
-
-
-@pytest.mark.slow
-async def test_many_come_back_in_steps_and_all_of_them(store: Store, clock: Clock) -> None:
-    await broken(store, 400)
-    for _ in range(6):
-        await claim(store)
-    clock.advance(61)
-    await send(store)
-    told = 0
-    while found := (await store.claim("slack", 100)).deliveries:
-        told += len(found)
-        for delivery in found:
-            await store.mark_sending(delivery)
-            await store.complete(delivery, POSTED)
-
-    assert told == 400
-
-
 async def test_a_reload_brings_them_back(store: Store, health: Health) -> None:
     await broken(store, 10)
 
@@ -106,24 +76,6 @@ async def test_what_is_too_old_is_given_up_whatever_the_probes_say(store: Store,
     assert (await Admin(store).dead(limit=1))[0].error == "is_archived"
 
 
-class TestCredentials:
-    """An incoming webhook needs no token: what is wrong with that is no matter of its."""
-
-    REVOKED = Pause("channel:slack", 60, "token_revoked", probe=True)
-
-    async def webhook(self, store: Store, operation: str) -> None:
-        limits = replace(room().limits, own_host="hooks.slack.com")
-        target = replace(room(destination="hook", address="#hook"), limits=limits)
-        await accept(store, events.completed(operationId=operation), to=target)
-
-    async def test_it_does_not_wait_for_the_token(self, store: Store) -> None:
-        await fill(store, 0, 1)
-        await fail(store, await claim_one(store), self.REVOKED)
-        await self.webhook(store, "op-hook")
-
-        assert (await claim_one(store)).destination == "hook"
-
-
 class TestRemovedChannels:
     async def test_its_queue_is_given_up_after_the_maximum_age_and_not_before(
         self, store: Store, clock: Clock, health: Health
@@ -144,57 +96,3 @@ class TestRemovedChannels:
         assert {letter.reason for letter in await Admin(store).dead()} == {"channel_removed"}
         assert (await counts(store))["pending"] == 0
         assert "channel:email" not in (await health.readiness()).checks
-
-
-class TestBacklog:
-    """More waits for the room than anybody reads message by message."""
-
-    async def gathered(self, store: Store, clock: Clock, waiting: int, kept: int) -> int:
-        await broken(store, 1)
-        for number in range(2, waiting + 1):
-            clock.advance(0.01)
-            await fill(store, number, number + 1)
-        assert await claim(store) == []
-        return await Admin(store).bundle_backlog(kept)
-
-    async def recovered(self, store: Store, clock: Clock) -> list[Delivery]:
-        clock.advance(61)
-        found = [await send(store)]
-        while found_now := await claim(store):
-            found += found_now
-            for delivery in found_now:
-                await store.mark_sending(delivery)
-                await store.complete(delivery, POSTED)
-        return found
-
-    async def test_the_oldest_are_told_in_one_round_up_when_the_room_works_again(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await self.gathered(store, clock, 10, 4)
-
-        found = await self.recovered(store, clock)
-
-        (roundup,) = [delivery for delivery in found if delivery.kind == "roundup"]
-        assert roundup.event.document["kind"] == "backlog"
-        assert {row["id"] for row in roundup.event.document["entries"]} == {f"op-{number}" for number in range(1, 7)}
-        assert {one.event.subject for one in found} >= {"op-0", *(f"op-{number}" for number in range(7, 11))}
-
-    @pytest.mark.parametrize("dropped", [True, False])
-    async def test_what_comes_after_it_was_given_up_is_told_in_another(
-        self, store: Store, clock: Clock, dropped: bool
-    ) -> None:
-        await self.gathered(store, clock, 5, 0)
-        assert await claim(store) == []  # it waits as well
-        clock.advance(MAX_PAUSED + 60)
-        assert await Admin(store).expire_parked(MAX_PAUSED) == 1
-        if dropped:
-            assert await Admin(store).drop([letter.id for letter in await Admin(store).dead()]) == 1
-        await fill(store, 20, 21)
-        await fail(store, await claim_one(store))
-        await fill(store, 21, 23)
-        assert await claim(store) == []
-        assert await Admin(store).bundle_backlog(0) == 3
-
-        (roundup,) = [one for one in await self.recovered(store, clock) if one.kind == "roundup"]
-
-        assert len(roundup.event.document["entries"]) == 3

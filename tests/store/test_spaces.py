@@ -8,7 +8,6 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted
-from relay.domain.facts import Space
 from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store
@@ -109,17 +108,3 @@ async def test_a_batch_does_not_tell_of_another_tenants_member(ingest: Ingest, s
 
 def batch_started(tenant: str) -> dict[str, Any]:
     return {"event": "batch.started", "tenantId": tenant, "batch": {"batchId": "b", "status": "Initiated"}}
-
-
-async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Send, store: Store) -> None:
-    for tenant, percentage in (("acme", 10), ("globex", 20)):
-        await send("Running", tenant=tenant, progress=percentage)
-    admin = Admin(store)
-
-    with pytest.raises(AmbiguousId):
-        await admin.timeline("1042")
-    shown = await admin.timeline("1042", Space(tenant="globex"))
-    assert shown
-    assert shown.operation.percentage == 20
-    assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
-    assert await admin.timeline("1042", Space(tenant="initech")) is None

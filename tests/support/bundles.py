@@ -10,9 +10,6 @@ from tests.support.targets import changed, mail
 DAY = 86_400.0
 
 
-SENT = Receipt("250 ok")
-
-
 def digest(now: float, **changes: Any) -> Target:
     """An address whose windows are of a day each and end at full days of the test's clock."""
     start = now // DAY * DAY
@@ -24,21 +21,13 @@ def night(now: float, target: Target, hours: float = 8) -> Target:
     return changed(target, quiet_window=Window(now - 60, now + hours * 3600))
 
 
-async def claim(store: Store, channel: str = "email", quiet: dict[str, Window] | None = None) -> list[Delivery]:
-    return list((await store.claim(channel, 50, quiet or {})).deliveries)
-
-
-async def send(store: Store, channel: str = "email", receipt: Receipt = SENT, **claimed: Any) -> list[Delivery]:
-    deliveries = await claim(store, channel, **claimed)
+async def send(store: Store) -> list[Delivery]:
+    """Let all mails that are due arrive."""
+    deliveries = list((await store.claim("email", 50)).deliveries)
     for delivery in deliveries:
         await store.mark_sending(delivery)
-        await store.complete(delivery, receipt)
+        await store.complete(delivery, Receipt("250 ok"))
     return deliveries
-
-
-def statuses(delivery: Delivery) -> dict[str, str]:
-    """The operations of a digest with their statuses."""
-    return {entry["id"]: entry["status"] for entry in delivery.event.document["entries"]}
 
 
 def next_day(clock: Clock, days: int = 1) -> None:

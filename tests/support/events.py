@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ SEED = Path(__file__).parents[1] / "data" / "seed"
 RECEIVED = datetime(2024, 1, 20, 11, 40, tzinfo=UTC)
 
 
+@cache
+def _text(name: str) -> str:
+    return (SEED / f"{name}.json").read_text("utf-8")
+
+
 def seed(name: str) -> dict[str, Any]:
     """One of the API's documents, for instance `operation-status.response`."""
-    document: dict[str, Any] = json.loads((SEED / f"{name}.json").read_text("utf-8"))
+    document: dict[str, Any] = json.loads(_text(name))
     return document
 
 

@@ -1,6 +1,7 @@
 """A whole state of the engine in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from relay.engine.state import Changes, LogChange, R, Record, Score
 from relay.store.journal.cache import Sorted
@@ -16,7 +17,8 @@ class Memory:
         self.logs: dict[str, list[bytes]] = {}
         self.streams: dict[str, list[tuple[int, int, bytes]]] = {}  # ms, number within it, line
         self.counts: dict[str, int] = {}
-        self._expiries: dict[str, int] = {}
+        self.expiries: dict[str, int] = {}
+        self.next_expiry: float = inf  # or earlier, where one was put off
 
     def record(self, kind: type[R], name: str) -> R | None:
         return self.records.get(kind.PREFIX + name)  # type: ignore[return-value]
@@ -75,10 +77,13 @@ class Memory:
             self.counts[name] = self.counts.get(name, 0) + by
 
     def forget(self, now: int) -> None:
-        for name in [name for name, at in self._expiries.items() if at <= now]:
+        if now < self.next_expiry:
+            return
+        for name in [name for name, at in self.expiries.items() if at <= now]:
             for part in (self.records, self.tables, self.logs, self.streams):
                 part.pop(name, None)
-            del self._expiries[name]
+            del self.expiries[name]
+        self.next_expiry = min(self.expiries.values(), default=inf)
 
     def _stream(self, name: str, log: LogChange, now: int) -> None:
         """Append lines, with the time of the last one where the clock was set back."""
@@ -90,4 +95,5 @@ class Memory:
 
     def _expire(self, name: str, kept: int, now: int) -> None:
         if kept:
-            self._expiries[name] = now + kept
+            self.expiries[name] = now + kept
+            self.next_expiry = min(self.next_expiry, now + kept)

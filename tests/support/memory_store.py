@@ -14,9 +14,9 @@ from relay.domain.deliveries import Accepted, Delivery, Notification, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine.clock import ClockSetBack
+from relay.engine.draft import Draft, Settings
 from relay.engine.intake import Report
 from relay.engine.known import known
-from relay.engine.state import Draft, Settings
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
@@ -85,6 +85,7 @@ class MemoryJournal:
     shared: Shared
     process: str
     settings: Any
+    decided: Callable[[Any, Any], None] = lambda entry, outcome: None
     owns: bool = True
     is_owned: bool = True
     term: int = 1
@@ -101,8 +102,11 @@ class MemoryJournal:
         lazy: bool = False,
         only_owner: bool = False,
         brief: bool = False,
+        patience: float | None = None,
     ) -> Any:
-        return self.shared.step(entry, self.settings)
+        answer = self.shared.step(entry, self.settings)
+        self.decided(entry, answer)
+        return answer
 
 
 class Quarantine:
@@ -189,7 +193,7 @@ class ListingStore(MemoryStore):
         super().__init__(shared, **options)
         self.redis, self.sealer = redis, sealer
         self.quarantine: Any = InRedis(redis, sealer)
-        self.copies = Copies(self, copies)
+        self.copies = Copies(redis, sealer, copies)
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         self.copies.bounds = bounds

@@ -1,7 +1,5 @@
 """What a store in memory keeps, where no question asks for it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 from relay.engine import records
@@ -27,42 +25,15 @@ async def members(store: MemoryStore, name: str) -> list[str]:
     return [*memory.table(name), *(member for _, member in memory.ascending(name))]
 
 
-async def bodies(store: MemoryStore) -> int:
-    """Count the documents that are kept for deliveries."""
-    return len(_of(store, records.Body))
-
-
 async def channels(store: MemoryStore) -> list[str]:
     """Return the channels of all deliveries, one of each delivery."""
     return [delivery.channel for delivery in _of(store, records.Delivery)]
-
-
-async def damage(store: MemoryStore) -> Callable[[], Awaitable[None]]:
-    """Damage the one document that is kept for deliveries; the answer mends it."""
-    (body,) = _of(store, records.Body)
-    store.shared.memory.records[body.key] = replace(body, text=b"{}")
-
-    async def mend() -> None:
-        store.shared.memory.records[body.key] = body
-
-    return mend
-
-
-async def repeat(store: MemoryStore, destination: str, times: int, ms: int) -> None:
-    """Add so many like the newest row of a destination's history, all at this time."""
-    rows = store.shared.memory.streams[records.history(destination)]
-    rows += [(ms, number, rows[-1][2]) for number in range(times)]
 
 
 async def pause(store: MemoryStore, scope: str, **fields: Any) -> None:
     """Let a scope be paused, with these fields."""
     paused = Pause(scope, **fields)
     store.shared.memory.records[paused.key] = paused
-
-
-async def lines(store: MemoryStore, subject: str) -> int:
-    """Count the lines that an operation's story has."""
-    return len(store.shared.memory.log(records.story(operation(subject))))
 
 
 async def operations(store: MemoryStore) -> list[str]:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from relay.console.access import Identity
 from relay.console.context import Context, seconds_of
-from relay.console.facts import N_, Filters, Form, Ids, Value
+from relay.console.facts import LATER, N_, Filters, Form, Ids, Value
 from relay.console.view import Done
 from relay.console.views.dead import DeadFilters
 from relay.console.views.quarantine import QuarantineFilters, query_of
@@ -102,28 +102,34 @@ async def _act(context: Context, form: BulkForm, identity: Identity, action: str
         swept = Swept()
         async with context.act(identity, action, names_of(form.id)) as act:
             await step(form.id, swept)
-            act.outcome = f"{swept.done} of {len(form.id)}"
+            act.outcome = f"{swept.done} of {len(form.id)}{_later(swept)}"
     elif form.every:
         async with context.act(identity, action, EVERY, **form.given) as act:
             swept = await sweep(step, next_page)
             more = ", and there are more" if swept.more else ""
-            act.outcome = f"{swept.done}{f', {swept.stay.total()} stay' if swept.stay else ''}{more}"
+            act.outcome = f"{swept.done}{f', {swept.stay.total()} stay' if swept.stay else ''}{_later(swept)}{more}"
     else:
         return Done(NONE_CHOSEN, refused=True)
     return outcome(action, swept)
 
 
+def _later(swept: Swept) -> str:
+    return f", {swept.later} not done yet" if swept.later else ""
+
+
 def outcome(action: str, swept: Swept) -> Done:
     values: dict[str, Value] = {
         "count": swept.done,
-        "failed": swept.stay.total(),
+        "failed": swept.stay.total() + swept.later,
         "gone": swept.gone,
         "notes": swept.notes,
     }
-    more = [MORE] if swept.more else []
+    more = [*([LATER] if swept.later else []), *([MORE] if swept.more else [])]
     if swept.done:
         rest = [*([GONE] if swept.gone else []), *([NOTES] if swept.notes else []), *more]
         return Done(SENTENCES[action], values, more=rest)
     if swept.notes:
         return Done(NOTHING, values, refused=True, more=more)
+    if swept.later:
+        return Done(LATER, values, refused=True, more=more[1:])
     return Done(UNFOUND if swept.more else ALL_GONE, values, refused=True)

@@ -1,13 +1,14 @@
 """Entries that are decided together, on copies: nothing is taken over before they are committed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from relay.engine.state import Changes, Draft, NotLoaded, Record, State
-from relay.errors import HandlingFailed, RelayError, StoreUnavailable, relay_line
+from relay.engine.draft import Draft
+from relay.engine.state import Changes, NotLoaded, Record, State
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, RelayError, StoreUnavailable, relay_line
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
 from relay.store.journal.writes import MOST_WRITES, count_writes
@@ -20,6 +21,7 @@ WAITING = "waiting"  # table: entries of the inbox that need something that cann
 SUSPECTS = "suspects"  # table: entries of the inbox that may have been under way when an owner died → further deaths
 ASIDE = "aside"  # log: entries that were set aside, as they were appended
 MOST_ASIDE, KEEP_ASIDE = 1_000, 30 * 86_400_000
+MOST_WAITING_BYTES = 64 << 20
 log = structlog.get_logger(__name__)
 
 
@@ -27,7 +29,8 @@ log = structlog.get_logger(__name__)
 class Rules:
     """The pure step, and the entry that counts one that it cannot take.
 
-    `needs` names the records that an entry reads in any case, so that no step in vain has to find that out.
+    needs         names the records that an entry reads in any case, so that no step in vain has to find that out
+    most_waiting  entries that may wait for what cannot be read; more are set aside
     """
 
     step: Step
@@ -35,18 +38,25 @@ class Rules:
     codec: Codec
     needs: Callable[[Any], Iterable[tuple[type[Record], str]]] = lambda _entry: ()
     take_over: Callable[[Sequence[str]], Any] | None = None
+    most_waiting: int = 10_000
+
+
+class Unsure(Exception):
+    """An entry failed, maybe by a guess that is wrong: what was guessed is read first."""
 
 
 class Batch:
     """`outcomes`: the answer or the error of each item that was stepped, in their order."""
 
-    def __init__(self, rules: Rules, state: State, now: int, settings: Any) -> None:
+    def __init__(self, rules: Rules, state: State, now: int, settings: Any, guesses: Collection[Any] = ()) -> None:
+        """`guesses`: what the steps took to be absent so far (relay.store.journal.cache)."""
         self.now = now
         self.draft = Draft(state, now)
         self.outcomes: list[tuple[Item, Any]] = []
-        self._rules, self._settings = rules, settings
+        self._rules, self._settings, self._guesses = rules, settings, guesses
         self._asked = set[tuple[Any, ...]]()
         self._writes = 0
+        self._room: tuple[int, int] | None = None  # for entries that wait: how many, and their bytes
 
     @property
     def used(self) -> list[bytes]:
@@ -58,7 +68,10 @@ class Batch:
         return any(item.admission > Admission.ALWAYS for item, _ in self.outcomes)
 
     def run(self, items: Sequence[Item]) -> list[NotLoaded]:
-        """Step on, as far as one commit goes; return what has to be read before the next one can be."""
+        """Step on, as far as one commit goes, or until it is to be known whether guesses are right.
+
+        Return what cannot be guessed, and has to be read before the next one can be stepped.
+        """
         for at in range(len(self.outcomes), len(items)):
             if self._writes >= MOST_WRITES:
                 break
@@ -71,21 +84,11 @@ class Batch:
                     item.failed = HandlingFailed("NotLoaded", missing.kind)
                     return self.run(items)
                 self._asked.add(need)
-                return [missing, *missing.others, *self._foresee(items[at + 1 :])]
+                return [missing, *missing.others]
+            except Unsure:
+                return []
             self.outcomes.append((item, outcome))
         return []
-
-    def _foresee(self, items: Sequence[Item]) -> list[NotLoaded]:
-        """Return what these would have to be read for, as far as can be seen; what they change is thrown away."""
-        missing: list[NotLoaded] = []
-        for item in items:
-            try:
-                self._rules.step(Draft(self.draft, self.now), item.entry, self.now, self._settings)
-            except NotLoaded as need:
-                missing += [need, *need.others]
-            except Exception:  # noqa: BLE001, S112 - it is stepped in its turn
-                continue
-        return missing
 
     def _outcome(self, item: Item) -> Any:
         if item.hopeless:
@@ -94,12 +97,14 @@ class Batch:
             return self._decided(item)
         except NotLoaded:
             raise
-        except StoreUnavailable as error:
-            return self._postponed(item, error)
-        except RelayError as error:
-            return self._refused(item, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
-            return self._refused(item, HandlingFailed(type(error).__name__, relay_line(error)))
+            if self._guesses:  # it may follow from one that is wrong
+                raise Unsure from None
+            if isinstance(error, StoreUnavailable):
+                return self._postponed(item, error)
+            if not isinstance(error, RelayError):
+                error = HandlingFailed(type(error).__name__, relay_line(error))
+            return self._refused(item, error)
 
     def _decided(self, item: Item) -> Any:
         if item.failed:
@@ -125,18 +130,28 @@ class Batch:
             record.done, record.value = True, value
         return answer
 
-    def _postponed(self, item: Item, error: StoreUnavailable) -> StoreUnavailable:
+    def _postponed(self, item: Item, error: StoreUnavailable) -> RelayError:
         """Let it wait for what cannot be read, out of the way of the others."""
         if item.id != NOTHING:
+            count, size = self._room or self._measured()
+            self._room = count - 1, size - len(item.appended)
+            if min(self._room) < 0:
+                return self._refused(item, NoRoom(f"too many wait already. {error}"))
             self.draft.put(WAITING, str(item), item.appended)
             self._done_with(item)
         return error
+
+    def _measured(self) -> tuple[int, int]:
+        waiting = self.draft.table(WAITING)
+        return self._rules.most_waiting - len(waiting), MOST_WAITING_BYTES - sum(map(len, waiting.values()))
 
     def _refused(self, item: Item, error: RelayError) -> RelayError:
         """Return the error; count and keep an entry whose sender does not wait for its answer."""
         if item.act:
             record = self.draft.edit(Answer, item.act)
             record.done = True
+            if isinstance(error, InvalidEvent):
+                record.refused = [error.kind, error.field, error.message]
             record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
         if item.id != NOTHING or item.waits:
             log.warning("entry.set_aside", entry=type(item.entry).__name__, reason=str(error))

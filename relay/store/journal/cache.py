@@ -1,12 +1,13 @@
 """The state that decisions read, over Redis: what was read or written lately is in memory, and true.
 
 Only the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not here
-raises `NotLoaded`; all that a batch asks for is read in one round trip, and an index whole, in pages.
+is mostly new: it is taken to be absent, and noted as a guess. All that a batch asks for is read in one round trip, and
+where a guess was wrong, it is decided anew. An index cannot be guessed (`NotLoaded`); it is read whole, in pages.
 """
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,12 +17,13 @@ from redis.exceptions import RedisError
 from relay.engine.state import Changes, NotLoaded, Record, Score, TableChange
 from relay.errors import StoreUnavailable
 from relay.store.journal.codec import Codec, Unreadable
+from relay.store.journal.pace import PACE
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import SLACK
 from relay.store.wire import Command
 
 R = TypeVar("R", bound=Record)
-PAGE = 5_000  # members of an index that are read at once
+T = TypeVar("T")
 MOST_BYTES = 256 << 20
 MOST_REPORTED = 1_000  # values that cannot be read
 # What a value takes in memory, about: some bytes for each of those in Redis, and some for each entry of a container.
@@ -72,12 +74,23 @@ class Hot:
 class Cache:
     """A `State`. `now` is the partition's time of the batch, by which values expire."""
 
-    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        codec: Codec,
+        prefix: str,
+        renew: Callable[[str], Awaitable[None]],
+        *,
+        most_bytes: int = MOST_BYTES,
+        page: int = PACE.index_page,
+    ) -> None:
+        """`renew` keeps the lease of the owner with this mark while much is read. `page`: members read at once."""
         self.scripts, self._codec, self.prefix = scripts, codec, prefix
-        self._most_bytes = most_bytes
+        self._renew, self._most_bytes, self._page = renew, most_bytes, page
         self._hot = OrderedDict[str, Hot]()
         self._unreadable: dict[str, StoreUnavailable] = {}
         self._reported = set[str]()  # each once in a term
+        self.guesses: dict[tuple[Any, ...], NotLoaded] = {}  # what was taken to be absent, and is to be read
         self.bytes = 0
         self.now = 0
         self.gone = set[str]()  # tables and logs that have expired by `now`, and that Redis may keep for a moment yet
@@ -86,20 +99,18 @@ class Cache:
 
     def record(self, kind: type[R], name: str) -> R | None:
         hot = self._find(kind.PREFIX + name)
-        if hot is None:
-            raise NotLoaded("record", kind, name)
-        return hot.value  # type: ignore[no-any-return]
+        return hot.value if hot else self._guess(None, "record", kind, name)
 
     def field(self, table: str, name: str) -> bytes | None:
         hot = self._find(table)
         if hot is None or (not hot.whole and name not in hot.value):
-            raise NotLoaded("field", table, name)
+            return self._guess(None, "field", table, name)
         return hot.value.get(name) if hot.value else None
 
     def table(self, table: str) -> Mapping[str, bytes]:
         hot = self._find(table)
         if hot is None or not hot.whole:
-            raise NotLoaded("table", table)
+            return self._guess({}, "table", table)
         return hot.value or {}
 
     def score(self, index: str, member: str) -> Score | None:
@@ -117,7 +128,7 @@ class Cache:
     def log(self, log: str) -> Sequence[bytes]:
         hot = self._find(log)
         if hot is None:
-            raise NotLoaded("log", log)
+            return self._guess((), "log", log)
         return hot.value or ()
 
     def _index(self, index: str) -> Sorted:
@@ -138,6 +149,20 @@ class Cache:
             self._resize(hot, EACH - hot.size)
             self.gone.add(key)
         return hot
+
+    def _guess(self, nothing: T, kind: str, *names: Any) -> T:
+        self.guesses[kind, *names] = NotLoaded(kind, *names)
+        return nothing
+
+    def confirm(self) -> bool:
+        """Return whether all that was taken to be absent is; it was read since."""
+        guesses = [*self.guesses]
+        self.guesses.clear()
+        try:
+            read = [(kind, getattr(self, kind)(*names)) for kind, *names in guesses]
+        except StoreUnavailable:
+            return False
+        return not any(value is not None and (value or kind == "field") for kind, value in read)
 
     def has(self, key: str) -> bool:
         """Return True where it need not be read."""
@@ -224,7 +249,9 @@ class Cache:
             rest = iter(answers)
             # Of an index, there is more as long as its pages are full.
             wanted = [want for want in wanted if self._loaded(want, rest, pages)]
-            at += PAGE
+            at += self._page
+            if wanted:
+                await self._renew(mark)
 
     def _asking(self, kind: str, names: Sequence[Any], at: int) -> list[Command]:
         key = self.prefix + key_of(kind, names)
@@ -232,7 +259,7 @@ class Cache:
             "record": ("GET", key),
             "field": ("HGET", key, names[-1]),
             "table": ("HGETALL", key),
-            "index": ("ZRANGE", key, at, at + PAGE - 1, "WITHSCORES"),
+            "index": ("ZRANGE", key, at, at + self._page - 1, "WITHSCORES"),
             "log": ("LRANGE", key, 0, -1),
         }
         return [reading[kind]] if kind == "index" else [reading[kind], ("PTTL", key)]
@@ -288,7 +315,7 @@ class Cache:
         flat = [part for pair in answer for part in pair] if answer and isinstance(answer[0], list) else answer
         page = [(member.decode(), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
         pages.setdefault(key, []).extend(page)
-        if len(page) == PAGE:
+        if len(page) == self._page:
             return True
         members = pages.pop(key)
         self._keep(key, Hot(Sorted(members), EACH + sum(len(member) + 2 * EACH for member, _ in members)))

@@ -47,17 +47,19 @@ class Layout:
         self.made: dict[str, Callable[[], Any]] = {
             item.name: item.default_factory for item in fields if item.default_factory is not dataclasses.MISSING
         }
-        self._defaults = self.constants | {name: make() for name, make in self.made.items()}
+        defaults = self.constants | {name: make() for name, make in self.made.items()}
+        self._defaults = [(item.name, defaults.get(item.name, dataclasses.MISSING)) for item in fields]
 
     def written(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return those of these values that are not what they would be anyway."""
-        default_of, missing = self._defaults.get, dataclasses.MISSING
-        return {
+        content = {
             name: value
-            for name, value in values.items()
-            if (default := default_of(name, missing)) is not value
-            and (value != default or type(value) is not type(default))
+            for name, default in self._defaults
+            if (value := values[name]) is not default and (value != default or type(value) is not type(default))
         }
+        if len(values) > len(self._defaults):
+            content |= {name: value for name, value in values.items() if name not in self._names}
+        return content
 
     def read(self, content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the known fields and the others, as they were written."""

@@ -11,8 +11,6 @@ from relay.store.journal.items import BYTES, LAGS, NOTHING, Admission, Answer, B
 from relay.store.journal.lease import ALIVE
 from relay.store.journal.scripts import Scripts, Value
 
-PAGE = 128  # entries that are read at once
-ANSWERED = 2.0  # seconds that a process waits for the answer to an act that it appended
 POLL = 0.02  # seconds
 ACT = "act:"  # begins the name of one whose answer is kept
 
@@ -27,8 +25,9 @@ TAKEN = Pending()
 class Inbox:
     """`newest`: the newest entry in Redis, as far as is known. `read_to`: up to which they were read."""
 
-    def __init__(self, scripts: Scripts, codec: Codec, prefix: str) -> None:
-        self._scripts, self._codec, self._prefix = scripts, codec, prefix
+    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, page: int) -> None:
+        """`page`: entries that are read at once."""
+        self._scripts, self._codec, self._prefix, self._page = scripts, codec, prefix, page
         self._key = prefix + "inbox"
         self.pending = deque[Item]()
         self.read_to = self.newest = NOTHING
@@ -51,9 +50,9 @@ class Inbox:
             raise Busy(f"the oldest entry of the inbox waits for {said} ms")
         return self._answered(item.act, said) if outcome == b"known" else TAKEN
 
-    async def answer(self, act: str) -> object:
-        """Return what became of an act that was appended; TAKEN where nothing has yet."""
-        until = asyncio.get_running_loop().time() + ANSWERED
+    async def answer(self, act: str, patience: float) -> object:
+        """Return what became of an act that was appended; TAKEN where nothing has within so many seconds."""
+        until = asyncio.get_running_loop().time() + patience
         key = self._prefix + Answer.PREFIX + act
         while asyncio.get_running_loop().time() < until:
             [stored] = await self._scripts.read([("GET", key)])
@@ -95,7 +94,7 @@ class Inbox:
     async def read(self) -> Id:
         """Read on, unless enough is here; return which entry was the newest then."""
         after = f"({self.read_to[0]}-{self.read_to[1]}"
-        page = max(1, PAGE - len(self.pending))
+        page = max(1, self._page - len(self.pending))
         # In this order: what is appended between the two is not passed over.
         commands = [
             ("XREVRANGE", self._key, "+", "-", "COUNT", 1),

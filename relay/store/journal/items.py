@@ -3,13 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import takewhile
 from typing import Any, ClassVar
 
 from relay.engine.state import Record
-from relay.errors import HandlingFailed, NoRoom, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, StoreUnavailable
 from relay.store.journal.codec import Codec
 
 Id = tuple[int, int]  # of an entry in the inbox
@@ -45,6 +45,7 @@ class Answer(Record):
     done: bool = False
     value: bytes = b""
     failed: str = ""  # class and place of an error of relay's own
+    refused: list[str] = field(default_factory=list)  # kind, field and message of an event that is not taken
 
 
 @dataclass(slots=True, eq=False)
@@ -58,9 +59,9 @@ class Item:
     arrived: float = 0.0
     answered: "asyncio.Future[Any] | None" = None
     only_owner: bool = False  # it is not for the inbox
+    in_order: bool = False  # it follows what was in the inbox when it came, as events do
     brief: bool = False  # whoever submitted it tries again: it is not kept for longer than they wait
-    # An own event follows what was in the inbox when it came; None: that is not known yet.
-    follows: Id | None = None
+    follows: Id | None = None  # the newest that was in the inbox by then; None: that is not known yet
     # Of one from the inbox
     id: Id = NOTHING
     appended: bytes = b""  # its name there, a zero byte, and the entry
@@ -97,6 +98,11 @@ class Item:
 
 def value_of(answer: Answer, codec: Codec) -> Any:
     """Return what an act was answered, or raise what it failed by."""
+    if answer.refused:
+        kind, place, message = answer.refused
+        refusal = InvalidEvent(place, message)
+        refusal.kind = kind
+        raise refusal
     if answer.failed:
         kind, _, where = answer.failed.partition(" ")
         raise HandlingFailed(kind, where)
@@ -118,12 +124,9 @@ class Queue:
     def add(self, item: Item) -> None:
         """Raise Busy where too many wait."""
         item.arrived = self._monotonic()
-        if item.admission > Admission.ALWAYS:
-            if len(self.events) >= MOST_WAITING[item.admission]:
-                raise Busy(f"{len(self.events)} events wait")
-            self.events.append(item)
-        else:
-            (self.lazy if item.lazy else self.acts).append(item)
+        if item.admission > Admission.ALWAYS and len(self.events) >= MOST_WAITING[item.admission]:
+            raise Busy(f"{len(self.events)} events wait")
+        (self.lazy if item.lazy else self._line(item)).append(item)
         if not item.is_receipt:
             self._impatient.append(item)
         self.wake.set()
@@ -132,7 +135,10 @@ class Queue:
         """Let those of this process be the next again, in their order."""
         for item in reversed([*items]):
             if item.id == NOTHING and not item.waits and not item.given_up:
-                (self.events if item.admission > Admission.ALWAYS else self.acts).appendleft(item)
+                self._line(item).appendleft(item)
+
+    def _line(self, item: Item) -> deque[Item]:
+        return self.events if item.in_order or item.admission > Admission.ALWAYS else self.acts
 
     def unplaced(self) -> list[Item]:
         """Return the events that nothing says what they follow."""

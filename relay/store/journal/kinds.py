@@ -18,7 +18,8 @@ KINDS: tuple[type, ...] = (Accepted, Taken, *ENTRIES)
 
 def lost(entry: Any, error: Exception) -> Lost:
     """Return the entry that counts one whose sender has its answer already. What was refused for good is no loss."""
-    is_event = isinstance(entry, Report) and not isinstance(error, (AmbiguousId, NotPermitted))
+    refused = isinstance(error, (AmbiguousId, NotPermitted))
+    is_event = isinstance(entry, Report) and not entry.kept and not refused
     return Lost(type(error).__name__, is_event)
 
 

@@ -8,13 +8,14 @@ begins. A process that does not own the partition appends what arrives to the ow
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
-from relay.engine.clock import ClockSetBack
+from relay.engine.clock import SETTING_BACK, ClockSetBack
 from relay.errors import RelayError, StoreUnavailable, handling, relay_line
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT
@@ -23,18 +24,16 @@ from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN, Inbox
 from relay.store.journal.items import Admission, Item, Queue
 from relay.store.journal.lease import RENEWED, Lease, Taken
+from relay.store.journal.pace import PACE, Pace
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.term import PAUSES, Term
-from relay.store.journal.writes import MOST_ENTRIES
 from relay.store.keys import PREFIX
 
 GATHER, IN_VAIN = 0.025, 3  # seconds that what comes may join a commit; passes of the loop without anything that does
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
-POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
-STOPPING = 1.0  # seconds that a stop waits for what is under way
 log = structlog.get_logger(__name__)
 
 
@@ -57,25 +56,28 @@ class Partition:
         alone: bool = False,
         may_own: bool = True,
         hot: int = MOST_HOT,
+        pace: Pace = PACE,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`alone`: no other process takes events, so nothing has to be read before an event is decided."""
         self.settings = settings
         self._rules, self._prefix, self._alone, self._may_own, self._hot = rules, prefix, alone, may_own, hot
-        self._monotonic = monotonic
-        self._scripts = Scripts(redis, replicas)
+        self._monotonic, self._pace = monotonic, pace
+        self._scripts = Scripts(redis, replicas, pace.confirmed)
         self._queue = Queue(monotonic)
         self._clock = PartitionClock(monotonic, clock)
-        self._inbox = Inbox(self._scripts, rules.codec, prefix)
+        self._inbox = Inbox(self._scripts, rules.codec, prefix, pace.inbox_page)
         self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone, may_own=may_own)
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = self._closing = False
         self._lent_at = self._retried = self._read_at = 0.0
+        self._round = deque[str]()  # entries that wait, and have not been tried again in this minute
         self._joined = asyncio.Event()
         self._set_back, self._emptied, self._committed = 0, False, False
         self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
+        self.decided: Callable[[Any, Any], None] = lambda entry, outcome: None  # noqa: ARG005 - called with each
 
     # What others use
 
@@ -144,7 +146,7 @@ class Partition:
         self._closing = True
         self._queue.wake.set()
         if len(self._tasks) > 1:
-            await asyncio.wait(self._tasks[:1], timeout=STOPPING)
+            await asyncio.wait(self._tasks[:1], timeout=self._pace.stopping)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -160,7 +162,9 @@ class Partition:
         admission: Admission = Admission.ALWAYS,
         lazy: bool = False,
         only_owner: bool = False,
+        in_order: bool = False,
         brief: bool = False,
+        patience: float | None = None,
     ) -> Any:
         """Return the step's answer once everything that it rests on is confirmed; TAKEN where the owner is elsewhere.
 
@@ -168,17 +172,22 @@ class Partition:
         admission   what it is, for the case that too much waits
         lazy        its changes go with the next commit, and its answer comes at once
         only_owner  not for another process: NotOwner
+        in_order    after what is in the inbox, as events are
         brief       StoreUnavailable after a while, for whoever tries again
+        patience    seconds that an act waits for the answer of another process
         """
         if self._closing and (admission > Admission.ALWAYS or all(task.done() for task in self._tasks)):
             raise StoreUnavailable("relay is stopping")
         if not self._tasks:  # Redis is away, and who waits is not to wait for it for ever
             self._tasks = [asyncio.create_task(self._expire())]
         answered = asyncio.get_running_loop().create_future()
-        item = Item(entry, act, admission, lazy, answered=answered, only_owner=lazy or only_owner, brief=brief)
+        own = lazy or only_owner
+        item = Item(entry, act, admission, lazy, answered=answered, only_owner=own, in_order=in_order, brief=brief)
         self._queue.add(item)
         answer = await answered
-        return await self._inbox.answer(act) if answer is TAKEN and act else answer
+        if answer is TAKEN and act:
+            return await self._inbox.answer(act, self._pace.answered if patience is None else patience)
+        return answer
 
     # The loop
 
@@ -213,19 +222,18 @@ class Partition:
             log.info("partition.handed_over", term=term.number)
             self._forget()
             return
-        await self._renew(term)
+        await self._renew(term.mark)
         await self._set_clock_back(term)
         await self._gather(term)
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
-        poll = POLL_ALONE if self._alone else POLL
+        poll = self._pace.poll_alone if self._alone else self._pace.poll
         if unplaced or self._inbox.has_more or self._monotonic() - self._read_at >= poll:
             self._read_at = self._monotonic()
             newest = await self._inbox.read()
             for item in unplaced:
                 item.follows = newest
-        waiting = await self._waiting(term) if self._monotonic() - self._retried > RETRY_WAITING else []
-        items = [*self._next_items(term.limit), *waiting]
+        items = [*self._next_items(term.limit), *await self._waiting(term)]
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:
@@ -241,29 +249,32 @@ class Partition:
             await asyncio.sleep(0)
             count, in_vain = len(self._queue), in_vain + 1 if len(self._queue) == count else 0
 
-    async def _renew(self, term: Term) -> None:
+    async def _renew(self, mark: str) -> None:
         if self._lease.is_due:
-            ms = await self._lease.renew(term.mark)
+            ms = await self._lease.renew(mark)
             if ms is None:
                 raise OtherData
             self._clock.hear(ms)
 
     async def _set_clock_back(self, term: Term) -> None:
-        """Let the state follow, in parts, before anything is decided by the new time.
+        """Let the state follow before anything is decided by the new time.
 
-        After a crash before the first part it is found out anew; after one between two, the rest waits for longer.
+        After a crash before the first part it is found out anew; after one between two, the next owner goes on.
         """
         while step := self._clock.set_back:
-            after: str | None = ""
-            while after is not None:
-                await self._renew(term)
-                answered = asyncio.get_running_loop().create_future()
-                left: Sequence[Item] = [Item(ClockSetBack(step, after), answered=answered)]
-                while left:
-                    left = await term.commit(left, self.settings)
-                after = None if answered.exception() else answered.result() or None
+            await self._put_right(term, step)
             self._clock.set_back -= step
             self._set_back += step
+
+    async def _put_right(self, term: Term, step: int, after: str | None = "") -> None:
+        """Let the state follow a step of the clock, in parts."""
+        while after is not None:
+            await self._renew(term.mark)
+            answered = asyncio.get_running_loop().create_future()
+            left: Sequence[Item] = [Item(ClockSetBack(step, after, self._pace.set_back), answered=answered)]
+            while left:
+                left = await term.commit(left, self.settings)
+            after = None if answered.exception() else answered.result() or None
 
     async def _lend(self, term: Term) -> None:
         while lazy := self._queue.take(self._queue.lazy, term.limit):
@@ -285,10 +296,17 @@ class Partition:
         return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
 
     async def _waiting(self, term: Term) -> list[Item]:
-        """Return entries that could not be read, to be tried again."""
-        self._retried = self._monotonic()
+        """Return entries that could not be read, to be tried again: some at a time, and all of them once a minute."""
+        if not self._round and self._monotonic() - self._retried <= RETRY_WAITING:
+            return []
         table = await term.table(WAITING)
-        return [self._inbox.item_of(appended, waits=name) for name, appended in sorted(table.items())[:MOST_ENTRIES]]
+        if not self._round:
+            self._retried = self._monotonic()
+            self._round.extend(sorted(table))
+            if table:
+                log.warning("entry.waits", count=len(table))
+        names = [self._round.popleft() for _ in range(min(self._pace.waiting, len(self._round)))]
+        return [self._inbox.item_of(table[name], waits=name) for name in names if name in table]
 
     async def _commit(self, term: Term, items: Sequence[Item]) -> None:
         left = items
@@ -300,12 +318,17 @@ class Partition:
         finally:
             self._inbox.put_back(left)
             self._queue.put_back(left)
+            self._round.extendleft(reversed([item.waits for item in left if item.waits]))
 
     async def _idle(self, seconds: float) -> None:
         """Wait for something that came since this turn began, or comes."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._queue.wake.wait()
+        wake = self._queue.wake
+        timer = asyncio.get_running_loop().call_later(seconds, wake.set)
+        await wake.wait()
+        timer.cancel()
+
+    def _decided(self, entry: Any, outcome: Any) -> None:
+        self.decided(entry, outcome)
 
     # Who owns it
 
@@ -328,9 +351,13 @@ class Partition:
         self._emptied |= self._committed and not taken.mark
         last = taken.mark.rpartition(".")[2]
         self._clock.begin(int(last) if last.isdecimal() else 0, taken.ms)
-        cache = Cache(self._scripts, self._rules.codec, self._prefix, self._hot)
-        term = Term(taken, self._rules, cache, self._clock, self._inbox)
+        page = self._pace.index_page
+        cache = Cache(self._scripts, self._rules.codec, self._prefix, self._renew, most_bytes=self._hot, page=page)
+        term = Term(taken, self._rules, cache, self._clock, self._inbox, decided=self._decided)
         self._retried = self._monotonic() - RETRY_WAITING
+        self._round.clear()
+        for step, after in (await term.table(SETTING_BACK)).items():
+            await self._put_right(term, int(step), after.decode())
         await self._set_clock_back(term)
         self._inbox.forget()
         self._queue.displace()
@@ -341,7 +368,7 @@ class Partition:
         self._term = term
         if self._rules.take_over:
             living = sorted({*self._lease.living, self.process})
-            self._queue.add(Item(self._rules.take_over(living), only_owner=True))
+            self._queue.add(Item(self._rules.take_over(living), only_owner=True, in_order=True))
         log.info("partition.owned", term=taken.term)
 
     def _forget(self) -> None:

@@ -7,6 +7,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Literal, cast
 
+from prometheus_client import Histogram
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
@@ -38,12 +39,17 @@ def source(name: Name, although_full: bool) -> tuple[str, str]:
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+@cache
+def _seconds(name: Name) -> Histogram:
+    return metrics.script_seconds.labels(name)
+
+
 class Scripts:
     """Runs scripts on the keys of one slot. StoreUnavailable: whether it was done is unknown."""
 
-    def __init__(self, redis: Redis, replicas: int = 0) -> None:
-        """`replicas`: how many have to confirm a write, of those that could take over all."""
-        self._redis = redis
+    def __init__(self, redis: Redis, replicas: int = 0, patience: float = REPLICA_TIMEOUT) -> None:
+        """`replicas`: how many have to confirm a write, of those that could take over all, within so many seconds."""
+        self._redis, self._patience = redis, patience
         self.replicas = replicas
 
     async def run(
@@ -75,7 +81,7 @@ class Scripts:
         except (TypeError, ValueError) as error:  # half a pair of surrogates in a name, for instance
             raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
         finally:
-            metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
+            _seconds(name).observe(time.perf_counter() - began)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """Return the answers to these commands, all by one connection.
@@ -106,7 +112,7 @@ class Scripts:
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
         async with redis.pipeline(transaction=False) as pipeline:
             pipeline.execute_command(*command)
-            pipeline.wait(max(self.replicas, before.total()), int(REPLICA_TIMEOUT * 1000))
+            pipeline.wait(max(self.replicas, before.total()), int(self._patience * 1000))
             if can_fail_over(redis):
                 pipeline.info("replication")
             answer, *confirmed = await pipeline.execute()

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
 import structlog
 
+from relay.engine.draft import Draft
 from relay.engine.records import PARKING
-from relay.engine.state import Changes, Draft, NotLoaded
+from relay.engine.state import Changes, NotLoaded
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData
@@ -22,6 +23,7 @@ from relay.store.journal.scripts import BadCommit, Full
 from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, Upkeep, count_bytes, encode
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
+FEW = 8  # entries that are decided before anything is read
 DEATHS = 2  # of processes that handled an entry alone, after which it is set aside
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,17 @@ class Term:
     carries  changes of lazy entries wait for the next commit
     """
 
-    def __init__(self, taken: Taken, rules: Rules, cache: Cache, clock: PartitionClock, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        taken: Taken,
+        rules: Rules,
+        cache: Cache,
+        clock: PartitionClock,
+        inbox: Inbox,
+        *,
+        decided: Callable[[Any, Any], None],
+    ) -> None:
+        """`decided` is called with each entry, of any process, and what came of it."""
         self.number, self.mark = taken.term, taken.mark
         self.limit = MOST_ENTRIES
         self.commits = 0
@@ -43,7 +55,7 @@ class Term:
         self._composed = 0
         self._due = set[str]()
         self._upkeep = Upkeep()
-        self._rules, self._clock, self._inbox = rules, clock, inbox
+        self._rules, self._clock, self._inbox, self._decided = rules, clock, inbox, decided
         self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
         self._forget_lent()
 
@@ -106,9 +118,8 @@ class Term:
 
     async def table(self, name: str) -> dict[str, bytes]:
         """Return one of the driver's own tables."""
-        with contextlib.suppress(NotLoaded):
-            return dict(self.cache.table(name))
-        await self.cache.load([NotLoaded("table", name)], self.mark)
+        if not self.cache.has(name):
+            await self.cache.load([NotLoaded("table", name)], self.mark)
         return dict(self.cache.table(name))
 
     async def suspect(self, items: Sequence[Item]) -> None:
@@ -134,28 +145,39 @@ class Term:
     def _begin(self, settings: Any) -> Batch:
         """Return a batch over what is committed, and what is lent."""
         now = self.cache.now = self._clock.now()
-        return Batch(self._rules, self._lent if self.carries else self.cache, now, settings)
+        self.cache.guesses.clear()
+        return Batch(self._rules, self._lent if self.carries else self.cache, now, settings, self.cache.guesses)
 
     def _forget_lent(self) -> None:
         self._lent, self.carries = Draft(self.cache, 0), False
 
     async def _decide(self, items: Sequence[Item], settings: Any) -> Batch:
+        """Decide as if what is not in memory were absent; then read all of it, and decide anew if it was not."""
         batch = self._begin(settings)
+        if len(items) > FEW:
+            await self._prepare(items)
+        while True:
+            wanted = [*batch.run(items), *self.cache.guesses.values()]
+            if not wanted:
+                return batch
+            try:
+                await self.cache.load(wanted, self.mark)
+            except BadCommit as error:  # one of the names is none; of a single entry it is known whose that is
+                if len(items) == 1:
+                    items[0].failed = error
+                items, batch = items[:1], self._begin(settings)
+                continue
+            if not self.cache.confirm():
+                batch = self._begin(settings)
+
+    async def _prepare(self, items: Sequence[Item]) -> None:
+        """Read what these need in any case: of many some are known and not in memory, and one wrong guess costs all."""
         needs = (need for item in items for need in self._rules.needs(item.entry))
         if missing := [
             NotLoaded("record", kind, name) for kind, name in needs if not self.cache.has(kind.PREFIX + name)
         ]:
             with contextlib.suppress(BadCommit):  # the step finds out whose name is none
                 await self.cache.load(missing, self.mark)
-        while missing := batch.run(items):
-            try:
-                await self.cache.load(missing, self.mark)
-            except BadCommit:  # one of the names is none; only of the first it is known whose that is
-                try:
-                    await self.cache.load(missing[:1], self.mark)
-                except BadCommit as error:
-                    items[len(batch.outcomes)].failed = error
-        return batch
 
     async def _send(self, commit: Commit) -> tuple[int, bytes]:
         """Send it until what became of it is known; return Redis's time and the newest entry of the inbox."""
@@ -216,6 +238,7 @@ class Term:
 
     def _answer(self, batch: Batch) -> None:
         for item, outcome in batch.outcomes:
+            self._decided(item.entry, outcome)
             item.answer(outcome)
 
 

@@ -102,7 +102,7 @@ def encode(
 ) -> tuple[list[Write], dict[str, int]]:
     """Return the writes, and the bytes of each record. HandlingFailed where a value cannot be written.
 
-    Of what is `gone`, Redis may have something left, which must not come back.
+    Of what is `gone`, Redis may have something left, which must not come back; nor what may have expired unseen.
     """
     upkeep = upkeep or Upkeep()
     writes: list[Write] = [("DEL", key, ()) for key in gone & (changes.tables.keys() | changes.logs.keys())]
@@ -117,24 +117,34 @@ def encode(
             expiry = ("PX", record.lives + SLACK) if record.lives else ()
             writes.append(("SET", key, (content, *expiry)))
         for name, table in changes.tables.items():
+            fresh, expires = table.cleared or name in gone, upkeep.expires(name, table.kept, now)
+            writes += _unseen(name, may_be=expires and not fresh)
             writes += _table(name, table, codec)
-            if table.kept and (table.cleared or name in gone or upkeep.expires(name, table.kept, now)):
+            if table.kept and (fresh or expires):
                 writes.append(("PEXPIRE", name, (life(table.kept),)))
             if _may_end(table):
                 upkeep.forget(name)
         for name, index in changes.indexes.items():
             writes += _index(name, index)
         for name, log in changes.logs.items():
-            writes += _log(name, log, codec)
             fresh = log.cleared or not log.lines or name in gone  # without lines it is cut, or cleared
+            expires = upkeep.expires(name, log.kept, now)
+            writes += _unseen(name, may_be=expires and not fresh)
+            writes += _log(name, log, codec)
             if not log.stream and (fresh or upkeep.is_long(name, len(log.lines), log.most)):
                 writes.append(("LTRIM", name, (-log.most, -1)))
-            if log.kept and (fresh or upkeep.expires(name, log.kept, now)):
+            if log.kept and (fresh or expires):
                 writes.append(("PEXPIRE", name, (life(log.kept),)))
         writes += [("HINCRBY", LEDGER, (name, by)) for name, by in changes.counts.items() if by]
     except Exception as error:  # what pydantic raises, and records that are none
         raise HandlingFailed(type(error).__name__, "relay/store/journal/writes.py") from error
     return writes, sizes
+
+
+def _unseen(name: str, *, may_be: bool) -> Iterator[Write]:
+    """Yield what drops a key that has expired for decisions, and that Redis keeps for a moment yet."""
+    if may_be:
+        yield "EXPIRED", name, (SLACK,)
 
 
 def _table(name: str, table: TableChange, codec: Codec) -> Iterator[Write]:

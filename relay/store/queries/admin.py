@@ -7,12 +7,12 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from relay.engine.draft import Draft
 from relay.engine.housekeeping import GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.lanes import URGENCIES
 from relay.engine.parking import Announce, Configured
 from relay.engine.pauses import LIMIT, OPERATOR, LiftPauses, OperatorPause, Pause, find_pause, place_of
 from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, due, parked
-from relay.engine.state import Draft
 from relay.store.queries.dead_letters import DeadLetters
 from relay.store.queries.reader import Span
 from relay.store.queries.timelines import Timelines

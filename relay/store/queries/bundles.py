@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from relay.domain.deliveries import Kind, Target, Window
 from relay.domain.events import Event
 from relay.engine import names, records
-from relay.engine.arrival import milliseconds
 from relay.engine.bundles import Baseline, ScheduleDigest, SendDigest, figures, zone_of
+from relay.engine.draft import Draft
 from relay.engine.handing import OF_BUNDLES, bundle_event
-from relay.engine.state import Draft
+from relay.engine.recipients import milliseconds
 from relay.store.queries.questions import Questions
 
 BUNDLE_KINDS: Mapping[str, Kind] = OF_BUNDLES

@@ -10,7 +10,7 @@ from relay.domain.jobs import Job
 from relay.domain.outcomes import before, outcome_of
 from relay.engine import jobs
 from relay.engine.jobs import ENDS, read_end, read_job, run_name
-from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, job
+from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, ends_of
 from relay.engine.runs import event_of
 from relay.engine.watch import ForgetMissing
 from relay.store.queries.operations import OPERATIONS
@@ -54,7 +54,7 @@ class Jobs(Questions):
 
     async def ends_of_each(self, listed: Sequence[Job]) -> list[tuple[Outcome, ...]]:
         """Return the ends of each of these."""
-        logs = await self._reader.logs([job(jobs.name_of(its)) for its in listed], ENDS)
+        logs = await self._reader.logs([ends_of(jobs.name_of(its)) for its in listed], ENDS)
         return [tuple(end for line in lines if (end := read_end(line))) for lines in logs]
 
     async def page(self, *, cursor: str = "", limit: int = 25) -> Page[JobEnd]:

@@ -6,9 +6,10 @@ from typing import Any, Protocol, TypeVar, cast
 
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import known, names
+from relay.engine.draft import Draft
 from relay.engine.known import Facts
 from relay.engine.records import Delivery, Operation, spaces
-from relay.engine.state import Draft, NotLoaded, Record, State
+from relay.engine.state import NotLoaded, Record, State
 from relay.errors import AmbiguousId
 from relay.store.queries.reader import STEP, Reader, Span
 

@@ -13,16 +13,7 @@ from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, Run
 from relay.engine import runs
-from relay.engine.clock import (
-    TICKS,
-    KeepTroubles,
-    LookAtTroubles,
-    Reconciled,
-    ReportTick,
-    TakeTurn,
-    TakeTurnFor,
-    Ticks,
-)
+from relay.engine.clock import TICKS, KeepTroubles, LookAtTroubles, Reconciled, ReportTick, TakeTurn, TakeTurnFor, Ticks
 from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.jobs import read_job
 from relay.engine.records import WATCH, Operation

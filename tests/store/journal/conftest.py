@@ -44,10 +44,11 @@ class Process:
         self.redis = connect(url)
         codec = Codec(KINDS, options.pop("sealer", None))
         aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
-        rules = Rules(options.pop("step", step), aside, codec, options.pop("needs", lambda _entry: ()))
+        given = {name: options.pop(name) for name in ("needs", "take_over", "most_waiting") if name in options}
+        rules = Rules(options.pop("step", step), aside, codec, **given)
         settings = options.pop("settings", Settings())
-        given: dict[str, Any] = {"process": name, "alone": True, "monotonic": self.monotonic} | options
-        self.partition = Partition(self.redis, rules, settings, **given)
+        options = {"process": name, "alone": True, "monotonic": self.monotonic} | options
+        self.partition = Partition(self.redis, rules, settings, **options)
         self.submit = self.partition.submit
 
     def monotonic(self) -> float:

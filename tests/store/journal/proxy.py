@@ -14,7 +14,10 @@ DIGESTS = {source(name, full)[1].encode(): name for name in NAMES for full in (F
 
 
 class Proxy:
-    """`fate` is asked for each call of a script, by its name. What is held is sent when the test says so."""
+    """`fate` is asked for each call of a script, by its name. What is held is sent when the test says so.
+
+    `befell`: a fate other than "pass" has come true; what was sent on is done.
+    """
 
     def __init__(self, server: RedisServer) -> None:
         self._there = f"{server.directory}/redis.sock"
@@ -22,6 +25,7 @@ class Proxy:
         self.url = f"unix://{self.path}?db=0"
         self.fate: Callable[[str], Fate] = lambda _name: "pass"
         self.held: list[bytes] = []
+        self.befell = asyncio.Event()
         self._serving: set[asyncio.Task[None]] = set()
 
     async def release(self) -> list[bytes]:
@@ -59,6 +63,7 @@ class Proxy:
                 if fate == "hold":
                     self.held.append(asked)
                 if fate in ("hold", "lose call"):
+                    self.befell.set()
                     break
                 lost = fate == "lose answer"
                 server.write(asked)
@@ -72,6 +77,7 @@ class Proxy:
         try:
             while answer := await answers.read(65_536):
                 if lost:
+                    self.befell.set()
                     break
                 writer.write(answer)
         except OSError:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.engine.state import Changes, Draft
+from relay.engine.draft import Draft
+from relay.engine.state import Changes
 from relay.store.client import connect
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import BadCommit, Full, Scripts

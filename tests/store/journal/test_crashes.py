@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.store.journal import partition
 from relay.store.journal.items import Admission
+from relay.store.journal.pace import Pace
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import Fate, Proxy
 from tests.store.journal.toy import Add, Fire, Hand, Look, Press
+from tests.support.patience import patience
 from tests.support.waiting import until
 
 
@@ -57,18 +58,17 @@ DEATHS: list[tuple[str, Fate]] = [
 
 
 @pytest.mark.parametrize("death", DEATHS, ids=" ".join)
-async def test_at_each_write(
-    open_process: Open, redis: Redis, between: Proxy, monkeypatch: pytest.MonkeyPatch, death: tuple[str, Fate]
-) -> None:
+async def test_at_each_write(open_process: Open, redis: Redis, between: Proxy, death: tuple[str, Fate]) -> None:
     script, fate = death
-    monkeypatch.setattr(partition, "POLL_ALONE", 0.005)
     crashes = 0
     for doomed in range(60):
         await redis.flushall()
         between.fate = lambda _name: "pass"
-        options: dict[str, Any] = {} if script == "commit" else {"alone": False, "may_own": False}
+        between.befell.clear()
+        options: dict[str, Any] = {"pace": Pace(poll_alone=0.005)}
+        options |= {} if script == "commit" else {"alone": False, "may_own": False}
         if script == "append":
-            owner = await open_process("owner").start()
+            owner = await open_process("owner", pace=options["pace"]).start()
         process = await open_process(f"p{doomed}", between.url, **options).start(owns=script == "commit")
         left, crashed = doomed, asyncio.Event()
 
@@ -90,13 +90,13 @@ async def test_at_each_write(
         crash = asyncio.create_task(crashed.wait())
         await asyncio.wait([living, crash], return_when=asyncio.FIRST_COMPLETED)
         if crashed.is_set():
-            await asyncio.sleep(0.003)  # what was sent arrives
+            await asyncio.wait_for(between.befell.wait(), patience())
         await process.die()
         living.cancel()
         crash.cancel()
         await asyncio.gather(living, crash, return_exceptions=True)
         if script == "commit":
-            owner = await open_process("next").start()
+            owner = await open_process("next", pace=options["pace"]).start()
         await between.release()
         await until(lambda: _empty(redis))
         await is_exact(redis, owner, acknowledged)

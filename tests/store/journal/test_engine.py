@@ -12,7 +12,7 @@ from relay.engine.intake import Report
 from relay.engine.posted import Arrived
 from relay.engine.receipts import Mark
 from relay.engine.records import Operation
-from relay.engine.state import Changes, NotLoaded, State
+from relay.engine.state import Changes, Record, State
 from relay.engine.step import step
 from relay.engine.take import Take
 from tests.store.journal.conftest import Open, Process, kept, stored
@@ -35,10 +35,10 @@ class Recorded:
         return changes, answer
 
 
-def needs(entry: Any) -> list[NotLoaded]:
+def needs(entry: Any) -> list[tuple[type[Record], str]]:
     if not isinstance(entry, Report) or entry.event.operation is None:
         return []
-    return [NotLoaded("record", Operation, names.operation(entry.event.operation.id))]
+    return [(Operation, names.operation(entry.event.operation.id))]
 
 
 def at(event: Event) -> Event:

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
-from relay.store.journal import partition, scripts
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
+from relay.store.journal.pace import Pace
 from relay.store.journal.scripts import Full
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import Fate, Proxy, proxy
@@ -180,15 +180,12 @@ class TestFull:
                 await process.die()
 
 
-async def test_an_answer_waits_until_replicas_confirm_what_it_rests_on(
-    open_process: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scripts, "REPLICA_TIMEOUT", 0.2)
+async def test_an_answer_waits_until_replicas_confirm_what_it_rests_on(open_process: Open) -> None:
     (port,) = free_ports(1)
     with RedisServer(port=str(port), repl_diskless_sync_delay="0") as primary, RedisServer() as replica:
         copy = connect(replica.url)
         await copy.execute_command("REPLICAOF", "127.0.0.1", port)
-        process = await open_process("a", primary.url, replicas=1).start()
+        process = await open_process("a", primary.url, replicas=1, pace=Pace(confirmed=0.2)).start()
         await process.submit(Add("x", "e1"), admission=EVENT)
         assert await copy.hexists(P + "events:x", "e1")
         await process.redis.set(P + "no-index", "text")
@@ -232,11 +229,8 @@ async def test_whoever_waits_for_too_long_is_asked_to_try_again(
     assert (await process.submit(Add("x", "e1"), admission=EVENT))["duplicate"]
 
 
-async def test_a_stop_without_a_redis_leaves_nobody_waiting(
-    open_process: Open, between: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(partition, "STOPPING", 0.1)
-    process = await open_process("a", between.url).start()
+async def test_a_stop_without_a_redis_leaves_nobody_waiting(open_process: Open, between: Proxy) -> None:
+    process = await open_process("a", between.url, pace=Pace(stopping=0.1)).start()
     between.fate = lambda _name: "lose call"
     waiting = [asyncio.create_task(process.submit(Press("x"))) for _ in range(3)]
     await asyncio.sleep(0.05)

@@ -7,10 +7,15 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from relay.engine.state import Changes, Draft, State
+from relay.engine.draft import Draft
+from relay.engine.state import Changes, NotLoaded, State
 from relay.errors import HandlingFailed, StoreUnavailable
-from relay.store.journal import cache
+from relay.store.journal.cache import Cache
+from relay.store.journal.codec import Codec
 from relay.store.journal.items import Admission
+from relay.store.journal.pace import Pace
+from relay.store.journal.scripts import Scripts
+from relay.store.journal.writes import SLACK
 from relay.store.sealing import Sealer
 from tests.store.journal import toy
 from tests.store.journal.conftest import Open, P, ledger
@@ -63,13 +68,40 @@ async def test_a_cold_owner_reads_what_a_batch_needs_in_few_round_trips(open_pro
     assert (await redis.info("stats"))["total_reads_processed"] - before < 12
 
 
+async def test_what_is_not_in_memory_is_decided_as_if_it_were_absent_and_anew_where_it_is_not(
+    open_process: Open,
+) -> None:
+    stepped: list[object] = []
+
+    def pressing_what_is_there(state: State, entry: Any, now: int, settings: Settings) -> tuple[Changes, Any]:
+        stepped.append(entry)
+        if isinstance(entry, Press) and Draft(state, now).get(Counter, entry.name) is None:
+            raise LookupError(entry.name)
+        return toy.step(state, entry, now, settings)
+
+    first = await open_process("a").start()
+    await first.submit(Add("x", "e"))
+    await first.die()
+    cold = await open_process("b", step=pressing_what_is_there).start()
+
+    known, unknown, new = await asyncio.gather(
+        cold.submit(Press("x")), cold.submit(Press("unknown")), cold.submit(Add("y", "e")), return_exceptions=True
+    )
+    stepped.clear()
+    await cold.submit(Add("z", "e"))
+
+    assert known == 2
+    assert isinstance(unknown, HandlingFailed)
+    assert new == {"total": 1, "duplicate": False}
+    assert stepped == [Add("z", "e")]  # it is new, as was thought
+
+
 @pytest.mark.parametrize("hot", [1, 256 << 20])
 async def test_an_index_is_read_in_pages_and_a_small_memory_reads_again(
-    open_process: Open, redis: Redis, hot: int, monkeypatch: pytest.MonkeyPatch
+    open_process: Open, redis: Redis, hot: int
 ) -> None:
-    monkeypatch.setattr(cache, "PAGE", 7)
     await redis.zadd(P + "timers", {f"x {n:02}": n for n in range(35)})
-    process = await open_process(hot=hot).start()
+    process = await open_process(hot=hot, pace=Pace(index_page=7)).start()
 
     assert await process.submit(Fire()) == [f"x {n:02}" for n in range(35)]
     assert await process.submit(Fire()) == []
@@ -176,6 +208,33 @@ async def test_what_has_expired_is_gone_for_good(open_process: Open, monkeypatch
 
     second = await open_process("b").start()
     assert (await second.submit(Look("x")))["story"] == [b"e2"]
+
+
+async def test_lines_that_expired_while_nobody_looked_do_not_come_back(open_process: Open, redis: Redis) -> None:
+    first = await open_process("a").start()
+    await first.submit(Add("x", "e1"))
+    await first.die()
+    await redis.pexpire(P + "story:x", SLACK - 1)  # its time is over, and Redis keeps it for a moment yet
+    second = await open_process("b").start()
+
+    await second.submit(Add("x", "e2"))
+    await second.submit(Add("x", "e3"))
+
+    assert await redis.lrange(P + "story:x", 0, -1) == [b"e2", b"e3"]
+
+
+async def test_the_lease_is_renewed_while_a_big_index_is_read(scripts: Scripts, redis: Redis) -> None:
+    await redis.zadd(P + "timers", {f"x {n:02}": n for n in range(35)})
+    marks: list[str] = []
+
+    async def renew(mark: str) -> None:
+        marks.append(mark)
+
+    reading = Cache(scripts, Codec(), P, renew, page=10)
+    await reading.load([NotLoaded("index", "timers")], "")
+
+    assert reading.size("timers") == 35
+    assert marks == ["", "", ""]
 
 
 async def test_other_settings_are_for_what_comes_after_them(open_process: Open) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from relay.engine.clock import ClockSetBack
-from relay.engine.state import Changes, Draft, Record, State
+from relay.engine.draft import Draft
+from relay.engine.state import Changes, Record, State
 
 HOUR = 3_600_000
 

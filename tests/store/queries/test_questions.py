@@ -14,7 +14,7 @@ from tests.engine.test_queries_deliveries import *  # noqa: F403
 from tests.engine.test_queries_deliveries import end
 from tests.engine.test_queries_lists import *  # noqa: F403
 from tests.engine.test_queries_operations import *  # noqa: F403
-from tests.engine.test_queries_operations import ids, report
+from tests.engine.test_queries_operations import ids
 from tests.support import events
 from tests.support.redis_server import RedisServer
 
@@ -28,7 +28,7 @@ async def desk(redis_server: RedisServer) -> AsyncIterator[Desk]:
 
 
 async def test_what_cannot_be_read_costs_no_other_its_place(desk: Desk) -> None:
-    await report(desk, *(events.started(operationId=f"op-{number}") for number in range(3)))
+    await desk.report(*(events.started(operationId=f"op-{number}") for number in range(3)))
     [first, *_] = (await Operations(desk).page()).rows
     await desk.redis.set(f"{PREFIX}op:{first.operation}", b"not sealed")  # type: ignore[union-attr]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.support.pure_life.accidents import befall
 from tests.support.pure_life.ending import end_well
+from tests.support.pure_life.partition import brief
 from tests.support.pure_life.verdict import Verdict
 from tests.support.pure_life.world import World
 
@@ -30,7 +31,7 @@ def faults_of(seed: int, length: int) -> str:
         return ""
     steps = fewest(seed, range(length), faults)
     world, faults = live(seed, steps)
-    trace = "\n".join(world.partition.trace)
+    trace = "\n".join(brief(*step) for step in world.partition.trace)
     return f"seed {seed}, steps {[*steps]}:\n{trace}\n" + "\n".join(faults)
 
 

@@ -41,7 +41,7 @@ rules:
 
 
 class LifeSettings:
-    """A configuration as `relay.engine.state.Settings`. `asked`: of which events a step asked for the targets."""
+    """A configuration as `relay.engine.draft.Settings`. `asked`: of which events a step asked for the targets."""
 
     def __init__(self, config: Config) -> None:
         self.config = config

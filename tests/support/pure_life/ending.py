@@ -76,14 +76,19 @@ def _drain(world: World) -> None:
 def _claimed(world: World) -> list[float]:
     """Deliver what is due; return the seconds until more is."""
     waits = []
-    indexes = world.memory.indexes
     for channel in QUEUES:
-        if not any(indexes[name].scores for name in indexes if name.startswith((f"due:{channel}", records.PARKING))):
-            continue
-        taken = world.taken(channel, 20)
-        for delivery in taken.deliveries:
-            Work(world, delivery).deliver()
-        waits += [taken.next_due] if taken.next_due is not None else []
+        firsts = [
+            index.order[0][0] - world.now
+            for name, index in world.memory.indexes.items()
+            if index.order and name.startswith((f"due:{channel}:", records.PARKING))
+        ]
+        if firsts and min(firsts) > 0:
+            waits.append(min(firsts) / 1000)
+        elif firsts:
+            taken = world.taken(channel, 20)
+            for delivery in taken.deliveries:
+                Work(world, delivery).deliver()
+            waits += [taken.next_due] if taken.next_due is not None else []
     return waits
 
 

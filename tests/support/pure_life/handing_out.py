@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from relay.domain.deliveries import Delivery
 from relay.engine import records
-from relay.engine.arrival import milliseconds
 from relay.engine.bundles import is_closed
 from relay.engine.clock import ClockSetBack
 from relay.engine.dead_letters import ReplayDead
+from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES
 from relay.engine.names import bundle
 from relay.engine.pauses import LiftPauses, OperatorPause, Pause
 from relay.engine.receipts import Failed, Withhold
-from relay.engine.state import Draft
+from relay.engine.recipients import milliseconds
 from relay.engine.suppressions import Suppression
 from relay.engine.take import Take
 from tests.support.memory import Memory

@@ -8,8 +8,9 @@ from typing import Any
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.engine.clock import ClockSetBack
+from relay.engine.draft import Draft
 from relay.engine.intake import Report
-from relay.engine.state import Changes, Draft, NotLoaded
+from relay.engine.state import Changes, NotLoaded
 from relay.engine.step import step
 from relay.engine.take import Take
 from relay.errors import RelayError
@@ -18,7 +19,7 @@ from tests.support.pure_life.configurations import LifeSettings, usual
 from tests.support.pure_life.invariants import Invariants
 from tests.support.pure_life.reading import Loading, copied
 
-REFUSED, IN_PARTS, TWICE = 0.03, 0.05, 0.03  # of the commits, or of the steps
+REFUSED, IN_PARTS, TWICE = 0.02, 0.02, 0.01  # of the commits, or of the steps
 MOST_LOADS = 3000  # of one step
 
 
@@ -34,7 +35,7 @@ class Partition:
     settings: LifeSettings = field(default_factory=usual)
     pick: Random = field(default_factory=Random)
     asked: Asked = field(default_factory=list)  # what the settings were asked for in the newest step
-    trace: list[str] = field(default_factory=list)
+    trace: list[tuple[int, Any, Any]] = field(default_factory=list)  # time, entry, answer
     watch: list[Callable[[Any, Memory, Any], None]] = field(default_factory=list)
     newest: Changes = field(default_factory=Changes)  # of the newest commit
 
@@ -53,7 +54,7 @@ class Partition:
             self.now += self.pick.choice([0, 1, 700])
         whole, answers = self._decided(batch)
         for entry, answer, asked in zip(batch, answers, self._asked, strict=True):
-            self.trace.append(brief(self.now, entry, answer))
+            self.trace.append((self.now, entry, answer))
             self.asked = asked
             for watch in self.watch:
                 watch(entry, self.memory, answer)

@@ -12,8 +12,9 @@ from tests.support.memory import Memory
 def copied(memory: Memory) -> Memory:
     """Return a memory of its own with the same records, which nobody changes in place."""
     other = Memory()
-    for part in ("records", "counts", "_expiries"):
+    for part in ("records", "counts", "expiries"):
         getattr(other, part).update(getattr(memory, part))
+    other.next_expiry = memory.next_expiry
     other.logs = {name: [*lines] for name, lines in memory.logs.items()}
     other.streams = {name: [*lines] for name, lines in memory.streams.items()}
     other.tables = {name: {**fields} for name, fields in memory.tables.items()}

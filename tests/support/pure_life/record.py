@@ -55,8 +55,13 @@ class Attempt:
     position: int = -1  # of the newest state that it shows
     number: int = -1  # among all that arrived; -1: it did not
     outlived: bool = False  # it showed an outcome of its own by then: the live message was the next run's
-    known: bool = False  # what became of it is committed
+    known_by: float = inf  # how many attempts had begun when it was committed what became of it
     told: bool = False  # relay was told that it arrived, be it too late
+    begun: int = 0  # its place among all attempts
+
+    @property
+    def known(self) -> bool:
+        return self.known_by < inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ class Record:
     def begun(self, delivery: Delivery) -> Attempt:
         """Somebody may send this now."""
         position = -1 if delivery.kind in BUNDLES else self.positions[fact_of(delivery.event)]
-        self.attempts.append(Attempt(delivery, position))
+        self.attempts.append(Attempt(delivery, position, begun=len(self.attempts)))
         return self.attempts[-1]
 
     def arrived(self, attempt: Attempt) -> None:

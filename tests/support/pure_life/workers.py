@@ -181,7 +181,8 @@ class Work:
             assert not taken or self._world.partition.newest == Changes(), f"decides twice: {self._receipt}"
         if self.attempt:
             self.attempt.outlived |= self.attempt.delivery.kind == "live" and outlived
-            self.attempt.known |= taken and not self._unknown
+            if taken and not self._unknown:
+                self.attempt.known_by = min(self.attempt.known_by, len(self._world.record.attempts))
             self.attempt.told |= isinstance(self._receipt, Arrived)
         self.done = True
 

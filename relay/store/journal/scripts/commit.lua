@@ -4,7 +4,7 @@
 -- arguments, arguments. Answers {applied, done or refused, Redis's time in ms, the newest id in the inbox}.
 -- `done`: it was applied before, and its answer got lost. Nothing is written before everything is checked.
 local KINDS = {
-  SET = 'string', DEL = '', PEXPIRE = '', HSET = 'hash', HDEL = 'hash', HINCRBY = 'hash', ZADD = 'zset',
+  SET = 'string', DEL = '', PEXPIRE = '', EXPIRED = '', HSET = 'hash', HDEL = 'hash', HINCRBY = 'hash', ZADD = 'zset',
   ZREM = 'zset', RPUSH = 'list', LTRIM = 'list', XADD = 'stream',
 }
 local MOST_ARGUMENTS, MOST_COMMANDS, LONGEST = 1000, 16000, 32 * 1024 * 1024
@@ -62,7 +62,13 @@ end
 if #commands > MOST_COMMANDS or size > LONGEST then return bad('size', '') end
 
 for _, command in ipairs(commands) do
-  redis.call(command[1], command[2], unpack(ARGV, command[3], command[4]))
+  local name, key = command[1], command[2]
+  if name == 'EXPIRED' then  -- what has less than this left is over for decisions, and does not come back
+    local left = redis.call('PTTL', key)
+    if left >= 0 and left <= tonumber(ARGV[command[3]]) then redis.call('DEL', key) end
+  else
+    redis.call(name, key, unpack(ARGV, command[3], command[4]))
+  end
 end
 for first = 5, 4 + used, MOST_ARGUMENTS do
   redis.call('XDEL', KEYS[3], unpack(ARGV, first, math.min(first + MOST_ARGUMENTS - 1, 4 + used)))

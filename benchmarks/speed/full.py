@@ -1,0 +1,101 @@
+"""A relay that knows many operations, or has much parked: its start, its memory, and what an event costs then."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.speed import accounts, load, requests
+from benchmarks.speed.findings import Bounds, Column, Findings, Measure, Sample, interleaved
+from benchmarks.speed.relays import relay
+from benchmarks.speed.sending import at_once
+from benchmarks.speed.standins import Standins
+from benchmarks.speed.storm import settings
+from relay.domain.deliveries import Each, Target
+from relay.domain.events import Event
+from relay.domain.parsing import parse
+from relay.engine.pauses import PauseDestination
+from relay.store import Store
+from tests.support.redis_server import RedisServer
+
+FEW, MANY, PARKED = 10_000, 200_000, 50_000
+AT_ONCE = 200
+SECONDS = 5
+PATIENCE = 60.0
+PAUSED = Target("team", "slack", "#team", how=Each())
+
+TEXT = f"""\
+A relay that starts on a Redis in which so many operations are known already, or so many failures wait for a
+destination that a person paused; then one critical failure, and {SECONDS} s of new events that nobody hears of.
+*told s* is from the POST of that failure to the call of Slack's method."""
+
+COLUMNS = (
+    Column("ready s", "ready", ".2f"),
+    Column("told s", "told", ".3f"),
+    Column("events/s", "rate"),
+    Column("app µs", "app_us"),
+    Column("Redis µs", "redis_us"),
+    Column("RSS app MB", "app_mb"),
+    Column("Redis MB", "redis_mb"),
+)
+
+
+def measure(bounds: Bounds) -> Findings:
+    findings = Findings("full", "Much that is known, or parked", TEXT, COLUMNS)
+    if not load.program():
+        findings.left_out.append("all of it: there is no wrk")
+        return findings
+    seconds = bounds.seconds(SECONDS)
+    events = (requests.signed(*pair) for pair in requests.events())
+    file = requests.write(
+        bounds.directory / "full.bin", events, (seconds + accounts.WARM_UP) * bounds.count(accounts.FASTEST, 4_000)
+    )
+    one = partial(_turn, file=file, seconds=seconds)
+    subjects: dict[str, Measure] = {
+        f"relay, {count:,} operations": partial(one, known=count) for count in (bounds.count(FEW), bounds.count(MANY))
+    }
+    subjects[f"relay, {bounds.count(PARKED):,} parked"] = partial(one, parked=bounds.count(PARKED))
+    interleaved(findings, subjects, bounds)
+    file.unlink()
+    return findings
+
+
+def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int, known: int = 0, parked: int = 0) -> Sample:
+    with RedisServer() as redis, Standins() as standins:
+        asyncio.run(_fill(redis.url, known, parked))
+        changes = {**settings(standins.slack_port), "redis": {"url": redis.url}}
+        began = time.perf_counter()
+        with relay(directory, changes) as subject:
+            ready = time.perf_counter() - began
+            name, content = next(requests.failures(first=10**8, priority="Critical", tenant="own"))
+            sent = standins.run(at_once(subject.url + requests.PATH, [requests.signed(name, content)], lanes=1))
+            told = f"op-{10**8:09}"
+            standins.slack.wait_for(lambda: told in standins.slack.moments, PATIENCE)
+            faults += standins.slack.faults({told})
+            sample = accounts.taken(subject, faults, file, seconds, accounts.nothing)
+        return {**sample, "ready": ready, "told": standins.slack.moments[told][0] - sent.due[0]}
+
+
+async def _fill(url: str, known: int, parked: int) -> None:
+    """Report so many runs as the process that owned the data before."""
+    async with AsyncExitStack() as stack:
+        store = Store.open(url, process="before")
+        stack.push_async_callback(store.aclose)
+        await store.prepare()
+        await store.submit(PauseDestination("team", None, "a benchmark", "nobody"))
+        for count, name, targets in ((known, "operation.started", ()), (parked, "operation.failed", (PAUSED,))):
+            events = _events(name, count)
+            while some := [*islice(events, AT_ONCE)]:
+                await asyncio.gather(*(store.report(event, targets) for event in some))
+
+
+def _events(name: str, count: int) -> Iterator[Event]:
+    status, now = "Failed" if name == "operation.failed" else "Initiated", datetime.now(UTC)
+    made = requests.document(name, 0, status=status)
+    for number in range(count):
+        operation = made["operation"] | {"operationId": f"before-{number}", "operationName": f"Journey {number}"}
+        yield parse(made | {"operation": operation}, source="platform", received_at=now)

@@ -1,0 +1,34 @@
+"""Two relays under load through disasters: what was answered 2xx is told, and told once unless nobody could know."""
+
+import pytest
+
+from tests.chaos.disasters import STORES, disasters
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("store", "rounds"), [("alone", 4), ("sentinels", 1)])
+async def test_a_few_disasters_lose_nothing_and_repeat_only_the_unknown(store: str, rounds: int) -> None:
+    report = await disasters(store, rounds)
+
+    assert report.faults == [], report
+    assert report.counts["events"] > 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+async def test_stops_in_good_order_and_cut_connections_leave_no_outcome_unknown(rounds: int) -> None:
+    report = await disasters("alone", rounds, only=("relay restarted", "relays restarted in turn", "connections cut"))
+
+    assert (report.faults, report.counts["unknown outcomes"]) == ([], 0), report
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(6000)
+@pytest.mark.parametrize("store", STORES)
+async def test_a_hundred_rounds_lose_nothing_and_repeat_only_the_unknown(store: str) -> None:
+    report = await disasters(store, 100)
+
+    print(report)
+    assert report.faults == [], report
