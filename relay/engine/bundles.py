@@ -183,7 +183,7 @@ class SendDigest:
         if known is None or known.closed or not held:
             return False
         ahead = open_bundle(d, "digest", _place_of(self.target), (known.start, d.now))
-        if not ahead:  # one that was sent in this very ms
+        if ahead in ("", name):  # it was sent, or is due by itself, in this very ms
             return False
         move_rows(d, name, ahead)
         d.clear(rows(name))
