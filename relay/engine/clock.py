@@ -39,7 +39,7 @@ class Ticks(Record):
 
 @dataclass
 class Troubles(Record):
-    """Problems of relay itself, and their notices, as text. There is one, named `troubles`."""
+    """Problems of relay itself, and their notices: a text of relay.policy.notices. There is one, named `troubles`."""
 
     PREFIX: ClassVar[str] = ""
 
@@ -136,8 +136,9 @@ class KeepTroubles:
 
 @dataclass(frozen=True, slots=True)
 class ClockSetBack:
-    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
+    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to, and not for longer.
 
+    All that is in a queue is put right here, and what is read record by record, where it is read.
     What is left is remembered, for an owner that comes after a crash. Answer: `after` of the same again, which puts the
     next `most` right; '' when all is done.
     """
