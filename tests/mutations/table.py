@@ -56,11 +56,11 @@ ENGINE: Replaced = [
     ("len(names) < LISTED and x.queue not in thread.behind", "len(names) < LISTED"),
     ("if not reply.attempts and shown >= reply.seq:", "if not reply.attempts:"),
     ("set_due(d, x, x.due - (x.dated - d.now))", "pass"),
-    ("    x.marked = d.now\n", ""),
+    ("x.marked, x.lasts = d.now, self.lasts", "x.lasts = self.lasts"),
     ("x.attempts += 0 if x.marked else 1", "x.attempts += 1"),
     ("    x.attempts -= 1 if x.marked else 0  # the", "    # the"),
     ("held(d, self) or _lapsed(d, self)", "held(d, self)"),
-    ("not 0 <= d.now - x.marked < CALL", "True"),
+    ("return 0 <= d.now - x.marked < (x.lasts", "return 0 * (x.lasts"),
     ("if x.marked and not (converges", "if not (converges"),
     ("and entry.ticket and x.ticket == entry.ticket else", "and entry.ticket else"),
     ("if silence is None or is_over(d, silence):", "if silence is None:"),
@@ -100,8 +100,8 @@ ENGINE: Replaced = [
     ("self.behind.get(name, -1) + 1", "0"),
     ("float(d.now) if at > d.now + period * burst + 1 else max", "max"),
     ("pause.until, pause.at = d.now + PROBED, d.now", "pass"),
-    ("or gravity > first.gravity", ""),
-    ("first.first == x.name or first.run == run", "first.first == x.name"),
+    ("or gravity > cause.gravity", ""),
+    ("cause.first == x.name or cause.run == run", "cause.first == x.name"),
     ("d.now - cause.at >= window or ", ""),
     ("if delivery in cause.sent:\n        return False", "if False:\n        return False"),
     ("x.attempts or x.unknowns:", "x.unknowns:"),
@@ -110,7 +110,7 @@ ENGINE: Replaced = [
     ("percentage >= before + least.increment", "percentage > before + least.increment"),
     ("and percentage != 100", ""),
     ("all(0 <= waited", "all(waited"),
-    ("row >= IN_A_ROW", "row > IN_A_ROW"),
+    ("failures >= IN_A_ROW", "failures > IN_A_ROW"),
     ("d.now >= until or x.ticket", "x.ticket"),
     ("d.size(index) >= most", "d.size(index) > most"),
     ("thread.touched + INTERVAL", "0"),
@@ -134,8 +134,7 @@ ENGINE: Replaced = [
 DELIVERING: Replaced = [
     ("if self.stopping or wait or not is_mine:", "if self.stopping or not is_mine:"),
     ("        return not receipt\n", "        return True\n"),
-    ("        if not await self._stored(lambda: self.store.mark_sending(delivery)):\n            return\n        s",
-         "        s"),
+    ("channel.timeout)):\n            return\n", "channel.timeout)):\n            0\n"),
     ("outcome_unknown=not delivery.edits", "outcome_unknown=False"),
     ("return not wait", "return True"),
     ("if hold and await", "if False and await"),
@@ -184,7 +183,7 @@ JOURNAL: Replaced = [
     ("            self.pending.appendleft(item)", "            self.pending.append(item)"),
     ("if hot.until and hot.until <= self.now:", "if False:"),
     ("decode() != mark:\n                raise OtherData", "decode() != mark:\n                pass"),
-    ("if len(page) == PAGE:", "if False:"),
+    ("if len(page) == self._page:", "if False:"),
     ("            self.bytes -= hot.size\n            self.gone", "            self.gone"),
     ("if hot.whole and not fields:", "if False:"),
     ("if known is not None and known.done:", "if False:"),
@@ -215,6 +214,8 @@ def mutations() -> list[Mutation]:
 
 
 def tests_of(room: str, file: Path | None = None) -> list[str]:
-    """Return the tests of a room, those of this file first."""
+    """Return the tests of a room, those first that speak most of this file."""
     files = [test for pattern in ROOMS[room][1] for test in sorted(ROOT.glob(pattern))]
-    return [f"{test}" for test in sorted(files, key=lambda test: not file or file.stem not in test.stem)]
+    return [
+        f"{test}" for test in sorted(files, key=lambda test: -test.read_text("utf-8").count(file.stem) if file else 0)
+    ]
