@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -38,7 +38,7 @@ class DeliveryChannel(Protocol):
     def max_concurrency(self) -> int: ...
     @property
     def timeout(self) -> float: ...
-    def limits(self, address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
+    def limits(self, address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
     async def send(self, notification: Notification) -> Receipt: ...
 
 
@@ -86,7 +86,7 @@ class Attempts:
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
-        async with self._brakes.turn(_throttled_limits(delivery, channel)) as is_mine:
+        async with self._brakes.turn(self._throttled_limits(delivery, channel)) as is_mine:
             wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # since it was claimed
             if self.stopping or wait or not is_mine:  # nothing has left yet: another process may have it at once
                 await self._stored(lambda: self.store.release(delivery, wait))
@@ -212,6 +212,13 @@ class Attempts:
         self._brakes.apply(failure.pauses, witnessed=others)  # again, for what was claimed before the store knew
         self.reporting.failed(delivery, started, failure, error, unsent=unsent)
 
+    def _throttled_limits(self, delivery: Delivery, channel: DeliveryChannel) -> list[str]:
+        """List the limits of a new message that are low enough for the other side to throttle."""
+        if delivery.edits:
+            return []
+        of_new, _ = channel.limits(delivery.address, self.config().channels.get(delivery.channel))
+        return [limit.name for limit in of_new if limit.period >= UNLIMITED]
+
     def _policy(self, delivery: Delivery) -> RetryPolicy:
         if delivery.options and delivery.options.retry:
             return RetryPolicy.model_validate(delivery.options.retry)
@@ -225,12 +232,6 @@ class Attempts:
         if gave_up is not None:
             with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
                 await gave_up(delivery.event.document, str(error))
-
-
-def _throttled_limits(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
-    """List the limits of a new message that are low enough for the other side to throttle."""
-    of_new, _ = channel.limits(delivery.address)
-    return [] if delivery.edits else [limit.name for limit in of_new if limit.period >= UNLIMITED]
 
 
 def _scopes_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:

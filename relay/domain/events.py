@@ -6,7 +6,6 @@ Only the fields that relay decides by are typed; all others are in `document`, w
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from relay.domain.fields import Declared, declared, immutable
@@ -171,13 +170,13 @@ class Event:
     subject: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        computed = partial(object.__setattr__, self)
-        computed("about_batch", self.batch is not None and self.name.startswith("batch."))
-        computed("status", self._status())
-        computed("change", self._change())
-        computed("own_id", own_id := self.operation.id if self.operation else "")
+        computed = object.__setattr__
+        computed(self, "about_batch", self.batch is not None and self.name.startswith("batch."))
+        computed(self, "status", self._status())
+        computed(self, "change", self._change())
+        computed(self, "own_id", own_id := self.operation.id if self.operation else "")
         whole = self.batch.id if self.about_batch and self.batch else self.original or own_id
-        computed("subject", whole or self.id)  # an event about many has its own
+        computed(self, "subject", whole or self.id)  # an event about many has its own
 
     def _status(self) -> str:
         """Return the status: a terminal one in the document beats the event's name, so a Timeout stays one."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from pydantic_core import to_json
 
 from relay.domain.deliveries import Digest, Target, Window
+from relay.domain.facts import Space
 from relay.engine import names
 from relay.engine.arrival import Arrival
 from relay.engine.deliveries import alarm_sent, create, forget, keep_doubt
@@ -30,7 +31,6 @@ SHOWN = (
     "status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies", "records",
     "done_count", "failed_count", "name", "type", "priority", "path", "batch", "total", "started",
 )  # fmt: skip
-TENANT = ("platform", "tenant", "project")
 Place = Recipient | Delivery  # where a bundle goes
 
 
@@ -88,7 +88,7 @@ def has_summary(d: Draft, operation: str) -> bool:
 def summary_of(o: Operation) -> dict[str, Any]:
     """Return the row of an operation: its newest state in a few words."""
     row = {"id": o.subject} | {name: _plain(o.summary[name]) for name in SHOWN if name in o.summary}
-    return row | {name: o.facts[name] for name in TENANT if o.facts.get(name)}
+    return row | {name: o.facts[name] for name in Space._fields if o.facts.get(name)}
 
 
 def add_row(d: Draft, name: str, operation: str) -> bool:
@@ -183,7 +183,7 @@ class SendDigest:
         if known is None or known.closed or not held:
             return False
         ahead = open_bundle(d, "digest", _place_of(self.target), (known.start, d.now))
-        if not ahead:  # one that was sent in this very ms
+        if ahead in ("", name):  # it was sent, or is due by itself, in this very ms
             return False
         move_rows(d, name, ahead)
         d.clear(rows(name))

@@ -10,7 +10,7 @@ from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
 from relay.engine.parking import EVER
 from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
-from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, due
+from relay.engine.records import BROKEN, CHANNELS, FLYING, PARKING, PAUSED, WATCH, Delivery, due
 from relay.engine.state import Record, Score
 
 TICKS = "ticks"  # the name of the only record of its kind
@@ -39,7 +39,7 @@ class Ticks(Record):
 
 @dataclass
 class Troubles(Record):
-    """Problems of relay itself, and their notices, as text. There is one, named `troubles`."""
+    """Problems of relay itself, and their notices: a text of relay.policy.notices. There is one, named `troubles`."""
 
     PREFIX: ClassVar[str] = ""
 
@@ -136,8 +136,9 @@ class KeepTroubles:
 
 @dataclass(frozen=True, slots=True)
 class ClockSetBack:
-    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to.
+    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to, and not for longer.
 
+    All that is in a queue is put right here, and what is read record by record, where it is read.
     What is left is remembered, for an owner that comes after a crash. Answer: `after` of the same again, which puts the
     next `most` right; '' when all is done.
     """
@@ -153,6 +154,7 @@ class ClockSetBack:
                 for score, member in [*_later(d, index)]:
                     d.place(index, member, score - self.step)
             d.apart(_set_ticks_back, self.step)
+            _set_calls_back(d, self.step)
         places = nsmallest(self.most, (place for place in _waiting(d) if place > self.after))
         known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
         for place in places:
@@ -183,6 +185,13 @@ def _set_ticks_back(d: Draft, step: int) -> None:
     ticks.step, ticks.stepped = step, d.now
     if ticks.grace > d.now:
         ticks.grace -= step
+
+
+def _set_calls_back(d: Draft, step: int) -> None:
+    """A call that is under way in a process that is not heard of is over as long after its mark as before."""
+    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
+        if x and x.marked > d.now:
+            d.edit(Delivery, name).marked = max(1, x.marked - step)
 
 
 def _waiting(d: Draft) -> Iterator[str]:

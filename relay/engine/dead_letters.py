@@ -19,7 +19,7 @@ class ReplayDead:
     ids: Sequence[str]
 
     def decide(self, d: Draft) -> int:
-        return sum(d.apart(_replay, id_) or False for id_ in self.ids)
+        return d.each(_replay, self.ids)
 
 
 def _replay(d: Draft, id_: str) -> bool:
@@ -51,7 +51,7 @@ class DropDead:
     ids: Sequence[str]
 
     def decide(self, d: Draft) -> int:
-        return sum(d.apart(_drop, id_) or False for id_ in self.ids)
+        return d.each(_drop, self.ids)
 
 
 def _drop(d: Draft, id_: str) -> bool:

@@ -100,7 +100,10 @@ def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:
 
 
 def gate(d: Draft, o: Operation, a: Arrival, r: Recipient) -> str:
-    """Return what progress lacks: 'increment' or 'interval'; '' if it passes, and is what the next is measured by."""
+    """Return what progress lacks: 'increment' or 'interval'; '' if it passes, and is what the next is measured by.
+
+    It is notified again only once it has moved far enough.
+    """
     if not a.progress:
         return ""
     how, known = r.target.how, o.gates.get(r.lane)

@@ -85,15 +85,25 @@ class Draft:
             raise missing[0]
         return found, unreadable
 
-    def apart(self, decide: "Callable[Concatenate[Draft, P], T]", *args: P.args, **of: P.kwargs) -> T | None:
+    def apart(self, decide: "Callable[Concatenate[Draft, P], T]", *args: P.args, **options: P.kwargs) -> T | None:
         """Decide on a draft of its own. None where that needs what cannot be read, and nothing has changed then."""
         own = Draft(self, self.now, self.settings)
         try:
-            decided = decide(own, *args, **of)
+            decided = decide(own, *args, **options)
         except StoreUnavailable:
             return None
         self.join(own)
         return decided
+
+    def each(
+        self,
+        decide: "Callable[Concatenate[Draft, str, P], bool]",
+        names: Iterable[str],
+        *args: P.args,
+        **options: P.kwargs,
+    ) -> int:
+        """Decide for each of these names apart; return for how many something was done."""
+        return sum(bool(self.apart(decide, name, *args, **options)) for name in names)
 
     def changed(self, kind: type[R], name: str) -> R | None:
         """Return the record as it is in this draft alone; None where that does not have it."""
@@ -103,11 +113,11 @@ class Draft:
         """Return the record to change, a new one where there is none."""
         changed = self.changes.records
         key = kind.PREFIX + name
-        mine = changed.get(key)
-        if mine is None:
-            was = None if key in changed else self.base.record(kind, name)
-            mine = changed[key] = was.copy() if was else kind(name)
-        return mine  # type: ignore[return-value]
+        record = changed.get(key)
+        if record is None:
+            known = None if key in changed else self.base.record(kind, name)
+            record = changed[key] = known.copy() if known else kind(name)
+        return record  # type: ignore[return-value]
 
     def add(self, record: Record) -> None:
         """Put a new record in the place of whatever has its name."""

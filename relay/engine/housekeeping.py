@@ -1,7 +1,6 @@
 """Housekeeping: what waited too long is given up or listed, and runs that are over are forgotten."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import to_json
 
@@ -28,7 +27,7 @@ from relay.engine.records import (
     parked,
     story,
 )
-from relay.engine.state import Record
+from relay.engine.watch import WATCHED
 
 LOOKED_AT = 2000  # deliveries in a place: where none of these can go into a list, they wait
 STORY_LEFT = 6  # lines
@@ -36,10 +35,7 @@ HOUR = 3_600_000
 KEEP_DEAD = 30 * DAY  # a dead letter may be delivered again from the documents
 
 
-COURSE = (
-    "summary", "job", "seqs", "stated", "tallies", "gates", "lanes", "holds", "dead", "heard", "moved", "gaps", "phase",
-    "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms", "asked",
-)  # fmt: skip
+COURSE = (*WATCHED, "summary", "job", "seqs", "stated", "tallies", "gates", "lanes", "holds", "dead")
 
 
 OF_THREADS = ("standing", "interval", "shown", "shown_seq", "done", "calls_people", "healed", "first_failed", "touched")
@@ -69,7 +65,7 @@ def _give_up_place(d: Draft, place: str, max_age: int, most: int) -> int:
     age = KEPT_REMOVED if scope.startswith(REMOVED) else max_age
     reason = paused.reason if paused else "what it waited for was paused"
     old = d.readable(Delivery, d.first(parked(place), d.now - age, most))
-    return sum(d.apart(_give_up, name, scope, age, reason) or False for name, x in old.items() if x)
+    return d.each(_give_up, [name for name, x in old.items() if x], scope, age, reason)
 
 
 def _give_up(d: Draft, name: str, scope: str, age: int, reason: str) -> bool:
@@ -119,8 +115,8 @@ class GiveUpChannel:
         done = 0
         error = f"the configuration has no channels.{self.channel} any more"
         for urgency in URGENCIES:
-            for id_ in d.first(due(self.channel, urgency), d.now - self.max_age, self.most - done):
-                done += d.apart(_give_up_due, id_, error) or False
+            old = d.first(due(self.channel, urgency), d.now - self.max_age, self.most - done)
+            done += d.each(_give_up_due, old, error)
         if not _has_deliveries(d, self.channel):
             d.take_out(CHANNELS, self.channel)
         return done
@@ -174,12 +170,12 @@ def _forget_course(d: Draft, operation: str, left: int) -> bool:
     for lane in o.lanes:
         if d.get(Thread, lane):
             thread = d.edit(Thread, lane)
-            _reset(thread, OF_THREADS)
+            thread.reset(OF_THREADS)
             thread.retained = left
     _move_ids(d, o, left)
     _close_story(d, o, left)
     d.clear(records.documents(operation))
-    _reset(o, COURSE)
+    o.reset(COURSE)
     o.retained = left
     return True
 
@@ -205,9 +201,3 @@ def _close_story(d: Draft, o: Operation, left: int) -> None:
     for line in o.tallies:
         d.append(story(o.name), to_json(line), most=STORY_LEFT, kept=left)
     d.cut(story(o.name), most=STORY_LEFT, kept=left)
-
-
-def _reset(record: Record, fields: tuple[str, ...]) -> None:
-    fresh: dict[str, Any] = vars(type(record)(record.name))
-    for name in fields:
-        setattr(record, name, fresh[name])

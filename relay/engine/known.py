@@ -99,21 +99,18 @@ def _lasting(o: Operation | None) -> Facts:
     return facts | {name: f"{value}" for name, value in more.items() if value is not None}
 
 
-TENANT = ("platform", "tenant", "project")
-
-
 def link_retry(d: Draft, a: Arrival) -> None:
     """Lead a new id to the operation that it continues: whatever names it later belongs there."""
     event = a.event
     if not event.original or event.about_batch or event.operation is None:
         return
-    own = d.edit(Operation, names.operation(event.own_id, event.space(event.own_id)))
-    own.facts.setdefault("original", event.subject)
-    own.facts.setdefault("retry", f"{a.run}")
-    own.leads_to = own.leads_to or a.operation
-    for name in TENANT:  # another tenant's run does not lead there
+    retry = d.edit(Operation, names.operation(event.own_id, event.space(event.own_id)))
+    retry.facts.setdefault("original", event.subject)
+    retry.facts.setdefault("retry", f"{a.run}")
+    retry.leads_to = retry.leads_to or a.operation
+    for name in Space._fields:  # another tenant's run does not lead there
         if a.facts.get(name):
-            own.facts.setdefault(name, a.facts[name])
+            retry.facts.setdefault(name, a.facts[name])
 
 
 def mark_shared(d: Draft, event: Event) -> None:
@@ -131,12 +128,12 @@ def end_in_batch(d: Draft, a: Arrival) -> None:
     """A batch says that a run of its member is over, whose own end may never be reported."""
     if not a.member_over:
         return
-    member, run = a.member_over
-    own = d.get(Operation, member)
-    if own is None:
+    name, run = a.member_over
+    member = d.get(Operation, name)
+    if member is None:
         return
-    target = own.leads_to or member
-    run = int(own.facts["retry"]) if "retry" in own.facts else run + int(own.facts.get("restarts", 0))
+    target = member.leads_to or name
+    run = int(member.facts["retry"]) if "retry" in member.facts else run + int(member.facts.get("restarts", 0))
     o = d.get(Operation, target)
     if o is None or run >= (o.run or 0):  # one that was run again goes on
         watch.unwatch(d, target)

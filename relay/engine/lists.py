@@ -1,4 +1,12 @@
-"""New messages that are listed instead: in quiet hours, above a cap or a limit, or while something is broken."""
+"""New messages that are listed instead: in quiet hours, above a cap or a limit, or while something is broken.
+
+quiet      a list for each quiet hours of an address, sent at their end
+overflow   above the cap of a conversation: one message that shows the list, and is edited
+requested  above what operations may ask to be sent to a reader in a stretch of time, which begins with its first
+           message; sent at its end. A limit is the reader, the messages and the ms, as in `calls["requested"]`
+backlog    more messages waiting for something broken than people read one by one: the oldest become rows of a
+           round-up, which waits like all else, and shows them as they are by then
+"""
 
 from dataclasses import dataclass, field
 from math import ceil

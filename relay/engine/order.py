@@ -1,7 +1,5 @@
 """Order: what is older than what is known, and what an event changes of its run."""
 
-from typing import Any
-
 from relay.engine import watch
 from relay.engine.arrival import Arrival
 from relay.engine.draft import Draft
@@ -103,6 +101,8 @@ def _advance_run(d: Draft, o: Operation, a: Arrival, was: Was, seq: int) -> None
         o.percentage = max(percentage, was.percentage or 0)
     if a.phases is not None:
         o.phases = max(a.phases, was.phases or 0)
+    if a.targets and not o.seqs:  # so that it is known, where a message is made of it, that nothing else is there
+        d.clear(documents(o.name))
     d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
     o.seqs[a.name] = seq
     if a.terminal:
@@ -129,12 +129,7 @@ def _reset_run(d: Draft, o: Operation) -> None:
     """A new run begins: what the failed one said must not show in it, nor hold back its progress."""
     d.clear(documents(o.name))
     d.take_out(STALLED, o.name)
-    fresh: dict[str, Any] = vars(Operation(o.name))
-    for name in (
-        "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on", "heard", "moved", "gaps", "phase",
-        "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms", "asked",
-    ):  # fmt: skip
-        setattr(o, name, fresh[name])
+    o.reset((*watch.WATCHED, "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on"))
     o.facts.pop("pressed", None)
 
 
@@ -171,6 +166,7 @@ def rejected_press(o: Operation, a: Arrival) -> str:
 def record_press(d: Draft, o: Operation, a: Arrival) -> int:
     """Record a press, or what came of one; return its number. If nothing came of it, it may be pressed again.
 
+    A button does its thing once: for the run, or where it mutes, for the run and the address.
     Who pressed is remembered for the run's end, also where it may have been done although it seems refused.
     """
     action = a.action
@@ -203,30 +199,30 @@ def is_outdated(o: Operation, a: Arrival) -> bool:
 
     One with `job` is of a run that has not begun, so nothing is known of it.
     """
-    watch = a.watch
-    if o.alarms != watch["was"]:
+    alarm = a.watch
+    if o.alarms != alarm["was"]:
         return True
-    if "job" in watch:
+    if "job" in alarm:
         return False
-    return o.first is None or any(name in watch and getattr(o, name) != watch[name] for name in ("heard", "moved"))
+    return o.first is None or any(name in alarm and getattr(o, name) != alarm[name] for name in ("heard", "moved"))
 
 
 def record_alarm(d: Draft, o: Operation, a: Arrival) -> int:
-    """Return its number among the events of the run."""
-    watch, seq = a.watch, next_seq(o)
-    o.alarms = watch["becomes"]
-    if "since" in watch:
-        o.first = o.first if o.first is not None else watch["since"]
+    """Record an alarm of the watchdog, which is never a sign of life; return its number among the events of the run."""
+    alarm, seq = a.watch, next_seq(o)
+    o.alarms = alarm["becomes"]
+    if "since" in alarm:
+        o.first = o.first if o.first is not None else alarm["since"]
         state_facts(o, a)
     if a.rank is not None:
         d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
         o.seqs[a.name] = seq
-    if "job" in watch:
-        if watch["open"]:
-            d.put(MISSING, o.name, watch["job"].encode())
+    if "job" in alarm:
+        if alarm["open"]:
+            d.put(MISSING, o.name, alarm["job"].encode())
         else:
             d.remove(MISSING, o.name)
-    elif watch["open"]:
+    elif alarm["open"]:
         d.place(STALLED, o.name, d.now)
     else:
         d.take_out(STALLED, o.name)

@@ -268,7 +268,7 @@ class LiftPauses:
     def decide(self, d: Draft) -> int:
         broken = [scope for _, scope in d.ascending(BROKEN)]
         scopes = [*self.scopes, *(scope for scope in broken if scope.startswith(LIMIT))] if self.scopes else broken
-        lifted = sum(d.apart(drop_pause, scope) or False for scope in scopes)
+        lifted = d.each(drop_pause, scopes)
         for place in places(d):
             look_at(d, place)
         return lifted

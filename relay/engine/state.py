@@ -9,7 +9,7 @@ A partition's state is five kinds of things, each under a name:
     count    a number of the ledger; decisions add to it and never read it
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -39,6 +39,12 @@ class Record:
         for name in _containers(type(self)):  # type: ignore[arg-type]
             mine[name] = mine[name].copy()
         return copied
+
+    def reset(self, names: Iterable[str]) -> None:
+        """Give these fields their first values."""
+        fresh = vars(type(self)(self.name))
+        for name in names:
+            setattr(self, name, fresh[name])
 
     @property
     def key(self) -> str:

@@ -132,12 +132,17 @@ class HandOut:
         Where more is due than that, what waits for something broken is parked without a close look, which it gets when
         it comes back: all of it has left the heap in a moment, and the newest, behind it, need not wait.
         """
-        names = [name for _, name in islice(self._due(index), MANY)]
-        if len(names) <= SCAN:
+        names = (name for _, name in islice(self._due(index), MANY))
+        if not self._is_crowded(index):
             yield from names
             return
         yield from islice((name for name in names if not self._park(index, name)), SCAN - NEWEST)
         yield from islice((name for at, name in self.d.descending(index) if at <= self.d.now), NEWEST)
+
+    def _is_crowded(self, index: str) -> bool:
+        """Return whether more is due than is looked at closely."""
+        last = next(islice(self.d.ascending(index), SCAN, None), None)
+        return last is not None and last[0] <= self.d.now
 
     def _park(self, index: str, name: str) -> bool:
         """Park it where it waits for something broken. What may be listed for quiet hours is not parked instead.

@@ -17,6 +17,11 @@ from relay.engine.draft import Draft
 from relay.engine.records import KEEP_OPERATION, MISSING, RUNNING, STALLED, TERMINAL, WATCH, Operation, Was
 from relay.engine.runs import is_batch, run_of
 
+# What is known of a run for the watchdog, in its operation
+WATCHED = (
+    "heard", "moved", "gaps", "phase", "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms",
+    "asked",
+)  # fmt: skip
 GAPS = 15  # between signs of life, that are kept
 ECHO = 60_000  # ms within which a repetition is no sign of rhythm
 ABSENCE = 120_000  # ms without a tick after which relay was away

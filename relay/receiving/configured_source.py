@@ -93,6 +93,8 @@ class Configured:
         self.pings, self.foreign = source.format == ping.NAME, reader.form is not None
         self.typed = source.signature.scheme in ("none", "basic")  # browsers send both for other sites' pages
         self.accept = source.reader.accept if source.reader else frozenset()
+        of_format = source.reader.headers if source.reader else ()
+        self._kept = {key: key for key in KEPT_HEADERS} | {f"{OF_FORMAT}{key}": key for key in of_format}
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = source.signature.rules.dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
@@ -110,9 +112,7 @@ class Configured:
 
     def kept_headers(self, signed: SignedRequest) -> dict[str, str]:
         """Return what is kept of a request beside its body."""
-        kept = {key: key for key in KEPT_HEADERS}
-        kept |= {f"{OF_FORMAT}{key}": key for key in (self.source.reader.headers if self.source.reader else ())}
-        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
+        sent = {label: signed.headers.get(key, ()) for label, key in self._kept.items()}
         return {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
 
     def remember(self, signed: SignedRequest, now: float) -> None:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from structlog.testing import capture_logs
 
 from relay.config import Config
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.deliveries import Delivery, Limit, Receipt
 from relay.engine.receipts import Lapse
 from relay.errors import DeliveryError
 from relay.rendering import IsolatedRenderer
@@ -98,6 +99,33 @@ async def test_an_unexpected_exception_fails_that_delivery_alone(store: Store, w
     await worker.run_once("slack")
 
     assert (await Admin(store).ledger()).counts["delivered"] == 1
+
+
+class Unlimited(Wire):
+    """One whose settings, as far as there are any, have no limit."""
+
+    def limits(self, _address: str, settings: object = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        return ((Limit("post:#room", 0.0001 if settings else 1.0),), ())
+
+
+@pytest.mark.parametrize(("wire", "together"), [(Unlimited(), 2), (Wire(), 1)])
+async def test_sends_take_turns_where_the_channels_settings_let_the_other_side_throttle(
+    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, together: int
+) -> None:
+    worker, answer = worker_of(store, {"slack": wire}, config, renderer), asyncio.Event()
+    wire.answers = [answer]
+    for number in range(2):
+        await store.accept(events.completed(operationId=f"op-{number}"), [room(new_limits=())])
+
+    sending = asyncio.create_task(worker.run_once("slack"))
+    for _ in range(together):
+        await wire.called.wait()
+        wire.called.clear()
+
+    assert len(wire.arrived) == together
+    answer.set()
+    await sending
+    assert wire.taken == 2
 
 
 async def test_running_delivers_at_once_and_stops_with_what_is_under_way(

@@ -79,6 +79,16 @@ def test_a_digest_is_sent_before_its_time_if_it_holds_something(held: bool) -> N
     assert not ScheduleDigest(TARGET, TODAY).decide(lab.d)
 
 
+def test_a_digest_that_is_due_keeps_what_it_holds() -> None:
+    lab = Lab()
+    digest(lab, events.failed())
+    lab.d.now += 60_000
+
+    assert not SendDigest(TARGET, TODAY).decide(lab.d)
+
+    assert [len(rows) for _, rows in everything(lab)] == [1]
+
+
 def test_a_digest_shows_what_the_ones_before_amounted_to() -> None:
     lab = Lab()
     for end, days in ((NOW, {"1970-01-01": [3, 1]}), (NOW - 5, {"1970-01-01": [1, 1], "1969-12-01": [9, 9]})):

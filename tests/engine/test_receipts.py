@@ -4,6 +4,7 @@ import pytest
 
 from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
+from relay.engine.clock import ClockSetBack
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
 from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
@@ -78,6 +79,22 @@ class TestALapse:
         partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
         silent = Lapse(living=("b",), ended=("b:",))
 
+        partition.now += 600_000
+        partition.do(silent)
+        during = partition.take(process="b")
+        partition.now += BEGINS
+        partition.do(silent)
+
+        assert during == []
+        assert partition.take_one(process="b").unknown
+
+    def test_waits_for_no_less_after_the_clock_was_set_back(self, partition: Sending) -> None:
+        partition.report(events.completed(), [room()])
+        partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
+        silent = Lapse(living=("b",), ended=("b:",))
+
+        partition.now -= 3_600_000
+        partition.do(ClockSetBack(3_600_000))
         partition.now += 600_000
         partition.do(silent)
         during = partition.take(process="b")

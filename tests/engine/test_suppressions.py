@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.deliveries import Each
 from relay.engine.receipts import GiveUp
-from relay.engine.suppressions import Suppress
+from relay.engine.suppressions import Suppress, Suppression
 from tests.engine.partition import DAY
 from tests.engine.sending import Sending
 from tests.support import events
@@ -39,6 +39,8 @@ def test_refusals_put_an_address_on_the_list_for_all_destinations(
     held = partition.report(events.completed(), [mail(destination="others")]).held
 
     assert held == ((("others", listed),) if listed else ())
+    kept = partition.d.get(Suppression, "* analyst@example.com")
+    assert (kept and kept.detail) == ("550 5.2.1 mailbox disabled" if listed else None)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ ENGINE: Replaced = [
     ("x.attempts += 0 if x.marked else 1", "x.attempts += 1"),
     ("    x.attempts -= 1 if x.marked else 0  # the", "    # the"),
     ("held(d, self) or _lapsed(d, self)", "held(d, self)"),
-    ("return 0 <= d.now - x.marked < (x.lasts", "return 0 * (x.lasts"),
+    ("return 0 <= d.now - x.marked < (x.lasts + BEGINS if x.lasts else CALL)", "return False"),
     ("if x.marked and not (converges", "if not (converges"),
     ("and entry.ticket and x.ticket == entry.ticket else", "and entry.ticket else"),
     ("if silence is None or is_over(d, silence):", "if silence is None:"),
@@ -133,8 +133,8 @@ ENGINE: Replaced = [
 ]  # fmt: skip
 DELIVERING: Replaced = [
     ("if self.stopping or wait or not is_mine:", "if self.stopping or not is_mine:"),
-    ("        return not receipt\n", "        return True\n"),
-    ("channel.timeout)):\n            return\n", "channel.timeout)):\n            0\n"),
+    ("        if not await self._stored(lambda: self.store.mark_sending(delivery, channel.timeout)):\n"
+         "            return\n        s", "        s"),
     ("outcome_unknown=not delivery.edits", "outcome_unknown=False"),
     ("return not wait", "return True"),
     ("if hold and await", "if False and await"),

@@ -15,7 +15,7 @@ from tests.support.address import Address, address
 from tests.support.clock import Clock
 from tests.support.haproxy import BINARY, haproxy_before_redis
 from tests.support.ports import free_ports
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, follow
 from tests.support.targets import room
 from tests.support.waiting import until
 
@@ -33,21 +33,11 @@ class Pair:
     second: Redis
     ports: tuple[int, int]
 
-    async def demote(self, server: Redis, primary: int) -> None:
-        await server.execute_command("REPLICAOF", "127.0.0.1", primary)
-
     async def fail_over(self) -> None:
         """As an operator does before maintenance: no connection is closed by it."""
         await self.second.execute_command("REPLICAOF", "NO", "ONE")
         self.address.port = self.ports[1]
-        await self.demote(self.first, self.ports[1])
-        await self.synced(self.first)
-
-    async def synced(self, replica: Redis) -> None:
-        async def up() -> bool:
-            return bool((await replica.info("replication")).get("master_link_status") == "up")
-
-        await until(up)
+        await follow(self.first, self.ports[1])
 
 
 @pytest.fixture
@@ -56,10 +46,8 @@ async def pair() -> AsyncIterator[Pair]:
     one, two = (RedisServer(port=str(port), repl_diskless_sync_delay="0") for port in ports)
     with one, two:
         async with address(ports[0]) as behind, Redis.from_url(one.url) as first, Redis.from_url(two.url) as second:
-            pair = Pair(behind, first, second, (ports[0], ports[1]))
-            await pair.demote(second, ports[0])
-            await pair.synced(second)
-            yield pair
+            await follow(second, ports[0])
+            yield Pair(behind, first, second, (ports[0], ports[1]))
 
 
 @pytest.fixture
@@ -103,7 +91,7 @@ async def test_behind_haproxy_as_documented_the_address_leads_to_whoever_is_the_
         await store.prepare("replicated")
         await store.report(events.started(), [room()])
         await pair.second.execute_command("REPLICAOF", "NO", "ONE")
-        await pair.demote(pair.first, pair.ports[1])
+        await follow(pair.first, pair.ports[1])
 
         async def accepted() -> str:
             try:

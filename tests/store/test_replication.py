@@ -15,7 +15,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.ports import free_ports
 from tests.support.queue import claim_one
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, follow
 from tests.support.targets import mail
 from tests.support.waiting import until
 
@@ -47,12 +47,7 @@ async def pair() -> AsyncIterator[Pair]:
     (port,) = free_ports(1)
     with RedisServer(port=str(port), repl_diskless_sync_delay="0") as primary, RedisServer() as replica:
         async with Redis.from_url(replica.url) as redis:
-            await redis.execute_command("REPLICAOF", "127.0.0.1", port)
-
-            async def up() -> bool:
-                return bool((await redis.info("replication"))["master_link_status"] == "up")
-
-            await until(up)
+            await follow(redis, port)
         yield Pair(primary, replica)
         replica.resume()
         if primary._process is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -21,6 +22,7 @@ from redis.retry import Retry
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.launch import ends_with_parent
 from tests.support.patience import patience
+from tests.support.waiting import until
 
 OPTIONS = {"port": "0", "save": "", "appendonly": "no", "unixsocketperm": "700", "unixsocket": "redis.sock"}
 
@@ -122,3 +124,13 @@ class RedisServer:
                 assert process.poll() is None, f"the server ended with status {process.returncode}:\n{self.log}"
                 assert time.monotonic() < deadline, f"the server does not answer:\n{self.log}"
                 time.sleep(0.002)
+
+
+async def follow(replica: AsyncRedis, port: int) -> None:
+    """Let it copy the server at this port; return once it has."""
+    await replica.execute_command("REPLICAOF", "127.0.0.1", port)
+
+    async def up() -> bool:
+        return bool((await replica.info("replication")).get("master_link_status") == "up")
+
+    await until(up)

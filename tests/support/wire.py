@@ -26,7 +26,7 @@ class Wire:
             (Limit("edit", 1.5, 10),),
         )
 
-    def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    def limits(self, _address: str, _settings: object = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
         return self.limited
 
     async def send(self, notification: Notification) -> Receipt:

@@ -154,7 +154,9 @@ class Batch:
                 record.refused = [error.kind, error.field, error.message]
             record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
         if item.id != NOTHING or item.waits:
-            log.warning("entry.set_aside", entry=type(item.entry).__name__, reason=str(error))
+            if not item.reported:  # its batch may be decided anew
+                log.warning("entry.set_aside", entry=type(item.entry).__name__, reason=str(error))
+            item.reported = True
             try:
                 self._take(self._rules.set_aside(item.entry, error))
             except NotLoaded:

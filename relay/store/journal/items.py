@@ -69,6 +69,7 @@ class Item:
     waits: str = ""  # its name among those that wait for what cannot be read
     failed: Exception | None = None  # it is at fault, and is not stepped again
     hopeless: bool = False  # not even that can be written
+    reported: bool = False  # the log has that it is set aside
 
     def __str__(self) -> str:
         return f"{self.id[0]}-{self.id[1]}"

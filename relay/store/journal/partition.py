@@ -322,9 +322,10 @@ class Partition:
 
     async def _idle(self, seconds: float) -> None:
         """Wait for something that came since this turn began, or comes."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._queue.wake.wait()
+        wake = self._queue.wake
+        timer = asyncio.get_running_loop().call_later(seconds, wake.set)
+        await wake.wait()
+        timer.cancel()
 
     def _decided(self, entry: Any, outcome: Any) -> None:
         self.decided(entry, outcome)

@@ -7,6 +7,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Literal, cast
 
+from prometheus_client import Histogram
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
@@ -36,6 +37,11 @@ def source(name: Name, although_full: bool) -> tuple[str, str]:
     head = "#!lua flags=allow-oom" if although_full else "#!lua"
     text = f"{head}\n{(SOURCES / f'{name}.lua').read_text('utf-8')}"
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@cache
+def _seconds(name: Name) -> Histogram:
+    return metrics.script_seconds.labels(name)
 
 
 class Scripts:
@@ -75,7 +81,7 @@ class Scripts:
         except (TypeError, ValueError) as error:  # half a pair of surrogates in a name, for instance
             raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
         finally:
-            metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
+            _seconds(name).observe(time.perf_counter() - began)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """Return the answers to these commands, all by one connection.

@@ -164,7 +164,7 @@ class Term:
                 await self.cache.load(wanted, self.mark)
             except BadCommit as error:  # one of the names is none; of a single entry it is known whose that is
                 if len(items) == 1:
-                    items[0].failed = error
+                    items[0].failed, items[0].hopeless = error, items[0].failed is not None
                 items, batch = items[:1], self._begin(settings)
                 continue
             if not self.cache.confirm():

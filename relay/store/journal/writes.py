@@ -89,7 +89,7 @@ class Upkeep:
 
 
 def _may_end(table: TableChange) -> bool:
-    return table.cleared or None in table.fields.values()
+    return (table.cleared and not table.fields) or None in table.fields.values()
 
 
 def life(kept: int) -> int:

@@ -96,6 +96,18 @@ async def test_what_is_not_in_memory_is_decided_as_if_it_were_absent_and_anew_wh
     assert stepped == [Add("z", "e")]  # it is new, as was thought
 
 
+async def test_a_name_that_cannot_be_written_costs_no_neighbour_its_answer(open_process: Open) -> None:
+    process = await open_process().start()
+    pressed = ("x", "a"), ("\ud800", "b"), ("y", "\ud800"), ("z", "c")
+
+    answers = await asyncio.gather(
+        *(process.submit(Press(name), act=act) for name, act in pressed), return_exceptions=True
+    )
+
+    assert answers[0] == answers[3] == 1
+    assert all(isinstance(answer, HandlingFailed) for answer in answers[1:3])
+
+
 @pytest.mark.parametrize("hot", [1, 256 << 20])
 async def test_an_index_is_read_in_pages_and_a_small_memory_reads_again(
     open_process: Open, redis: Redis, hot: int
