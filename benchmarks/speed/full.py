@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -19,6 +19,7 @@ from relay.domain.deliveries import Each, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.engine.pauses import PauseDestination
+from relay.errors import StoreUnavailable
 from relay.store import Store
 from tests.support.redis_server import RedisServer
 
@@ -90,7 +91,15 @@ async def _fill(url: str, known: int, parked: int) -> None:
         for count, name, targets in ((known, "operation.started", ()), (parked, "operation.failed", (PAUSED,))):
             events = _events(name, count)
             while some := [*islice(events, AT_ONCE)]:
-                await asyncio.gather(*(store.report(event, targets) for event in some))
+                await asyncio.gather(*(_reported(store, event, targets) for event in some))
+
+
+async def _reported(store: Store, event: Event, targets: Sequence[Target]) -> None:
+    """Report it as a sender does, again where that was not confirmed in time."""
+    while True:
+        with suppress(StoreUnavailable):
+            await store.report(event, targets)
+            return
 
 
 def _events(name: str, count: int) -> Iterator[Event]:
