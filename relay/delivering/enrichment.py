@@ -13,7 +13,7 @@ from relay.domain.deliveries import Delivery
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcomes import before, of_runs, outcome_of, usual
+from relay.domain.outcomes import before, end_of, of_runs, usual
 from relay.engine.jobs import run_name
 from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
@@ -124,7 +124,7 @@ class JobHistory:
         over = (run, event.received_at.timestamp()) if event.terminal else None
         if job is None or not (ends := await self._ends(job, over)):
             return event
-        until = outcome_of(event).ended if event.terminal else event.occurred_at.timestamp()
+        until = end_of(event) if event.terminal else event.occurred_at.timestamp()
         return replace(event, past=before(ends, run, until))
 
     @property

@@ -127,7 +127,7 @@ def outcome_of(event: Event, run: str = "") -> Outcome:
     parts = _stated_parts(event)
     results, _, operation, _ = parts
     started = _moment(parts, _STARTED)
-    ended = _ended(event, parts)
+    ended = end_of(event)
     lasted = next(
         (span for part in (results, operation) for name in _LASTED if (span := span_of(part.get(name)))), None
     )
@@ -136,6 +136,11 @@ def outcome_of(event: Event, run: str = "") -> Outcome:
     priority = event.operation.priority if event.operation else ""
     phases = tuple(_phases(operation, results))
     return Outcome(run, event.status, ended, started, lasted, phases, signature(error_of(event)), priority)
+
+
+def end_of(event: Event) -> float:
+    """Return the end of the run: as it is stated, or when the event was sent."""
+    return stated_end(event) or _real(event.occurred_at.timestamp()) or event.received_at.timestamp()
 
 
 def stated_end(event: Event) -> float | None:
@@ -161,10 +166,6 @@ def _stated_parts(event: Event) -> tuple[Mapping[str, Any], ...]:
     """Return the parts that state times: results, cancellation, operation, progress."""
     operation = mapping(event.operation.document if event.operation else None)
     return mapping(event.results), mapping(event.cancellation), operation, mapping(operation.get("progress"))
-
-
-def _ended(event: Event, parts: Sequence[Mapping[str, Any]]) -> float:
-    return _moment(parts, _ENDED) or _real(event.occurred_at.timestamp()) or event.received_at.timestamp()
 
 
 def _moment(parts: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float | None:

@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 
 from relay.domain.events import Event, Outcome
 from relay.domain.jobs import LENGTHS, Job, job_of
-from relay.domain.outcomes import before, outcome_of
+from relay.domain.outcomes import before, end_of, outcome_of
 from relay.engine import names
 from relay.engine.arrival import Arrival
 from relay.engine.draft import Draft
@@ -42,7 +42,7 @@ def of(d: State, event: Event) -> Job | None:
 
 def compared(d: State, event: Event, job: Job) -> Event:
     """Add the outcomes before the event's own, which say what it changes of its job."""
-    return replace(event, past=before(ends(d, job), run_name(event), outcome_of(event).ended))
+    return replace(event, past=before(ends(d, job), run_name(event), end_of(event)))
 
 
 def named(d: State, name: str) -> Job | None:

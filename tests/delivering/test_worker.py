@@ -21,6 +21,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.patience import patience
 from tests.support.queue import claim, lose
 from tests.support.targets import mail, room, team
+from tests.support.waiting import until
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
 
@@ -144,6 +145,31 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
     running.cancel()
 
     assert (await Admin(store).ledger()).counts["delivered"] == 1
+
+
+async def test_no_more_is_under_way_than_its_channel_has_places(
+    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer
+) -> None:
+    answered = [asyncio.Event() for _ in range(4)]
+    wire.max_concurrency, wire.answers, wire.limited = 2, [*answered], ((), ())
+    worker = worker_of(store, {"slack": wire}, config, renderer)
+    running = asyncio.create_task(worker.run())
+    for number in range(4):
+        await store.accept(events.completed(operationId=f"op-{number}"), [room(new_limits=())])
+    under_way = []
+    for taken in range(3):
+        await until(lambda taken=taken: wire.taken == taken and len(wire.arrived) >= taken + 2)
+        for _ in range(100):  # however often it looks
+            worker.wake()
+            await asyncio.sleep(0)
+        under_way.append(len(wire.arrived))
+        answered[taken].set()
+    for event in answered:
+        event.set()
+    await worker.stop(5)
+    await running
+
+    assert under_way == [2, 3, 4]
 
 
 async def test_a_worker_whose_hand_out_lapses_before_it_sends_sends_nothing(

@@ -52,6 +52,13 @@ def test_what_earlier_events_stated_decides_too() -> None:
     assert known(partition.d, "op-1")["ended"] == "1705751400000"
 
 
+def test_a_phase_that_ends_takes_no_percentage_back() -> None:
+    partition = Partition()
+    ended = events.event_of(events.body("operation.phase.completed", 30))
+
+    assert partition.statuses(events.progress(50), ended, events.progress(40)) == ["accepted", "accepted", "late"]
+
+
 def test_a_retry_under_a_new_id_continues_its_original() -> None:
     partition = Partition()
     partition.report(events.failed(operationId="op-1"))

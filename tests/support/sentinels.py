@@ -79,8 +79,15 @@ class Watched:
     async def join(self, port: int, primary: int) -> None:
         """Start a server as a replica of this one, as a new one is; returns before it has the data."""
         self.servers[port].start()
-        async with Redis.from_url(self.servers[port].url) as redis:
-            await redis.execute_command("REPLICAOF", "127.0.0.1", primary)
+
+        async def told() -> bool:
+            with contextlib.suppress(RedisError):  # a Sentinel that changes its role ends its connections
+                async with Redis.from_url(self.servers[port].url) as redis:
+                    await redis.execute_command("REPLICAOF", "127.0.0.1", primary)
+                    return True
+            return False
+
+        await until(told)
 
     async def followers(self, port: int) -> set[int]:
         """The ports of the replicas that this server calls online."""

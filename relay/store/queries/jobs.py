@@ -7,7 +7,7 @@ from typing import NamedTuple
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_words
 from relay.domain.jobs import Job
-from relay.domain.outcomes import before, outcome_of
+from relay.domain.outcomes import before, end_of
 from relay.engine import jobs
 from relay.engine.jobs import ENDS, read_end, read_job, run_name
 from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, ends_of
@@ -45,7 +45,7 @@ class Jobs(Questions):
 
     async def compared(self, event: Event, job: Job) -> Event:
         """Add the outcomes before the event's own, which say what it changes of its job."""
-        return replace(event, past=before(await self.ends(job), run_name(event), outcome_of(event).ended))
+        return replace(event, past=before(await self.ends(job), run_name(event), end_of(event)))
 
     async def ends(self, job: Job) -> tuple[Outcome, ...]:
         """Return the last ends of its runs, in the order of their events; of a run there may be several."""

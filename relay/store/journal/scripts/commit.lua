@@ -51,10 +51,14 @@ while at <= #ARGV do
   local kind = KINDS[name]
   if not kind or not key then return bad('no such command or key', name) end
   if count > MOST_ARGUMENTS or at + 2 + count > #ARGV then return bad('arguments', key) end
-  local was = kinds[key] or redis.call('TYPE', key).ok
-  if kind ~= '' and was ~= 'none' and was ~= kind then return bad('type', key) end
+  if kind ~= '' then
+    local was = kinds[key] or redis.call('TYPE', key).ok
+    if was ~= 'none' and was ~= kind then return bad('type', key) end
+    kinds[key] = kind
+  elseif name == 'DEL' then
+    kinds[key] = 'none'
+  end
   if checks[name] and not checks[name](key, at + 3, count) then return bad('number', key) end
-  if name == 'DEL' then kinds[key] = 'none' else kinds[key] = kind == '' and was or kind end
   for i = at + 3, at + 2 + count do size = size + #ARGV[i] end
   commands[#commands + 1] = {name, key, at + 3, at + 2 + count}
   at = at + 3 + count
