@@ -292,7 +292,8 @@ class Partition:
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
         queue, inbox = self._queue, self._inbox
-        items = queue.take(queue.acts, most // 2 if inbox.pending else most)
+        inboxed = next(iter(inbox.pending), None)  # a suspect goes alone, and before an act that could be blamed on it
+        items = queue.take(queue.acts, most if inboxed is None else (most + (not inboxed.suspect)) // 2)
         items += inbox.take(most - len(items))
         return items + queue.take(queue.events, most - len(items), self._is_next)
 

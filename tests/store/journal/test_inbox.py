@@ -141,8 +141,8 @@ async def test_an_inbox_that_is_back_is_read_again_from_its_beginning(open_proce
 async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     open_process: Open, redis: Redis, scripts: Any, shared: None
 ) -> None:
-    owner = open_process("owner", alone=False, pace=Pace(inbox_page=1_000))
-    for number in range(600):  # more than one commit takes
+    owner = open_process("owner", alone=False)
+    for number in range(600):  # more than a page, of which a new owner takes each alone, before all else
         payload = owner.partition._rules.codec.value(Add("x", f"e{number}"), f"entry:{number}")
         await redis.xadd(P + "inbox", {"id": str(number), "entry": payload})
     event = asyncio.create_task(owner.submit(Add("x", "own"), admission=EVENT))
@@ -182,6 +182,24 @@ class TestPoison:
         await until(lambda: emptied(redis))
         assert await process.submit(Press("x")) == 1
         assert await ledger(redis) == {"pressed": 1}
+
+    async def test_an_act_that_cannot_be_written_is_found_though_the_inbox_is_full(
+        self, open_process: Open, redis: Redis, shared: None
+    ) -> None:
+        owner = await open_process("owner", alone=False, pace=Pace(inbox_page=1_000)).start()
+        codec = owner.partition._rules.codec
+        async with redis.pipeline() as pipeline:
+            for number in range(3_000):
+                entry = codec.value(Add(f"x{number % 9}", f"e{number}"), f"entry:{number}")
+                pipeline.xadd(P + "inbox", {"id": str(number), "entry": entry})
+            await pipeline.execute()
+
+        await until(lambda: owner.partition._inbox.pending)
+        with pytest.raises(HandlingFailed):
+            await owner.submit(Broken(unwritable=True))
+
+        assert await redis.xlen(P + "inbox") > 0
+        await until(lambda: all_counted(redis, 3_000))
 
     async def test_what_cannot_be_read_waits_and_is_tried_again(
         self, two: tuple[Process, Process], redis: Redis
