@@ -37,6 +37,10 @@ async def emptied(redis: Redis) -> bool:
     return not await redis.xlen(P + "inbox")
 
 
+async def all_counted(redis: Redis, count: int) -> bool:
+    return (await ledger(redis)).get("accepted") == count
+
+
 async def test_events_of_another_process_are_taken_in_order_and_deleted(
     two: tuple[Process, Process], redis: Redis
 ) -> None:
@@ -219,6 +223,54 @@ class TestPoison:
         assert [line["count"] for line in lines if line["event"] == "entry.waits"] == [5]
         assert await redis.hlen(P + "waiting") == 4
         assert await ledger(redis) == {"dead": 2, "accepted": 1}
+
+    async def test_what_waited_and_is_too_big_for_one_commit_becomes_several(
+        self, two: tuple[Process, Process], redis: Redis
+    ) -> None:
+        owner, other = two
+        await redis.set(P + "counter:x", b'{"v":99}')
+        for number in range(30):
+            await other.submit(Add("x", f"e{number}", body=b"b" * 50_000), admission=EVENT)
+        await until(lambda: emptied(redis))
+
+        await redis.set(P + "counter:x", b'{"v":1,"total":4}')
+        owner.ahead += 61
+        await until(lambda: all_counted(redis, 30))
+
+        assert not await redis.exists(P + "waiting")
+        assert (await owner.submit(Look("x")))["total"] == 34
+
+    async def test_what_waited_and_cannot_be_written_is_set_aside_alone(
+        self, two: tuple[Process, Process], redis: Redis
+    ) -> None:
+        owner, other = two
+        await redis.set(P + "counter:x", b'{"v":99}')
+        for entry in (Broken(unwritable=True), Add("x", "e1")):
+            await other.submit(entry, admission=EVENT)
+        await until(lambda: emptied(redis))
+
+        await redis.set(P + "counter:x", b'{"v":1,"total":4}')
+        owner.ahead += 61
+
+        await until(lambda: redis.hexists(P + "ledger", "dead"))
+        assert (await owner.submit(Look("x")))["total"] == 5
+        assert await ledger(redis) == {"accepted": 1, "dead": 1}
+        assert not await redis.exists(P + "waiting")
+
+    async def test_what_cannot_be_tried_again_costs_no_other_entry_its_turn(
+        self, two: tuple[Process, Process], redis: Redis
+    ) -> None:
+        owner, other = two
+        await redis.hset(P + "waiting", b"\xff", b"no name")
+        owner.ahead += 61
+        owner.partition._term.cache._hot.clear()  # type: ignore[union-attr]
+
+        assert await owner.submit(Press("x")) == 1
+        await other.submit(Add("x", "e1"), admission=EVENT)
+        await redis.xadd(P + "inbox", {"id": "x", "entry": b'{"v":99}'})
+        await until(lambda: emptied(redis))
+        assert await ledger(redis) == {"pressed": 1, "accepted": 1}
+        assert await redis.hlen(P + "waiting") == 2
 
     async def test_what_ends_process_after_process_is_set_aside_and_nothing_else(
         self, open_process: Open, redis: Redis
