@@ -74,6 +74,7 @@ class Partition:
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = self._closing = False
         self._lent_at = self._retried = self._read_at = 0.0
+        self._odd = 0  # 1 in every other turn
         self._round = deque[str]()  # entries that wait, and have not been tried again in this minute
         self._again = deque[Item]()  # those of them that a commit gave back
         self._joined = asyncio.Event()
@@ -290,10 +291,13 @@ class Partition:
                 self._queue.lazy.extendleft(reversed([item for item in lazy if not item.is_answered]))
 
     def _next_items(self, most: int) -> list[Item]:
-        """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
+        """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had.
+
+        Where one entry goes at a time, as after a crash, acts and the inbox take turns.
+        """
         queue, inbox = self._queue, self._inbox
-        inboxed = next(iter(inbox.pending), None)  # a suspect goes alone, and before an act that could be blamed on it
-        items = queue.take(queue.acts, most if inboxed is None else (most + (not inboxed.suspect)) // 2)
+        self._odd ^= 1
+        items = queue.take(queue.acts, (most + self._odd) // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))
         return items + queue.take(queue.events, most - len(items), self._is_next)
 
