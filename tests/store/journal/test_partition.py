@@ -362,6 +362,15 @@ async def test_it_goes_on_after_a_cancellation_that_nobody_asked_for(open_proces
     assert await process.submit(Press("x")) == 1
 
 
+async def test_what_fails_behind_a_decision_lets_nothing_be_decided_twice(open_process: Open, redis: Redis) -> None:
+    process = await open_process().start()
+    process.partition.decided = lambda entry, _outcome: [][len(entry.name)]
+
+    assert await asyncio.gather(process.submit(Press("x")), process.submit(Hand("y"), lazy=True)) == [1, 1]
+    assert await process.submit(Press("x")) == 2
+    assert await ledger(redis) == {"pressed": 2}
+
+
 async def test_nobody_waits_for_ever_for_a_redis_that_was_never_reached(open_process: Open) -> None:
     process = open_process()
     press = asyncio.create_task(process.submit(Press("x"), act="press"))
