@@ -73,7 +73,6 @@ class Ingest:
 
     def __post_init__(self) -> None:
         self._lines = RateLimitedLog(self.clock, REMINDER)
-        self._log = log.bind()  # found anew for each line otherwise
         self.store.journal.decided = self._decided
         self.apply()
 
@@ -101,8 +100,8 @@ class Ingest:
         accepted = await self.store.report(event, targets, permissions=permissions, crowded=crowded, act=act)
         if accepted.status == "ignored":
             raise Ignored("the end of a run that did nothing, and that nothing is known of")
-        if self._log.is_enabled_for(DEBUG):
-            self._log.debug(
+        if log.is_enabled_for(DEBUG):
+            log.debug(
                 "event.received", source=event.source, event_id=event.id, name=event.name, subject=event.subject,
                 status=event.status, percentage=event.percentage, outcome=accepted.status,
                 deliveries=accepted.deliveries, held=dict(accepted.held),

@@ -77,7 +77,7 @@ class _Nodes:
 
     def named(self, error: MovedError | AskError) -> Address:
         """Return where this leads: to the same host, where the nodes do not know their names."""
-        return error.host or (self.address or self._hosts[0])[0], error.port
+        return _known(error.host, self.address or self._hosts[0]), error.port
 
     async def aclose(self) -> None:
         """Nothing is kept open."""
@@ -130,6 +130,10 @@ class Cluster(Redis):
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         return _Pipeline(self, transaction, shard_hint)
+
+    def ask_anew(self) -> None:
+        """Ask the nodes with the next connection where the slot is: the one that was found is not its primary."""
+        self.connection_pool.sentinel_manager.forget()
 
     async def whole(self, act: Callable[[], Awaitable[Result]]) -> Result:
         """Do what needs all keys of the slot; wait a little while they are on their way from one node to another."""
@@ -209,8 +213,12 @@ def parse(url: str) -> tuple[list[Address], dict[str, Any]]:
 
 def _address(node: Sequence[Any], asked: Address) -> Address:
     name, port = node[:2]
-    host = name.decode() if isinstance(name, bytes) else name
-    return host if host not in (None, "", "?") else asked[0], int(port)
+    return _known(name.decode() if isinstance(name, bytes) else name, asked), int(port)
+
+
+def _known(host: str | None, otherwise: Address) -> str:
+    """Return the name of a node; of one that does not know its own, the host that was spoken to."""
+    return otherwise[0] if host in (None, "", "?") else host
 
 
 def _fault(failures: Sequence[Exception], count: int) -> Exception:

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from relay.errors import ConfigError, Problem, StoreUnavailable
 from relay.store.client import Durability, Promise, call
-from relay.store.cluster import is_cluster
+from relay.store.cluster import Cluster, is_cluster
 from relay.store.failover import candidates_of, drop_connections, online
 from relay.store.sentinel import inspected
 
@@ -24,7 +24,8 @@ async def inspect(redis: Redis, requested: Durability, replicas: int) -> Promise
     ]
     if replication.get("role") == "slave":
         await drop_connections(redis)
-        if is_cluster(redis):
+        if isinstance(redis, Cluster):
+            redis.ask_anew()  # no command without a key says that the slot is elsewhere
             raise StoreUnavailable("the node that has relay's slot is a read-only replica, and not yet a primary")
     if problems := [*_problems(software, memory, replication)]:
         raise ConfigError([Problem("redis", problem) for problem in problems])

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from redis.exceptions import MovedError
 from structlog.testing import capture_logs
 
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.cluster import MOVING, parse
+from relay.store.cluster import MOVING, _Nodes, parse
 from relay.store.journal.items import PATIENCE
 from relay.store.keys import PREFIX
 from tests.support import events
@@ -75,6 +76,24 @@ async def test_a_store_lives_at_the_owner_of_its_slot(group: Clustered, store: S
 
     assert (promise.durability, promise.replicas, promise.shortfall) == ("replicated", 1, "")
     assert (await counts(store))["delivered"] == 1
+
+
+@pytest.mark.slow
+async def test_a_node_that_is_no_primary_is_asked_once(group: Clustered, store: Store) -> None:
+    [replica] = await group.replicas(await group.owner())
+    store.redis.connection_pool.sentinel_manager.address = ("127.0.0.1", replica.port)  # as a node had it that was late
+
+    with pytest.raises(StoreUnavailable, match="read-only replica"):
+        await store.prepare("memory")
+
+    assert (await store.prepare("memory")).durability == "memory"
+
+
+def test_a_node_that_does_not_know_its_name_is_where_the_last_one_was() -> None:
+    nodes = _Nodes([("one", 1)], {})
+    moved = [MovedError(f"{SLOT} {where}") for where in (":7", "?:7", "two:7")]
+
+    assert [nodes.named(error) for error in moved] == [("one", 7), ("one", 7), ("two", 7)]
 
 
 @pytest.mark.slow

@@ -142,7 +142,10 @@ class Batch:
         return error
 
     def _measured(self) -> tuple[int, int]:
-        waiting = self.draft.table(WAITING)
+        try:
+            waiting = self.draft.table(WAITING)
+        except StoreUnavailable:  # one of them cannot be opened; they are not lost for that, and nor is this one
+            waiting = {}
         return self._rules.most_waiting - len(waiting), MOST_WAITING_BYTES - sum(map(len, waiting.values()))
 
     def _refused(self, item: Item, error: RelayError) -> RelayError:

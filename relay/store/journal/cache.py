@@ -36,6 +36,11 @@ def key_of(kind: str, names: Sequence[Any]) -> str:
     return str(names[0].PREFIX + names[1] if kind == "record" else names[0])
 
 
+def place_of(kind: str, names: Sequence[Any]) -> str:
+    """Return the key of what is read as one; of a field of a table, its own place there."""
+    return "\0".join(names) if kind == "field" else key_of(kind, names)
+
+
 def _bytes(values: Iterable[bytes | None]) -> int:
     """Return what values of a table or a log take in memory, about."""
     return sum(len(value or b"") + EACH for value in values)
@@ -151,6 +156,8 @@ class Cache:
         return hot
 
     def _guess(self, nothing: T, kind: str, *names: Any) -> T:
+        if error := self._unreadable.get(place_of(kind, names)):  # of one field, beside others that are here
+            raise error.with_traceback(None)
         self.guesses[kind, *names] = NotLoaded(kind, *names)
         return nothing
 
@@ -280,10 +287,11 @@ class Cache:
             if until and value is None:
                 self.gone.add(key)
         except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
-            self._unreadable[key] = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
+            unreadable = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
+            self._unreadable[place_of(kind, names)] = unreadable
             if key not in self._reported and len(self._reported) < MOST_REPORTED:
                 self._reported.add(key)
-                log.error("record.unreadable", record=self.prefix + key, error=str(self._unreadable[key]))
+                log.error("record.unreadable", record=self.prefix + key, error=str(unreadable))
             return False
         hot = self._hot.get(key)
         if kind == "field" and hot is not None:

@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
 from relay.engine.clock import SETTING_BACK, ClockSetBack
-from relay.errors import RelayError, StoreUnavailable, handling, relay_line
+from relay.errors import NoRoom, RelayError, StoreUnavailable, handling, relay_line
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT
 from relay.store.journal.cache import Cache, OtherData
@@ -32,6 +32,7 @@ from relay.store.keys import PREFIX
 GATHER, IN_VAIN = 0.025, 3  # seconds that what comes may join a commit; passes of the loop without anything that does
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
+FOR_WAITING = 8  # one in so many of a full commit's entries is one of these
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
 log = structlog.get_logger(__name__)
@@ -73,7 +74,9 @@ class Partition:
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = self._closing = False
         self._lent_at = self._retried = self._read_at = 0.0
+        self._odd = 0  # 1 in every other turn
         self._round = deque[str]()  # entries that wait, and have not been tried again in this minute
+        self._again = deque[Item]()  # those of them that a commit gave back
         self._joined = asyncio.Event()
         self._set_back, self._emptied, self._committed = 0, False, False
         self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
@@ -233,7 +236,9 @@ class Partition:
             newest = await self._inbox.read()
             for item in unplaced:
                 item.follows = newest
-        items = [*self._next_items(term.limit), *await self._waiting(term)]
+        waiting = await self._waiting(term)  # before anything is taken, which a failure would lose
+        items = self._next_items(term.limit - min(len(self._round) + len(self._again), term.limit // FOR_WAITING))
+        items += self._next_waiting(waiting, min(self._pace.waiting, term.limit - len(items)))
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:
@@ -286,27 +291,40 @@ class Partition:
                 self._queue.lazy.extendleft(reversed([item for item in lazy if not item.is_answered]))
 
     def _next_items(self, most: int) -> list[Item]:
-        """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had."""
+        """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had.
+
+        Where one entry goes at a time, as after a crash, acts and the inbox take turns.
+        """
         queue, inbox = self._queue, self._inbox
-        items = queue.take(queue.acts, most // 2 if inbox.pending else most)
+        self._odd ^= 1
+        items = queue.take(queue.acts, (most + self._odd) // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))
         return items + queue.take(queue.events, most - len(items), self._is_next)
 
     def _is_next(self, item: Item) -> bool:
         return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
 
-    async def _waiting(self, term: Term) -> list[Item]:
-        """Return entries that could not be read, to be tried again: some at a time, and all of them once a minute."""
+    async def _waiting(self, term: Term) -> Mapping[str, bytes]:
+        """Return entries that could not be read, and are to be tried again: all of them, once a minute."""
         if not self._round and self._monotonic() - self._retried <= RETRY_WAITING:
-            return []
-        table = await term.table(WAITING)
+            return {}
+        try:
+            table = await term.table(WAITING)
+        except NoRoom:  # not even they can be read; the cache says so
+            self._round.clear()
+            table = {}
         if not self._round:
             self._retried = self._monotonic()
             self._round.extend(sorted(table))
             if table:
                 log.warning("entry.waits", count=len(table))
-        names = [self._round.popleft() for _ in range(min(self._pace.waiting, len(self._round)))]
-        return [self._inbox.item_of(table[name], waits=name) for name in names if name in table]
+        return table
+
+    def _next_waiting(self, table: Mapping[str, bytes], most: int) -> list[Item]:
+        """Take some of them: first of all what a commit that failed gave back."""
+        items = [self._again.popleft() for _ in range(min(most, len(self._again)))]
+        names = [self._round.popleft() for _ in range(min(most - len(items), len(self._round)))]
+        return items + [self._inbox.item_of(table[name], waits=name) for name in names if name in table]
 
     async def _commit(self, term: Term, items: Sequence[Item]) -> None:
         left = items
@@ -318,7 +336,7 @@ class Partition:
         finally:
             self._inbox.put_back(left)
             self._queue.put_back(left)
-            self._round.extendleft(reversed([item.waits for item in left if item.waits]))
+            self._again.extendleft(reversed([item for item in left if item.waits]))
 
     async def _idle(self, seconds: float) -> None:
         """Wait for something that came since this turn began, or comes."""
@@ -356,6 +374,7 @@ class Partition:
         term = Term(taken, self._rules, cache, self._clock, self._inbox, decided=self._decided)
         self._retried = self._monotonic() - RETRY_WAITING
         self._round.clear()
+        self._again.clear()
         for step, after in (await term.table(SETTING_BACK)).items():
             await self._put_right(term, int(step), after.decode())
         await self._set_clock_back(term)

@@ -89,7 +89,8 @@ class Upkeep:
 
 
 def _may_end(table: TableChange) -> bool:
-    return (table.cleared and not table.fields) or None in table.fields.values()
+    stays = bool(table.fields and table.kept)  # how long it lives is said with it
+    return (table.cleared and not stays) or None in table.fields.values()
 
 
 def life(kept: int) -> int:

@@ -195,6 +195,18 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
     assert await process.submit(Fire()) == []
 
 
+async def test_a_field_that_cannot_be_read_beside_one_that_was(open_process: Open, redis: Redis) -> None:
+    process = await open_process(sealer=Sealer.of({"one": b"1" * 32})).start()
+    await process.submit(Add("x", "e1"))
+    await redis.hset(P + "events:x", "e2", b"damaged")
+
+    with pytest.raises(StoreUnavailable):
+        await process.submit(Add("x", "e2"))
+    assert (await process.submit(Add("x", "e1")))["duplicate"]
+    assert await process.submit(Press("y")) == 1
+    assert not (await process.submit(Add("x", "e3")))["duplicate"]
+
+
 async def test_a_batch_that_is_too_big_for_one_commit_becomes_several(open_process: Open, redis: Redis) -> None:
     process = await open_process().start()
     await process.submit(Look("x"))
