@@ -94,7 +94,7 @@ class Term:
         codec, gone = self._rules.codec, frozenset(self.cache.gone)
         encoded = []
         for changes in both:
-            encoded.append(encode(changes, codec, gone, self._upkeep, batch.now))
+            encoded.append(encode(changes, codec, gone, self._upkeep, batch.now, lives=self.cache.lives))
             gone -= changes.tables.keys() | changes.logs.keys()  # deleted already, and written anew
         writes = [write for some, _ in encoded for write in some]
         if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
