@@ -108,6 +108,7 @@ async def members(
     if behind:
         low, high = (low, behind.ms) if descending else (behind.ms, high)
     span = Span(index, step + 1, 0, low, high, descending)
+    edge: int | None = None
     while True:
         [found] = await reader.members([span])
         for member, score in found:
@@ -117,7 +118,11 @@ async def members(
                 yield Row(position)
         if len(found) < span.limit:
             return
-        span = span._replace(skip=span.skip + span.limit)
+        # On from the last one's score: what leaves the index meanwhile takes no place of what is still to be read.
+        last = found[-1][1]
+        ties = sum(score == last for _, score in found) + (span.skip if last == edge else 0)
+        span, edge = span._replace(skip=ties), last
+        span = span._replace(high=last) if descending else span._replace(low=last)
 
 
 @dataclass(slots=True)
