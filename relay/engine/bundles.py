@@ -8,6 +8,7 @@ and what comes later goes into the next one. Its name is made by `relay.engine.n
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any, ClassVar
 
 from pydantic_core import to_json
@@ -197,10 +198,9 @@ class SendDigest:
 def add_to_digest(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
     """Put the run into the window at hand, or into the next one if that was closed."""
     how = r.target.how
-    stretches = [*map(milliseconds, how.windows)] if isinstance(how, Digest) else []
-    # For clocks that are further apart than windows: sent at once, never lost
-    stretches += [(d.now, d.now), (d.now, d.now + 1)]
-    name = next(filter(None, (open_bundle(d, "digest", r, stretch) for stretch in stretches)))
+    windows = map(milliseconds, how.windows) if isinstance(how, Digest) else ()
+    at_once = ((d.now, d.now + later) for later in count())  # for clocks further apart than windows: never lost
+    name = next(filter(None, (open_bundle(d, "digest", r, stretch) for stretch in chain(windows, at_once))))
     opened = d.edit(Bundle, name)
     opened.zone = zone_of(how)
     if not add_row(d, name, o.name) and (a.progress or a.phase_end):

@@ -179,7 +179,7 @@ def _set_pauses_back(d: Draft) -> None:
 
 
 def _set_ticks_back(d: Draft, step: int) -> None:
-    ticks = d.edit(Ticks, "ticks")
+    ticks = d.edit(Ticks, TICKS)
     ticks.last, ticks.asked = min(ticks.last, d.now), min(ticks.asked, d.now)
     ticks.reconciled, ticks.back = min(ticks.reconciled, d.now), min(ticks.back, d.now)
     ticks.step, ticks.stepped = step, d.now

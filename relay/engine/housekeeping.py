@@ -33,11 +33,8 @@ LOOKED_AT = 2000  # deliveries in a place: where none of these can go into a lis
 STORY_LEFT = 6  # lines
 HOUR = 3_600_000
 KEEP_DEAD = 30 * DAY  # a dead letter may be delivered again from the documents
-
-
+# Fields of operations, and of their threads, that are forgotten with the documents
 COURSE = (*WATCHED, "summary", "job", "seqs", "stated", "tallies", "gates", "lanes", "holds", "dead")
-
-
 OF_THREADS = ("standing", "interval", "shown", "shown_seq", "done", "calls_people", "healed", "first_failed", "touched")
 
 

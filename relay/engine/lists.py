@@ -232,20 +232,22 @@ def _is_grave(d: Draft, x: Delivery) -> bool:
 def move_to_backlog(d: Draft, x: Delivery) -> bool:
     """Make it a row of the round-up. False where it stays as it is.
 
-    So do lists, edits, of which there is one for each posted message, what buttons asked for, and what has no
-    summary.
+    So do lists, edits, of which there is one for each posted message, what buttons asked for, what has no summary, and
+    what comes when a round-up of this very ms has left.
     """
     if x.kind in BUNDLED or x.kind == "rolling" or x.event.startswith(ANSWER_TO_PRESS):
         return False
     if (x.kind == "live" and d.look(Thread, x.lane).posted) or not has_summary(d, x.operation):
         return False
-    add_row(d, _open_round_up(d, x), x.operation)
+    if not (name := _open_round_up(d, x)):
+        return False
+    add_row(d, name, x.operation)
     move_to_bundle(d, x, "backlog")
     return True
 
 
 def _open_round_up(d: Draft, x: Delivery) -> str:
-    """Return the round-up of this address that takes more. The first delivery in it says since when it lists."""
+    """Return the round-up of this address that takes more, '' for none. Its first delivery says since when it lists."""
     pointer = d.edit(Pointer, f"backlog {names.of_address(x.destination, x.address)}")
     if not (pointer.bundle and d.now < pointer.expires and _takes_more(d, pointer.bundle)):
         pointer.bundle = open_bundle(d, "backlog", x, (x.created, d.now))

@@ -28,7 +28,7 @@ FOR_EVER = 36_500 * DAY
 
 @dataclass
 class Pause(Record):
-    """Something that fails for all deliveries in its scope. Its name is the scope (relay.engine.pauses)."""
+    """Something that fails for all deliveries in its scope. Its name is the scope."""
 
     PREFIX: ClassVar[str] = "pause:"
     KEPT: ClassVar[int] = 8 * DAY

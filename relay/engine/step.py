@@ -78,7 +78,7 @@ ACTS: tuple[type, ...] = (
     suppressions.Suppress,
     suppressions.Unsuppress,
 )
-ENTRIES = (*EVENTS, *DELIVERIES, *TIME, *ACTS)
+ENTRIES = frozenset((*EVENTS, *DELIVERIES, *TIME, *ACTS))
 
 
 def step(state: State, entry: Any, now: int, settings: Settings) -> tuple[Changes, Any]:
@@ -87,6 +87,8 @@ def step(state: State, entry: Any, now: int, settings: Settings) -> tuple[Change
     Nothing is changed in `state`. What this raises concerns the entry alone: an error of the domain is the answer to
     its sender, `NotLoaded` asks for more of the state, and anything else is a fault of relay.
     """
+    if type(entry) not in ENTRIES:  # nor could it be read from the inbox (relay/store/journal/kinds.py)
+        raise TypeError(f"{type(entry).__name__} is not in the table of relay/engine/step.py")
     d = Draft(state, now, settings)
     answer = entry.decide(d)
     write_story(d)

@@ -202,6 +202,22 @@ class TestABacklog:
 
         assert len(rows(roundup)) == 3
 
+    def test_what_comes_within_the_ms_in_which_one_left_is_not_lost(self, partition: Sending) -> None:
+        sent = list[Delivery]()
+        for first in (0, 10):
+            partition.fill(first, first + 1)
+            partition.fail(partition.take_one(), self.ROOM)
+            partition.fill(first + 1, first + 3)
+            assert partition.take() == []
+            partition.do(GatherParked(0, 100))
+            partition.do(LiftPauses((self.ROOM,)))
+            sent += partition.send_all()
+
+        partition.now += 61_000
+        sent += partition.send_all()
+        listed = {name for one in sent if one.kind == "roundup" for name in rows(one)}
+        assert listed | {*subjects(sent)} >= {f"op-{first + more}" for first in (0, 10) for more in range(3)}
+
 
 class TestAnnouncedAddresses:
     def test_hold_back_what_is_for_others_until_they_are_there(self, partition: Sending) -> None:

@@ -64,6 +64,16 @@ def test_what_comes_after_it_was_closed_is_in_the_next() -> None:
     assert (second[0].end, len(second[1])) == (NOW + 180_000, 1)
 
 
+def test_what_comes_after_all_windows_were_closed_is_sent_at_once() -> None:
+    lab = Lab()
+    for number in range(5):
+        for bundle, _ in digest(lab, events.completed(operationId=f"op-{number}")):
+            if not bundle.closed:
+                bundles.close(lab.d, bundle.name)
+                lab.end(bundle.name)
+    assert [bundle.kind for bundle, _ in everything(lab)] == ["digest"] * 5
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_a_digest_is_sent_before_its_time_if_it_holds_something(held: bool) -> None:
     lab = Lab()

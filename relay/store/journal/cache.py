@@ -175,6 +175,11 @@ class Cache:
         """Return True where it need not be read."""
         return key in self._hot
 
+    def lives(self, key: str) -> bool:
+        """Return True where it is here, and has not expired."""
+        hot = self._hot.get(key)
+        return hot is not None and not 0 < hot.until <= self.now
+
     # What a commit changed
 
     def apply(self, changes: Changes, now: int, sizes: Mapping[str, int]) -> None:

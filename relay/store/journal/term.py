@@ -12,7 +12,7 @@ import structlog
 from relay.engine.draft import Draft
 from relay.engine.records import PARKING
 from relay.engine.state import Changes, NotLoaded
-from relay.errors import HandlingFailed, StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable, relay_line
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData
 from relay.store.journal.clock import PartitionClock
@@ -94,7 +94,7 @@ class Term:
         codec, gone = self._rules.codec, frozenset(self.cache.gone)
         encoded = []
         for changes in both:
-            encoded.append(encode(changes, codec, gone, self._upkeep, batch.now))
+            encoded.append(encode(changes, codec, gone, self._upkeep, batch.now, lives=self.cache.lives))
             gone -= changes.tables.keys() | changes.logs.keys()  # deleted already, and written anew
         writes = [write for some, _ in encoded for write in some]
         if len(batch.outcomes) > 1 and count_bytes(writes) > MOST_BYTES:
@@ -238,8 +238,11 @@ class Term:
 
     def _answer(self, batch: Batch) -> None:
         for item, outcome in batch.outcomes:
-            self._decided(item.entry, outcome)
             item.answer(outcome)
+            try:
+                self._decided(item.entry, outcome)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the entry is decided, and not decided again
+                log.error("partition.failed", error=type(error).__name__, at=relay_line(error))
 
 
 def _refuse_events(items: Sequence[Item], error: Full) -> list[Item]:

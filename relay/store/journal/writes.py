@@ -1,6 +1,6 @@
 """Changes as commands of Redis, and the commit that they make together."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from relay.engine.state import Changes, LogChange, TableChange
@@ -99,11 +99,18 @@ def life(kept: int) -> int:
 
 
 def encode(
-    changes: Changes, codec: Codec, gone: Set[str] = frozenset(), upkeep: Upkeep | None = None, now: int = 0
+    changes: Changes,
+    codec: Codec,
+    gone: Set[str] = frozenset(),
+    upkeep: Upkeep | None = None,
+    now: int = 0,
+    *,
+    lives: Callable[[str], bool] = lambda _key: False,
 ) -> tuple[list[Write], dict[str, int]]:
     """Return the writes, and the bytes of each record. HandlingFailed where a value cannot be written.
 
-    Of what is `gone`, Redis may have something left, which must not come back; nor what may have expired unseen.
+    Of what is `gone`, Redis may have something left, which must not come back; nor what may have expired unseen: that
+    is, all but what surely `lives`, by the time of the decision. Redis's own is some ms ahead by now.
     """
     upkeep = upkeep or Upkeep()
     writes: list[Write] = [("DEL", key, ()) for key in gone & (changes.tables.keys() | changes.logs.keys())]
@@ -119,7 +126,7 @@ def encode(
             writes.append(("SET", key, (content, *expiry)))
         for name, table in changes.tables.items():
             fresh, expires = table.cleared or name in gone, upkeep.expires(name, table.kept, now)
-            writes += _unseen(name, may_be=expires and not fresh)
+            writes += _unseen(name, may_be=expires and not fresh and not lives(name))
             writes += _table(name, table, codec)
             if table.kept and (fresh or expires):
                 writes.append(("PEXPIRE", name, (life(table.kept),)))
@@ -130,7 +137,7 @@ def encode(
         for name, log in changes.logs.items():
             fresh = log.cleared or not log.lines or name in gone  # without lines it is cut, or cleared
             expires = upkeep.expires(name, log.kept, now)
-            writes += _unseen(name, may_be=expires and not fresh)
+            writes += _unseen(name, may_be=expires and not fresh and not lives(name))
             writes += _log(name, log, codec)
             if not log.stream and (fresh or upkeep.is_long(name, len(log.lines), log.most)):
                 writes.append(("LTRIM", name, (-log.most, -1)))

@@ -10,7 +10,7 @@ from typing import Any
 from relay.engine.draft import Draft
 from relay.engine.housekeeping import GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.lanes import URGENCIES
-from relay.engine.parking import Announce, Configured
+from relay.engine.parking import CONFIGURED, Announce, Configured
 from relay.engine.pauses import LIMIT, OPERATOR, LiftPauses, OperatorPause, Pause, find_pause, place_of
 from relay.engine.records import BROKEN, CHANNELS, PARKING, Delivery, due, parked
 from relay.store.queries.dead_letters import DeadLetters
@@ -20,7 +20,6 @@ from relay.store.queries.timelines import Timelines
 SCHEDULED = 1000  # deliveries of a later time that are looked at, of each channel
 MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
-CONFIGURED = "configured"  # the name of the only record of its kind
 REMOVED = 180.0  # seconds; what is held back is looked at each minute
 
 

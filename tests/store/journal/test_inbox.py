@@ -183,6 +183,24 @@ class TestPoison:
         assert await process.submit(Press("x")) == 1
         assert await ledger(redis) == {"pressed": 1}
 
+    async def test_an_act_that_cannot_be_written_is_found_though_the_inbox_is_full(
+        self, open_process: Open, redis: Redis, shared: None
+    ) -> None:
+        owner = await open_process("owner", alone=False, pace=Pace(inbox_page=1_000)).start()
+        codec = owner.partition._rules.codec
+        async with redis.pipeline() as pipeline:
+            for number in range(3_000):
+                entry = codec.value(Add(f"x{number % 9}", f"e{number}"), f"entry:{number}")
+                pipeline.xadd(P + "inbox", {"id": str(number), "entry": entry})
+            await pipeline.execute()
+
+        await until(lambda: owner.partition._inbox.pending)
+        with pytest.raises(HandlingFailed):
+            await owner.submit(Broken(unwritable=True))
+
+        assert await redis.xlen(P + "inbox") > 0
+        await until(lambda: all_counted(redis, 3_000))
+
     async def test_what_cannot_be_read_waits_and_is_tried_again(
         self, two: tuple[Process, Process], redis: Redis
     ) -> None:

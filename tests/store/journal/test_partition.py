@@ -247,6 +247,17 @@ async def test_lines_that_expired_while_nobody_looked_do_not_come_back(open_proc
     assert await redis.lrange(P + "story:x", 0, -1) == [b"e2", b"e3"]
 
 
+async def test_what_expires_behind_a_decision_stays_as_it_was_decided(open_process: Open, redis: Redis) -> None:
+    process = await open_process().start()
+    await process.submit(Add("x", "e1"))
+    assert (await process.submit(Look("x")))["story"] == [b"e1"]
+    await redis.pexpire(P + "story:x", SLACK - 1)  # as by Redis's clock, when the commit comes there
+
+    await process.submit(Add("x", "e2"))
+
+    assert await redis.lrange(P + "story:x", 0, -1) == (await process.submit(Look("x")))["story"] == [b"e1", b"e2"]
+
+
 async def test_the_lease_is_renewed_while_a_big_index_is_read(scripts: Scripts, redis: Redis) -> None:
     await redis.zadd(P + "timers", {f"x {n:02}": n for n in range(35)})
     marks: list[str] = []
@@ -360,6 +371,15 @@ async def test_it_goes_on_after_a_cancellation_that_nobody_asked_for(open_proces
     process = await open_process(step=step).start()
 
     assert await process.submit(Press("x")) == 1
+
+
+async def test_what_fails_behind_a_decision_lets_nothing_be_decided_twice(open_process: Open, redis: Redis) -> None:
+    process = await open_process().start()
+    process.partition.decided = lambda entry, _outcome: [][len(entry.name)]
+
+    assert await asyncio.gather(process.submit(Press("x")), process.submit(Hand("y"), lazy=True)) == [1, 1]
+    assert await process.submit(Press("x")) == 2
+    assert await ledger(redis) == {"pressed": 2}
 
 
 async def test_nobody_waits_for_ever_for_a_redis_that_was_never_reached(open_process: Open) -> None:
