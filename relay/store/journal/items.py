@@ -166,4 +166,5 @@ class Queue:
         now = self._monotonic()
         waiting = self._impatient
         while waiting and (waiting[0].is_answered or now - waiting[0].arrived > PATIENCE):
-            waiting.popleft().answer(StoreUnavailable(f"Redis did not confirm within {PATIENCE:g} s"))
+            if not (item := waiting.popleft()).is_answered:
+                item.answer(StoreUnavailable(f"Redis did not confirm within {PATIENCE:g} s"))
