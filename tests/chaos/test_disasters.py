@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("store", "rounds"), [("alone", 4), ("sentinels", 1)])
+@pytest.mark.parametrize(("store", "rounds"), [("alone", 2), ("sentinels", 1)])
 async def test_a_few_disasters_lose_nothing_and_repeat_only_the_unknown(store: str, rounds: int) -> None:
     report = await disasters(store, rounds)
 
@@ -17,7 +17,7 @@ async def test_a_few_disasters_lose_nothing_and_repeat_only_the_unknown(store: s
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
 async def test_stops_in_good_order_and_cut_connections_leave_no_outcome_unknown(rounds: int) -> None:
     report = await disasters("alone", rounds, only=("relay restarted", "relays restarted in turn", "connections cut"))
 
