@@ -282,6 +282,9 @@ class Partition:
             after = None if answered.exception() else answered.result() or None
 
     async def _lend(self, term: Term) -> None:
+        """Hand out. What was left in the inbox at a taking over comes first: there may be pauses and presses in it."""
+        if self._inbox.has_suspects:
+            return
         while lazy := self._queue.take(self._queue.lazy, term.limit):
             if not term.carries:
                 self._lent_at = self._monotonic()
@@ -293,9 +296,11 @@ class Partition:
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had.
 
-        Where one entry goes at a time, as after a crash, acts and the inbox take turns.
+        Where one entry goes at a time, acts and the inbox take turns; after a crash what may have caused it goes alone.
         """
         queue, inbox = self._queue, self._inbox
+        if inbox.has_suspects:
+            return inbox.take(most)
         self._odd ^= 1
         items = queue.take(queue.acts, (most + self._odd) // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))

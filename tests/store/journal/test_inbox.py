@@ -141,8 +141,8 @@ async def test_an_inbox_that_is_back_is_read_again_from_its_beginning(open_proce
 async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     open_process: Open, redis: Redis, scripts: Any, shared: None
 ) -> None:
-    owner = open_process("owner", alone=False, pace=Pace(inbox_page=1_000))
-    for number in range(300):  # more than one commit takes
+    owner = open_process("owner", alone=False, pace=Pace(inbox_page=100))
+    for number in range(600):  # more than are looked at one by one, and than one commit takes
         payload = owner.partition._rules.codec.value(Add("x", f"e{number}"), f"entry:{number}")
         await redis.xadd(P + "inbox", {"id": str(number), "entry": payload})
     event = asyncio.create_task(owner.submit(Add("x", "own"), admission=EVENT))
@@ -151,7 +151,7 @@ async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     receipt.add_done_callback(lambda _: behind.append(event.done()))
     await owner.start()
 
-    assert (await event)["total"] == 301
+    assert (await event)["total"] == 601
     assert await receipt == 1
     assert behind == [False]
 
