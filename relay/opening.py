@@ -58,7 +58,7 @@ async def open_store(
 
 def open_audit(stack: contextlib.AsyncExitStack, coordinator: Coordinator, store: Store) -> AuditTrail:
     """Open the audit trail, which records reloads from now on."""
-    audit = AuditTrail(store.redis, store.sealer)
+    audit = AuditTrail(store.plain)
     notes = Notes(audit)
     stack.push_async_callback(notes.aclose)
     coordinator.record = lambda reload: notes.add(_reload(reload))

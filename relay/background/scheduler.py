@@ -19,7 +19,7 @@ from relay.background.catch_up import CatchUpTick
 from relay.background.heartbeat import HealthSummary, Heartbeat
 from relay.background.reconciliation import Reconciliation, current_platform
 from relay.background.self_monitor import SelfMonitor
-from relay.background.upkeep import AuditLog, Digests, Records
+from relay.background.upkeep import Digests, Records
 from relay.background.watchdog import Tell, WatchdogTick
 from relay.config import Config
 from relay.errors import StoreUnavailable, relay_line
@@ -120,12 +120,12 @@ def build_self_monitoring(
         if monitor.remembered:  # before the first observation there is nothing to say
             await heartbeat.tick(now)
 
-    upkeep, owns = {"audit": AuditLog(store).tick, "records": Records(store, config).tick}, _owns(store)
+    owns = _owns(store)
     scheduler = partial(Scheduler, clock=clock, outage=outage, report=Runs(store).report_tick)
     return (
         scheduler({"operators": monitor.tick}, period=period / 3),
         scheduler({"heartbeat": beat}, period=period / 3, mine=owns),
-        scheduler(upkeep, period=2 * period, mine=owns),
+        scheduler({"records": Records(store, config).tick}, period=2 * period, mine=owns),
     )
 
 

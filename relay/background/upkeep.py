@@ -18,7 +18,7 @@ from relay.policy.schedules import windows
 from relay.policy.silences import Silences
 from relay.policy.targets import Targets
 from relay.store import Store
-from relay.store.audit import AuditTrail, say
+from relay.store.audit import AuditTrail
 from relay.store.forgetting import FULL, SHARE, Forgetting
 from relay.store.queries.silences import SilenceList
 
@@ -28,38 +28,20 @@ PERIOD = 1.0  # seconds
 IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
 
 
-class AuditLog:
-    """Logs what commands did: their own standard error is in no log."""
-
-    def __init__(self, store: Store) -> None:
-        self._trail = AuditTrail(store.redis, store.sealer)
-
-    async def tick(self, now: float) -> None:
-        """Log what is new, and forget what is old. Raises StoreUnavailable; the next tick goes on where this ended."""
-        entries, last = await self._trail.unlogged()
-        for entry in entries:
-            say(entry)
-            await self._trail.logged(entry.id)
-        if last:  # what relays did stands between the acts of commands, and may be more than is read at once
-            await self._trail.logged(last)
-        await self._trail.trim(now)
-
-
 class Records:
-    """Forgets history that is old, and what Redis has no room for."""
+    """Forgets records of what was done and sent that are old, and what Redis has no room for."""
 
     def __init__(self, store: Store, config: Callable[[], Config]) -> None:
         self._store = store
         self._config = config
-        self._history = Forgetting(store)
+        self._history, self._trail = Forgetting(store), AuditTrail(store.plain)
 
     async def tick(self, now: float) -> None:
         """Forget what is old or too much. Raises StoreUnavailable; the next tick goes on where this ended."""
         fullness = await self._store.fullness()
         await self._history.forget(now, self._config().retention, fullness)
-        await self._store.copies.trim()
-        if fullness > FULL:
-            await self._store.copies.forget(1 - SHARE)
+        await self._store.copies.trim(SHARE if fullness > FULL else 1.0)
+        await self._trail.trim(now)
 
 
 @dataclass(eq=False)

@@ -28,7 +28,7 @@ from relay.coordinator import build_sealer
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.operating.clocks import iso, local
 from relay.store import Store
-from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.audit import Act, AuditTrail
 from relay.store.client import connect
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
 from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
@@ -196,7 +196,7 @@ async def _sealed(path: Path) -> tuple[dict[str, int], str]:
         store = await stack.enter_async_context(_store(url, sealer))
         await store.prepare(config.redis.durability, config.redis.replicas, sealing=True)
         who, more = actor(os.environ)
-        async with AuditTrail(store.redis, sealer, via=COMMAND).act(Act(who, "keys seal", sealer.name, more)) as act:
+        async with AuditTrail(store.plain).act(Act(who, "keys seal", sealer.name, more)) as act:
             counts = await SealExisting(store, sealer).run()
             act.outcome = ", ".join(f"{kind}: {count}" for kind, count in counts.items()) or "nothing was clear"
     return dict(counts), f"sealed with {sealer.name}: {act.outcome}"

@@ -6,46 +6,36 @@ What strangers can bring about, however often, has a stream of its own, so that 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
 
 from relay import metrics
-from relay.errors import StoreUnavailable, Unsealable
+from relay.errors import StoreUnavailable
 from relay.store import keys
-from relay.store.client import call, write, write_although_full
-from relay.store.sealing import AUDIT, Sealer, Values
+from relay.store.client import write, write_although_full
+from relay.store.plain import Plain
+from relay.store.queries.paging import Page, Position, Row, lines, page_of
+from relay.store.queries.reader import Stretch
 
+AUDIT = "audit"
+STREAMS = ("", ":strangers")  # behind that name
 KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
-PAGE = 500
-CLEAR = "not authentic: written without redis.encryption_key"
-NEXT = 100  # rows in which the end of an act is looked for
+LOOKED, READ = 2000, 200  # rows that one page looks at, and that are read at once
+LASTS = 60_000  # ms from the beginning of an act in which its end is looked for on an earlier page
 LONGEST = 200  # characters of a value
-# The first words of what people do, as metrics call it: a row may be another release's.
-DEEDS = (
-    "dead",
-    "quarantine",
-    "suppressed",
-    "silence",
-    "destination",
-    "console",
-    "keys",
-    "digest",
-    "send",
-    "test-send",
-    "reload",
-    "press",
-    "unsubscribe",
-    "resubscribe",
-)
+# The first words of what people do, as metrics call it.
+DEEDS = {
+    *("dead", "quarantine", "suppressed", "silence", "destination", "console", "keys", "digest", "send", "test-send"),
+    *("reload", "press", "unsubscribe", "resubscribe"),
+}
 SAID = ("event", "actor", "action", "subject", "outcome", "address")  # what each line in the log says
-COMMAND = "command"  # who writes is a command, and no relay with a log
+COMMAND = "command"  # how an act of a command comes
 
 log = structlog.get_logger(__name__)
 
@@ -68,16 +58,13 @@ class AuditEntry(Act):
 
     id: str
     at: datetime
-    via: str
 
 
 class AuditTrail:
     """Every failure is StoreUnavailable."""
 
-    def __init__(self, redis: Redis, sealer: Sealer | None = None, *, via: str = "relay") -> None:
-        self._redis = redis
-        self._values = Values(AUDIT, sealer)
-        self._via = via
+    def __init__(self, plain: Plain) -> None:
+        self._plain, self._redis = plain, plain.redis
 
     @asynccontextmanager
     async def act(self, act: Act, *, stranger: bool = False) -> AsyncIterator[Act]:
@@ -93,83 +80,55 @@ class AuditTrail:
 
     async def note(self, act: Act, *, of: str = "", stranger: bool = False) -> str:
         """Write it down before it is done, or with its outcome. `of`: the row that this one ends. Return its own id."""
-        row = {
-            "actor": _short(act.actor),
-            "action": act.action,
-            "subject": _short(act.subject),
-            "address": _short(act.address),
-            "detail": json.dumps({name: _short(value) for name, value in act.detail.items()}, ensure_ascii=False),
-            "outcome": _short(act.outcome),
-        }
-        name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
-        fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
-        if self._values.sealer:
-            fields = {"sealed": sealed_row(self._values, name, row)}
-        fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **({"of": of} if of else {})}
-        values = [value for pair in fields.items() for value in pair]
+        name, row = AUDIT + STREAMS[stranger], asdict(act)
+        detail = {key: _short(value) for key, value in row.pop("detail").items()}
+        texts = {key: _short(value) for key, value in row.items() if value}
+        sealed = self._plain.sealed(name, {**texts, "detail": detail, **({"of": of} if of else {})})
         # Dropping dead letters, for instance, is what a full Redis needs.
-        row_id = await write_although_full(self._redis, name, "XADD", "MAXLEN", "~", KEPT, "*", *values)
-        return str(row_id.decode())
+        words = ("MAXLEN", "~", KEPT, "*", "r", sealed)
+        return str((await write_although_full(self._redis, keys.PREFIX + name, "XADD", *words)).decode())
 
     async def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
         """Record the outcome, also in the log. A store that is away costs the outcome, never the act."""
         act.outcome = act.outcome or "done"
-        if self._via != COMMAND:
-            say(act)
+        say(act)
         with suppress(StoreUnavailable):
             await self.note(act, of=first, stranger=stranger)
 
-    async def before(self, name: str, end: str, start: str, count: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
-        """So many rows of this stream from `end` back to `start`, as XREVRANGE takes them."""
-        return [
-            (id_, self._opened(name, row)) for id_, row in await call(self._redis.xrevrange(name, end, start, count))
-        ]
+    async def page(
+        self, fits: Callable[[AuditEntry], bool], *, since: float = 0.0, cursor: str = "", limit: int = 50
+    ) -> Page[AuditEntry]:
+        """The newest acts since then (seconds since the epoch) that are `fits`, each once, with what came of it.
 
-    async def ends(self, unfinished: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[bytes, bytes]]:
-        """Return the outcomes by stream and id of the row that begins each act; of those that ended within 100 rows."""
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name, first in unfinished:
-                pipeline.xrange(name, f"({first}", "+", count=NEXT)
-            answers = await call(pipeline.execute()) if unfinished else []
-        return {
-            (name, first): opened_row
-            for (name, first), rows in zip(unfinished, answers, strict=True)
-            for _, row in rows
-            if row.get(b"of") == first.encode() and b"of" in (opened_row := self._opened(name, row))
-        }
-
-    async def unlogged(self) -> tuple[list[AuditEntry], str]:
-        """The ended acts of commands since `logged` was called last, and the last row that was read; '' for none.
-
-        The standard error of a command is in no log.
+        However long the streams are, few of their rows are read. ValueError for a cursor that no page gave.
         """
-        after = await call(self._redis.get(keys.AUDIT_LOGGED))
-        start = f"({after.decode()}" if after else "-"
-        rows = await call(self._redis.xrange(keys.AUDIT, start, "+", count=PAGE))
-        over = [(id_, row) for id_, row in rows if row.get(b"via") == COMMAND.encode() and row.get(b"over")]
-        entries = [entry_of(id_.decode(), self._opened(keys.AUDIT, row)) for id_, row in over]
-        return entries, rows[-1][0].decode() if rows else ""
+        behind = Position.load(cursor)
+        ended: dict[tuple[str, str], dict[str, Any]] = {}  # what came of acts, by the stream and its first row there
 
-    async def logged(self, last: str) -> None:
-        """All up to this one is in the log. A crash before says some of it twice."""
-        await write(self._redis, self._redis.set(keys.AUDIT_LOGGED, last))
+        def entry_of(row: Row) -> AuditEntry | None:
+            (ms, number, name), act = row.position, json.loads(row.content)
+            if first := act.pop("of", ""):
+                ended[name, first] = act
+                return None
+            id_, at = f"{ms}-{number}", datetime.fromtimestamp(ms / 1000, UTC)
+            entry = AuditEntry(**act | ended.get((name, id_), {}), id=id_, at=at)
+            return entry if fits(entry) else None
+
+        async def read(rows: Sequence[Row]) -> list[AuditEntry | None]:
+            return [entry_of(row) for row in rows]
+
+        if behind:  # the end of an act that lasted may be on the page before
+            near = [Stretch(AUDIT + name, LOOKED, behind.ms, (behind.ms + LASTS, 0)) for name in STREAMS]
+            for name, found in zip(STREAMS, await self._plain.lines(near), strict=True):
+                await read([Row(Position(ms, number, name), content) for ms, number, content in found if content])
+        source = lines(self._plain.lines, AUDIT, STREAMS, READ, since=since, behind=behind)
+        return await page_of(source, read, limit=limit, looked=LOOKED, step=READ)
 
     async def trim(self, now: float) -> None:
         """Forget what is older than 90 days."""
-        for name in (keys.AUDIT, keys.AUDIT_STRANGERS):
-            await write(self._redis, self._redis.xtrim(name, minid=int((now - KEEP_DAYS * 86_400) * 1000)))
-
-    def _opened(self, name: str, row: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        sealed = row.get(b"sealed")
-        if sealed is None and self._values.sealer is None:
-            return row
-        if sealed is None:  # any writer to Redis may have added it: it must not end a genuine act either
-            return {b"subject": CLEAR.encode()}
-        try:
-            content = json.loads(self._values.opened(sealed, name))
-        except Unsealable as error:  # it costs no other its place in a list
-            content = {"subject": str(error)}
-        return {**row, **{key.encode(): text.encode("utf-8", "replace") for key, text in content.items()}}
+        for name in STREAMS:
+            oldest = int((now - KEEP_DAYS * 86_400) * 1000)
+            await write(self._redis, self._redis.xtrim(keys.PREFIX + AUDIT + name, minid=oldest))
 
 
 class Notes:
@@ -219,19 +178,6 @@ def say(act: Act) -> None:
     # A filter by event, for instance, would be taken for the line's own.
     detail = {f"of_{name}" if name in SAID else name: value for name, value in act.detail.items()}
     log.info("audit", actor=act.actor, action=act.action, subject=act.subject, outcome=act.outcome, **address, **detail)
-
-
-def sealed_row(values: Values, name: str, row: Mapping[str, str]) -> bytes:
-    """Return the act that `sealed` holds in the stream of this name."""
-    return values.sealed(json.dumps(row).encode(), name)
-
-
-def entry_of(name: str, row: Mapping[bytes, bytes]) -> AuditEntry:
-    """A row, read."""
-    texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items()}
-    at = datetime.fromtimestamp(int(name.partition("-")[0]) / 1000, UTC)
-    plain = {key: texts.get(key, "") for key in ("actor", "action", "subject", "address", "outcome", "via")}
-    return AuditEntry(**plain, detail=json.loads(texts.get("detail", "{}")), id=name, at=at)
 
 
 def _short(text: str) -> str:

@@ -27,29 +27,29 @@ What it keeps of itself:
     {relay}:suspects               hash    entries that may have been under way when an owner died
     {relay}:aside                  list    entries that were set aside; 1,000, 30 days
 
-Plain values beside it, which nothing is decided by:
+Plain values beside it, which nothing is decided by (relay/store/plain.py), sealed in the same way:
 
-    {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense
-    {relay}:quarantined:<id>       hash    source, fault (1: relay itself failed on it); reason, headers, body: sealed
-    {relay}:faults                 set     ids of those that relay itself failed on
-    {relay}:audit                  stream  who did what (audit.py), sealed; via, over: it has an outcome, and
-                                           of: the row that this one ends; 20,000 rows, 90 days
+    {relay}:quarantine             hash    id → source, reason, time and size of a body that made no sense
+    {relay}:faults                 hash    the same of what relay itself failed on
+    {relay}:quarantined:<id>       string  headers and body
+    {relay}:audit                  stream  who did what (audit.py); of: the row that this one ends; 20,000 rows, 90 days
     {relay}:audit:strangers        stream  the same, of what people outside may bring about
-    {relay}:audited                string  the id of the last row that is in the log
-    {relay}:key                    string  32 bytes, sealed: what the links in mails and the buttons are sealed with
+    {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py)
+    {relay}:console:link:<hash>    string  of a link for one login: its identity; for ten minutes
+    {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py); three days
+    {relay}:found:<digest>         string  the results that a finished run was completed with; {} in vain
+    {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
+                                           and when that came; for 35 days
+    {relay}:last-body:<digest>:<slot>      string  one of the last twenty of a source (last_bodies.py); for a week
+
+Clear:
+
+    {relay}:key                    string  32 bytes, sealed by itself: what links in mails and buttons are sealed with
     {relay}:key:retired            hash    the keys before it, sealed → ms at which each was replaced, and until which
                                            what it sealed still opens
-    {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py), sealed
-    {relay}:console:link:<hash>    string  of a link for one login: its identity, sealed; for ten minutes
-    {relay}:console:testing:<digest>       string  of a destination: there until it gets the next test message
-    {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py), sealed; three days
-    {relay}:copies                 zset    the names of these → ms at which it was settled; 10,000
-    {relay}:copied                 hash    the same → bytes; 64 MB of all
-    {relay}:found:<digest>         string  the results that a finished run was completed with, sealed; {} in vain
-    {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
-                                           and when that came (JSON); for 35 days
-    {relay}:bodies:<digest>        string  how many bodies of a source were kept (relay/store/last_bodies.py)
-    {relay}:last-body:<digest>:<slot>      string  one of its last twenty, sealed; for a week
+    {relay}:testing:<digest>       string  of a destination: there until it gets the next test message
+    {relay}:copies                 zset    the names of copies → ms at which it was settled; 10,000, and 64 MB of all
+    {relay}:bodies:<digest>        string  how many bodies of a source were kept
     {relay}:sealing:<stream>       stream  its rows, while `relay keys seal` writes it anew
     {relay}:sealed                 hash    id of a key that values are sealed with (relay/store/sealing.py) → when it
                                            was known to seal last (seconds)
@@ -57,33 +57,15 @@ Plain values beside it, which nothing is decided by:
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
 """
 
-from relay.engine.names import digest
-
 PREFIX = "{relay}:"
-QUARANTINE = PREFIX + "quarantine"
-FAULTS = PREFIX + "faults"
 KEY = PREFIX + "key"
 KEYS_RETIRED = PREFIX + "key:retired"
-AUDIT = PREFIX + "audit"
-AUDIT_STRANGERS = PREFIX + "audit:strangers"
-AUDIT_LOGGED = PREFIX + "audited"
 SEALED = PREFIX + "sealed"
-CONSOLE = PREFIX + "console:"
 SCHEMA = PREFIX + "schema"
 SCHEMA_VERSION = "3"
 PROBE = PREFIX + "probe"
-# First words of the keys of strings, hashes and lists that are never sealed, or not as the journal's are.
-CLEAR = frozenset(
-    {"term", "owner", "handed", "mark", "ledger", "audited", "key", "copied", "ping", "bodies", "sealed", "schema"}
-    | {"probe", "sealing"}
-)
-
-
-def ping(source: str, job: str) -> str:
-    return f"{PREFIX}ping:{digest('ping', source, job).hex()}"
-
-
-def last_bodies(source: str, slot: int | None = None) -> str:
-    """The key of one of a source's last bodies; without a slot that of their number."""
-    name = digest("bodies", source).hex()
-    return f"{PREFIX}bodies:{name}" if slot is None else f"{PREFIX}last-body:{name}:{slot}"
+# First words of the keys of strings, hashes and lists that are never sealed, or not as the others are.
+CLEAR = {
+    *("term", "owner", "handed", "mark", "ledger"),
+    *("key", "testing", "bodies", "sealing", "sealed", "schema", "probe"),
+}

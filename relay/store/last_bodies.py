@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from relay.engine.names import digest
 from relay.errors import StoreUnavailable
 from relay.store import keys
-from relay.store.client import call, write
-from relay.store.sealing import LAST_BODY, Values
+from relay.store.client import write
 from relay.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class LastBodies:
     """Redis has no name of a source, and a slot for each body, which expires by itself."""
 
     def __init__(self, store: Store) -> None:
-        self._redis, self._values = store.redis, Values(LAST_BODY, store.sealer)
+        self._plain, self._redis = store.plain, store.redis
         self._waiting: dict[str, deque[LastBody]] = {}
 
     def add(self, source: str, body: bytes, headers: Mapping[str, str], at: float) -> None:
@@ -68,29 +68,35 @@ class LastBodies:
                 await self._write(source, bodies)
 
     async def _write(self, source: str, bodies: Iterable[LastBody]) -> None:
-        bodies, counter = list(bodies), keys.last_bodies(source)
+        bodies, counter = list(bodies), f"{keys.PREFIX}bodies:{_digest(source)}"
         total = int(await write(self._redis, self._redis.incrby(counter, len(bodies))))
         first = total - len(bodies) + 1
         # Beside the loop: packing bodies of the greatest length takes longer than events should wait.
         packed = await asyncio.to_thread(lambda: [self._packed(source, *row) for row in enumerate(bodies, first)])
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.expire(counter, 2 * SECONDS)
-            for key, content in packed:
-                pipeline.set(key, content, ex=SECONDS)
+            for name, content in packed:
+                pipeline.set(keys.PREFIX + name, content, ex=SECONDS)
             await write(self._redis, pipeline.execute())
 
     def _packed(self, source: str, number: int, body: LastBody) -> tuple[str, bytes]:
-        key = keys.last_bodies(source, number % KEPT)
+        name = _slots(source)[number % KEPT]
         packed = zlib.compress(json.dumps([number, body.at, dict(body.headers)]).encode() + b"\n" + body.body, LEVEL)
-        return key, self._values.sealed(packed, key)
+        return name, self._plain.sealed(name, packed)
 
     async def of(self, source: str) -> list[LastBody]:
         """Return those of a source, the newest first. Raises StoreUnavailable."""
-        slots = [keys.last_bodies(source, slot) for slot in range(KEPT)]
         bodies = []
-        for key, stored in zip(slots, await call(self._redis.mget(slots)), strict=True):
-            if packed := self._values.found(stored, key):
-                head, _, body = zlib.decompress(packed).partition(b"\n")
-                number, at, headers = json.loads(head)
-                bodies.append(LastBody(at, headers, body, number))
+        for packed in filter(None, await self._plain.values(_slots(source))):
+            head, _, body = zlib.decompress(packed).partition(b"\n")
+            number, at, headers = json.loads(head)
+            bodies.append(LastBody(at, headers, body, number))
         return sorted(bodies, key=lambda body: -body.number)
+
+
+def _slots(source: str) -> list[str]:
+    return [f"last-body:{_digest(source)}:{slot}" for slot in range(KEPT)]
+
+
+def _digest(source: str) -> str:
+    return digest("bodies", source).hex()

@@ -6,42 +6,41 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.asyncio import Redis
-
 from relay.engine.names import digest
-from relay.errors import NoRoom, Unsealable
+from relay.errors import NoRoom
 from relay.store import keys
-from relay.store.client import call
+from relay.store.client import write
+from relay.store.plain import Plain
 from relay.store.queries.paging import Position
-from relay.store.sealing import QUARANTINE, Sealer, Values
 
-QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
-PARTS = (b"reason", b"headers", b"body")  # the fields that are sealed
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A body that was signed but made no sense, or that relay itself failed on; as it came."""
-
-    id: str
-    source: str
-    reason: str
-    headers: Mapping[str, str]
-    body: bytes
-    at: datetime
-    fault: bool = False  # relay itself failed on it; the reason is the error's class and place
+REFUSED, FAULTS = "quarantine", "faults"  # hashes: id → all but headers and body
+QUARANTINE_LENGTH = 1000  # of each; of senders' faults the oldest leave first. Each is at most max_body long
+LEAVING = 20  # that leave together
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """One of a list: without its body, whose size in bytes is None where it is sealed."""
+    """One of a list: without its body, which has `size` bytes."""
 
     id: str
     source: str
     reason: str
     at: datetime
-    fault: bool
-    size: int | None
+    fault: bool  # relay itself failed on it; the reason is the error's class and place
+    size: int
+
+    @property
+    def position(self) -> Position:
+        """Return its place: faults are first, then the newest."""
+        return Position(int(self.fault), round(self.at.timestamp() * 1000), self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined(QuarantineRow):
+    """A body that was signed but made no sense, or that relay itself failed on; as it came."""
+
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,15 @@ class QuarantineQuery:
     since: float | None = None
     until: float | None = None
 
+    def matches(self, row: QuarantineRow) -> bool:
+        at = row.at.timestamp()
+        return (
+            self.source in ("", row.source)
+            and self.fault in (None, row.fault)
+            and (self.since is None or at >= self.since)
+            and (self.until is None or at < self.until)
+        )
+
 
 EVERY = QuarantineQuery()
 
@@ -71,113 +79,70 @@ EVERY = QuarantineQuery()
 class Quarantine:
     """At most 2,000 bodies. Every failure is StoreUnavailable."""
 
-    def __init__(self, redis: Redis, sealer: Sealer | None = None) -> None:
-        self._redis = redis
-        self._values = Values(QUARANTINE, sealer)
+    def __init__(self, plain: Plain) -> None:
+        self._plain, self._redis = plain, plain.redis
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool) -> str:
-        if fault and await self.faults() >= QUARANTINE_LENGTH:
+        refused, faults = await self._plain.table_sizes([REFUSED, FAULTS])
+        if fault and faults >= QUARANTINE_LENGTH:
             raise NoRoom(f"the quarantine is full: relay itself failed on {QUARANTINE_LENGTH} events")
-        seconds, micros = await call(self._redis.time())
+        if not fault and refused >= QUARANTINE_LENGTH:
+            oldest = sorted(await self._rows(REFUSED), key=lambda row: row.at)
+            await self.release([row.id for row in oldest[:LEAVING]])
         name = "q-" + digest("quarantine", source, body.hex()).hex()[:16]
-        parts = (reason.encode("utf-8", "replace"), json.dumps(dict(headers)).encode(), body)
-        content: dict[Any, Any] = {
-            part: self._values.sealed(text, record_of(name, part)) for part, text in zip(PARTS, parts, strict=True)
-        }
+        row = {"source": source, "reason": reason, "at": await self._plain.now(), "size": len(body)}
+        whole = json.dumps(dict(headers)).encode() + b"\n" + body
+        here, there = (FAULTS, REFUSED) if fault else (REFUSED, FAULTS)
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(_key(name), mapping={"source": source, "fault": int(fault), **content})
-            (pipeline.sadd if fault else pipeline.srem)(keys.FAULTS, name)
-            pipeline.zadd(keys.QUARANTINE, {name: seconds * 1000 + micros // 1000})
-            pipeline.zcard(keys.QUARANTINE)
-            pipeline.scard(keys.FAULTS)
-            *_, everything, faults = await call(pipeline.execute())
-        if (surplus := everything - faults - QUARANTINE_LENGTH) > 0:
-            await self._drop_oldest(surplus, faults)
+            pipeline.hset(keys.PREFIX + here, name, self._plain.sealed(here, row, name))
+            pipeline.hdel(keys.PREFIX + there, name)
+            pipeline.set(keys.PREFIX + _body(name), self._plain.sealed(_body(name), whole))
+            await write(self._redis, pipeline.execute())
         return name
 
     async def faults(self) -> int:
-        return int(await call(self._redis.scard(keys.FAULTS)))
+        [count] = await self._plain.table_sizes([FAULTS])
+        return count
 
     async def size(self) -> int:
-        return int(await call(self._redis.zcard(keys.QUARANTINE)))
+        return sum(await self._plain.table_sizes([REFUSED, FAULTS]))
 
     async def named(self, name: str) -> Quarantined | None:
-        row = await call(self._redis.hgetall(_key(name)))
-        at = await call(self._redis.zscore(keys.QUARANTINE, name))
-        if not row or at is None:
-            return None
-        try:
-            reason, headers, body = (self._values.opened(row[part], record_of(name, part)) for part in PARTS)
-        except Unsealable as error:  # it stays, and costs no other its place in a list
-            reason, headers, body = str(error).encode(), b"{}", b""
-        text, fault = reason.decode("utf-8", "replace"), row.get(b"fault") == b"1"
-        return Quarantined(name, row[b"source"].decode(), text, json.loads(headers), body, _time(at), fault)
+        for table in (FAULTS, REFUSED):
+            [text] = await self._plain.fields(table, [name])
+            [whole] = await self._plain.values([_body(name)])
+            if text and whole:
+                headers, _, body = whole.partition(b"\n")
+                return Quarantined(**_read(table, name, text), headers=json.loads(headers), body=body)
+        return None
 
     async def page(self, query: QuarantineQuery = EVERY, *, cursor: str = "", limit: int = 50) -> QuarantinePage:
-        """Looks at the names of all. ValueError for a cursor that no page gave."""
+        """Looks at all. ValueError for a cursor that no page gave."""
         before = Position.load(cursor)
-        lower = "-inf" if query.since is None else f"{query.since * 1000:.0f}"
-        upper = "+inf" if query.until is None else f"({query.until * 1000:.0f}"
-        names = await call(self._redis.zrevrangebyscore(keys.QUARANTINE, upper, lower, withscores=True))
-        faults = await call(self._redis.smembers(keys.FAULTS))
-        order = sorted((Position(int(name in faults), int(ms), name.decode()) for name, ms in names), reverse=True)
-        order = [row for row in order if query.fault in (None, bool(row.ms))]
-        if query.source:
-            sources = await self._fields(order, "source")
-            order = [row for row, (own,) in zip(order, sources, strict=True) if own == query.source.encode()]
-        shown = [row for row in order if before is None or row < before]
-        cursor = shown[limit - 1].dump() if len(shown) > limit else ""
-        return QuarantinePage(await self._rows(shown[:limit]), len(order), cursor)
+        matching = [row for table in (FAULTS, REFUSED) for row in await self._rows(table) if query.matches(row)]
+        order = sorted(matching, key=lambda row: row.position, reverse=True)
+        shown = [row for row in order if before is None or row.position < before]
+        cursor = shown[limit - 1].position.dump() if len(shown) > limit else ""
+        return QuarantinePage(shown[:limit], len(order), cursor)
 
     async def release(self, ids: Sequence[str]) -> int:
         if not ids:
             return 0
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.zrem(keys.QUARANTINE, *ids)
-            pipeline.srem(keys.FAULTS, *ids)
-            pipeline.delete(*map(_key, ids))
-            removed, *_ = await call(pipeline.execute())
-        return int(removed)
+            pipeline.hdel(keys.PREFIX + REFUSED, *ids)
+            pipeline.hdel(keys.PREFIX + FAULTS, *ids)
+            pipeline.delete(*(keys.PREFIX + _body(name) for name in ids))
+            refused, faults, _ = await write(self._redis, pipeline.execute())
+        return int(refused + faults)
 
-    async def _drop_oldest(self, surplus: int, faults: int) -> None:
-        """Drop the oldest bodies that made no sense."""
-        oldest = await call(self._redis.zrange(keys.QUARANTINE, 0, surplus + faults - 1))
-        stays = await call(self._redis.smismember(keys.FAULTS, oldest))
-        leaving = [name.decode() for name, fault in zip(oldest, stays, strict=True) if not fault]
-        await self.release(leaving[:surplus])
-
-    async def _rows(self, order: Sequence[Position]) -> list[QuarantineRow]:
-        rows = list[QuarantineRow]()
-        for (fault, ms, name), (source, stored, size) in zip(
-            order, await self._fields(order, "source", "reason", size_of="body"), strict=True
-        ):
-            try:
-                reason = self._values.opened(stored or b"", record_of(name, b"reason")).decode("utf-8", "replace")
-            except Unsealable as error:
-                reason = str(error)
-            if source is not None:  # else it has just gone
-                shown = None if self._values.sealer else size
-                rows.append(QuarantineRow(name, source.decode(), reason, _time(ms), bool(fault), shown))
-        return rows
-
-    async def _fields(self, order: Sequence[Position], *fields: str, size_of: str = "") -> list[list[Any]]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for row in order:
-                pipeline.hmget(_key(row.name), fields)
-                if size_of:
-                    pipeline.hstrlen(_key(row.name), size_of)
-            answers = await call(pipeline.execute())
-        return [[*each, size] for each, size in zip(answers[::2], answers[1::2], strict=True)] if size_of else answers
+    async def _rows(self, table: str) -> list[QuarantineRow]:
+        return [QuarantineRow(**_read(table, *pair)) for pair in (await self._plain.table(table)).items()]
 
 
-def record_of(name: str, part: bytes) -> str:
-    """The record that a part of this body is sealed for."""
-    return f"{name} {part.decode()}"
+def _read(table: str, name: str, text: bytes) -> dict[str, Any]:
+    row = json.loads(text)
+    return {**row, "id": name, "fault": table == FAULTS, "at": datetime.fromtimestamp(row["at"] / 1000, UTC)}
 
 
-def _key(name: str) -> str:
-    return f"{keys.PREFIX}quarantined:{name}"
-
-
-def _time(ms: float) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+def _body(name: str) -> str:
+    return f"quarantined:{name}"

@@ -7,29 +7,24 @@ stays as it is, so a crash costs nothing and the next run goes on.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from relay.errors import RelayError, StoreUnavailable
 from relay.store import keys
-from relay.store.audit import sealed_row
 from relay.store.client import call, write
 from relay.store.journal.batch import ASIDE, WAITING
 from relay.store.journal.inbox import entry_place
 from relay.store.journal.lease import Lease
 from relay.store.journal.scripts import Scripts
-from relay.store.quarantine import PARTS, record_of
-from relay.store.sealing import AUDIT, COPY, JOURNAL, LAST_BODY, QUARANTINE, RESULTS, Sealer, Values, is_sealed
+from relay.store.sealing import JOURNAL, MARK, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
 from relay.store.store import Store
 
 PAGE = 500
 PATIENCE = 15.0  # seconds until a process that ended counts as gone, at most
-STRINGS = {"found": RESULTS, "copy": COPY, "last-body": LAST_BODY}
 SCRATCH = keys.PREFIX + "sealing:"  # before the name of a stream: its rows, sealed
-META = (b"via", b"over", b"of")  # fields of a row of the audit trail that stay clear
 RUNNING = "a relay is running: stop every relay before its data is sealed"
 # KEYS: a string, hash or list. ARGV: how it is read and written, what was read, what takes its place; where in it.
 REPLACE = """#!lua flags=allow-oom
@@ -45,11 +40,11 @@ redis.call('RENAME', KEYS[2], KEYS[1])
 if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
 return 1
 """
-Row = Mapping[bytes, bytes]
+Row = dict[Any, Any]
 
 
 class SealExisting:
-    """Counts the values by what they are. RelayError while a relay runs; every other failure is StoreUnavailable."""
+    """RelayError while a relay runs; every other failure is StoreUnavailable."""
 
     def __init__(self, store: Store, sealer: Sealer, patience: float = PATIENCE) -> None:
         self._store = store
@@ -59,8 +54,8 @@ class SealExisting:
         self._lease = Lease(Scripts(store.redis), keys.PREFIX, "sealing", time.monotonic)
         self._counts = Counter[str]()
 
-    async def run(self) -> Mapping[str, int]:
-        """Seal everything, logins and links aside, which are deleted."""
+    async def run(self) -> Counter[str]:
+        """Seal everything, logins and links aside, which are deleted. Return how many there were of each."""
         try:
             mark = await self._own()
             self._counts["signing key"] += await SigningKeys(self._store).seal_clear()
@@ -94,55 +89,37 @@ class SealExisting:
                 return
 
     async def _seal(self, key: str) -> None:
-        own = key.removeprefix(keys.PREFIX)
-        word, _, name = own.partition(":")
-        if word == "console":
-            await self._forget_login(key, name)
-        elif word == "quarantined":
-            for part, text in zip(PARTS, await call(self._redis.hmget(key, PARTS)), strict=True):
-                await self._replace(key, text, QUARANTINE, record_of(name, part), part)
-        elif word in STRINGS:
-            record = name if word == "copy" else key
-            await self._replace(key, await call(self._redis.get(key)), STRINGS[word], record)
-        elif word == "audit":
-            await self._stream(key, AUDIT, b"sealed", partial(self._audited, key))
-        elif word not in keys.CLEAR:
-            await self._seal_journal(key, own)
-
-    async def _forget_login(self, key: str, name: str) -> None:
-        if name.startswith(("session:", "link:")):
-            stored = await call(self._redis.get(key))
-            if stored and not is_sealed(stored):
-                self._counts["deleted login"] += await write(self._redis, self._redis.delete(key))
-
-    async def _seal_journal(self, key: str, own: str) -> None:
         """Seal it as relay/store/journal/writes.py does."""
+        own = key.removeprefix(keys.PREFIX)
+        if own.partition(":")[0] in keys.CLEAR:
+            return
         match await call(self._redis.type(key)):
+            case b"string" if own.startswith("console:"):
+                if not is_sealed(await call(self._redis.get(key)) or MARK):
+                    self._counts["deleted login"] += await write(self._redis, self._redis.delete(key))
             case b"string":
-                await self._replace(key, await call(self._redis.get(key)), JOURNAL, own)
+                await self._replace(key, await call(self._redis.get(key)), own)
             case b"hash":
                 for field, text in (await call(self._redis.hgetall(key))).items():
-                    await self._replace(key, text, JOURNAL, f"{own}\0{field.decode()}", field)
+                    await self._replace(key, text, f"{own}\0{field.decode()}", field)
             case b"list":
                 for at, line in enumerate(await call(self._redis.lrange(key, 0, -1))):
-                    await self._replace(key, line, JOURNAL, own, at)
+                    await self._replace(key, line, own, at)
             case b"stream" if own == "inbox":
-                await self._stream(key, JOURNAL, b"entry", self._appended)
+                await self._stream(key, b"entry", self._appended)
             case b"stream":
-                await self._stream(key, JOURNAL, b"r", lambda row: {b"r": self._sealer.seal(row[b"r"], JOURNAL, own)})
+                await self._stream(key, b"r", lambda row: {b"r": self._sealer.seal(row[b"r"], JOURNAL, own)})
 
-    async def _replace(
-        self, key: str, value: bytes | None, kind: str, record: str, at: bytes | int | None = None
-    ) -> None:
+    async def _replace(self, key: str, value: bytes | None, record: str, at: bytes | int | None = None) -> None:
         """Seal a string, or what stands there in a hash or a list, unless it has changed meanwhile."""
         if value is None or is_sealed(value):
             return
         inner = self._entry(value) if record.partition("\0")[0] in (WAITING, ASIDE) else value
         verbs = ("GET", "SET") if at is None else ("LINDEX", "LSET") if isinstance(at, int) else ("HGET", "HSET")
-        words = (*verbs, value, self._sealer.seal(inner, kind, record), *(() if at is None else (at,)))
-        self._counts[kind] += int(await write(self._redis, self._redis.eval(REPLACE, 1, key, *words)))
+        words = (*verbs, value, self._sealer.seal(inner, JOURNAL, record), *(() if at is None else (at,)))
+        self._counts["value"] += int(await write(self._redis, self._redis.eval(REPLACE, 1, key, *words)))
 
-    async def _stream(self, name: str, kind: str, field: bytes, sealed: Callable[[Row], Mapping[Any, Any]]) -> None:
+    async def _stream(self, name: str, field: bytes, sealed: Callable[[Row], Row]) -> None:
         """Copy the rows, each under its id, until none was added meanwhile. `field`: what is sealed of them."""
         scratch, last, clear = SCRATCH + name.removeprefix(keys.PREFIX), "", 0
         await write(self._redis, self._redis.delete(scratch))
@@ -152,20 +129,15 @@ class SealExisting:
                     for id_, row in rows:
                         is_clear = not is_sealed(row.get(field, b""))
                         clear += is_clear
-                        pipeline.xadd(scratch, dict(sealed(row) if is_clear else row), id=id_)
+                        pipeline.xadd(scratch, sealed(row) if is_clear else row, id=id_)
                     await write(self._redis, pipeline.execute())
                 last = rows[-1][0].decode()
             if not clear:
                 await write(self._redis, self._redis.delete(scratch))
                 return
             if await write(self._redis, self._redis.eval(SWAP, 2, name, scratch, last)):
-                self._counts[kind] += clear
+                self._counts["value"] += clear
                 return
-
-    def _audited(self, name: str, row: Row) -> dict[Any, Any]:
-        texts = {key.decode(): value.decode("utf-8", "replace") for key, value in row.items() if key not in META}
-        sealed = sealed_row(Values(AUDIT, self._sealer), name, texts)
-        return {"sealed": sealed, **{key: row[key] for key in META if key in row}}
 
     def _appended(self, row: Row) -> Row:
         return {b"id": row[b"id"], b"entry": self._entry(row[b"id"] + b"\0" + row[b"entry"]).partition(b"\0")[2]}

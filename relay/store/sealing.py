@@ -26,9 +26,7 @@ HEAD = len(MARK) + ID + SALT + NONCE
 CIPHERS = 512  # of other processes, which this one remembers
 
 # What a value is.
-JOURNAL = "journal"
-QUARANTINE, RESULTS, AUDIT, SIGNING, COPY = "quarantine", "results", "audit", "signing key", "copy"
-SESSION, LAST_BODY = "session", "last body"
+JOURNAL, SIGNING = "journal", "signing key"
 
 
 class Sealer:
@@ -106,13 +104,6 @@ class Values:
         if is_sealed(stored):
             raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
         return stored
-
-    def found(self, stored: bytes | None, record: str) -> bytes:
-        """Return what may be missing; nothing, too, where it is clear, or sealed with a key that is not here."""
-        try:
-            return self.opened(stored, record) if stored else b""
-        except Unsealable:
-            return b""
 
 
 def is_sealed(stored: bytes) -> bool:

@@ -38,8 +38,8 @@ async def check_sealed(redis: Redis, sealer: Sealer | None) -> None:
     """ConfigError if there is a key and the data was written without any: relay would refuse all of it."""
     if sealer is None or (await sealed_with(redis))[1]:
         return
-
-    if await call(redis.exists(keys.PREFIX + "mark", keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS)):
+    written = ("mark", "key", "quarantine", "faults", "audit", "audit:strangers")
+    if await call(redis.exists(*(keys.PREFIX + name for name in written))):
         raise ConfigError([Problem("redis.encryption_key", CLEAR)])
 
 

@@ -3,15 +3,12 @@
 Of an id or a link Redis has the hash alone: its memory and files give no access.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Any
 
 from relay.store import keys
-from relay.store.client import write, write_although_full
-from relay.store.sealing import SESSION, Values
+from relay.store.client import write
 from relay.store.store import Store
 
 
@@ -39,43 +36,39 @@ class Link:
 
 
 class Sessions:
-    """Raises StoreUnavailable. A full Redis takes a session, too: an operator has to see why it is full."""
+    """Raises StoreUnavailable. A full Redis takes a session, too: an operator has to see why it is full.
+
+    Of what is clear, or sealed with a key that is not here, there is nothing: its holder logs in again.
+    """
 
     def __init__(self, store: Store) -> None:
-        self._redis, self._values = store.redis, Values(SESSION, store.sealer)
+        self._plain = store.plain
 
     async def keep(self, id_: str, session: Session, seconds: float) -> None:
         """For so long, unless it is looked up meanwhile."""
-        await self._write(_key("session", id_), asdict(session), seconds)
+        await self._plain.keep(_name("session", id_), asdict(session), seconds, although_full=True)
 
     async def find(self, id_: str, seconds: float | None = None) -> Session | None:
         """It; kept for so long from now on, if that is said."""
-        key = _key("session", id_)
-        look = self._redis.getex(key, ex=max(1, int(seconds))) if seconds is not None else self._redis.get(key)
-        content = self._read(key, await write(self._redis, look))
+        name, redis = _name("session", id_), self._plain.redis
+        content = await self._plain.find(name)
+        if content and seconds is not None:
+            await write(redis, redis.expire(keys.PREFIX + name, max(1, int(seconds))))
         return Session(**content) if content else None
 
     async def forget(self, id_: str) -> None:
-        await write(self._redis, self._redis.delete(_key("session", id_)))
+        await self._plain.delete(_name("session", id_))
 
     async def lay(self, token: str, link: Link, seconds: float) -> None:
         """Store a one-time link for this token, valid for so long."""
-        await self._write(_key("link", token), asdict(link), seconds)
+        await self._plain.keep(_name("link", token), asdict(link), seconds, although_full=True)
 
     async def take(self, token: str) -> Link | None:
         """Return the identity of the token, for the first call alone."""
-        key = _key("link", token)
-        content = self._read(key, await write(self._redis, self._redis.getdel(key)))
-        return Link(**content) if content else None
-
-    async def _write(self, key: str, content: Mapping[str, Any], seconds: float) -> None:
-        stored = self._values.sealed(json.dumps(content).encode("utf-8", "replace"), key)
-        await write_although_full(self._redis, key, "SET", stored, "EX", max(1, int(seconds)))
-
-    def _read(self, key: str, stored: bytes | None) -> dict[str, Any]:
-        """Nothing where it is clear, or sealed with a key that is not here: then its holder logs in again."""
-        return dict(json.loads(self._values.found(stored, key) or b"{}"))
+        name = _name("link", token)
+        content = await self._plain.find(name)
+        return Link(**content) if content and await self._plain.delete(name) else None
 
 
-def _key(kind: str, secret: str) -> str:
-    return f"{keys.CONSOLE}{kind}:{sha256(secret.encode('utf-8', 'replace')).hexdigest()}"
+def _name(kind: str, secret: str) -> str:
+    return f"console:{kind}:{sha256(secret.encode('utf-8', 'replace')).hexdigest()}"

@@ -25,6 +25,7 @@ from relay.store.journal.pace import PACE, Pace
 from relay.store.journal.partition import NotOwner, Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
+from relay.store.plain import Plain
 from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.reader import Reader
@@ -78,8 +79,8 @@ class Store(Queue):
             monotonic=monotonic,
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
-        self.quarantine = Quarantine(redis, sealer)
-        self.copies = Copies(redis, sealer, copies)
+        self.plain = Plain(redis, sealer)
+        self.quarantine, self.copies = Quarantine(self.plain), Copies(self.plain, copies)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 

@@ -19,7 +19,7 @@ class Trials:
 
     async def begin(self, destination: str) -> float:
         """Return the seconds that the next one has to wait; 0: go on."""
-        key = f"{keys.CONSOLE}testing:{digest('testing', destination).hex()}"
+        key = f"{keys.PREFIX}testing:{digest('testing', destination).hex()}"
         if await write(self._redis, self._redis.set(key, 1, nx=True, px=int(PAUSE * 1000))):
             return 0.0
         return max(0.0, float(await call(self._redis.pttl(key))) / 1000)

@@ -15,7 +15,7 @@ from relay.console.access.login_flow import MINUTES, make_link
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.store import Store
-from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.audit import Act, AuditTrail
 from relay.store.embedded.server import running_url
 from relay.store.sessions import Sessions
 from relay_sandbox.demo.story import ROOM
@@ -108,7 +108,7 @@ async def send_now(config: Config) -> None:
 async def link_into_console(config: Config, base: str) -> str:
     """Return a login link, as `relay console link --role operator` does."""
     async with _store(config) as store:
-        trail = AuditTrail(store.redis, store.sealer, via=COMMAND)
+        trail = AuditTrail(store.plain)
         async with trail.act(Act(DEMO, "console link", OPERATOR, {"minutes": f"{MINUTES}"})):
             return await make_link(Sessions(store), base, OPERATOR, DEMO)
 

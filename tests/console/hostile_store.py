@@ -165,7 +165,7 @@ async def said_by_people(store: Store, clock: Clock, name: str, word: str) -> No
         await SilenceList(store).add(silence(now, **its))
     await OperatorPauses(store).pause(word, word, word)  # a destination that is configured no more
     await Suppressions(store).add(f"{word}@example.com"[:200], "english", detail=word)
-    await AuditTrail(store.redis, store.sealer).note(Act(word, word, word, {word: word}, word, word))
+    await AuditTrail(store.plain).note(Act(word, word, word, {word: word}, word, word))
     causes = [Cause(kind, word, now, word, count=2, total=3) for kind in (DEAD, REFUSED, STORE)]
     was = (await TroubleMemory(store).look()).text
     before = Troubles.load(was).rows if was else ()

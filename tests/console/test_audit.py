@@ -1,14 +1,13 @@
 """The audit trail in the console, and how its pages are read."""
 
 from relay.store import Store
-from relay.store.audit import Act, AuditTrail
-from relay.store.audit_pages import LOOKED, READ, audit_page
+from relay.store.audit import LOOKED, READ, Act, AuditTrail
 from tests.support.clock import Clock
 from tests.support.console import console
 
 
 async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock) -> None:
-    trail = AuditTrail(store.redis)
+    trail = AuditTrail(store.plain)
     async with trail.act(Act("jana@host", "dead replay", "0123", {"destination": "<i>room</i>"})) as act:
         act.outcome = "1 of 1"
     await trail.note(Act("bob", "test-send", "ops"))  # cut off
@@ -30,14 +29,14 @@ async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock
 
 
 async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:
-    trail = AuditTrail(store.redis)
+    trail = AuditTrail(store.plain)
     for number in range(7):
         async with trail.act(Act("ana", f"dead {number}")):
             await trail.note(Act("x", f"press {number}", outcome="refused"), stranger=True)
 
     listed, cursor = list[str](), ""
     while True:
-        page = await audit_page(trail, lambda _: True, cursor=cursor, limit=3)
+        page = await trail.page(lambda _: True, cursor=cursor, limit=3)
         listed += [f"{row.action} {row.outcome}" for row in page.rows]
         if not (cursor := page.cursor):
             break
@@ -48,15 +47,15 @@ async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:
 
 
 async def test_a_page_reads_few_rows_however_many_there_are(store: Store) -> None:
-    trail = AuditTrail(store.redis)
+    trail = AuditTrail(store.plain)
     await trail.note(Act("old", "dead drop", outcome="1 of 1"))
     async with store.redis.pipeline(transaction=False) as pipeline:
         for _ in range(LOOKED + READ):
-            pipeline.xadd("{relay}:audit:strangers", {"actor": "x", "action": "press", "over": 1, "outcome": "no"})
+            pipeline.xadd("{relay}:audit:strangers", {"r": '{"actor": "x", "action": "press"}'})
         await pipeline.execute()
 
-    first = await audit_page(trail, lambda act: act.actor == "old")
-    second = await audit_page(trail, lambda act: act.actor == "old", cursor=first.cursor)
+    first = await trail.page(lambda act: act.actor == "old")
+    second = await trail.page(lambda act: act.actor == "old", cursor=first.cursor)
 
     assert (first.rows, bool(first.looked_to)) == ([], True)
     assert [row.action for row in second.rows] == ["dead drop"]

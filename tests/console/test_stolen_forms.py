@@ -13,7 +13,7 @@ from aiohttp import ClientSession, DummyCookieJar, FormData
 
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
-from relay.store import Store, keys
+from relay.store import Store
 from relay.store.queries.admin import Admin
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
@@ -154,7 +154,7 @@ async def forms(store: Store, clock: Clock) -> dict[str, dict[str, Any]]:
 async def everything(store: Store) -> dict[bytes, bytes | None]:
     """All that Redis knows, but for who is logged in, and how often somebody has tried to."""
     names = [name async for name in store.redis.scan_iter(count=1000)]
-    kept = [name for name in sorted(names) if not name.startswith(keys.CONSOLE.encode())]
+    kept = [name for name in sorted(names) if not name.startswith(b"{relay}:console:")]
     return dict(zip(kept, [await store.redis.dump(name) for name in kept], strict=True))
 
 

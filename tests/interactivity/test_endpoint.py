@@ -87,7 +87,7 @@ async def scene(
     keys = SimpleNamespace(redeem=opened)
     buttons = SimpleNamespace(signing_secret=lambda: SECRET, keys=keys, is_allowed=is_allowed, ingest=ingest,
                               post_ephemeral=post_ephemeral)  # fmt: skip
-    scene.endpoint = Interactions(buttons, clock=clock, patience=0.2, audit=AuditTrail(store.redis))  # type: ignore[arg-type]
+    scene.endpoint = Interactions(buttons, clock=clock, patience=0.2, audit=AuditTrail(store.plain))  # type: ignore[arg-type]
     scene.client = await aiohttp_client(await aiohttp_raw_server(Addresses(scene.endpoint.routes()).answer))
     return scene
 
@@ -122,15 +122,15 @@ async def test_the_audit_trail_has_who_pressed_what_and_who_might_not(scene: Sce
         ("U0ANALYST1 Jana Müller", "press retry", "op-2", "accepted"),
         ("U0STRANGER", "press retry", "op-2", "refused: may not"),
     ]
-    assert BUTTON.token(KEY) not in repr(await store.redis.xrange(keys.AUDIT))
+    assert BUTTON.token(KEY) not in repr(await store.redis.xrange(f"{keys.PREFIX}audit"))
 
 
 async def test_whoever_is_refused_again_and_again_does_not_fill_the_audit_trail(scene: Scene, store: Store) -> None:
     for _ in range(REFUSED.count + 3):
         await scene.press(BUTTON.token(KEY), user="U0STRANGER")
 
-    assert await store.redis.xlen(keys.AUDIT_STRANGERS) == REFUSED.count
-    assert await store.redis.xlen(keys.AUDIT) == 0
+    assert await store.redis.xlen(f"{keys.PREFIX}audit:strangers") == REFUSED.count
+    assert await store.redis.xlen(f"{keys.PREFIX}audit") == 0
 
 
 async def test_pressing_twice_is_one_request(scene: Scene, store: Store) -> None:

@@ -10,11 +10,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from relay.background.upkeep import AuditLog
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.audit import Act, AuditTrail
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
 from relay.store.queries.suppressions import Suppressions
@@ -72,10 +71,10 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await SigningKeys(store).current()
     await SigningKeys(store).rotate(clock(), DAY)
     await SigningKeys(store).rotate(clock(), 0)
-    async with AuditTrail(store.redis, via=COMMAND).act(Act("root@host", "suppressed add")):
+    async with AuditTrail(store.plain).act(Act("root@host", "suppressed add")):
         pass
     await acts_of(store.redis)
-    await AuditLog(store).tick(clock())
+    await AuditTrail(store.plain).trim(clock())
     for delivery in await claim(store):
         await store.mark_sending(delivery)
         await store.complete(delivery, Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"}))

@@ -24,7 +24,7 @@ from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
 from relay.store.results import ResultsCache
 from relay.store.seal_existing import SealExisting
-from relay.store.sealing import JOURNAL, RESULTS, Sealer
+from relay.store.sealing import JOURNAL, SIGNING, Sealer
 from relay.store.sealing_keys import older_keys
 from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
@@ -73,7 +73,7 @@ def test_a_value_opens_with_its_key_in_its_own_place_alone() -> None:
     assert sealer(OTHER, ONE).open(sealed, JOURNAL, "op-1") == b"content"
     spoiled = [sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :] for at in range(3, len(sealed))]
     spoiled += [sealed[:at] for at in range(3, len(sealed))] + [sealed + b"\0"]
-    places = [(sealed, JOURNAL, "op-2"), (sealed, RESULTS, "op-1"), (sealed, JOURNAL, "")]
+    places = [(sealed, JOURNAL, "op-2"), (sealed, SIGNING, "op-1"), (sealed, JOURNAL, "")]
 
     for value in (*((one, JOURNAL, "op-1") for one in spoiled), *places):
         with pytest.raises(Unsealable):
@@ -174,14 +174,14 @@ async def waits(store: Store) -> int:
     return count
 
 
-async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(
+async def test_lists_show_what_they_can_open_and_the_log_says_of_the_rest_why_not(
     open_redis_store: Callable[..., Store],
 ) -> None:
     store, later = open_redis_store(sealer=sealer(ONE)), open_redis_store(sealer=sealer(OTHER))
     await store.prepare()
     await store.report(secretive(), [mail("jana@example.com")])
     await store.dead_letter(await claim_one(store, "email"), "rejected", f"550 {MERGER}", bounce="hard")
-    async with AuditTrail(store.redis, store.sealer).act(Act("jana@host-1", "dead drop", MERGER)):
+    async with AuditTrail(store.plain).act(Act("jana@host-1", "dead drop", MERGER)):
         pass
     await store.quarantine.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
     assert MERGER.encode() not in await everything(store.redis)
@@ -190,15 +190,15 @@ async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(
     assert (bounced.detail, kept.body, kept.headers) == (f"550 {MERGER}", MERGER.encode(), {"x-header": MERGER})
     with capture_logs() as lines:
         assert await Suppressions(later).all() == []
-    (unreadable,), (act,) = await quarantined(later), await acts_of(later.redis, later.sealer)
-    assert unreadable.body == b""
-    assert all(sealer(ONE).current in text for text in (lines[0]["error"], unreadable.reason, act.subject))
+        assert [*await quarantined(later), *await acts_of(later.redis, later.sealer)] == []
+    assert {line["record"] for line in lines} >= {"quarantine", "audit"}
+    assert all(sealer(ONE).current in line["error"] for line in lines)
 
 
 async def test_results_the_audit_trail_and_the_key_of_links_are_sealed(open_redis_store: Callable[..., Store]) -> None:
     store = open_redis_store(sealer=sealer(ONE))
     await ResultsCache(store).keep("op-1", 0, {"summary": MERGER})
-    trail = AuditTrail(store.redis, store.sealer)
+    trail = AuditTrail(store.plain)
     async with trail.act(Act("jana@host-1", "suppressed add", MERGER, {"why": MERGER}, address="a@example.com")):
         pass
     key = await SigningKeys(store).current()
@@ -230,7 +230,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     its = silence(clock(), reason=MERGER)
     await SilenceList(before).add(its)
     for stranger in (False, True):
-        async with AuditTrail(before.redis).act(Act("jana@host-1", "dead drop", MERGER), stranger=stranger):
+        async with AuditTrail(before.plain).act(Act("jana@host-1", "dead drop", MERGER), stranger=stranger):
             pass
     link = issue(await SigningKeys(before).current(), "unsubscribe", "x")
     await SigningKeys(before).rotate(await before.time(), 365 * DAY)
@@ -247,7 +247,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
         await store.prepare()
 
     await store.prepare(sealing=True)
-    assert (await SealExisting(store, sealer(ONE)).run())["audit"] == 4
+    assert (await SealExisting(store, sealer(ONE)).run())["value"] > 20
 
     assert not await SealExisting(store, sealer(ONE)).run()
     await store.prepare()

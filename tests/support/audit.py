@@ -3,7 +3,7 @@
 from redis.asyncio import Redis
 
 from relay.store.audit import AuditEntry, AuditTrail
-from relay.store.audit_pages import audit_page
+from relay.store.plain import Plain
 from relay.store.sealing import Sealer
 
 
@@ -11,7 +11,7 @@ async def acts_of(redis: Redis, sealer: Sealer | None = None) -> list[AuditEntry
     """Return each once, oldest first."""
     rows, cursor, more = list[AuditEntry](), "", True
     while more:
-        page = await audit_page(AuditTrail(redis, sealer), lambda _: True, cursor=cursor)
+        page = await AuditTrail(Plain(redis, sealer)).page(lambda _: True, cursor=cursor)
         rows += page.rows
         cursor = page.cursor
         more = bool(cursor)

@@ -143,7 +143,7 @@ async def served(
 ) -> AsyncIterator[Served]:
     """The operators' listener with authentication, a page that says who looks at it, and one that acts."""
     here = Served(config, store, clock)
-    trail = AuditTrail(store.redis, store.sealer)
+    trail = AuditTrail(store.plain)
     here.auth = ConsoleAuth(
         lambda: here.config, store, audit=trail, render=_plain, clock=clock, **{"loopback": True, **options}
     )

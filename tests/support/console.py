@@ -71,7 +71,7 @@ async def console(
         "renderer": lambda: renderer,
         "readiness": health.readiness,
         "ingest": ingest.ingest,
-        "audit": AuditTrail(store.redis, store.sealer),
+        "audit": AuditTrail(store.plain),
         "kinds": CHANNELS,
         "channels": {},
         "refresh_silences": _no_silences,

@@ -22,6 +22,7 @@ from relay.errors import handling
 from relay.store.client import Promise
 from relay.store.copies import Copies
 from relay.store.journal.items import Admission
+from relay.store.plain import Plain
 from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
 from relay.store.queue import Queue
@@ -192,8 +193,9 @@ class ListingStore(MemoryStore):
     ) -> None:
         super().__init__(shared, **options)
         self.redis, self.sealer = redis, sealer
-        self.quarantine: Any = InRedis(redis, sealer)
-        self.copies = Copies(redis, sealer, copies)
+        self.plain = Plain(redis, sealer)
+        self.quarantine: Any = InRedis(self.plain)
+        self.copies = Copies(self.plain, copies)
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         self.copies.bounds = bounds

@@ -72,7 +72,7 @@ async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
     suppressions = Suppressions(store)
     address = [""]
     keys = SigningKeys(store)
-    unsubscribe = Unsubscribe(suppressions, keys, lambda: address[0], clock, audit=AuditTrail(store.redis))
+    unsubscribe = Unsubscribe(suppressions, keys, lambda: address[0], clock, audit=AuditTrail(store.plain))
     guard = Guard()
     runner = await serve(Addresses(unsubscribe.routes()).answer, "127.0.0.1", 0, grace=1.0, guard=guard)
     host, port = runner.addresses[0][:2]

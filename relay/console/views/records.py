@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 from relay.console.context import Context, seconds_of
 from relay.console.facts import Facts, Filters, Name, NoQuestion, Time, When, existing
 from relay.store.audit import AuditEntry
-from relay.store.audit_pages import audit_page
 from relay.store.queries.suppressions import Suppressed, Suppressions
 from relay.store.signing_keys import SigningKeys, name_of
 
@@ -54,7 +53,7 @@ async def audit(context: Context, question: AuditQuestion) -> AuditFacts:
         return _means(question.actor, entry.actor) and _means(question.action, entry.action)
 
     since = seconds_of(context, question.since) or 0.0
-    return AuditFacts.merged(await existing(audit_page(context.audit, fits, since=since, cursor=question.cursor)))
+    return AuditFacts.merged(await existing(context.audit.page(fits, since=since, cursor=question.cursor)))
 
 
 async def suppressed(context: Context, _question: NoQuestion) -> SuppressedFacts:

@@ -81,6 +81,11 @@ class Reader:
             found += [None if value is None else _readable(kind.PREFIX, read, name, value) for name, value in stored]
         return found
 
+    async def values(self, names: Sequence[str]) -> list[bytes | None]:
+        [values] = await self._ask([("MGET", *map(self._key, names))])
+        stored = zip(names, values, strict=True)
+        return [None if value is None else self._line(name, value) for name, value in stored]
+
     async def table(self, table: str) -> Mapping[str, bytes]:
         fields: dict[str, bytes] = {}
         cursor: bytes | int = 0

@@ -144,7 +144,7 @@ async def test_pages_and_json_have_their_headers(browser: Browser) -> None:
 
 async def test_a_store_that_is_away_is_a_page(here: Served, browser: Browser) -> None:
     await browser.log_in()
-    here.auth._sessions._sessions._redis = Store.open("unix:///nonexistent.sock", process="w").redis
+    here.auth._sessions._sessions._plain = Store.open("unix:///nonexistent.sock", process="w").plain
     page = await browser.get("/console/now")
 
     assert (page.status, page.headers["Retry-After"]) == (503, "5")

@@ -55,7 +55,7 @@ async def test_a_login_is_in_the_audit_trail_and_so_is_its_end(here: Served, bro
         ("guest of jana", "console login", "in"), ("guest of jana", "console logout", "out"),
     ]  # fmt: skip
     assert (await browser.get("/console/now")).status == 303
-    assert await here.store.redis.keys(f"{keys.CONSOLE}session:*") == []
+    assert await here.store.redis.keys(f"{keys.PREFIX}console:session:*") == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ class TestTheSession:
     ) -> None:
         (line,) = (await browser.log_in()).cookies.values()
         id_ = line.partition("=")[2].partition(";")[0]
-        (key,) = await here.store.redis.keys(f"{keys.CONSOLE}session:*")
+        (key,) = await here.store.redis.keys(f"{keys.PREFIX}console:session:*")
         content = key + await here.store.redis.get(key)
 
         assert line.startswith(f"{NAME}=")
@@ -96,13 +96,13 @@ class TestTheSession:
 
         assert len({*lines}) == 2
         assert not [line for line in lines if "x" * 43 in line]
-        assert len(await here.store.redis.keys(f"{keys.CONSOLE}session:*")) == 1
+        assert len(await here.store.redis.keys(f"{keys.PREFIX}console:session:*")) == 1
 
     async def test_it_lasts_while_it_is_used_and_a_week_at_the_most(
         self, here: Served, browser: Browser, clock: Clock
     ) -> None:
         await browser.log_in()
-        (key,) = await here.store.redis.keys(f"{keys.CONSOLE}session:*")
+        (key,) = await here.store.redis.keys(f"{keys.PREFIX}console:session:*")
         await here.store.redis.expire(key, 60)
 
         assert (await browser.get("/console/now")).status == 200
@@ -116,7 +116,7 @@ class TestTheSession:
 
 async def test_an_open_page_keeps_no_session_alive(here: Served, browser: Browser) -> None:
     await browser.log_in()
-    (key,) = await here.store.redis.keys(f"{keys.CONSOLE}session:*")
+    (key,) = await here.store.redis.keys(f"{keys.PREFIX}console:session:*")
     await here.store.redis.expire(key, 60)
     assert (await browser.get("/console/now", **{"HX-Request": "true"})).status == 200
     assert await here.store.redis.ttl(key) <= 60
