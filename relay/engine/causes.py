@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from relay.engine import names
+from relay.engine.bodies import lend
 from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bundle
-from relay.engine.deliveries import create, lend_body, supersede
+from relay.engine.deliveries import create, supersede
 from relay.engine.draft import Draft
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
 from relay.engine.recipients import ESSENTIAL
@@ -185,7 +186,7 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
                    calls=x.calls, urgency=x.urgency, seq=x.seq, due=d.now, created=x.created, passes=x.passes,
                    loud=x.loud, cause=x.cause, row=True)  # fmt: skip
     supersede(d, x, "covered_by_cause")
-    lend_body(d, row.body, text)
+    lend(d, row.body, text)
     create(d, row)
     return True
 

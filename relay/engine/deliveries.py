@@ -4,6 +4,7 @@ from typing import Any
 
 from relay.engine import lanes
 from relay.engine.arrival import Arrival
+from relay.engine.bodies import give_back
 from relay.engine.draft import Draft
 from relay.engine.ledger import note, record_end
 from relay.engine.recipients import Recipient
@@ -12,7 +13,6 @@ from relay.engine.records import (
     DEAD,
     MAIN,
     REPLIES,
-    Body,
     Bundle,
     Delivery,
     Operation,
@@ -58,13 +58,6 @@ def create(d: Draft, x: Delivery) -> None:
     lanes.join(d, x)
 
 
-def lend_body(d: Draft, name: str, text: bytes) -> None:
-    """Keep the document of this step's event for one more delivery that needs it."""
-    body = d.changed(Body, name) or Body(name, text)
-    body.users += 1
-    d.add(body)
-
-
 def forget(d: Draft, x: Delivery) -> None:
     """Drop a delivery that is over, and the event's document with the last one that needed it."""
     lanes.leave_queues(d, x)
@@ -74,10 +67,7 @@ def forget(d: Draft, x: Delivery) -> None:
         if (bundle := d.get(Bundle, x.name)) and bundle.closed:
             d.add(Bundle(x.name, kind=bundle.kind, closed=bundle.closed))  # known for longer than anything comes late
     if x.body:
-        body = d.edit(Body, x.body)
-        body.users -= 1
-        if body.users <= 0:
-            d.drop(Body, x.body)
+        give_back(d, x.body)
     d.drop(Delivery, x.name)
 
 

@@ -10,6 +10,7 @@ from relay.domain.deliveries import DeliveryOptions, Kind, Trial, Wording
 from relay.domain.digests import build_digest
 from relay.domain.events import Event
 from relay.domain.parsing import load
+from relay.engine.bodies import text_of
 from relay.engine.causes import group_of
 from relay.engine.deliveries import converges
 from relay.engine.draft import Draft
@@ -21,7 +22,6 @@ from relay.engine.records import (
     MISSING,
     STALLED,
     TERMINAL,
-    Body,
     Bundle,
     Delivery,
     Operation,
@@ -79,13 +79,13 @@ def _events(d: Draft, x: Delivery, o: Operation) -> tuple[Event, tuple[Event, ..
     kept = [(o.seqs[name], text) for name, text in d.table(documents(o.name)).items() if name in o.seqs]
     # A live message shows the present.
     shown = [text for seq, text in sorted(kept) if x.kind == "live" or seq <= x.seq]
-    body = d.get(Body, x.body) if x.body else None
-    if not shown and not (body and body.text):
+    own = text_of(d, x)
+    if not shown and not own:
         raise NothingLeft(x.name)
     history = tuple(load(text) for text in shown)
-    if body is None or not body.text:
+    if not own:
         return history[-1], history
-    return history[shown.index(body.text)] if body.text in shown else load(body.text), history
+    return history[shown.index(own)] if own in shown else load(own), history
 
 
 def _heals(x: Delivery, o: Operation, thread: Thread) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic_core import to_json
 
-from relay.engine import records
+from relay.engine.bodies import clear_documents
 from relay.engine.deliveries import dead_letter
 from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES
@@ -171,7 +171,7 @@ def _forget_course(d: Draft, operation: str, left: int) -> bool:
             thread.retained = left
     _move_ids(d, o, left)
     _close_story(d, o, left)
-    d.clear(records.documents(operation))
+    clear_documents(d, o)
     o.reset(COURSE)
     o.retained = left
     return True

@@ -2,13 +2,13 @@
 
 from relay.engine import watch
 from relay.engine.arrival import Arrival
+from relay.engine.bodies import clear_documents, keep_document
 from relay.engine.draft import Draft
 from relay.engine.ledger import record_begin
 from relay.engine.recipients import Recipient
 from relay.engine.records import (
     INITIATED,
     KEEP_DOCUMENTS,
-    KEEP_OPERATION,
     MISSING,
     OVER,
     RUNNING,
@@ -103,7 +103,7 @@ def _advance_run(d: Draft, o: Operation, a: Arrival, was: Was, seq: int) -> None
         o.phases = max(a.phases, was.phases or 0)
     if a.targets and not o.seqs:  # so that it is known, where a message is made of it, that nothing else is there
         d.clear(documents(o.name))
-    d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
+    keep_document(d, o, a)
     o.seqs[a.name] = seq
     if a.terminal:
         o.stated[a.name] = a.stated
@@ -127,7 +127,7 @@ def _remember_start(o: Operation, was: Was) -> None:
 
 def _reset_run(d: Draft, o: Operation) -> None:
     """A new run begins: what the failed one said must not show in it, nor hold back its progress."""
-    d.clear(documents(o.name))
+    clear_documents(d, o)
     d.take_out(STALLED, o.name)
     o.reset((*watch.WATCHED, "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on"))
     o.facts.pop("pressed", None)
@@ -215,7 +215,7 @@ def record_alarm(d: Draft, o: Operation, a: Arrival) -> int:
         o.first = o.first if o.first is not None else alarm["since"]
         state_facts(o, a)
     if a.rank is not None:
-        d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
+        keep_document(d, o, a)
         o.seqs[a.name] = seq
     if "job" in alarm:
         if alarm["open"]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from relay.domain.deliveries import Digest, Window
 from relay.engine import names
 from relay.engine.arrival import OUTCOMES, Arrival
+from relay.engine.bodies import keep_document
 from relay.engine.bundles import add_row, is_closed, move_to_bundle
 from relay.engine.deliveries import create, delivery_for, detach_outcome
 from relay.engine.draft import Draft
@@ -12,7 +13,7 @@ from relay.engine.lanes import beside
 from relay.engine.ledger import note
 from relay.engine.order import update_summary
 from relay.engine.recipients import Recipient, milliseconds
-from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, Was, documents, rows
+from relay.engine.records import TERMINAL, Body, Delivery, Operation, Thread, Was, documents, rows
 from relay.engine.suppressions import suppressed
 
 Known = dict[str, tuple[bytes, int]]  # outcome → its document and number
@@ -35,7 +36,7 @@ def complete(d: Draft, o: Operation, a: Arrival) -> bool:
     """
     if any(word not in a.stated for word in o.stated[a.name] if "." not in word):
         return False
-    d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
+    keep_document(d, o, a)
     o.stated[a.name] = a.stated
     for name, value in a.facts.items():
         o.facts.setdefault(name, value)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from relay.engine.bodies import lend
 from relay.engine.bundles import keep_baseline
 from relay.engine.causes import confirm_sent
-from relay.engine.deliveries import alarm_sent, converges, create, forget, from_standing, lend_body, requeue
+from relay.engine.deliveries import alarm_sent, converges, create, forget, from_standing, requeue
 from relay.engine.draft import Draft
 from relay.engine.lanes import due_of, leave, release_lane, set_due
 from relay.engine.ledger import note, record_end
@@ -131,7 +132,7 @@ def _call_people(d: Draft, thread: Thread, event: str, name: str) -> None:
         return
     call.kind, call.queue, call.event, call.body = "reply", REPLIES, event, name
     call.due, call.seq, call.urgency = d.now, o.seq, "1"
-    lend_body(d, name, text)
+    lend(d, name, text)
     create(d, call)
 
 

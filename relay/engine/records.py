@@ -48,6 +48,7 @@ class Operation(Record):
     many: bool = False
     # What its events said
     seqs: dict[str, int] = field(default_factory=dict)  # by event name, the number of the newest
+    lent: dict[str, str] = field(default_factory=dict)  # by event name: the `Body` without text whose document that is
     stated: dict[str, list[str]] = field(default_factory=dict)  # by name of outcome: the fields that it stated
     tallies: list[Any] = field(default_factory=list)  # lines of the story that are still counted on
     # Messages
@@ -184,11 +185,11 @@ MAIN, REPLIES, HELD = "main", "replies", "held"
 
 @dataclass
 class Body(Record):
-    """An event's document for the deliveries that need it."""
+    """An event's document for the deliveries that need it (relay/engine/bodies.py)."""
 
     PREFIX: ClassVar[str] = "body:"
 
-    text: bytes = b""
+    text: bytes = b""  # where it is not the newest of its name any more
     users: int = 0
 
 

@@ -10,8 +10,9 @@ from typing import ClassVar
 from relay.domain.silences import Silenced
 from relay.engine import names
 from relay.engine.arrival import Arrival
+from relay.engine.bodies import lend_newest
 from relay.engine.bundles import Place, add_row, has_summary, is_closed, move_rows, open_bundle
-from relay.engine.deliveries import create, lend_body
+from relay.engine.deliveries import create
 from relay.engine.draft import Draft
 from relay.engine.lanes import make_due
 from relay.engine.ledger import record_held
@@ -102,7 +103,7 @@ def enqueue(d: Draft, o: Operation, a: Arrival, r: Recipient, x: Delivery) -> st
     if why := withhold(d, o, a, r, d.now):
         return why
     if x.body:
-        lend_body(d, x.body, a.body)
+        lend_newest(d, o, a)
     create(d, x)
     return ""
 

@@ -45,6 +45,20 @@ def test_outcomes_leave_before_the_rest_and_each_stays_with_its_sender_until_it_
     assert subjects(partition.take()) == ["b", "a"]
 
 
+def test_each_shows_its_own_event_whatever_took_its_place_meanwhile() -> None:
+    """A document is kept once, and given to those that need it by what replaces it: a newer one, or another run."""
+    partition = Sending()
+    again = events.failed(retryNumber=1)
+    partition.queue(events.progress(10), events.progress(20), events.failed(), to=ROOM)
+    kept = [body.text for body in partition.memory.records.values() if isinstance(body, Body)]
+    assert [bool(text) for text in kept] == [True, False, False]
+    partition.queue(again, to=ROOM)
+
+    shown = [(delivery.event.name, delivery.event.retry) for delivery in partition.send_all(seconds=10)]
+    assert shown == [("operation.failed", 0), ("operation.failed", 1)]
+    assert partition.memory.counts["superseded"] == 2  # progress of a run that is over
+
+
 def test_outcomes_leave_before_stalled_runs_these_before_failed_phases_and_progress_last() -> None:
     phase = events.body("operation.phase.completed", 30, operationId="c")
     partition = handing_out(

@@ -143,7 +143,8 @@ def encode(
                 writes.append(("LTRIM", name, (-log.most, -1)))
             if log.kept and (fresh or expires):
                 writes.append(("PEXPIRE", name, (life(log.kept),)))
-        writes += [("HINCRBY", LEDGER, (name, by)) for name, by in changes.counts.items() if by]
+        added: list[Value] = [value for name, by in changes.counts.items() if by for value in (name, by)]
+        writes += _split("COUNT", LEDGER, added)
     except Exception as error:  # what pydantic raises, and records that are none
         raise HandlingFailed(type(error).__name__, "relay/store/journal/writes.py") from error
     return writes, sizes

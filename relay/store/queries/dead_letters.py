@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from relay.domain.parsing import dump
+from relay.engine.bodies import text_of
 from relay.engine.dead_letters import DropDead, ReplayDead
-from relay.engine.records import DAY, DEAD, Body, Delivery, Operation, Thread
+from relay.engine.records import DAY, DEAD, Delivery, Operation, Thread
 from relay.policy.notices import Death
 from relay.store.queries.bundles import BUNDLE_KINDS, Bundles
 from relay.store.queries.paging import Page, Position, Row, members, page_of
@@ -72,11 +74,11 @@ class DeadLetters(Questions):
         died = [x for x in (await self._named(Delivery, names)).values() if x.died]
         operations = await self._named(Operation, (x.operation for x in died))
         threads = await self._named(Thread, (x.lane for x in died))
-        bodies = await self._named(Body, (x.body for x in died if x.body))
+        texts = {x.name: await self._ask(partial(text_of, x=x)) for x in died if x.body}
         return [
             replace(
                 _letter(x, operations.get(x.operation)),
-                body=bodies[x.body].text.decode("utf-8", "replace") if x.body in bodies else "",
+                body=texts.get(x.name, b"").decode("utf-8", "replace"),
                 posted=x.lane in threads and bool(threads[x.lane].posted),
                 essential=x.passes == "2",
             )

@@ -9,6 +9,8 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from relay.engine import records
+from relay.engine.bodies import text_of
+from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES
 from relay.engine.records import DEAD, FLYING, HELD, MAIN, PARKING, REPLIES, Body, Bundle, Delivery, Operation, Thread
 from relay.engine.state import Changes, Record
@@ -83,6 +85,8 @@ class Invariants:
             if isinstance(record, Delivery):
                 yield from self._delivery(record)
                 users[record.body] += 1
+                if record.body and not text_of(Draft(memory, now), record):
+                    yield f"nothing to show: {record!r:.200}"
                 pending += not record.died
             elif isinstance(record, Thread):
                 yield from self._thread(record)

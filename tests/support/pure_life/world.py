@@ -13,10 +13,12 @@ from relay.domain.parsing import load, parse
 from relay.domain.silences import Hold, Silence
 from relay.domain.silences import load as load_silence
 from relay.engine import records, withholding
+from relay.engine.bodies import text_of
+from relay.engine.draft import Draft
 from relay.engine.intake import Report
 from relay.engine.parking import Announce
 from relay.engine.receipts import Lapse
-from relay.engine.records import Body, Thread
+from relay.engine.records import Thread
 from relay.engine.take import Take, Taken
 from relay.errors import InvalidEvent
 from relay.policy.destinations import quiet_now
@@ -243,9 +245,8 @@ class World:
 
     def _dead(self, x: records.Delivery) -> Dead:
         rows = self.memory.table(records.rows(x.lane if x.kind == "rolling" else x.name))
-        body = self.memory.record(Body, x.body) if x.body else None
-        documents = self.memory.table(records.documents(x.operation))
-        text = body.text if body else next(iter(documents.values()), b"") if x.kind == "live" else b""
+        documents = self.memory.table(records.documents(x.operation)) if x.kind == "live" else {}
+        text = text_of(Draft(self.memory, self.now), x) or next(iter(documents.values()), b"")
         event = load(text) if text else None
         return Dead(x.name, x.kind, x.operation, x.destination, x.address, event, [_row(row) for row in rows.values()])
 

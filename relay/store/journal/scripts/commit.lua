@@ -4,7 +4,7 @@
 -- arguments, arguments. Answers {applied, done or refused, Redis's time in ms, the newest id in the inbox}.
 -- `done`: it was applied before, and its answer got lost. Nothing is written before everything is checked.
 local KINDS = {
-  SET = 'string', DEL = '', PEXPIRE = '', EXPIRED = '', HSET = 'hash', HDEL = 'hash', HINCRBY = 'hash', ZADD = 'zset',
+  SET = 'string', DEL = '', PEXPIRE = '', EXPIRED = '', HSET = 'hash', HDEL = 'hash', COUNT = 'hash', ZADD = 'zset',
   ZREM = 'zset', RPUSH = 'list', LTRIM = 'list', XADD = 'stream',
 }
 local MOST_ARGUMENTS, MOST_COMMANDS, LONGEST = 1000, 16000, 32 * 1024 * 1024
@@ -18,10 +18,21 @@ local function is_integer(text)
   return #text <= 16 and string.find(text, '^%-?%d+$') ~= nil
 end
 
+-- Fields, each with what it is after its addition; nil where that is no integer. Sums stay below 2^53.
+local function sums(key, at, count)
+  local names, found = {}, {}
+  for name = at, at + count - 1, 2 do names[#names + 1] = ARGV[name] end
+  for i, was in ipairs(redis.call('HMGET', key, unpack(names))) do
+    local by = ARGV[at + 2 * i - 1]
+    if not is_integer(by) or not is_integer(was or '0') then return nil end
+    found[2 * i - 1], found[2 * i] = names[i], string.format('%.0f', (was or 0) + by)
+  end
+  return found
+end
+
 local checks = {
-  -- Sums stay below 2^53.
-  HINCRBY = function(key, at)
-    return is_integer(ARGV[at + 1]) and is_integer(redis.call('HGET', key, ARGV[at]) or '0')
+  COUNT = function(key, at, count)
+    return count % 2 == 0 and sums(key, at, count)
   end,
   ZADD = function(_, at, count)
     for score = at, at + count - 1, 2 do
@@ -70,6 +81,8 @@ for _, command in ipairs(commands) do
   if name == 'EXPIRED' then  -- what has less than this left is over for decisions, and does not come back
     local left = redis.call('PTTL', key)
     if left >= 0 and left <= tonumber(ARGV[command[3]]) then redis.call('DEL', key) end
+  elseif name == 'COUNT' then
+    redis.call('HSET', key, unpack(sums(key, command[3], command[4] - command[3] + 1)))
   else
     redis.call(name, key, unpack(ARGV, command[3], command[4]))
   end
