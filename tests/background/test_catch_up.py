@@ -58,14 +58,11 @@ async def test_what_failed_while_relay_was_away_is_asked_for_and_told_once(
     assert [text.partition(" –")[0] for text in told] == [f"Completed: Run {number}" for number in (0, 2, 3)]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://api.github.com/repos/acme/shop/hooks/7", "https://github.com/acme/shop/settings/hooks/7",
-        "https://api.github.com/repos/acme/shop", "https://token@api.github.com/repos/acme/shop/hooks/7",
-        "https://api.github.com/repos/acme/../hooks/7", "https://api.github.com/repos/acme/shop/hooks/7?x=1", "",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("address", [
+    "http://api.github.com/repos/acme/shop/hooks/7", "https://github.com/acme/shop/settings/hooks/7",
+    "https://api.github.com/repos/acme/shop", "https://token@api.github.com/repos/acme/shop/hooks/7",
+    "https://api.github.com/repos/acme/../hooks/7", "https://api.github.com/repos/acme/shop/hooks/7?x=1", "",
+])  # fmt: skip
 def test_only_the_address_of_a_webhook_is_taken(address: str) -> None:
     for good in ("https://api.github.com/orgs/acme/hooks/7", "https://git.example.com/api/v3/repos/a/b.c/hooks/7"):
         assert CatchUp.model_validate({"hooks": [good], "token": TOKEN}).hooks == (good,)
@@ -78,19 +75,16 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
             "delivered_at": "2026-11-21T01:00:00Z", **changes}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "said", "retry_after"),
-    [
-        (401, {}, "401 Unauthorized: the token is not valid, or has expired", None),
-        (404, {}, "404 Not Found: expected a token with read and write access to webhooks there", None),
-        (301, {}, "it has moved; expected its present address", None),
-        (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795227000"}, "used up, for 600 s", 600.0),
-        (403, {"Retry-After": "30"}, "the rate limit is used up, for 30 s", 30.0),
-        (429, {"Retry-After": "soon"}, "the rate limit is used up, for 60 s", 60.0),
-        (429, {"Retry-After": "9" * 30}, "the rate limit is used up, for 3600 s", 3600.0),
-        (200, {}, "expected a list of deliveries", None),
-    ],
-)
+@pytest.mark.parametrize(("status", "headers", "said", "retry_after"), [
+    (401, {}, "401 Unauthorized: the token is not valid, or has expired", None),
+    (404, {}, "404 Not Found: expected a token with read and write access to webhooks there", None),
+    (301, {}, "it has moved; expected its present address", None),
+    (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795227000"}, "used up, for 600 s", 600.0),
+    (403, {"Retry-After": "30"}, "the rate limit is used up, for 30 s", 30.0),
+    (429, {"Retry-After": "soon"}, "the rate limit is used up, for 60 s", 60.0),
+    (429, {"Retry-After": "9" * 30}, "the rate limit is used up, for 3600 s", 3600.0),
+    (200, {}, "expected a list of deliveries", None),
+])  # fmt: skip
 async def test_an_error_says_what_to_do_and_never_the_token(
     status: int, headers: Mapping[str, str], said: str, retry_after: float | None
 ) -> None:
@@ -120,17 +114,14 @@ async def test_one_that_github_has_no_more_holds_up_no_other_and_few_are_asked_f
     assert [asked.path.split("/")[-2] for asked in hub.asked[1:]] == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize(
-    ("answers", "rounds"),
-    [
-        ([(200, [])], 1),
-        ([(200, [row(1, guid="g")] * times) for times in (1, 2, 3, 4)], 4),  # it fails again and again
-        ([(200, [row(1)]), (200, [row(2, guid="g1", status="OK"), row(1)])], 2),
-        ([(401, {})], 1),
-        ([(502, {}), (200, [])], 2),
-        ([(429, {}, {"Retry-After": "3000"}), (200, [])], 1),  # within the time of the test
-    ],
-)
+@pytest.mark.parametrize(("answers", "rounds"), [
+    ([(200, [])], 1),
+    ([(200, [row(1, guid="g")] * times) for times in (1, 2, 3, 4)], 4),  # it fails again and again
+    ([(200, [row(1)]), (200, [row(2, guid="g1", status="OK"), row(1)])], 2),
+    ([(401, {})], 1),
+    ([(502, {}), (200, [])], 2),
+    ([(429, {}, {"Retry-After": "3000"}), (200, [])], 1),  # within the time of the test
+])  # fmt: skip
 async def test_after_a_start_it_is_asked_until_all_has_arrived_but_not_for_ever(answers: Any, rounds: int) -> None:
     async def turn(name: str, period: float) -> bool:
         return (name, period) == ("catch-up", PERIOD)

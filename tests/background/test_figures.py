@@ -67,16 +67,12 @@ async def _is_parked(store: Store) -> bool:
     return bool((await Admin(store).parked(["slack"], ["channel:slack"]))["channel:slack"])
 
 
-@pytest.mark.parametrize(
-    ("trouble", "lacks", "takes", "expected"),
-    [
-        ("", {}, True, (1.0, 1.0, 0.0, 1.0)),
-        ("Redis: away", {"durability": "Redis: away"}, True, (0.0, 0.0, 1.0, 0.0)),
-        ("", {"durability": "memory, and it was fsync"}, True, (1.0, 1.0, 1.0, 1.0)),
-        ("", {"memory": "Redis uses 95%"}, False, (0.0, 1.0, 0.0, 1.0)),
-    ],
-    ids=["well", "away", "weakened", "full"],
-)
+@pytest.mark.parametrize(("trouble", "lacks", "takes", "expected"), [
+    ("", {}, True, (1.0, 1.0, 0.0, 1.0)),
+    ("Redis: away", {"durability": "Redis: away"}, True, (0.0, 0.0, 1.0, 0.0)),
+    ("", {"durability": "memory, and it was fsync"}, True, (1.0, 1.0, 1.0, 1.0)),
+    ("", {"memory": "Redis uses 95%"}, False, (0.0, 1.0, 0.0, 1.0)),
+], ids=["well", "away", "weakened", "full"])  # fmt: skip
 def test_whether_it_serves_is_said_as_readyz_says_it(
     figures: Figures, trouble: str, lacks: Mapping[str, str], takes: bool, expected: tuple[float, ...]
 ) -> None:

@@ -113,11 +113,10 @@ async def test_a_run_that_relay_fails_on_does_not_cost_the_others_their_round() 
     assert known.done == [NOW]
 
 
-@pytest.mark.parametrize(
-    ("status", "name"),
-    [("Running", "operation.progress"), ("Completed", "operation.completed"), ("Failed", "operation.failed"),
-     ("Cancelled", "operation.cancelled"), ("Timeout", "operation.failed")],
-)  # fmt: skip
+@pytest.mark.parametrize(("status", "name"), [
+    ("Running", "operation.progress"), ("Completed", "operation.completed"), ("Failed", "operation.failed"),
+    ("Cancelled", "operation.cancelled"), ("Timeout", "operation.failed"),
+])  # fmt: skip
 async def test_each_state_goes_in_as_the_event_that_was_missed(status: str, name: str) -> None:
     counted = metrics.reconciled._value.get()
     [event] = await round_of(Api({"op-1": document("op-1", status)}), Known(["op-1"]))
@@ -193,18 +192,15 @@ async def test_a_few_are_asked_about_side_by_side() -> None:
     assert api.most == AT_ONCE
 
 
-@pytest.mark.parametrize(
-    ("now", "known", "news"),
-    [
-        (document("op-1", "Running", 67), SilentRun("op-1", 67, "Discovery"), False),
-        (document("op-1", "Running", 66), SilentRun("op-1", 67, "Discovery"), False),
-        (document("op-1", "Initiated", 0), SilentRun("op-1"), False),
-        (document("op-1", "Running", 0), SilentRun("op-1"), True),
-        (document("op-1", "Running", 68), SilentRun("op-1", 67, "Discovery"), True),
-        (document("op-1", "Running", 67), SilentRun("op-1", 67, "Loading"), True),
-        (document("op-1", "Failed", 67), SilentRun("op-1", 67, "Discovery"), True),
-    ],
-)
+@pytest.mark.parametrize(("now", "known", "news"), [
+    (document("op-1", "Running", 67), SilentRun("op-1", 67, "Discovery"), False),
+    (document("op-1", "Running", 66), SilentRun("op-1", 67, "Discovery"), False),
+    (document("op-1", "Initiated", 0), SilentRun("op-1"), False),
+    (document("op-1", "Running", 0), SilentRun("op-1"), True),
+    (document("op-1", "Running", 68), SilentRun("op-1", 67, "Discovery"), True),
+    (document("op-1", "Running", 67), SilentRun("op-1", 67, "Loading"), True),
+    (document("op-1", "Failed", 67), SilentRun("op-1", 67, "Discovery"), True),
+])  # fmt: skip
 async def test_what_is_known_is_no_sign_of_life(now: dict[str, Any], known: SilentRun, news: bool) -> None:
     assert bool(await round_of(Api({"op-1": now}), Known([known]))) is news
 

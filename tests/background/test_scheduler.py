@@ -1,19 +1,25 @@
-"""What ticks beside the worker: a tick that fails, and what people see of an alarm."""
+"""What ticks beside the worker: a tick that fails or hangs, and that every process knows what is silenced."""
 
 import asyncio
 import re
+from collections.abc import Callable
 
 import pytest
+from prometheus_client import REGISTRY
 
 from relay.background.scheduler import LONGEST, Scheduler
+from relay.background.upkeep import SilenceWatch
 from relay.config import parse_config
 from relay.errors import StoreUnavailable
 from relay.health import Health
+from relay.policy.silences import Silences
 from relay.store import Store
 from relay.store.queries.runs import Runs
+from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock, loop_ahead
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.patience import patience
+from tests.support.silences import HOUR, added, silence
 
 
 async def test_a_tick_that_fails_costs_the_others_nothing_and_is_tried_again(clock: Clock) -> None:
@@ -90,3 +96,33 @@ async def test_readyz_says_which_tick_failed_last_until_it_is_done_again(redis_s
         r"failed 1[23] s ago: TypeError at relay/background/scheduler\.py:\d+", failed.checks["tick:watchdog"]
     )
     assert "tick:watchdog" not in done.checks
+
+
+def watch(kept: SilenceList, clock: Clock) -> SilenceWatch:
+    return SilenceWatch(Silences(), kept, clock=clock)
+
+
+async def test_what_another_process_silenced_is_known_at_the_next_look(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    here = watch(SilenceList(open_store()), clock)
+    await here.look()
+    kept = await added(open_store(), silence(clock()))
+    before = here.silences.active(clock())
+    await here.look()
+    during, gauge = here.silences.active(clock()), REGISTRY.get_sample_value("relay_silences")
+    await kept.expire("s-1")
+    await here.look()
+
+    assert (before, during, gauge) == ([], [silence(clock())], 1)
+    assert here.silences.active(clock()) == []
+    assert REGISTRY.get_sample_value("relay_silences") == 0
+
+
+async def test_what_is_over_is_forgotten_without_being_told_so(store: Store, clock: Clock) -> None:
+    here = watch(await added(store, silence(clock())), clock)
+    await here.look()
+    clock.advance(HOUR)
+    await here.look()
+
+    assert here.silences.current == ()

@@ -10,14 +10,10 @@ from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.wire import Anywhere, Wire
-from tests.support.workers import worker_of
+from tests.support.workers import Bench
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-
-
-@pytest.fixture
-def config() -> Config:
-    text = """
+CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
 retry: {max_retries: 2, retry_delay: 60}
 destinations:
@@ -25,7 +21,11 @@ destinations:
   analysts: {email: "analyst@example.com", retry: {max_retries: 0}}
 rules: []
 """
-    return parse_config(text, env={}, channels={"slack": Anywhere, "email": Anywhere})
+
+
+@pytest.fixture
+def config() -> Config:
+    return parse_config(CONFIG, env={}, channels={"slack": Anywhere, "email": Anywhere})
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +39,10 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-def worker(store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock) -> Worker:
-    return worker_of(
-        store,
-        {"slack": wire, "email": wire},
-        config,
-        renderer,
-        clock=clock,
-        jitter=lambda: 0.0,
-    )
+def bench(store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock) -> Bench:
+    return Bench(store, wire, config, renderer, clock)
+
+
+@pytest.fixture
+def worker(bench: Bench) -> Worker:
+    return bench.worker()

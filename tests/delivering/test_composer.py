@@ -5,18 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from relay.config import Config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.policy.presentation import presentation_for
 from relay.rendering import IsolatedRenderer
-from relay.store import Store
 from tests.support import events
-from tests.support.clock import Clock
 from tests.support.targets import room, team
-from tests.support.wire import Wire
-from tests.support.workers import worker_of
+from tests.support.workers import Bench
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 DONE = events.completed()
@@ -24,9 +20,7 @@ DELIVERY = Delivery("d", "l", "team", "slack", "#team", "live", DONE, (DONE,), {
 
 
 @pytest.mark.slow
-async def test_a_broken_template_still_tells(
-    store: Store, wire: Wire, config: Config, clock: Clock, tmp_path: Path
-) -> None:
+async def test_a_broken_template_still_tells(bench: Bench, tmp_path: Path) -> None:
     broken = tmp_path / "slack"
     broken.mkdir()
     for template in (TEMPLATES / "slack").iterdir():
@@ -34,38 +28,34 @@ async def test_a_broken_template_still_tells(
             "blocks:\n  - type: section\n    text: '{{ op.nothing.at.all }}'\ntext: '{{ 1 / 0 }}'\n"
         )
     renderer = IsolatedRenderer([tmp_path, TEMPLATES])
-    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock)
-    await store.accept(events.completed(), [room()])
+    worker = bench.worker(renderer=renderer)
+    await bench.store.accept(events.completed(), [room()])
 
     await worker.run_once("slack")
     await renderer.aclose()
 
-    assert "Comprehensive Customer Journey Analysis" in wire.arrived[0].content["text"]
-    assert "In relays eigenem Wortlaut" in str(wire.arrived[0].content["blocks"][-1])
+    assert "Comprehensive Customer Journey Analysis" in bench.wire.arrived[0].content["text"]
+    assert "In relays eigenem Wortlaut" in str(bench.wire.arrived[0].content["blocks"][-1])
 
 
-async def test_the_thread_of_a_live_message_is_handed_on(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    await store.accept(events.progress(10), [team()])
+async def test_the_thread_of_a_live_message_is_handed_on(bench: Bench, worker: Worker) -> None:
+    await bench.store.accept(events.progress(10), [team()])
     await worker.run_once("slack")
-    await store.accept(events.completed(), [team(presentation=presentation_for(events.completed()))])
+    await bench.store.accept(events.completed(), [team(presentation=presentation_for(events.completed()))])
     await worker.run_once("slack")
-    clock.advance(2)
+    bench.clock.advance(2)
     await worker.run_once("slack")
 
-    assert [(one.kind, one.thread.get("ts")) for one in wire.arrived] == [
+    assert [(one.kind, one.thread.get("ts")) for one in bench.wire.arrived] == [
         ("live", None),
         ("live", "1.1"),
         ("reply", "1.1"),
     ]
-    first, edit, _ = wire.arrived
+    first, edit, _ = bench.wire.arrived
     assert first.lane == edit.lane != ""
 
 
-async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(
-    config: Config, clock: Clock, tmp_path: Path
-) -> None:
+async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "slack").mkdir()
     (tmp_path / "slack" / "operation.completed.yaml").write_text("text: 'in their own words'\n")
     renderers = [IsolatedRenderer([tmp_path, TEMPLATES]), IsolatedRenderer([tmp_path, TEMPLATES])]
@@ -74,7 +64,7 @@ async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(
         await renderers.pop(0).aclose()
         return []
 
-    composer = Composer(lambda: config, lambda: renderers[0], clock=clock, buttons=reload)
+    composer = Composer(lambda: bench.config, lambda: renderers[0], clock=bench.clock, buttons=reload)
     notification = await composer.compose(DELIVERY)
     await renderers[0].aclose()
 
@@ -82,13 +72,11 @@ async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(
 
 
 @pytest.mark.parametrize(("unsubscribes", "link"), [(True, "https://relay.example.com/unsubscribe/t"), (False, "")])
-async def test_a_link_to_unsubscribe_is_where_the_channel_shows_it(
-    config: Config, renderer: IsolatedRenderer, clock: Clock, unsubscribes: bool, link: str
-) -> None:
+async def test_a_link_to_unsubscribe_is_where_the_channel_shows_it(bench: Bench, unsubscribes: bool, link: str) -> None:
     async def made(_delivery: Delivery, language: str) -> str:
         return f"https://relay.example.com/unsubscribe/{'t' if language == 'en' else language}"
 
-    composer = Composer(lambda: config, lambda: renderer, clock=clock, unsubscribe=made)
+    composer = Composer(lambda: bench.config, lambda: bench.renderer, clock=bench.clock, unsubscribe=made)
     channel = SimpleNamespace(unsubscribes=unsubscribes, renders=False)
 
     assert (await composer.compose(DELIVERY, channel)).unsubscribe == link

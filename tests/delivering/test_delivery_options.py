@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from relay.config import Config, parse_config
-from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Each, Live
 from relay.engine.parking import Configured
 from relay.health import Health, known_addresses
@@ -16,12 +15,10 @@ from relay.store.queries.admin import CONFIGURED, Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS
-from tests.support.flow import RENDERER
 from tests.support.memory_store import MemoryStore
 from tests.support.queue import claim, send
 from tests.support.targets import room
-from tests.support.wire import Wire
-from tests.support.workers import worker_of
+from tests.support.workers import Bench
 
 TOP = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
@@ -54,73 +51,64 @@ async def accepted(store: Store, config: Config) -> Accepted:
     return await Ingest(store, lambda: config, CHANNELS).ingest(events.failed())
 
 
-def older(store: Store, wire: Wire, clock: Clock) -> Worker:
-    return worker_of(store, {"slack": wire}, config_of(OLDER), RENDERER, clock=clock)
+async def test_a_relay_with_an_older_file_tells_a_new_destination_as_the_newer_one_says(bench: Bench) -> None:
+    await accepted(bench.store, config_of(NEWER))
 
+    await bench.worker(config=config_of(OLDER)).run_once("slack")
 
-async def test_a_relay_with_an_older_file_tells_a_new_destination_as_the_newer_one_says(
-    store: Store, wire: Wire, clock: Clock
-) -> None:
-    await accepted(store, config_of(NEWER))
-
-    await older(store, wire, clock).run_once("slack")
-
-    (notification,) = wire.arrived
+    (notification,) = bench.wire.arrived
     assert (notification.language, notification.mentions) == ("de", ("U0123ABCD",))
     assert "Fehlgeschlagen" in notification.content["text"]
 
 
-async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(
-    store: Store, wire: Wire, clock: Clock
-) -> None:
-    await accepted(store, config_of(NEWER))
-    admin = Admin(store)
+async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(bench: Bench) -> None:
+    await accepted(bench.store, config_of(NEWER))
+    admin = Admin(bench.store)
     await admin.announce(known_addresses(config_of(OLDER)))
-    worker = worker_of(store, {"slack": wire}, config_of(NEWER), RENDERER, clock=clock)  # it still has them
+    worker = bench.worker(config=config_of(NEWER))  # it still has them
 
     for _ in range(3):
         assert await worker.run_once("slack") == 0
-        clock.advance(60)
+        bench.clock.advance(60)
 
     timeline = await admin.timeline(events.failed().subject)
     assert timeline
     assert [line[1:] for line in timeline.log if line[1] == "waits"] == [
         ["waits", "ops", "destination_removed", "#ops"]
     ]
-    assert await admin.removed(clock()) == [("ops", "#ops")]
+    assert await admin.removed(bench.clock()) == [("ops", "#ops")]
     assert (await admin.ledger()).counts["pending"] == 1
 
     await admin.announce(known_addresses(config_of(NEWER)))
-    clock.advance(61)
+    bench.clock.advance(61)
     assert await worker.run_once("slack") == 1
-    assert await admin.removed(clock() + 180) == []
+    assert await admin.removed(bench.clock() + 180) == []
 
 
 @pytest.mark.parametrize("had", [1, 2])
-async def test_what_waits_goes_to_the_one_address_that_took_the_place(store: Store, clock: Clock, had: int) -> None:
-    admin = Admin(store)
+async def test_what_waits_goes_to_the_one_address_that_took_the_place(bench: Bench, had: int) -> None:
+    admin = Admin(bench.store)
     await admin.announce({"ops": {"slack": ("#ops", "#more")[:had]}})
     live = room(destination="ops", address="#ops", how=Live(post_after=0))
-    await store.accept(events.started(operationId="edited"), [live])
-    await send(store)
-    await store.accept(events.failed(operationId="each"), [replace(live, how=Each())])
-    [dead] = await claim(store)
-    await store.dead_letter(dead, "rejected", "channel_not_found")
+    await bench.store.accept(events.started(operationId="edited"), [live])
+    await send(bench.store)
+    await bench.store.accept(events.failed(operationId="each"), [replace(live, how=Each())])
+    [dead] = await claim(bench.store)
+    await bench.store.dead_letter(dead, "rejected", "channel_not_found")
     for event in (events.failed(operationId="over"), events.progress(10, operationId="running")):
-        await store.accept(event, [live])
-    await store.accept(events.failed(operationId="edited"), [live])
+        await bench.store.accept(event, [live])
+    await bench.store.accept(events.failed(operationId="edited"), [live])
     for _ in range(2):
         await admin.announce({"ops": {"slack": ("#new",)}})
     assert await admin.present("ops", "slack") == ("#new" if had == 1 else "")
     await admin.replay([dead.id])
 
-    received = [delivery for _ in range(3) for delivery in await claim(store)]
+    received = [delivery for _ in range(3) for delivery in await claim(bench.store)]
 
     assert {delivery.address for delivery in received} == ({"#new"} if had == 1 else set())
-    assert len(received) == (
-        2 if had == 1 else 0
-    )  # what runs is told there by its next event; a message at the old address stays
-    assert len(await admin.removed(clock())) == 1
+    # What runs is told there by its next event; a message at the old address stays.
+    assert len(received) == (2 if had == 1 else 0)
+    assert len(await admin.removed(bench.clock())) == 1
 
 
 def addresses(store: MemoryStore) -> dict[str, list[str]]:
@@ -150,18 +138,16 @@ async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
     assert addresses(store) == first | {"room": ["#other"]}
 
 
-async def test_what_was_claimed_between_a_reload_and_its_announcement_waits_for_no_more_than_that(
-    store: Store, wire: Wire, clock: Clock
-) -> None:
+async def test_what_was_claimed_between_a_reload_and_its_announcement_waits_for_no_more_than_that(bench: Bench) -> None:
     files = [config_of(OLDER)]
-    health = Health(store, lambda: files[-1], clock=clock)
+    health = Health(bench.store, lambda: files[-1], clock=bench.clock)
     await health.prepare()
     files.append(config_of(NEWER))
-    await accepted(store, files[-1])
-    worker = worker_of(store, {"slack": wire}, files[-1], RENDERER, clock=clock)
+    await accepted(bench.store, files[-1])
+    worker = bench.worker(config=files[-1])
     assert await worker.run_once("slack") == 0
 
     await health._resume()
 
     assert await worker.run_once("slack") == 1
-    assert wire.arrived
+    assert bench.wire.arrived

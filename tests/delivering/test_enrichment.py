@@ -73,10 +73,9 @@ async def test_every_destination_is_told_the_same_results_and_the_platform_is_as
     assert platform.asked == [event.operation.id]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), ValueError("what it is"), None],
-)
+@pytest.mark.parametrize("answer", [
+    PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), ValueError("what it is"), None,
+])  # fmt: skip
 async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_so(
     store: Store, results: ResultsCache, clock: Clock, answer: Any
 ) -> None:

@@ -1,13 +1,12 @@
 """Messages are compared with the earlier runs of their job; the store is seldom asked for them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.config import Config
 from relay.delivering.enrichment import ENDED_FOR, RUNNING_FOR, JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
@@ -26,8 +25,7 @@ from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.queue import accept, claim_one
 from tests.support.targets import room, team
-from tests.support.wire import Wire
-from tests.support.workers import worker_of
+from tests.support.workers import Bench
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 TEXT = "{{ job.ends }} {{ job.streak }} {{ job.runs_since_failure }} {{ job.recovered_after }} {{ job.same_error }}"
@@ -85,32 +83,32 @@ async def test_a_delivery_gets_the_ends_before_its_own(store: Store, past: JobHi
     assert complete.history == (complete.event,)
 
 
-async def test_a_later_attempt_says_the_same(store: Store, past: JobHistory, clock: Clock) -> None:
-    await store.accept(run(0), [])
-    delivery = await delivery_of(store, run(1, "Failed"))
+async def test_a_later_attempt_says_the_same(bench: Bench, past: JobHistory) -> None:
+    await bench.store.accept(run(0), [])
+    delivery = await delivery_of(bench.store, run(1, "Failed"))
     first = await past.complete(delivery)
     for number in range(2, 5):
-        await store.accept(run(number), [])
-    clock.advance(RUNNING_FOR)
+        await bench.store.accept(run(number), [])
+    bench.clock.advance(RUNNING_FOR)
 
     assert await past.complete(delivery) == first
 
 
 async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
-    store: Store, past: JobHistory, history: Counted, clock: Clock
+    bench: Bench, past: JobHistory, history: Counted
 ) -> None:
-    await store.accept(run(0), [])
-    running = await delivery_of(store, run(1, "Running"))
-    ended = await delivery_of(store, run(2))
+    await bench.store.accept(run(0), [])
+    running = await delivery_of(bench.store, run(1, "Running"))
+    ended = await delivery_of(bench.store, run(2))
     for _ in range(5):
         await past.complete(running)
-        clock.advance(RUNNING_FOR / 6)
+        bench.clock.advance(RUNNING_FOR / 6)
     assert history.questions == 1
 
     await past.complete(ended)
     await past.complete(ended)
     assert history.questions == 2
-    clock.advance(ENDED_FOR)
+    bench.clock.advance(ENDED_FOR)
     await past.complete(ended)
     assert history.questions == 3
 
@@ -141,31 +139,29 @@ async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, pa
     assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, True)
 
 
-async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) -> None:
+async def test_without_an_answer_nothing_is_known(bench: Bench) -> None:
     class Away:
         async def ends(self, _job: Job) -> tuple[Outcome, ...]:
             raise StoreUnavailable("away")
 
-    delivery = await delivery_of(store, run(1))
+    delivery = await delivery_of(bench.store, run(1))
 
-    assert (await JobHistory(Away(), clock=clock).complete(delivery)) is delivery
+    assert (await JobHistory(Away(), clock=bench.clock).complete(delivery)) is delivery
 
 
-async def test_a_template_names_the_job_by_whatever_event_states_it(
-    store: Store, history: Counted, clock: Clock, config: Config
-) -> None:
-    naming = config.model_copy(update={"job": "{parameters.dataset}"})
-    await store.accept(replace(run(0, operationName="Anything"), job="sales"), [])
-    await store.accept(run(1, "Running", parameters={"dataset": "sales"}), [])
-    delivery = await delivery_of(store, run(1, at="2024-01-20T12:00:00Z"))
+async def test_a_template_names_the_job_by_whatever_event_states_it(bench: Bench, history: Counted) -> None:
+    naming = bench.config.model_copy(update={"job": "{parameters.dataset}"})
+    await bench.store.accept(replace(run(0, operationName="Anything"), job="sales"), [])
+    await bench.store.accept(run(1, "Running", parameters={"dataset": "sales"}), [])
+    delivery = await delivery_of(bench.store, run(1, at="2024-01-20T12:00:00Z"))
 
-    complete = await JobHistory(history, clock=clock, config=lambda: naming).complete(delivery)
+    complete = await JobHistory(history, clock=bench.clock, config=lambda: naming).complete(delivery)
 
     assert len(complete.event.past) == 1
 
 
 @pytest.fixture
-def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[Callable[[Store], Worker]]:
+def told(bench: Bench, tmp_path: Path) -> Callable[[Store], Worker]:
     """A worker whose messages are made in the sandbox, of a user's own template."""
     for name in ("operation.failed", "operation.timeout", "operation.completed"):
         file = tmp_path / "slack" / f"{name}.yaml"
@@ -174,20 +170,13 @@ def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[C
     renderer = IsolatedRenderer([tmp_path, TEMPLATES])
 
     def build(store: Store) -> Worker:
-        return worker_of(
-            store,
-            {"slack": wire},
-            config,
-            renderer,
-            clock=clock,
-            job_history=JobHistory(Jobs(store), clock=clock).complete,
-        )
+        return bench.worker(store, renderer=renderer, job_history=JobHistory(Jobs(store), clock=bench.clock).complete)
 
-    yield build
+    return build
 
 
 async def test_of_two_processes_each_tells_what_the_other_took(
-    open_store: Callable[..., Store], told: Callable[[Store], Worker], wire: Wire, clock: Clock
+    bench: Bench, open_store: Callable[..., Store], told: Callable[[Store], Worker]
 ) -> None:
     one, other = open_store(), open_store()
     statuses = ("Completed", "Completed", "Failed", "Timeout", "Completed")
@@ -195,17 +184,16 @@ async def test_of_two_processes_each_tells_what_the_other_took(
         taken, teller = (one, other) if number % 2 else (other, one)
         await taken.accept(run(number, status), [room()])
         await told(teller).run_once("slack")
-        clock.advance(60)
+        bench.clock.advance(60)
 
-    assert [message.content["text"] for message in wire.arrived] == [
+    assert [message.content["text"] for message in bench.wire.arrived] == [
         "0 0 0 0 0", "1 0 1 0 0", "2 1 2 0 0", "3 2 0 0 1", "4 0 0 2 0"
     ]  # fmt: skip
 
 
 @pytest.fixture
-def worker(store: Store, wire: Wire, config: Config, clock: Clock) -> Iterator[Worker]:
-    renderer, past = IsolatedRenderer([TEMPLATES]), JobHistory(Jobs(store), clock=clock).complete
-    yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, job_history=past)
+def worker(bench: Bench) -> Worker:
+    return bench.worker(job_history=JobHistory(Jobs(bench.store), clock=bench.clock).complete)
 
 
 def lasted(number: int, minutes: int) -> Event:
@@ -215,15 +203,15 @@ def lasted(number: int, minutes: int) -> Event:
 
 @pytest.mark.parametrize(("minutes", "broadcast"), [(2, True), (40, False)])
 async def test_a_run_that_is_over_too_soon_is_shown_to_the_conversation(
-    store: Store, wire: Wire, worker: Worker, minutes: int, broadcast: bool
+    bench: Bench, worker: Worker, minutes: int, broadcast: bool
 ) -> None:
     for number in range(10):
-        await store.accept(lasted(number, 50), [])
+        await bench.store.accept(lasted(number, 50), [])
     for event in (run(11, "Running", at="2024-01-12T11:59:00Z"), lasted(11, minutes)):
-        await accept(store, event, to=team(new_limits=(), edit_limits=()))
+        await accept(bench.store, event, to=team(new_limits=(), edit_limits=()))
         await worker.run_once("slack")
         await worker.run_once("slack")
 
-    (reply,) = [message for message in wire.arrived if message.kind == "reply"]
+    (reply,) = [message for message in bench.wire.arrived if message.kind == "reply"]
     assert reply.broadcast is broadcast
     assert ("please check" in reply.content["text"]) is broadcast

@@ -1,15 +1,17 @@
-"""What every kind of error means for its delivery: when it is tried again, what waits with it, when it is given up."""
+"""What each kind of error means for its delivery and for what waits with it: when it is tried again, and given up."""
 
 from dataclasses import replace
 
 import pytest
 
 from relay.delivering.outcome import LIMIT_PAUSE, LONGEST_WAIT, PROBE_PAUSE, Failure, failure_of
+from relay.delivering.safeguards import WITNESS, Brakes
 from relay.domain.deliveries import Delivery, Limit, Trial
 from relay.errors import DeliveryError
 from relay.policy.retry import JITTER, Pause, RetryPolicy
 from relay.reasons import Dead
 from tests.support import events
+from tests.support.clock import Clock
 
 EVENT = events.completed()
 FIRST = Delivery(
@@ -176,3 +178,27 @@ def test_what_a_person_held_back_for_longer_has_all_of_that_time() -> None:
 
 def test_jitter_only_adds() -> None:
     assert failure(DeliveryError("why"), jitter=1.0).retry_in == pytest.approx(60 * (1 + JITTER))
+
+
+SLACK = "channel:slack"
+
+
+def test_a_channel_is_broken_once_another_message_fails_with_no_success_in_between(clock: Clock) -> None:
+    brakes = Brakes(clock)
+
+    assert [brakes.failed(SLACK, lane) for lane in ("a", "a", "b", "b", "a")] == [False, False, True, False, True]
+    brakes.works(SLACK)
+    assert not brakes.failed(SLACK, "b")
+    clock.advance(WITNESS + 1)
+    assert not brakes.failed(SLACK, "a")
+
+
+def test_what_was_claimed_before_a_pause_waits_and_a_success_ends_it(clock: Clock) -> None:
+    brakes, claimed = Brakes(clock), clock()
+    brakes.hold(SLACK, 30)
+    brakes.hold(SLACK, 10)  # a shorter one does not cut it
+
+    assert brakes.wait([SLACK, "limit:x"], claimed) == 30
+    assert brakes.wait([SLACK], claimed + 1) == 0  # the store knew of it by then
+    brakes.works(SLACK)
+    assert brakes.wait([SLACK], claimed) == 0

@@ -1,26 +1,23 @@
 """Redis goes away in the middle of a delivery: what is known in here is settled before anything is claimed."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from relay.config import Config
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Delivery
-from relay.errors import StoreUnavailable
 from relay.outage import Outage
-from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim, counts
 from tests.support.redis_server import RedisServer
-from tests.support.targets import mail, room
+from tests.support.targets import mail
 from tests.support.waiting import until
 from tests.support.wire import Wire
-from tests.support.workers import worker_of
+from tests.support.workers import Bench
 
 pytestmark = pytest.mark.slow
 MINUTE = 60.0
@@ -42,16 +39,9 @@ async def own_store(server: RedisServer, clock: Clock) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def outage(clock: Clock) -> Outage:
-    return Outage(clock)
-
-
-@pytest.fixture
-async def running(
-    own_store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, outage: Outage
-) -> AsyncIterator[Worker]:
+async def running(own_store: Store, bench: Bench, clock: Clock) -> AsyncIterator[Worker]:
     """A worker on a Redis that the test takes away."""
-    worker = worker_of(own_store, {"email": wire, "slack": wire}, config, renderer, outage=outage)
+    worker = bench.worker(own_store, clock=time.time, outage=Outage(clock))
     loop = asyncio.create_task(worker.run())
     yield worker
     await worker.stop(5)
@@ -71,7 +61,7 @@ async def _sending(store: Store, wire: Wire, worker: Worker, count: int = 1) -> 
 
 
 async def test_what_arrived_before_an_outage_longer_than_the_lease_is_told_once(
-    server: RedisServer, own_store: Store, wire: Wire, clock: Clock, outage: Outage, *, running: Worker
+    server: RedisServer, own_store: Store, wire: Wire, clock: Clock, running: Worker
 ) -> None:
     arrived = await _sending(own_store, wire, running, 6)
 
@@ -88,7 +78,7 @@ async def test_what_arrived_before_an_outage_longer_than_the_lease_is_told_once(
 
 
 async def test_while_a_receipt_waits_for_redis_nothing_is_claimed(
-    server: RedisServer, own_store: Store, wire: Wire, clock: Clock, outage: Outage, *, running: Worker
+    server: RedisServer, own_store: Store, wire: Wire, running: Worker
 ) -> None:
     arrived = await _sending(own_store, wire, running)
 
@@ -101,26 +91,6 @@ async def test_while_a_receipt_waits_for_redis_nothing_is_claimed(
     timeline = await Admin(own_store).timeline(events.completed(operationId="op-0").subject)
     assert timeline is not None
     assert "lease lapsed" not in [line[1] for line in timeline.log]
-
-
-async def test_what_was_not_begun_is_given_back_and_costs_nothing(
-    store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
-) -> None:
-    blips = iter([StoreUnavailable("a blip")] * 20)
-
-    async def enrich(delivery: Delivery) -> Delivery:
-        if blip := next(blips, None):
-            raise blip
-        return delivery
-
-    worker = worker_of(store, {"slack": wire}, config, renderer, clock=clock, enrich=enrich)
-    await store.accept(events.completed(), [room()])
-    for _ in range(21):
-        await worker.run_once("slack")
-        clock.advance(1)
-
-    assert [notification.kind for notification in wire.arrived] == ["each"]
-    assert await Admin(store).dead() == []
 
 
 async def _delivered(store: Store, count: int) -> bool:

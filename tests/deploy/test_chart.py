@@ -126,22 +126,19 @@ def test_another_configuration_or_secret_is_another_pod(other: Mapping[str, Any]
     assert pod(MADE | {"replicas": 5}) == pod(MADE)
 
 
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
-        ({"config": CONFIG}, "RELAY_REDIS_URL: nothing says it. Name a Secret that has it: existingSecret"),
-        ({"existingSecret": "relay"}, "config: there is none. Give the file: --set-file config=relay.yaml"),
-        ({"replcas": 3}, "additional properties 'replcas' not allowed"),
-        ({"replicas": "two"}, "at '/replicas': got string, want integer"),
-        ({"redis": {"url": "redis:6379"}}, "at '/redis/url'"),
-        ({"image": {"repository": "relay:latest"}}, "at '/image/repository'"),
-        ({"secrets": {"RELAY-TOKEN": "x"}}, "RELAY-TOKEN"),
-        ({"secrets": {"RELAY_TOKEN": ""}}, "at '/secrets/RELAY_TOKEN'"),
-        ({"networkPolicy": {"operators": [{}]}}, "at '/networkPolicy/operators/0'"),
-        (OF_YOURS | {"existingSecret": "", "redis": {"url": "redis://r"}, "serviceMonitor": {"enabled": True}},
-         "RELAY_ADMIN_TOKEN: nothing says it"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("values", "says"), [
+    ({"config": CONFIG}, "RELAY_REDIS_URL: nothing says it. Name a Secret that has it: existingSecret"),
+    ({"existingSecret": "relay"}, "config: there is none. Give the file: --set-file config=relay.yaml"),
+    ({"replcas": 3}, "additional properties 'replcas' not allowed"),
+    ({"replicas": "two"}, "at '/replicas': got string, want integer"),
+    ({"redis": {"url": "redis:6379"}}, "at '/redis/url'"),
+    ({"image": {"repository": "relay:latest"}}, "at '/image/repository'"),
+    ({"secrets": {"RELAY-TOKEN": "x"}}, "RELAY-TOKEN"),
+    ({"secrets": {"RELAY_TOKEN": ""}}, "at '/secrets/RELAY_TOKEN'"),
+    ({"networkPolicy": {"operators": [{}]}}, "at '/networkPolicy/operators/0'"),
+    (OF_YOURS | {"existingSecret": "", "redis": {"url": "redis://r"}, "serviceMonitor": {"enabled": True}},
+     "RELAY_ADMIN_TOKEN: nothing says it"),
+])  # fmt: skip
 def test_what_is_missing_or_misspelt_is_said_before_anything_is_installed(values: Any, says: str) -> None:
     assert says in refused(values)
 

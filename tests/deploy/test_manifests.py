@@ -1,5 +1,6 @@
-"""deploy/kubernetes: the API's own schemas find the manifests right, and relay is what they say it is."""
+"""deploy/kubernetes, and the pages that lead to every file in deploy/."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -82,3 +83,18 @@ def test_the_pod_asks_relay_what_it_answers_and_its_secret_has_what_the_configur
     assert {probe["path"] for probe in PROBES} == {"/healthz", "/readyz"}
     assert [name for name in (*NEEDED, "RELAY_ADMIN_TOKEN") if name not in HEAD] == []
     assert PORTS["admin"] == PORTS["http"] + 1  # the default, which no variable of the Pod changes
+
+
+PAGE = "".join((ROOT / "docs" / name).read_text("utf-8") for name in ("hardening.md", "reverse-proxies.md"))
+DEPLOY = ROOT / "deploy"
+
+
+def test_the_page_leads_to_every_file_and_every_path_in_it_is_one() -> None:
+    shown = {*re.findall(r"\]\(\.\./deploy/([\w./-]+)\)", PAGE), *re.findall(r"^\| `([\w-]+\.yaml)` \|", PAGE, re.M)}
+    files = {str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*") if file.is_file()}
+    chart = {name for name in files if name.startswith("helm/relay/")}  # Helm's own layout, which a link leads to
+
+    assert chart
+    assert {name.removeprefix("kubernetes/") for name in files - chart} == {
+        name.removeprefix("kubernetes/") for name in shown - {"kubernetes", "helm/relay"}
+    }

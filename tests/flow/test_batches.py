@@ -7,14 +7,11 @@ from tests.support.flow_events import OWNER, batch_event, event_of, member_event
 
 
 async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flow) -> None:
-    await brisk.send(batch_event("batch.started"))
-    await brisk.wait(3)
+    await brisk.tell(batch_event("batch.started"), wait=3)
     for number, status in enumerate(["Completed", "Failed", "Completed", "Timeout", "Cancelled", "Completed"]):
-        await brisk.send(member_event(status, number))
-        await brisk.wait(3)
+        await brisk.tell(member_event(status, number), wait=3)
     replies = len(brisk.replies())
-    await brisk.send(batch_event("batch.completed", batch={"status": "Completed"}))
-    await brisk.wait(10)
+    await brisk.tell(batch_event("batch.completed", batch={"status": "Completed"}), wait=10)
 
     (root,) = brisk.roots()
     assert replies == 3
@@ -26,27 +23,23 @@ async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flo
 async def test_the_first_failure_of_a_batch_and_its_end_with_failures_are_shown_to_the_conversation(
     brisk: Flow,
 ) -> None:
-    await brisk.send(batch_event("batch.started"))
-    await brisk.wait(3)
+    await brisk.tell(batch_event("batch.started"), wait=3)
     await brisk.send(outcome_of("Failed", operationId="op-6", batchId="batch-1"))
     for number in (6, 7):
         await brisk.send(member_event("Failed", number))
     await brisk.wait(10)
     failed = [{"operationId": "op-6", "status": "Failed"}, {"operationId": "op-7", "status": "Failed"}]
-    await brisk.send(batch_event("batch.completed", batch={"status": "Completed", "operations": failed}))
-    await brisk.wait(10)
+    await brisk.tell(batch_event("batch.completed", batch={"status": "Completed", "operations": failed}), wait=10)
 
     assert [reply.broadcast for reply in brisk.replies()] == [True, False, True]
     assert not any(mentions_in(arguments) for _, arguments in brisk.calls(POST))
 
 
 async def test_the_operations_of_a_batch_have_no_message_of_their_own(brisk: Flow) -> None:
-    await brisk.send(batch_event("batch.started"))
-    await brisk.wait(3)
+    await brisk.tell(batch_event("batch.started"), wait=3)
     await brisk.send(event_of("operation.started", operationId="op-7", batchId="batch-1"))
     await brisk.send({"event": "operation.progress", "operation": {"operationId": "op-7", "progress": 50}})  # thin
-    await brisk.send(outcome_of("Completed", operationId="op-7"))
-    await brisk.wait(10)
+    await brisk.tell(outcome_of("Completed", operationId="op-7"), wait=10)
 
     assert len(brisk.messages()) == 1
     assert await brisk.held() == {"batch": 3}
@@ -54,13 +47,11 @@ async def test_the_operations_of_a_batch_have_no_message_of_their_own(brisk: Flo
 
 @pytest.mark.parametrize("first", ["operation", "batch"])
 async def test_a_failed_member_is_reported_once_whichever_event_comes_first(brisk: Flow, first: str) -> None:
-    await brisk.send(batch_event("batch.started"))
-    await brisk.wait(3)
+    await brisk.tell(batch_event("batch.started"), wait=3)
     own = outcome_of("Failed", operationId="op-7", priority="High", batchId="batch-1", createdBy=OWNER)
     theirs = member_event("Failed", 7, priority="High", createdBy=OWNER)
     for event in (own, theirs) if first == "operation" else (theirs, own):
-        await brisk.send(event)
-        await brisk.wait(3)
+        await brisk.tell(event, wait=3)
 
     (root,) = brisk.roots()
     (reply,) = brisk.replies()
@@ -69,14 +60,13 @@ async def test_a_failed_member_is_reported_once_whichever_event_comes_first(bris
 
 
 async def test_a_member_whose_message_stands_already_keeps_it(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.progress", 40, operationId="op-7", batchId="batch-1"))
-    await brisk.wait(3)
-    await brisk.send(batch_event("batch.started"))
-    await brisk.wait(3)
-    await brisk.send(outcome_of("Failed", operationId="op-7", batchId="batch-1"))
-    await brisk.wait(3)
-    await brisk.send(member_event("Failed", 7))
-    await brisk.wait(10)
+    await brisk.tell(
+        event_of("operation.progress", 40, operationId="op-7", batchId="batch-1"),
+        batch_event("batch.started"),
+        outcome_of("Failed", operationId="op-7", batchId="batch-1"),
+        wait=3,
+    )
+    await brisk.tell(member_event("Failed", 7), wait=10)
 
     own, group = brisk.roots()
     assert "Failed" in own.text

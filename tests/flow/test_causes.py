@@ -27,8 +27,7 @@ async def run_and_fail(flow: Flow, count: int, **operation: Any) -> None:
         await flow.send(event_of("operation.started", operationId=f"op-{number}", operationName=f"Load {number}"))
     await flow.wait(10)
     for number in range(count):
-        await flow.send(failing(number, **operation))
-        await flow.wait(10)
+        await flow.tell(failing(number, **operation), wait=10)
 
 
 async def test_five_failures_of_one_cause_are_one_message_and_rows_below_it(brisk: Flow) -> None:
@@ -46,10 +45,7 @@ async def test_five_failures_of_one_cause_are_one_message_and_rows_below_it(bris
 
 
 async def test_whoever_was_not_called_yet_is_called_by_the_row(brisk: Flow) -> None:
-    await brisk.send(failing(1, priority="High"))
-    await brisk.wait(5)
-    await brisk.send(failing(2, priority="High", createdBy=OWNER))
-    await brisk.wait(5)
+    await brisk.tell(failing(1, priority="High"), failing(2, priority="High", createdBy=OWNER), wait=5)
 
     posts = [arguments for _, arguments in brisk.calls(POST)]
     assert [mentions_in(arguments) for arguments in posts] == [[], [f"<@{OWNER_ID}>"]]
@@ -58,12 +54,7 @@ async def test_whoever_was_not_called_yet_is_called_by_the_row(brisk: Flow) -> N
 
 async def test_a_graver_failure_is_told_as_ever_and_the_next_ones_stand_below_it(brisk: Flow) -> None:
     await run_and_fail(brisk, 1)
-    await brisk.send(failing(7, priority="Critical"))
-    await brisk.wait(5)
-    await brisk.send(failing(8, priority="Critical"))
-    await brisk.wait(5)
-    await brisk.send(failing(9))
-    await brisk.wait(5)
+    await brisk.tell(failing(7, priority="Critical"), failing(8, priority="Critical"), failing(9), wait=5)
 
     normal, critical = brisk.roots()
     assert [reply.thread_ts for reply in brisk.replies()] == [normal.ts, critical.ts, critical.ts]
@@ -73,20 +64,17 @@ async def test_a_graver_failure_is_told_as_ever_and_the_next_ones_stand_below_it
 
 async def test_a_run_that_fails_again_is_no_row_of_its_own_failure(brisk: Flow) -> None:
     await run_and_fail(brisk, 1)
-    await brisk.send(event_of("operation.started", operationId="op-0", retryNumber=1))
-    await brisk.wait(5)
-    await brisk.send(failing(0, retryNumber=1))
-    await brisk.wait(5)
+    await brisk.tell(
+        event_of("operation.started", operationId="op-0", retryNumber=1), failing(0, retryNumber=1), wait=5
+    )
 
     assert [reply.broadcast for reply in brisk.replies()] == [True, True]
 
 
 async def test_members_of_a_batch_call_people_once_for_one_cause(brisk: Flow) -> None:
-    await brisk.send(batch_event("batch.started"))
-    await brisk.wait(3)
+    await brisk.tell(batch_event("batch.started"), wait=3)
     for number in range(3):
-        await brisk.send(member_event("Failed", number, priority="High", createdBy=OWNER) | {"error": ERROR})
-        await brisk.wait(3)
+        await brisk.tell(member_event("Failed", number, priority="High", createdBy=OWNER) | {"error": ERROR}, wait=3)
 
     (root,) = brisk.roots()
     assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}

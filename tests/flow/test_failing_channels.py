@@ -1,27 +1,18 @@
 """Failing channels, hosts and messages: the others go on, nothing is lost, and the limits of patience hold."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
 import pytest
 
-from relay.store import Store
 from relay_sandbox.standins.slack import Fault
-from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE
-from tests.support.outages import SLACK_OUTAGES, World, answered, world
+from tests.support.outages import SLACK_OUTAGES, World, answered
 from tests.support.traffic import Account, busy, killed_while_sending, passes, run_of, single
 
 PROMPTLY = 61.0  # seconds after the end of an outage in which everything is delivered
 AWAY = Fault(status=503, body=b"<p>Sorry", headers={"Content-Type": "text/html"})
 HISTORY = "channels:history"
-
-
-@pytest.fixture
-async def outpost(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[World]:
-    async with world(open_store, clock) as opened:
-        yield opened
 
 
 def delays(outpost: World, sent: dict[str, float], conversation: str) -> list[float]:

@@ -10,16 +10,14 @@ from tests.support.flow_events import event_of, outcome_of
 
 
 async def test_a_throttled_edit_holds_all_edits_and_no_post_and_then_shows_the_newest(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.progress", 10))
-    await brisk.wait(5)
+    await brisk.tell(event_of("operation.progress", 10), wait=5)
     brisk.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "30"}))
     await brisk.send(event_of("operation.progress", 20))
     await brisk.deliver()
     throttled = brisk.clock()
     for percentage in (30, 40, 50):
         await brisk.send(event_of("operation.progress", percentage))
-        await brisk.send({"event": "operation.audited", "operation": {"operationId": f"op-{percentage}"}})
-        await brisk.wait(2)
+        await brisk.tell({"event": "operation.audited", "operation": {"operationId": f"op-{percentage}"}}, wait=2)
     posted = len(brisk.messages("#room"))
     await brisk.wait(60)
 

@@ -15,8 +15,7 @@ async def test_mentions_are_in_new_messages_alone_and_as_many_as_the_matrix_says
     brisk: Flow, status: str, priority: str, cell: str
 ) -> None:
     common = {"priority": priority, "createdBy": OWNER}
-    await brisk.send(event_of("operation.started", status="Initiated", **common))
-    await brisk.wait(5)
+    await brisk.tell(event_of("operation.started", status="Initiated", **common), wait=5)
     begun = len(brisk.messages())
     if status != "Initiated":
         event = event_of(EVENT_NAMES[status], 60, status=status, **common)

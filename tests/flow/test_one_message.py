@@ -22,11 +22,9 @@ async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_t
         dynamic = DynamicDestinations(slack=("#room",))
         flow.config = flow.config.model_copy(update={"rules": (rule,), "dynamic_destinations": dynamic})
         requested: dict[str, Any] = {"notifications": {"slack": {"channel": "#room"}}}
-        await flow.send(event_of("operation.progress", 10, **requested))
-        await flow.wait(90)
+        await flow.tell(event_of("operation.progress", 10, **requested), wait=90)
         await flow.send(outcome_of("Failed", **requested))
-        await flow.send(outcome_of("Failed", operationId="op-2", **requested))
-        await flow.wait(30)
+        await flow.tell(outcome_of("Failed", operationId="op-2", **requested), wait=30)
 
         live, outcome, other = flow.messages("#room")
         assert [message.text.partition(":")[0] for message in (live, outcome, other)] == ["Failed"] * 3
@@ -35,15 +33,12 @@ async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_t
 
 
 async def test_a_restart_in_the_middle_keeps_the_message(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.progress", 20))
-    await brisk.wait(2)
+    await brisk.tell(event_of("operation.progress", 20), wait=2)
     (root,) = brisk.roots()
     brisk.restart()
-    await brisk.send(event_of("operation.progress", 60))
-    await brisk.wait(2)
+    await brisk.tell(event_of("operation.progress", 60), wait=2)
     brisk.restart()
-    await brisk.send(outcome_of("Completed"))
-    await brisk.wait(5)
+    await brisk.tell(outcome_of("Completed"), wait=5)
 
     assert [message.ts for message in brisk.roots()] == [root.ts]
     assert {arguments["ts"] for _, arguments in brisk.calls(UPDATE)} == {root.ts}
@@ -66,17 +61,14 @@ async def test_two_workers_make_one_message_of_each_run(brisk: Flow) -> None:
 
 @pytest.mark.parametrize("code", ["message_not_found", "cant_update_message", "edit_window_closed"])
 async def test_where_the_message_is_gone_a_new_one_tells_the_outcome_once(brisk: Flow, code: str) -> None:
-    await brisk.send(event_of("operation.progress", 20, priority="Critical"))
-    await brisk.wait(5)
+    await brisk.tell(event_of("operation.progress", 20, priority="Critical"), wait=5)
     brisk.slack.script(UPDATE, Fault(error=code))
-    await brisk.send(outcome_of("Failed", priority="Critical"))
-    await brisk.wait(60)
+    await brisk.tell(outcome_of("Failed", priority="Critical"), wait=60)
 
     _, anew = brisk.messages()
     assert "Failed" in anew.text
     assert [mentions_in(arguments) for _, arguments in brisk.calls(POST)] == [[], ["<!subteam^S0DATATEAM>"]]
-    await brisk.send(event_of("operation.progress", 5, retryNumber=1))
-    await brisk.wait(20)
+    await brisk.tell(event_of("operation.progress", 5, retryNumber=1), wait=20)
     assert brisk.calls(UPDATE)[-1][1]["ts"] == anew.ts
 
 

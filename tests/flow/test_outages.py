@@ -1,14 +1,12 @@
 """Outages of Slack and of the mail server, of minutes and hours: all is delivered once, and promptly after them."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import pytest
 
-from relay.store import Store
-from tests.support.clock import Clock
-from tests.support.outages import OUTAGES, SLACK_OUTAGES, UNCERTAIN, World, world
+from tests.support.outages import OUTAGES, SLACK_OUTAGES, UNCERTAIN, World
 from tests.support.traffic import Account, busy, passes, single
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -21,12 +19,6 @@ USUAL = """
 503-html-140s-busy-kill reset-140s-single fatal_error-posted-140s-busy-kill 200-html-140s-single
 mail-cut-after-dot-140s-busy mail-taken-then-cut-140s-single-kill mail-451-140s-single
 """
-
-
-@pytest.fixture
-async def outpost(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[World]:
-    async with world(open_store, clock) as opened:
-        yield opened
 
 
 def cells() -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""A recovery goes only where its alarm arrived."""
+"""What the watchdog finds, in Slack: recoveries where alarms arrived, and messages of runs that have not begun."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -6,7 +6,9 @@ import pytest
 
 from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
+from relay.domain.jobs import Job
 from relay.domain.silences import Silence, Then
+from relay.policy.missing import Missing, alarm, recovery
 from relay.store import Store
 from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock
@@ -86,3 +88,30 @@ async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
 
     assert len(run.flow.roots()) == (2 if then == "summary" else 1)
     assert run.replies == replies
+
+
+JOB = Job("", "tenant-1", "project-1", "ReportGeneration", "Sales #")
+DAY = 86_400.0
+
+
+def missing(flow: Flow, priority: str, days: int = 0) -> Missing:
+    """Half an hour ago it should have begun."""
+    since = flow.clock() - 1800 + days * DAY
+    return Missing(JOB, since, since - DAY, flow.clock(), priority)
+
+
+@pytest.mark.parametrize(("priority", "called"), [("Normal", ""), ("High", ""), ("Critical", "<!subteam^S0DATATEAM> ")])
+async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, priority: str, called: str) -> None:
+    late = missing(flow, priority)
+    await flow.intake.ingest(alarm(late, flow.clock()))
+    await flow.intake.ingest(alarm(late, flow.clock()))
+    await flow.wait(2)
+    (message,) = flow.roots()
+    assert message.text.startswith(f"{called}Not begun: Sales – no run has begun, one was expected ")
+    assert "View run" not in str(message.blocks)
+
+    await flow.intake.ingest(recovery(late, flow.clock(), flow.clock()))
+    await flow.wait(90)
+    (message,) = flow.roots()
+    assert message.text.startswith("Running: Sales – A run has begun, ")
+    assert (await flow.ledger()).imbalance == 0

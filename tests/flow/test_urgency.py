@@ -36,8 +36,7 @@ THROTTLES = [Fault(status=429, headers={"Retry-After": str(seconds)}) for second
     "fault", [Fault(error="update_failed"), Fault(status=500), *THROTTLES], ids=["refused", "500", "600 s", "86400 s"]
 )
 async def test_the_mention_does_not_wait_for_the_edit(brisk: Flow, fault: Fault) -> None:
-    await brisk.send(event_of("operation.started", priority="Critical"))
-    await brisk.wait(2)
+    await brisk.tell(event_of("operation.started", priority="Critical"), wait=2)
     brisk.slack.outages[UPDATE] = fault
     await fail_critically(brisk)
 
@@ -52,8 +51,7 @@ async def test_nor_for_the_throttle_of_another_runs_edit(brisk: Flow, fault: Fau
         await brisk.send(event_of("operation.started", priority="Critical", operationId=name))
     await brisk.wait(3)
     brisk.slack.script(UPDATE, fault)
-    await brisk.send(event_of("operation.progress", 50, operationId="op-10"))
-    await brisk.wait(2)
+    await brisk.tell(event_of("operation.progress", 50, operationId="op-10"), wait=2)
     await fail_critically(brisk)
 
     await brisk.wait(SOON)
@@ -73,8 +71,7 @@ async def test_with_a_message_for_each_event_it_overtakes_whatever_waits_for_its
     await brisk.wait(900, step=10)
     del brisk.slack.outages[POST]
     before = len(brisk.messages("#room"))
-    await brisk.send(outcome_of("Failed", priority="Critical"))
-    await brisk.wait(SOON)
+    await brisk.tell(outcome_of("Failed", priority="Critical"), wait=SOON)
 
     texts = [str(shown(message)) for message in brisk.messages("#room")]
     assert before == 0
@@ -87,11 +84,9 @@ async def test_with_a_message_for_each_event_it_overtakes_whatever_waits_for_its
 async def test_a_long_throttle_is_shown_and_a_reload_lifts_it(brisk: Flow, clock: Clock) -> None:
     health = Health(brisk.store, lambda: brisk.config, clock=clock)
     await health.prepare()
-    await brisk.send(event_of("operation.started"))
-    await brisk.wait(2)
+    await brisk.tell(event_of("operation.started"), wait=2)
     brisk.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "86400"}))
-    await brisk.send(event_of("operation.progress", 50))
-    await brisk.wait(2)
+    await brisk.tell(event_of("operation.progress", 50), wait=2)
     shown = {name for name in (await health.readiness()).checks if name.startswith("limit:")}
     brisk.slack._paused_until.clear()
     await health._resume()
@@ -109,8 +104,7 @@ async def test_after_a_long_throttle_one_delivery_asks_and_the_rest_follow_it(br
     await brisk.wait(10)
     brisk.slack.script(UPDATE, *[Fault(status=429, headers={"Retry-After": "400"})] * 2)
     for number in range(6):
-        await brisk.send(event_of("operation.progress", 50, operationId=f"op-{number}"))
-        await brisk.wait(1)
+        await brisk.tell(event_of("operation.progress", 50, operationId=f"op-{number}"), wait=1)
     throttled = len(brisk.calls(UPDATE))
     await brisk.wait(401, step=1)
     probed = len(brisk.calls(UPDATE)) - throttled

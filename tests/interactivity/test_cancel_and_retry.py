@@ -89,15 +89,12 @@ async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: 
 REASON = "Cancelled by Jana Müller in Slack"
 
 
-@pytest.mark.parametrize(
-    ("cancellation", "says"),
-    [
-        ({"cancelledBy": "user123", "reason": REASON}, "Jana Müller (Slack)"),
-        ({"cancelledBy": "user123"}, "Jana Müller (Slack)"),
-        ({}, "Jana Müller (Slack)"),
-        ({"cancelledBy": "user123", "reason": "Too expensive"}, "user123"),
-    ],
-)
+@pytest.mark.parametrize(("cancellation", "says"), [
+    ({"cancelledBy": "user123", "reason": REASON}, "Jana Müller (Slack)"),
+    ({"cancelledBy": "user123"}, "Jana Müller (Slack)"),
+    ({}, "Jana Müller (Slack)"),
+    ({"cancelledBy": "user123", "reason": "Too expensive"}, "user123"),
+])  # fmt: skip
 async def test_a_run_that_was_cancelled_by_a_button_names_who_pressed(
     cancellation: dict[str, str], says: str, redis_server: RedisServer
 ) -> None:

@@ -77,15 +77,12 @@ async def test_each_button_does_its_own() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("who", "says"),
-    [
-        ({"realName": "Jana Müller"}, "Cancelled by Jana Müller in Slack"),
-        ({"realName": ""}, "Cancelled by jana in Slack"),
-        ({"userName": ""}, "Cancelled by U1 in Slack"),
-        ({"userName": "", "user": ""}, "Cancelled by somebody in Slack"),
-    ],
-)
+@pytest.mark.parametrize(("who", "says"), [
+    ({"realName": "Jana Müller"}, "Cancelled by Jana Müller in Slack"),
+    ({"realName": ""}, "Cancelled by jana in Slack"),
+    ({"userName": ""}, "Cancelled by U1 in Slack"),
+    ({"userName": "", "user": ""}, "Cancelled by somebody in Slack"),
+])  # fmt: skip
 def test_the_platform_is_told_who_pressed_by_their_name(who: dict[str, str], says: str) -> None:
     assert reason(ACTION | {"name": "cancel"} | who) == says
 

@@ -46,21 +46,18 @@ def test_relay_check_says_what_retry_and_cancel_lack(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"signing_secret": ""}, "needs signing_secret"),
-        ({"interactivity": "socket"}, "interactivity: socket needs app_token, xapp-"),
-        ({"interactivity": "socket", "app_token": "xoxb-1-a"}, "expected an app-level token, xapp-"),
-        ({"interactivity": "sockets"}, "'off', 'http' or 'socket'"),
-        ({"token": None, "webhooks": {"#a": "https://hooks.slack.com/services/T/B/x"}}, "needs token"),
-        ({"actions": {"cancel": ["@here"]}}, "nobody who could press"),
-        ({"actions": {"cancel": ["lead@example.com", "Jana Müller"]}}, "Jana Müller names nobody who could press"),
-        ({"actions": {"cancel": ["#ops"]}}, "a user group such as @data-team"),
-        ({"actions": {"mute": "@everyone"}}, "expected everyone, "),
-        ({"actions": {"restart": ["@lead"]}}, "Extra inputs"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "says"), [
+    ({"signing_secret": ""}, "needs signing_secret"),
+    ({"interactivity": "socket"}, "interactivity: socket needs app_token, xapp-"),
+    ({"interactivity": "socket", "app_token": "xoxb-1-a"}, "expected an app-level token, xapp-"),
+    ({"interactivity": "sockets"}, "'off', 'http' or 'socket'"),
+    ({"token": None, "webhooks": {"#a": "https://hooks.slack.com/services/T/B/x"}}, "needs token"),
+    ({"actions": {"cancel": ["@here"]}}, "nobody who could press"),
+    ({"actions": {"cancel": ["lead@example.com", "Jana Müller"]}}, "Jana Müller names nobody who could press"),
+    ({"actions": {"cancel": ["#ops"]}}, "a user group such as @data-team"),
+    ({"actions": {"mute": "@everyone"}}, "expected everyone, "),
+    ({"actions": {"restart": ["@lead"]}}, "Extra inputs"),
+])  # fmt: skip
 def test_what_cannot_work_is_refused(settings: dict[str, Any], says: str) -> None:
     whole = {"token": "xoxb-1-a", "interactivity": "http", "signing_secret": SIGNING_SECRET, **settings}
     given = {key: value for key, value in whole.items() if value is not None}

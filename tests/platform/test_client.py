@@ -120,18 +120,15 @@ async def test_what_never_left_is_tried_again_whatever_it_does(unused_tcp_port: 
     assert len(pauses) == 2
 
 
-@pytest.mark.parametrize(
-    ("status", "document", "said"),
-    [
-        (404, {"title": "Not found", "detail": "no operation op-1"}, "404 Not Found: no operation op-1"),
-        (409, {"error": "still running"}, "409 Conflict: still running"),
-        (401, "<html>login</html>", "401 Unauthorized"),
-        (500, {"message": f"{'x' * 290} 'Authorization': 'Bearer s3cret-token'"}, "500 Internal Server Error: xxx"),
-        (200, "<html>login</html>", "200 OK"),
-        (200, {"status": "Running"}, "not the documented answer: operationId: Field required"),
-        (302, {}, "302 Found"),
-    ],
-)
+@pytest.mark.parametrize(("status", "document", "said"), [
+    (404, {"title": "Not found", "detail": "no operation op-1"}, "404 Not Found: no operation op-1"),
+    (409, {"error": "still running"}, "409 Conflict: still running"),
+    (401, "<html>login</html>", "401 Unauthorized"),
+    (500, {"message": f"{'x' * 290} 'Authorization': 'Bearer s3cret-token'"}, "500 Internal Server Error: xxx"),
+    (200, "<html>login</html>", "200 OK"),
+    (200, {"status": "Running"}, "not the documented answer: operationId: Field required"),
+    (302, {}, "302 Found"),
+])  # fmt: skip
 async def test_an_error_names_the_call_and_what_was_said_and_no_secret(status: int, document: Any, said: str) -> None:
     answers = {f"GET {ROOT}/operation/op-1": [(status, document, {"Location": "http://127.0.0.1:1/"})]}
     async with scripted_platform(answers) as platform, client_of(platform.url) as client:

@@ -43,17 +43,13 @@ async def test_the_first_time_registers_and_the_second_changes_nothing() -> None
     assert (second.outcome, second.webhook.webhook_id, calls) == ("unchanged", "wh-1", ["GET"])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"webhookName": request(URL, "another-secret-of-old", FILTERS).webhook_name},
-        {"eventsSubscribed": ["operation.completed"]},
-        {"filters": {"operationTypes": ["DataEnrichment"], "priorities": [], "minProgressIncrement": 10}},
-        {"filters": None},
-        {"status": "Paused"},
-    ],
-    ids=["secret", "events", "filters", "no filters", "paused"],
-)
+@pytest.mark.parametrize("change", [
+    {"webhookName": request(URL, "another-secret-of-old", FILTERS).webhook_name},
+    {"eventsSubscribed": ["operation.completed"]},
+    {"filters": {"operationTypes": ["DataEnrichment"], "priorities": [], "minProgressIncrement": 10}},
+    {"filters": None},
+    {"status": "Paused"},
+], ids=["secret", "events", "filters", "no filters", "paused"])  # fmt: skip
 async def test_a_change_registers_the_new_one_before_the_old_one_goes(change: dict[str, Any]) -> None:
     done, calls = await registered([listed("wh-1", **change)])
     assert (done.outcome, done.replaced) == ("replaced", ("wh-1",))

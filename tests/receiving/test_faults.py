@@ -1,4 +1,6 @@
-"""Faults of relay's own, and of what it needs: what is kept, what must be sent again, and what the log says."""
+"""What is no event, and what relay itself fails on: what is kept, what must be sent again, and what the log says."""
+
+import json
 
 from aiohttp import web
 from pytest_aiohttp import AiohttpClient
@@ -10,7 +12,7 @@ from relay.errors import HandlingFailed, StoreUnavailable
 from relay.receiving.problems import answering
 from tests.support.clock import Clock
 from tests.support.events import body
-from tests.support.front import assert_problem, count, receiving
+from tests.support.front import TOKEN, Front, assert_problem, count, receiving
 
 
 async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> None:
@@ -70,3 +72,42 @@ async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log(ai
     assert [(line["event"], line["log_level"], line["left_out"]) for line in lines] == [
         ("request.failed", "error", 0), ("request.failed", "error", 99),
     ]  # fmt: skip
+
+
+async def test_what_is_no_event_is_named_and_kept(front: Front) -> None:
+    sent = json.dumps(body() | {"operation": {"operationId": 7.5}}).encode()
+
+    headers = [("User-Agent", "platform/1"), ("ce-id", "ce-1")]
+    reply = await front.sender("standard").post(sent, delivery_id="msg-1", headers=headers)
+
+    assert_problem(reply, 422)
+    assert reply.document["field"] == "operation.operationId"
+    assert reply.document["quarantine"] == "quarantine-1"
+    assert front.quarantined == [
+        (
+            "standard",
+            sent,
+            {"content-type": "application/json", "user-agent": "platform/1", "webhook-id": "msg-1", "ce-id": "ce-1"},
+            "operation.operationId: expected an id of 1 to 256 characters",
+        )
+    ]
+
+
+async def test_nothing_that_proves_identity_is_kept(front: Front) -> None:
+    await front.sender().post({})
+    await front.sender("progress").post({})
+
+    kept = json.dumps([headers for _, _, headers, _ in front.quarantined])
+    assert len(front.quarantined) == 2
+    assert "signature" not in kept.lower()
+    assert TOKEN not in kept
+
+
+async def test_what_cannot_be_kept_must_be_sent_again() -> None:
+    async def quarantine(*_request: object) -> str:
+        raise StoreUnavailable("Redis did not answer in 2 s")
+
+    async with receiving(quarantine=quarantine) as front:
+        reply = await front.sender().post({})
+
+    assert_problem(reply, 503)

@@ -1,10 +1,12 @@
-"""Who gets a place, and who loses one: decided without a socket."""
+"""Who gets a place, who loses one, and how often somebody may come: decided without a socket."""
 
 from dataclasses import dataclass
 
 from structlog.testing import capture_logs
 
+from relay.receiving.configured_source import RateLimiter
 from relay.receiving.guard import FULL, KEPT, PEER, Guard, affordable
+from relay.receiving.sources import RateLimit
 
 
 @dataclass(eq=False)
@@ -102,3 +104,34 @@ def test_fewer_connections_where_the_system_lets_open_fewer_files() -> None:
         ("connections.limited", 16),
     ]
     assert "raise the limit of open files to 1024" in lines[0]["advice"]
+
+
+LIMIT = RateLimit(count=2, period=10.0)
+
+
+def test_each_has_a_burst_and_what_is_refilled() -> None:
+    throttle = RateLimiter()
+
+    assert [throttle.wait("a", LIMIT, 100.0) for _ in range(3)] == [0.0, 0.0, 5.0]
+    assert throttle.wait("b", LIMIT, 100.0) == 0.0
+    assert [throttle.wait("a", LIMIT, 105.0) for _ in range(2)] == [0.0, 5.0]
+
+
+def test_buckets_that_are_full_again_are_forgotten_and_the_others_not() -> None:
+    throttle = RateLimiter(max_buckets=3)
+    for name in ("a", "b", "c"):
+        throttle.wait(name, LIMIT, 100.0)
+    throttle.wait("a", LIMIT, 104.0)  # two are gone now
+
+    throttle.wait("d", LIMIT, 106.0)
+
+    assert throttle._full_at.keys() == {"a", "d"}
+    assert [throttle.wait("a", LIMIT, 106.0) for _ in range(2)] == [0.0, 4.0]
+
+
+def test_there_are_never_more_than_so_many() -> None:
+    throttle = RateLimiter(max_buckets=100)
+    for number in range(1_000):
+        assert throttle.wait(f"{number}", LIMIT, 100.0) == 0.0
+
+    assert len(throttle._full_at) <= 100

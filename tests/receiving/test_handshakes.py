@@ -26,19 +26,16 @@ async def test_a_challenge_in_the_header_is_answered_where_the_body_says_nothing
     assert reply.headers["webhook-challenge"] == "c-7"
 
 
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (body(), 202),  # nobody on the way can make an event a challenge
-        (body() | {"challenge": "c-7"}, 202),
-        ({"event": "operation.progress"}, 422),
-        ({"challenge": "c-7", "operation": {"operationId": ""}}, 422),
-        ({"challenge": "<script>"}, 422),
-        ({"challenge": "c" * 257}, 422),
-        ({"challenge": 7}, 422),
-        ({"challenge": "c-7", "note": "x" * 4096}, 422),
-    ],
-)
+@pytest.mark.parametrize(("sent", "status"), [
+    (body(), 202),  # nobody on the way can make an event a challenge
+    (body() | {"challenge": "c-7"}, 202),
+    ({"event": "operation.progress"}, 422),
+    ({"challenge": "c-7", "operation": {"operationId": ""}}, 422),
+    ({"challenge": "<script>"}, 422),
+    ({"challenge": "c" * 257}, 422),
+    ({"challenge": 7}, 422),
+    ({"challenge": "c-7", "note": "x" * 4096}, 422),
+])  # fmt: skip
 async def test_what_is_an_event_or_no_fit_challenge_is_none(front: Front, sent: dict[str, object], status: int) -> None:
     reply = await front.sender().post(sent, headers=[("webhook-challenge", "c-8")])
 
@@ -80,10 +77,9 @@ async def test_cloud_events_may_ask_beforehand(front: Front, source: str, rate: 
     assert "POST" in reply.headers["allow"]
 
 
-@pytest.mark.parametrize(
-    ("source", "origin", "status"),
-    [("ops", "", 405), ("ops", "<script>", 405), ("ops", "x" * 300, 405), ("stranger", "example.com", 404)],
-)
+@pytest.mark.parametrize(("source", "origin", "status"), [
+    ("ops", "", 405), ("ops", "<script>", 405), ("ops", "x" * 300, 405), ("stranger", "example.com", 404),
+])  # fmt: skip
 async def test_whoever_asks_without_an_origin_or_elsewhere_gets_no_permission(
     front: Front, source: str, origin: str, status: int
 ) -> None:

@@ -45,11 +45,9 @@ async def upload(url: str, signature: bytes, sent: int, *, answered: bool) -> No
         return
 
 
-@pytest.mark.parametrize(
-    ("signature", "sent", "answered"),
-    [(FORGED, SIZE, True), (FORGED, SIZE - 100_000, False), (b"", SIZE, True)],
-    ids=["forged", "forged and given up", "unsigned"],
-)
+@pytest.mark.parametrize(("signature", "sent", "answered"), [
+    (FORGED, SIZE, True), (FORGED, SIZE - 100_000, False), (b"", SIZE, True),
+], ids=["forged", "forged and given up", "unsigned"])  # fmt: skip
 async def test_300_uploads_cost_100_mb_at_most_which_are_given_back(
     redis_server: RedisServer,
     signature: bytes,

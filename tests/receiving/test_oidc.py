@@ -61,7 +61,7 @@ def test_a_signed_token_about_anything_else_is_refused(changes: dict[str, Any]) 
     assert not accepted(token(NOW, **changes))
 
 
-def test_ten_thousand_forged_tokens_are_refused() -> None:
+def test_forged_tokens_are_refused() -> None:
     dice, genuine = Random(11), token(NOW)
     head, payload, signature = genuine.split(".")
     parts = [encoded(json.dumps(claims(NOW, sub="2")).encode()), payload]
@@ -89,9 +89,9 @@ def test_ten_thousand_forged_tokens_are_refused() -> None:
         lambda: genuine[: dice.randrange(len(genuine) - 4)],
         lambda: f"{head}.{parts[0]}.{signature}",
     ]  # fmt: skip
-    forged = [made for _ in range(10_200) if not same(made := dice.choice(makers)(), genuine)]
+    forged = [made for _ in range(2_100) if not same(made := dice.choice(makers)(), genuine)]
 
-    assert len(forged) >= 10_000
+    assert len(forged) >= 2_000
     assert [made for made in forged if accepted(made)] == []
     assert accepted(genuine)
 

@@ -26,16 +26,13 @@ def sources(**settings: dict[str, Any]) -> dict[str, Source]:
 
 
 class TestDefaults:
-    @pytest.mark.parametrize(
-        ("event", "events"),
-        [
-            ("operation.progress", {"operation.started", "operation.progress", "operation.phase.completed"}),
-            ("operation.completed", {"operation.completed"}),
-            ("operation.failed", {"operation.failed", "operation.cancelled"}),
-            ("batch.started", {"batch.started"}),
-            ("operation.audited", {"operation.audited"}),
-        ],
-    )
+    @pytest.mark.parametrize(("event", "events"), [
+        ("operation.progress", {"operation.started", "operation.progress", "operation.phase.completed"}),
+        ("operation.completed", {"operation.completed"}),
+        ("operation.failed", {"operation.failed", "operation.cancelled"}),
+        ("batch.started", {"batch.started"}),
+        ("operation.audited", {"operation.audited"}),
+    ])  # fmt: skip
     @pytest.mark.parametrize("carried", [CALLBACK, BASIC], ids=["token", "basic"])
     def test_a_callback_says_its_own_event_of_what_is_known_and_names_nobody(
         self, event: str, events: set[str], carried: dict[str, Any]
@@ -46,15 +43,12 @@ class TestDefaults:
         assert permissions.events == events
         assert (permissions.recipients, permissions.begins) == (False, False)
 
-    @pytest.mark.parametrize(
-        "others",
-        [
-            {},
-            {"open": OPEN},
-            {"ops": signed(platform="another")},
-            {"ops": signed(may_begin_operations=False), "own": {**CALLBACK, "may_begin_operations": True}},
-        ],
-    )
+    @pytest.mark.parametrize("others", [
+        {},
+        {"open": OPEN},
+        {"ops": signed(platform="another")},
+        {"ops": signed(may_begin_operations=False), "own": {**CALLBACK, "may_begin_operations": True}},
+    ])  # fmt: skip
     def test_tokens_alone_begin_operations_themselves(self, others: dict[str, Any]) -> None:
         permissions = source_permissions(sources(callback={**CALLBACK, "event": "operation.progress"}, **others))[
             "callback"
@@ -65,19 +59,16 @@ class TestDefaults:
 
 
 class TestWarnings:
-    @pytest.mark.parametrize(
-        ("settings", "path", "text"),
-        [
-            ({"callback": CALLBACK}, ("sources", "callback"), "no signed source of its platform"),
-            (
-                {"ops": signed(may_begin_operations=False)},
-                ("sources", "ops", "may_begin_operations"),
-                "all are refused",
-            ),
-            ({"ops": signed("stripe", max_age="1d")}, ("sources", "ops", "max_age"), "signature.tolerance"),
-            ({"ops": signed(), "east": signed(platform="east")}, ("sources", "ops"), "names no platform"),
-        ],
-    )
+    @pytest.mark.parametrize(("settings", "path", "text"), [
+        ({"callback": CALLBACK}, ("sources", "callback"), "no signed source of its platform"),
+        (
+            {"ops": signed(may_begin_operations=False)},
+            ("sources", "ops", "may_begin_operations"),
+            "all are refused",
+        ),
+        ({"ops": signed("stripe", max_age="1d")}, ("sources", "ops", "max_age"), "signature.tolerance"),
+        ({"ops": signed(), "east": signed(platform="east")}, ("sources", "ops"), "names no platform"),
+    ])  # fmt: skip
     def test_what_is_open_impossible_or_without_effect(self, settings: Any, path: Any, text: str) -> None:
         ((where, why),) = warnings(sources(**settings))
 
@@ -92,15 +83,12 @@ LIMITED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"event": "batch.started", "batch": {"batchId": "b"}}, "event"),
-        ({"event": "operation.audited"}, "event"),
-        ({"tenantId": "tenant-2"}, "tenantId"),
-        ({"projectId": "project-2"}, "projectId"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "field"), [
+    ({"event": "batch.started", "batch": {"batchId": "b"}}, "event"),
+    ({"event": "operation.audited"}, "event"),
+    ({"tenantId": "tenant-2"}, "tenantId"),
+    ({"projectId": "project-2"}, "projectId"),
+])  # fmt: skip
 async def test_what_a_source_may_not_say_is_refused_kept_and_counted(changes: dict[str, Any], field: str) -> None:
     before = count("quarantined", source="ops", reason="reach")
     async with receiving(sources=LIMITED) as front:
@@ -136,15 +124,12 @@ def test_a_callback_may_not_say_of_which_tenant_an_operation_is_where_nobody_has
 
 
 class TestAge:
-    @pytest.mark.parametrize(
-        ("age", "status"),
-        [
-            (timedelta(days=6, hours=23), 202),
-            (timedelta(days=7, hours=1), 422),
-            (timedelta(hours=-23), 202),
-            (timedelta(hours=-25), 422),
-        ],
-    )
+    @pytest.mark.parametrize(("age", "status"), [
+        (timedelta(days=6, hours=23), 202),
+        (timedelta(days=7, hours=1), 422),
+        (timedelta(hours=-23), 202),
+        (timedelta(hours=-25), 422),
+    ])  # fmt: skip
     async def test_of_a_body_that_alone_is_signed_its_own_time_counts(
         self, front: Front, age: timedelta, status: int
     ) -> None:

@@ -152,11 +152,10 @@ def test_standard_webhooks_may_be_spelled_as_svix_does() -> None:
     assert EventIdentity.of("standard-webhooks", SignedRequest(BODY, case.headers or {})).signed == "msg-1"
 
 
-@pytest.mark.parametrize(
-    "parts", [("id",), ("timestamp",), ("signature",), ("id", "timestamp"), ("id", "signature"),
-              ("timestamp", "signature")],
-    ids=" ".join,
-)  # fmt: skip
+@pytest.mark.parametrize("parts", [
+    ("id",), ("timestamp",), ("signature",), ("id", "timestamp"), ("id", "signature"),
+    ("timestamp", "signature"),
+], ids=" ".join)  # fmt: skip
 def test_a_mixture_of_the_two_spellings_is_refused(parts: tuple[str, ...]) -> None:
     with pytest.raises(InvalidSignature):
         Case("standard-webhooks", headers=in_svix(*parts)).verify()

@@ -29,17 +29,14 @@ def sources(scheme: str = "hmac-sha256") -> dict[str, Source]:
     return {"ops": source}
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "expected"),
-    [
-        ([GOOD], 202, TAKEN), ([IDLE], 202, IGNORED),
-        ([GOOD, OTHER], 202, {"status": "accepted", "events": [TAKEN, TAKEN]}),
-        ([IDLE, GOOD], 202, {"status": "accepted", "events": [IGNORED, TAKEN]}),
-        ([IDLE, IDLE], 202, {"status": "ignored", "events": [IGNORED, IGNORED]}),
-        ([GOOD, BAD], 202, {"status": "accepted", "quarantine": "quarantine-1",
-                            "events": [TAKEN, {"status": "invalid", "field": "status", "detail": DETAIL}]}),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("body", "status", "expected"), [
+    ([GOOD], 202, TAKEN), ([IDLE], 202, IGNORED),
+    ([GOOD, OTHER], 202, {"status": "accepted", "events": [TAKEN, TAKEN]}),
+    ([IDLE, GOOD], 202, {"status": "accepted", "events": [IGNORED, TAKEN]}),
+    ([IDLE, IDLE], 202, {"status": "ignored", "events": [IGNORED, IGNORED]}),
+    ([GOOD, BAD], 202, {"status": "accepted", "quarantine": "quarantine-1",
+                        "events": [TAKEN, {"status": "invalid", "field": "status", "detail": DETAIL}]}),
+])  # fmt: skip
 async def test_the_answer_says_what_came_of_each(body: list[Any], status: int, expected: dict[str, Any]) -> None:
     async with receiving(sources=sources()) as front:
         reply = await front.sender().post(body)

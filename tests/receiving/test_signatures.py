@@ -53,20 +53,16 @@ def test_every_signature_header_is_required_once(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", COVERING)
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        BODY + b" ",
-        b" " + BODY,
-        b"\xef\xbb\xbf" + BODY,
-        json.dumps(json.loads(BODY)).encode(),
-        BODY.replace(b"op-1", b"op-2"),
-        BODY[:-1] + b',"event":"operation.failed"}',
-        b"\xff\xfe\x00",
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("body", [
+    b"",
+    BODY + b" ",
+    b" " + BODY,
+    b"\xef\xbb\xbf" + BODY,
+    json.dumps(json.loads(BODY)).encode(),
+    BODY.replace(b"op-1", b"op-2"),
+    BODY[:-1] + b',"event":"operation.failed"}',
+    b"\xff\xfe\x00",
+], ids=repr)  # fmt: skip
 def test_only_the_bytes_that_were_signed_pass(scheme: str, body: bytes) -> None:
     with pytest.raises(InvalidSignature):
         Case(scheme, body=body).verify()

@@ -72,7 +72,7 @@ def test_an_address_confirms_a_topic_that_is_configured_and_is_made_of_it() -> N
     assert confirmed[2:] == ["", "", "", ""]
 
 
-def test_ten_thousand_forged_messages_are_refused() -> None:
+def test_forged_messages_are_refused() -> None:
     dice, genuine, asking = Random(13), sns({"a": 1}, NOW, Subject="s"), confirming(NOW)
     stranger = [sns({"a": number}, NOW, STRANGER, version=dice.choice("12")) for number in range(50)]
     values = ["", None, 7, True, [], {}, "\ud800", "x" * 300, genuine["Message"], asking["Signature"], TOPIC, "1", "2"]
@@ -95,10 +95,10 @@ def test_ten_thousand_forged_messages_are_refused() -> None:
         raw[dice.randrange(len(raw))] = dice.randrange(256)
         return bytes(raw)
 
-    forged = [dice.choice((changed, changed, spoiled, lambda: dice.choice(stranger)))() for _ in range(11_500)]
+    forged = [dice.choice((changed, changed, spoiled, lambda: dice.choice(stranger)))() for _ in range(2_500)]
     forged = [made for made in forged if not same(made, (genuine, asking))]
 
-    assert len(forged) >= 10_000
+    assert len(forged) >= 2_000
     assert [made for made in forged if accepted(made)] == []
     assert accepted(genuine)
 

@@ -50,17 +50,14 @@ async def test_the_documented_batch_runs_in_its_order(sandbox: Stage) -> None:
     assert last["batch"]["completedOperations"] == 3
 
 
-@pytest.mark.parametrize(
-    ("members", "field", "said"),
-    [
-        ([member("a", "b"), member("b", "a")], "operations", "a → b → a"),
-        ([member("a", "a")], "operations", "a → a"),
-        ([member("a"), member("b", "x")], "operations.1.dependencies.0", "'x'"),
-        ([member("a"), member("a")], "operations.1.operationKey", "twice"),
-        ([], "operations", "at least 1"),
-        ([member("a", scenario="x")], "operations.0.parameters.sandbox.scenario", "failure"),
-    ],
-)
+@pytest.mark.parametrize(("members", "field", "said"), [
+    ([member("a", "b"), member("b", "a")], "operations", "a → b → a"),
+    ([member("a", "a")], "operations", "a → a"),
+    ([member("a"), member("b", "x")], "operations.1.dependencies.0", "'x'"),
+    ([member("a"), member("a")], "operations.1.operationKey", "twice"),
+    ([], "operations", "at least 1"),
+    ([member("a", scenario="x")], "operations.0.parameters.sandbox.scenario", "failure"),
+])  # fmt: skip
 async def test_a_batch_without_an_order_is_refused_whole(sandbox: Stage, members: Any, field: str, said: str) -> None:
     refusal = await sandbox.ask("POST", "/batch", {"batchName": "x", "operations": members}, status=422)
     assert refusal["field"] == field

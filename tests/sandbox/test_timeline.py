@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay_sandbox.schema.requests import Play, Retrying
@@ -46,6 +46,7 @@ def test_steps_are_in_order_and_end_once(made: Plan) -> None:
     assert (ended == len(made.phases) - made.first) == (all_steps[-1].status == "Completed")
 
 
+@settings(max_examples=30)
 @given(plans())
 def test_a_snapshot_at_a_step_shows_what_the_step_says(made: Plan) -> None:
     for step in steps(made):

@@ -61,20 +61,11 @@ class Flow:
         """One more worker, with nothing in its memory."""
         channels = {name: self._open(name) for name in self.config.channels}
         self.channels += channels.values()
-        worker = Worker(
-            self.open_store(),
-            channels,
-            Composer(
-                lambda: self.config,
-                lambda: RENDERER,
-                clock=self.clock,
-                job_history=JobHistory(Jobs(self.store), clock=self.clock).complete,
-                calls=self.store.claim_mentions,
-            ),
-            config=lambda: self.config,
-            clock=self.clock,
-            jitter=lambda: 0.0,
-        )
+        history = JobHistory(Jobs(self.store), clock=self.clock).complete
+        composer = Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, job_history=history,
+                            calls=self.store.claim_mentions)  # fmt: skip
+        worker = Worker(self.open_store(), channels, composer, config=lambda: self.config, clock=self.clock,
+                        jitter=lambda: 0.0)  # fmt: skip
         self.workers.append(worker)
         return worker
 
@@ -92,6 +83,12 @@ class Flow:
         now = datetime.fromtimestamp(self.clock(), UTC)
         stamped = {"timestamp": now.isoformat()} | document
         return await self.intake.ingest(parse(stamped, source=source, received_at=now))
+
+    async def tell(self, *documents: dict[str, Any], wait: float) -> None:
+        """Send each, and let so many seconds pass after it."""
+        for document in documents:
+            await self.send(document)
+            await self.wait(wait)
 
     async def deliver(self) -> None:
         """Everything that is due now."""

@@ -36,16 +36,12 @@ async def test_a_malformed_traceparent_is_none_and_the_trace_begins_here(parents
     assert (span.parent, f"{span.context.trace_id:032x}" == TRACE) == (None, False)
 
 
-@pytest.mark.parametrize(
-    "env",
-    [
-        {},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
-        {"OTEL_TRACES_EXPORTER": "zipkin"},
-    ],
-    ids=["nothing", "disabled", "no exporter", "an exporter alone"],
-)
+@pytest.mark.parametrize("env", [
+    {},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
+    {"OTEL_TRACES_EXPORTER": "zipkin"},
+], ids=["nothing", "disabled", "no exporter", "an exporter alone"])  # fmt: skip
 def test_without_a_collector_there_is_no_tracing_and_no_word_of_it(env: dict[str, str]) -> None:
     with capture_logs() as lines:
         assert open_tracing(env) is None
@@ -53,17 +49,14 @@ def test_without_a_collector_there_is_no_tracing_and_no_word_of_it(env: dict[str
     assert lines == []
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "reason"),
-    [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
-        ("OTEL_TRACES_EXPORTER", "zipkin", "zipkin"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "256", "max_queue_size"),  # without a smaller batch
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "max_queue_size"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "0", "schedule_delay"),
-        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
-    ],
-)
+@pytest.mark.parametrize(("variable", "value", "reason"), [
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+    ("OTEL_TRACES_EXPORTER", "zipkin", "zipkin"),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", "256", "max_queue_size"),  # without a smaller batch
+    ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "max_queue_size"),
+    ("OTEL_BSP_SCHEDULE_DELAY", "0", "schedule_delay"),
+    ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+])  # fmt: skip
 def test_what_cannot_be_done_is_said_once_and_relay_goes_on_without(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
 ) -> None:
