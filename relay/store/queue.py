@@ -87,10 +87,11 @@ class Queue:
             act = names.digest("press", event.id, *map(str, event.action.values())).hex()
         progress = event.name == "operation.progress" and not event.terminal
         admission = Admission.ALWAYS if act else Admission.PROGRESS if progress else Admission.OUTCOME
-        crowded = crowded and self.journal.owns  # what is in the inbox is accepted already
+        # Only where this process owns the partition: what is in the inbox is accepted already.
+        crowded = crowded and event.name == "operation.progress" and self.journal.owns
         entry = Report(event, targets, permissions, crowded=crowded, kept=bool(act) and not event.action)
         patience = PRESSED if event.action else None
-        answer = await self.journal.submit(entry, act=act, admission=admission, patience=patience)
+        answer = await self.journal.submit(entry, act=act, admission=admission, patience=patience, only_owner=crowded)
         return answer if isinstance(answer, Accepted) else Accepted("accepted", elsewhere=True)
 
     async def claim(self, channel: str, limit: int, quiet: Mapping[str, Window] = MappingProxyType({})) -> Taken:

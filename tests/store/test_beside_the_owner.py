@@ -21,6 +21,7 @@ from relay.operating.sweeps import Swept, replay_quarantined, take
 from relay.store import Store
 from relay.store.journal.items import Busy
 from relay.store.journal.pace import Pace
+from relay.store.journal.partition import NotOwner
 from relay.store.keys import PREFIX
 from relay.store.queries.admin import Admin
 from tests.support import events
@@ -97,6 +98,21 @@ async def test_a_press_that_is_appended_twice_counts_once_and_has_the_owners_ans
     assert (again.status, again.elsewhere, again.deliveries) == ("accepted", False, 1)
     assert another.status == "duplicate"
     assert (await counts(owner))["events"] == 1
+
+
+async def test_progress_that_a_nearly_full_redis_may_refuse_is_for_no_other_owner(
+    beside: Store, open_redis_store: Open
+) -> None:
+    owner = await owning(open_redis_store, beside)
+    another = open_redis_store()
+    await another.prepare()
+    await until(lambda: another.partition.process in owner.partition.living)
+
+    await owner.hand_over()
+    with pytest.raises(NotOwner):
+        await owner.report(events.progress(10), crowded=True)
+
+    assert not await owner.redis.exists(PREFIX + "inbox")
 
 
 def broken(event: Event) -> Any:

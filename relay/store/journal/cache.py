@@ -182,15 +182,19 @@ class Cache:
 
     # What a commit changed
 
-    def apply(self, changes: Changes, now: int, sizes: Mapping[str, int]) -> None:
-        """Take over what is committed. Of tables, indexes and logs that are not here nothing is kept."""
+    def apply(self, changes: Changes, now: int, sizes: Mapping[str, int], lives: Mapping[str, int]) -> None:
+        """Take over what is committed. Of tables, indexes and logs that are not here nothing is kept.
+
+        `lives`: for how many ms Redis keeps a table or log, where that was said: it is over here when it will be for an
+        owner that reads it there.
+        """
         self.now = now
         self.gone -= changes.tables.keys() | changes.logs.keys()
         for key, record in changes.records.items():
             until = now + record.lives if record is not None and record.lives else 0
             self._keep(key, Hot(record, sizes.get(key, 0) * SPREAD + EACH, until))
         for name, table in changes.tables.items():
-            self._apply_table(name, table, now)
+            self._apply_table(name, table, lives)
         for name, index in changes.indexes.items():
             if hot := self._known(name):
                 before = len(hot.value.scores)
@@ -201,10 +205,10 @@ class Cache:
             if hot := self._known(name):
                 lines = [*(hot.value or ()), *log.lines]
                 hot.value, dropped = lines[-log.most :], lines[: -log.most]
-                hot.until = now + log.kept if log.kept else hot.until
                 self._resize(hot, _bytes(log.lines) - _bytes(dropped))
+                hot.until = now + lives[name] - SLACK if name in lives else hot.until
 
-    def _apply_table(self, name: str, table: TableChange, now: int) -> None:
+    def _apply_table(self, name: str, table: TableChange, lives: Mapping[str, int]) -> None:
         if table.cleared:
             self._keep(name, Hot({}, EACH))
         hot = self._known(name)
@@ -218,7 +222,7 @@ class Cache:
                 fields.pop(key, None)
             else:
                 fields[key] = value
-        hot.until = now + table.kept if table.kept else hot.until
+        hot.until = self.now + lives[name] - SLACK if name in lives else hot.until
         if hot.whole and not fields:
             hot.until = 0  # Redis keeps no empty table
 
@@ -236,6 +240,12 @@ class Cache:
     def _resize(self, hot: Hot, by: int) -> None:
         hot.size += by
         self.bytes += by
+
+    def forget(self) -> None:
+        """Read everything anew."""
+        self._hot.clear()
+        self.gone.clear()
+        self.bytes = 0
 
     def trim(self) -> None:
         """Let go of what was not used for longest. What could not be read is read again the next time."""

@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.engine.clock import SETTING_BACK, ClockSetBack
-from relay.errors import NoRoom, RelayError, StoreUnavailable, handling, relay_line
+from relay.errors import RelayError, StoreUnavailable, handling, relay_line
 from relay.store.journal.batch import WAITING, Rules
 from relay.store.journal.cache import MOST_BYTES as MOST_HOT
 from relay.store.journal.cache import Cache, OtherData
@@ -313,11 +313,7 @@ class Partition:
         """Return entries that could not be read, and are to be tried again: all of them, once a minute."""
         if not self._round and self._monotonic() - self._retried <= RETRY_WAITING:
             return {}
-        try:
-            table = await term.table(WAITING)
-        except NoRoom:  # not even they can be read; the cache says so
-            self._round.clear()
-            table = {}
+        table = await term.table(WAITING, bytes)
         if not self._round:
             self._retried = self._monotonic()
             self._round.extend(sorted(table))
@@ -380,8 +376,8 @@ class Partition:
         self._retried = self._monotonic() - RETRY_WAITING
         self._round.clear()
         self._again.clear()
-        for step, after in (await term.table(SETTING_BACK)).items():
-            await self._put_right(term, int(step), after.decode())
+        for step, after in (await term.table(SETTING_BACK, bytes.decode)).items():
+            await self._put_right(term, int(step), after)
         await self._set_clock_back(term)
         self._inbox.forget()
         self._queue.displace()
@@ -418,7 +414,7 @@ class Partition:
             with handling():
                 item.answer(await self._inbox.append(item))
         except StoreUnavailable as error:
-            if item.is_receipt:  # it is kept until it is confirmed
+            if item.is_receipt or item.act:  # appended again, an act is answered as it was before
                 raise
             item.answer(error)
         except RelayError as error:

@@ -5,14 +5,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from relay.engine.draft import Draft
 from relay.engine.records import PARKING
 from relay.engine.state import Changes, NotLoaded
-from relay.errors import HandlingFailed, StoreUnavailable, relay_line
+from relay.errors import HandlingFailed, NoRoom, StoreUnavailable, relay_line
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache, OtherData
 from relay.store.journal.clock import PartitionClock
@@ -25,6 +25,7 @@ from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, Upkeep,
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
 FEW = 8  # entries that are decided before anything is read
 DEATHS = 2  # of processes that handled an entry alone, after which it is set aside
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -108,34 +109,44 @@ class Term:
         self.commits += 1
         self._clock.hear(ms)
         self._inbox.hear(newest)
-        for changes, (_, sizes) in zip(both, encoded, strict=True):
-            self.cache.apply(changes, batch.now, sizes)
-            self._upkeep.note(changes, batch.now)
-            self._notice_due(changes)
+        lives = {key: int(rest[0]) for command, key, rest in writes if command == "PEXPIRE"}
+        try:
+            for changes, (_, sizes) in zip(both, encoded, strict=True):
+                self._upkeep.note(changes, batch.now)
+                self._notice_due(changes)
+                self.cache.apply(changes, batch.now, sizes, lives)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the batch stands, and is not decided again
+            log.error("partition.failed", error=type(error).__name__, at=relay_line(error))
+            self.cache.forget()
         self.cache.trim()
         self._forget_lent()
         return True
 
-    async def table(self, name: str) -> dict[str, bytes]:
-        """Return one of the driver's own tables."""
+    async def table(self, name: str, parse: Callable[[bytes], T]) -> dict[str, T]:
+        """Return one of the driver's own tables; nothing where it cannot be read, for others wait behind it."""
         if not self.cache.has(name):
             await self.cache.load([NotLoaded("table", name)], self.mark)
-        return dict(self.cache.table(name))
+        try:
+            return {key: parse(value) for key, value in self.cache.table(name).items()}
+        except NoRoom:  # the cache says so
+            return {}
+        except ValueError as error:
+            log.error("record.unreadable", record=self._prefix + name, error=str(error))
+            return {}
 
     async def suspect(self, items: Sequence[Item]) -> None:
         """Handle these one at a time: they may have been under way when the owner before died.
 
         Whatever is the first of them again and again lets processes die, and is set aside.
         """
-        known = await self.table(SUSPECTS)
+        known = await self.table(SUSPECTS, int)
         if not items and not known:
             return
         batch = self._begin(None)
-        for name in known.keys() - {str(item) for item in items}:
-            batch.draft.remove(SUSPECTS, name)
+        batch.draft.clear(SUSPECTS)
         for item in items:
             item.suspect = True
-            deaths = int(known.get(str(item), b"-1")) + (item is items[0])
+            deaths = known.get(str(item), -1) + (item is items[0])
             if deaths >= DEATHS:
                 item.failed = HandlingFailed("ProcessDied", "relay/store/journal/term.py")
             batch.draft.put(SUSPECTS, str(item), b"%d" % max(deaths, 0))

@@ -23,6 +23,7 @@ from tests.store.journal.toy import Add, Broken, Counter, Fire, Hand, Look, Pres
 from tests.support.waiting import until
 
 EVENT = Admission.PROGRESS
+DAY = 86_400_000
 
 
 async def commits(redis: Redis) -> int:
@@ -401,3 +402,58 @@ async def test_it_is_handed_over_to_no_process_that_owns_nothing(open_process: O
 
     assert await owner.submit(Press("x")) == 1
     assert owner.partition.owns
+
+
+@pytest.mark.parametrize("table", ["suspects", "setting-back"])
+@pytest.mark.parametrize("fields", [{"1": b"\xff"}, {b"\xff": b"1"}, {}], ids=repr)
+async def test_a_table_of_its_own_that_cannot_be_read_keeps_no_process_from_owning_it(
+    open_process: Open, redis: Redis, table: str, fields: dict[Any, bytes]
+) -> None:
+    process = open_process("a")
+    await (redis.hset(P + table, mapping=fields) if fields else redis.set(P + table, "no table"))
+    await redis.xadd(P + "inbox", {"id": "1", "entry": process.partition._rules.codec.value(Add("x", "e"), "entry:1")})
+
+    with capture_logs() as lines:
+        await process.start()
+
+    assert await process.submit(Press("x"), in_order=True) == 2
+    assert [line["record"] for line in lines if line["event"] == "record.unreadable"] == [P + table]
+
+
+async def test_what_is_kept_for_long_is_over_for_the_next_owner_when_it_is_for_this_one(open_process: Open) -> None:
+    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+        d = Draft(state, now)
+        if entry.event:
+            d.put("t", entry.event, b"x", kept=entry.by)
+            d.append("l", b"x", most=5, kept=entry.by)
+        return d.changes, [*d.table("t"), *d.log("l")]
+
+    now = 1_000_000.0
+    first = await open_process("a", step=step, clock=lambda: now).start()
+    await first.submit(Add("", "e1", 30 * DAY))
+    await first.submit(Add("", "e2", 30 * DAY))
+    now += 30.5 * DAY / 1000
+    found = await first.submit(Add("", ""))
+    await first.die()
+    second = await open_process("b", step=step, clock=lambda: now).start()
+
+    assert await second.submit(Add("", "")) == found
+
+
+async def test_what_fails_behind_a_commit_lets_nothing_be_decided_twice(open_process: Open, redis: Redis) -> None:
+    def step(state: State, entry: Any, now: int, settings: Any) -> tuple[Changes, Any]:
+        changes, answer = toy.step(state, entry, now, settings)
+        if isinstance(entry, Press) and entry.name == "odd":
+            assert "x" in dict.fromkeys(member for _, member in state.ascending("timers"))
+            changes.indexes["timers"] = {5: 1}  # type: ignore[dict-item] - it has no order beside "x", for memory alone
+        return changes, answer
+
+    await redis.zadd(P + "timers", {"x": 1})
+    process = await open_process(step=step).start()
+    await redis.xadd(P + "inbox", {"id": "1", "entry": process.partition._rules.codec.value(Add("x", "e"), "entry:1")})
+    handed = await process.submit(Hand("y"), lazy=True)
+
+    assert (handed, await process.submit(Press("odd"))) == (1, 1)
+    assert await process.submit(Press("odd")) == 2
+    assert await process.submit(Hand("y"), lazy=True) == 2
+    assert await ledger(redis) == {"pressed": 2, "accepted": 1}
