@@ -202,3 +202,11 @@ def test_what_was_claimed_before_a_pause_waits_and_a_success_ends_it(clock: Cloc
     assert brakes.wait([SLACK], claimed + 1) == 0  # the store knew of it by then
     brakes.works(SLACK)
     assert brakes.wait([SLACK], claimed) == 0
+
+
+def test_a_pause_for_two_messages_holds_nothing_back_for_one(clock: Clock) -> None:
+    brakes, pauses = Brakes(clock), (paused(SLACK, 30, witnessed=True), paused("lane", 10))
+
+    for witnessed, waits in ((False, [0, 10]), (True, [30, 10])):
+        brakes.apply(pauses, witnessed=witnessed)
+        assert [brakes.wait([scope], clock()) for scope in (SLACK, "lane")] == waits

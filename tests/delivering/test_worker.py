@@ -43,6 +43,16 @@ async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(bench:
     ]  # fmt: skip
 
 
+async def test_whoever_waits_for_a_channels_answer_hears_that_it_was_given_up(bench: Bench, worker: Worker) -> None:
+    bench.wire.answers = [DeliveryError("503"), DeliveryError("gone", permanent=True)]
+    await runs(bench.store, 1)
+    for _ in range(2):
+        await worker.run_once("slack")
+        bench.clock.advance(3600)
+
+    assert bench.wire.given_up == [("op-0", "gone")]
+
+
 FAULT, BLIP = KeyError("a fault of relay's own"), StoreUnavailable("a blip")
 
 

@@ -1,7 +1,8 @@
 """Lanes: order, one under way, and replies beside the message."""
 
 from relay.engine.deliveries import requeue
-from relay.engine.lanes import LISTED, queued
+from relay.engine.lanes import LISTED, due_of, queued
+from relay.engine.parking import park
 from relay.engine.records import MAIN, Delivery, Thread
 from tests.engine.lab import LANE, NOW, Lab
 
@@ -102,3 +103,23 @@ def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> Non
     assert lab.d.get(Delivery, "old") is None
     assert lab.due() == ["new"]
     assert lab.d.changes.counts == {"accepted": 2, "pending": 1, "superseded": 1}
+
+
+def test_what_is_left_of_a_wait_begins_where_the_clock_was_set_back_to() -> None:
+    lab = Lab()
+    x = lab.new("x", due=NOW + 5_000, dated=NOW)
+
+    lab.d.now -= 900_000
+
+    assert [due_of(lab.d, x) for _ in range(2)] == [lab.d.now + 5_000] * 2
+
+
+def test_what_is_parked_for_a_channel_or_a_destination_fails_since_then() -> None:
+    lab = Lab()
+    lab.new("failed before", failing=NOW - 5)
+
+    park(lab.d, lab.edit("failed before"), "channel:slack", NOW, NOW + 60_000)
+    for scope in ("channel:slack", "destination:team/#team", "limit:posts"):
+        park(lab.d, lab.new(scope), scope, NOW, NOW + 60_000)
+
+    assert [x.failing for x in lab.deliveries()] == [NOW - 5, NOW, NOW, 0]

@@ -286,3 +286,15 @@ def test_what_may_pass_goes_out_in_quiet_hours() -> None:
     hours = Window(partition.now / 1000 - 60, partition.now / 1000 + 3600)
 
     assert subjects(partition.take(quiet={"room": hours})) == ["op-1"]
+
+
+def test_what_is_under_way_or_dead_leaves_a_queue_that_still_has_it() -> None:
+    partition = handing_out(*many(0, 2))
+    under_way, dead = [*partition.waiting()]
+    draft = partition.d
+    draft.edit(Delivery, under_way.name).ticket = "another"
+    draft.edit(Delivery, dead.name).died = partition.now
+    partition.memory.apply(draft.changes, partition.now)
+
+    assert partition.take() == []
+    assert partition.d.size(due("slack", "1")) == 0

@@ -178,3 +178,15 @@ def test_a_run_that_has_not_begun_is_remembered_until_it_does() -> None:
 
     assert partition.statuses(recovery(Missing.load(text), START / 1000, START / 1000)) == ["accepted"]
     assert partition.d.table(MISSING) == {}
+
+
+def test_a_member_that_its_batch_says_is_over_is_watched_no_more() -> None:
+    partition = Partition()
+    partition.report(events.progress(10, operationId="op-1", batchId="b-1"))
+    run = partition.operation("op-1").name
+    assert partition.d.score(WATCH, run)
+
+    document = {"batch": {"batchId": "b-1"}, "operation": {"operationId": "op-1", "status": "Completed"}}
+    partition.report(events.event_of(document | {"event": "batch.operation.completed"}))
+
+    assert partition.d.score(WATCH, run) is None

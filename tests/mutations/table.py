@@ -136,7 +136,6 @@ DELIVERING: Replaced = [
     ("        if not await self._stored(lambda: self.store.mark_sending(delivery, channel.timeout)):\n"
          "            return\n        s", "        s"),
     ("outcome_unknown=not delivery.edits", "outcome_unknown=False"),
-    ("return not wait", "return True"),
     ("if hold and await", "if False and await"),
     ("if error.pause == \"limit\":", "if False:"),
     ("await self._give_up(delivery, channel, error)\n            dead", "dead"),

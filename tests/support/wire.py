@@ -1,6 +1,7 @@
 """The other side of a channel, whose answers the test chooses."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ class Wire:
         self.answers: list[Exception | Receipt | asyncio.Event] = []
         self.called = asyncio.Event()
         self.taken = 0  # answered as good
+        self.given_up: list[tuple[str, str]] = []  # operation and error
         self.limited: tuple[tuple[Limit, ...], tuple[Limit, ...]] = (
             (Limit("post:#room", 1.0),),
             (Limit("edit", 1.5, 10),),
@@ -41,6 +43,9 @@ class Wire:
             raise answer
         self.taken += 1
         return answer
+
+    async def gave_up(self, content: Mapping[str, Any], error: str) -> None:
+        self.given_up.append((content["operation"]["operationId"], error))
 
 
 class Anywhere:
