@@ -81,9 +81,9 @@ async def _ask_redis(config: Config) -> str:
     opened = Store.open(url, process="check", may_own=False, sealer=sealer)
     async with contextlib.aclosing(opened) as store:
         promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
-        await check_sealed(store.redis, sealer)
-        await check_keys(store.redis, sealer)
-        sealed = [f"sealed with {sealer.name}", *await older_keys(store.redis, sealer)] if sealer else []
+        await check_sealed(store.plain, sealer)
+        await check_keys(store.plain, sealer)
+        sealed = [f"sealed with {sealer.name}", *await older_keys(store.plain, sealer)] if sealer else []
     if promise.shortfall:
         raise RelayError(promise.shortfall)
     return "; ".join([f"answers; durability is {promise.durability}", *sealed])

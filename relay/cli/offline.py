@@ -32,6 +32,7 @@ from relay.store.audit import Act, AuditTrail
 from relay.store.client import connect
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
 from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
+from relay.store.plain import Plain
 from relay.store.queries.admin import Admin, Ledger
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
@@ -166,10 +167,10 @@ def listed(url: str, path: str, question: Mapping[str, Any], config: Path | None
 async def _listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
     asked, ask = LISTS[path]
     async with contextlib.aclosing(connect(url)) as redis:
-        _, used = await sealed_with(redis)
+        _, used = await sealed_with(Plain(redis))
         loaded = load(config, env=os.environ, channels=CHANNELS, needed=("redis",)) if config and used else None
         sealer = build_sealer(loaded) if loaded else None
-        await check_keys(redis, sealer)
+        await check_keys(Plain(redis), sealer)
     async with _store(url, sealer) as store:
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
         question = {name: text for name, text in question.items() if text}

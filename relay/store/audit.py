@@ -16,8 +16,6 @@ import structlog
 
 from relay import metrics
 from relay.errors import StoreUnavailable
-from relay.store import keys
-from relay.store.client import write, write_although_full
 from relay.store.plain import Plain
 from relay.store.queries.paging import Page, Position, Row, lines, page_of
 from relay.store.queries.reader import Stretch
@@ -64,7 +62,7 @@ class AuditTrail:
     """Every failure is StoreUnavailable."""
 
     def __init__(self, plain: Plain) -> None:
-        self._plain, self._redis = plain, plain.redis
+        self._plain = plain
 
     @asynccontextmanager
     async def act(self, act: Act, *, stranger: bool = False) -> AsyncIterator[Act]:
@@ -85,8 +83,8 @@ class AuditTrail:
         texts = {key: _short(value) for key, value in row.items() if value}
         sealed = self._plain.sealed(name, {**texts, "detail": detail, **({"of": of} if of else {})})
         # Dropping dead letters, for instance, is what a full Redis needs.
-        words = ("MAXLEN", "~", KEPT, "*", "r", sealed)
-        return str((await write_although_full(self._redis, keys.PREFIX + name, "XADD", *words)).decode())
+        row_id = await self._plain.do_although_full("XADD", name, "MAXLEN", "~", KEPT, "*", "r", sealed)
+        return str(row_id.decode())
 
     async def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
         """Record the outcome, also in the log. A store that is away costs the outcome, never the act."""
@@ -126,9 +124,8 @@ class AuditTrail:
 
     async def trim(self, now: float) -> None:
         """Forget what is older than 90 days."""
-        for name in STREAMS:
-            oldest = int((now - KEEP_DAYS * 86_400) * 1000)
-            await write(self._redis, self._redis.xtrim(keys.PREFIX + AUDIT + name, minid=oldest))
+        oldest = int((now - KEEP_DAYS * 86_400) * 1000)
+        await self._plain.do(*(("XTRIM", AUDIT + name, "MINID", "~", oldest) for name in STREAMS))
 
 
 class Notes:

@@ -71,11 +71,6 @@ async def write(redis: Redis, command: Any) -> Any:
         raise
 
 
-async def write_although_full(redis: Redis, key: str, command: str, *args: Any) -> Any:
-    """`write` of this command, also to a Redis that is full: for what is small, bounded, and needed to drain it."""
-    return await write(redis, redis.eval(ALTHOUGH_FULL, 1, key, command, *args))
-
-
 def _stepped_down(error: BaseException | None) -> bool:
     return isinstance(error, STEPPED_DOWN) or "NOREPLICAS " in str(error)  # min-replicas-to-write
 

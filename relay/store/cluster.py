@@ -3,8 +3,8 @@
     redis+cluster://[user:password@]host:6379,host:6379[?options]
 
 The nodes are asked which that is, as Sentinels are elsewhere, and who is told that the slot has moved goes there.
-redis-py's own client of Clusters is not for relay: it sends ASKING by another connection than the command that this is
-for, asks any node for the time, fails where all connections are taken, and ends those of all where one call fails.
+redis-py's own client of Clusters is not for relay: it asks any node for the time, fails where all connections are
+taken, and ends those of all where one call fails. Nothing is done while the slot is on its way: no ASK is followed.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import Pipeline
 from redis.crc import key_slot
 from redis.exceptions import (
     AskError,
@@ -75,7 +74,7 @@ class _Nodes:
         host, port = address
         return Redis.from_pool(BlockingConnectionPool(host=host, port=port, **self._options))
 
-    def named(self, error: MovedError | AskError) -> Address:
+    def named(self, error: MovedError) -> Address:
         """Return where this leads: to the same host, where the nodes do not know their names."""
         return _known(error.host, self.address or self._hosts[0]), error.port
 
@@ -120,16 +119,8 @@ class Cluster(Redis):
     connection_pool: _Pool
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        async def done() -> Any:
-            try:
-                return await Redis.execute_command(self, *args, **options)  # type: ignore[no-untyped-call]
-            except AskError as error:  # of one key, which is there already, or nowhere yet
-                return await self._ask(error, args, options)
-
-        return await self.whole(done)
-
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        return _Pipeline(self, transaction, shard_hint)
+        """Do one that goes by `at_primary` already, or needs no key: only where its answer is lost is there more."""
+        return await self.whole(lambda: Redis.execute_command(self, *args, **options))  # type: ignore[no-untyped-call]
 
     def ask_anew(self) -> None:
         """Ask the nodes with the next connection where the slot is: the one that was found is not its primary."""
@@ -159,32 +150,6 @@ class Cluster(Redis):
                 raise SlotMoving
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
-
-    async def _ask(self, error: AskError, args: Sequence[Any], options: dict[str, Any]) -> Any:
-        # Together by one connection: the permission is for the next command there, by any caller.
-        nodes: _Nodes = self.connection_pool.sentinel_manager
-        async with nodes.at(nodes.named(error)) as node, node.pipeline(transaction=False) as both:
-            both.execute_command("ASKING")
-            both.execute_command(*args, **options)
-            _, answer = await both.execute()
-        return answer
-
-
-class _Pipeline(Pipeline):
-    """Sent once more, whole, where a part of it was not done because the slot is on its way."""
-
-    def __init__(self, cluster: Cluster, transaction: bool, shard_hint: str | None) -> None:
-        super().__init__(cluster.connection_pool, cluster.response_callbacks, transaction, shard_hint)
-        self._cluster = cluster
-
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        commands = [*self.command_stack]
-
-        async def done() -> list[Any]:
-            self.command_stack = [*commands]
-            return await Pipeline.execute(self, raise_on_error)
-
-        return await self._cluster.whole(done)
 
 
 def is_cluster(redis: Redis) -> bool:

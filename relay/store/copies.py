@@ -13,13 +13,12 @@ from itertools import accumulate
 from typing import Any
 
 from relay.domain.deliveries import Delivery, Notification
-from relay.store import keys
-from relay.store.client import call, write
 from relay.store.plain import Plain
-from relay.store.queries.reader import STEP
+from relay.store.queries.questions import EVERY
+from relay.store.queries.reader import STEP, Span
 
 COPIES = 10_000, 64 * 2**20  # so many, and of so many bytes
-NAMES = keys.PREFIX + "copies"  # name → ms
+NAMES = "copies"  # name → ms
 NAME = re.compile(r"[0-9a-f]{2}.{0,98}", re.DOTALL)  # names of the store begin with their home
 KEPT = 3 * 86_400_000  # ms
 LONGEST = 128 * 2**10  # bytes of one, as it is kept; of a longer message there is none
@@ -55,7 +54,7 @@ class Copies:
 
     def __init__(self, plain: Plain, bounds: tuple[int, int] | None) -> None:
         self.bounds = bounds
-        self._plain, self._redis = plain, plain.redis
+        self._plain = plain
 
     async def of(self, name: str) -> Copy | None:
         """The copy of this name (`Ended.copy`, or `copied_as` of a delivery); None if there is none (any more)."""
@@ -67,16 +66,14 @@ class Copies:
         name = copied_as(delivery)
         packed = self.bounds and self._packed(name, {"at": now, "channel": delivery.channel}, sent)
         if packed and len(packed) <= LONGEST:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.set(keys.PREFIX + _key(name), packed, px=KEPT)
-                pipeline.zadd(NAMES, {name: int(now * 1000)})
-                await write(self._redis, pipeline.execute())
+            await self._plain.do(("SET", _key(name), packed, "PX", KEPT), ("ZADD", NAMES, int(now * 1000), name))
 
     async def trim(self, part: float = 1.0) -> None:
         """Drop the oldest beyond the bounds, and keep no more than this part (0 to 1); called now and then."""
         if self.bounds is None:
             return
-        newest = [name.decode() for name in await call(self._redis.zrevrange(NAMES, 0, -1))]
+        [rows] = await self._plain.members([Span(NAMES, EVERY, descending=True)])
+        newest = [name for name, _ in rows]
         sizes = await self._plain.lengths([*map(_key, newest)])
         total, most = accumulate(sizes), min(self.bounds[0], int(len(newest) * part))
         gone = [
@@ -85,10 +82,8 @@ class Copies:
             if place >= most or bytes_ > self.bounds[1] or not size
         ]
         for first in range(0, len(gone), STEP):
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.delete(*(keys.PREFIX + _key(name) for name in gone[first : first + STEP]))
-                pipeline.zrem(NAMES, *gone[first : first + STEP])
-                await write(self._redis, pipeline.execute())
+            names = gone[first : first + STEP]
+            await self._plain.do(*(("DEL", _key(name)) for name in names), ("ZREM", NAMES, *names))
 
     def _packed(self, name: str, more: Mapping[str, Any], sent: Notification) -> bytes:
         document = {**more, **{part: getattr(sent, part) for part in OF_MESSAGE}}

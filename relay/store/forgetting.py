@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from relay.engine.records import HISTORIES, history
-from relay.store import keys
-from relay.store.client import call, write
+from relay.store.queries.questions import EVERY
+from relay.store.queries.reader import Span
 from relay.store.store import Store
 
 ALL = 1_000_000  # rows of all destinations, some 120 bytes each
@@ -17,7 +17,7 @@ class Forgetting:
     """Every failure is StoreUnavailable; the next call goes on where this ended."""
 
     def __init__(self, store: Store, bound: int = ALL) -> None:
-        self._redis = store.redis
+        self._plain = store.plain
         self._bound = bound
 
     async def forget(self, now: float, retention: float, fullness: float = 0.0) -> int:
@@ -30,30 +30,20 @@ class Forgetting:
         bound = min(self._bound, int(total * SHARE)) if fullness > FULL else self._bound
         if total > bound:
             level = _level(list(lengths.values()), bound)
-            await self._cut([name for name, length in lengths.items() if length > level], level)
+            cut = [name for name, length in lengths.items() if length > level]
+            await self._plain.do(*(("XTRIM", history(name), "MAXLEN", "~", level) for name in cut))
             total = sum(min(length, level) for length in lengths.values())
         return total
 
     async def _expire(self, oldest: int) -> dict[str, int]:
         """Return how many rows are left of each destination. One whose newest row goes is forgotten with its rows."""
-        names = [name.decode() for name in await call(self._redis.zrange(keys.PREFIX + HISTORIES, 0, -1))]
-        if not names:
-            return {}
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.xtrim(keys.PREFIX + history(name), minid=oldest, approximate=False, limit=None)
-                pipeline.xlen(keys.PREFIX + history(name))
-            # No decision reads this index, so it may be changed beside the owner.
-            pipeline.zremrangebyscore(keys.PREFIX + HISTORIES, "-inf", f"({oldest}")
-            answers = await write(self._redis, pipeline.execute())
-        return {name: length for name, length in zip(names, answers[1:-1:2], strict=True) if length}
-
-    async def _cut(self, names: Sequence[str], level: int) -> None:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.xtrim(keys.PREFIX + history(name), maxlen=level, approximate=True)
-            if names:
-                await write(self._redis, pipeline.execute())
+        [rows] = await self._plain.members([Span(HISTORIES, EVERY)])
+        await self._plain.do(*(("XTRIM", history(name), "MINID", oldest) for name, _ in rows))
+        # No decision reads this index, so it may be changed beside the owner.
+        lengths = await self._plain.do(
+            *(("XLEN", history(name)) for name, _ in rows), ("ZREMRANGEBYSCORE", HISTORIES, "-inf", f"({oldest}")
+        )
+        return {name: length for (name, _), length in zip(rows, lengths, strict=False) if length}
 
 
 def _level(lengths: Sequence[int], bound: int) -> int:

@@ -36,6 +36,7 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
     {relay}:audit:strangers        stream  the same, of what people outside may bring about
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py)
     {relay}:console:link:<hash>    string  of a link for one login: its identity; for ten minutes
+    {relay}:keys                   string  the key that links in mails and buttons are sealed with, and those before it
     {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py); three days
     {relay}:found:<digest>         string  the results that a finished run was completed with; {} in vain
     {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
@@ -44,9 +45,6 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
 
 Clear:
 
-    {relay}:key                    string  32 bytes, sealed by itself: what links in mails and buttons are sealed with
-    {relay}:key:retired            hash    the keys before it, sealed → ms at which each was replaced, and until which
-                                           what it sealed still opens
     {relay}:testing:<digest>       string  of a destination: there until it gets the next test message
     {relay}:copies                 zset    the names of copies → ms at which it was settled; 10,000, and 64 MB of all
     {relay}:bodies:<digest>        string  how many bodies of a source were kept
@@ -58,14 +56,10 @@ Clear:
 """
 
 PREFIX = "{relay}:"
-KEY = PREFIX + "key"
-KEYS_RETIRED = PREFIX + "key:retired"
-SEALED = PREFIX + "sealed"
-SCHEMA = PREFIX + "schema"
+SEALED, SCHEMA, PROBE = "sealed", "schema", "probe"
 SCHEMA_VERSION = "3"
-PROBE = PREFIX + "probe"
 # First words of the keys of strings, hashes and lists that are never sealed, or not as the others are.
 CLEAR = {
     *("term", "owner", "handed", "mark", "ledger"),
-    *("key", "testing", "bodies", "sealing", "sealed", "schema", "probe"),
+    *("copies", "testing", "bodies", "sealing", "sealed", "schema", "probe"),
 }

@@ -16,8 +16,6 @@ import structlog
 
 from relay.engine.names import digest
 from relay.errors import StoreUnavailable
-from relay.store import keys
-from relay.store.client import write
 from relay.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -43,7 +41,7 @@ class LastBodies:
     """Redis has no name of a source, and a slot for each body, which expires by itself."""
 
     def __init__(self, store: Store) -> None:
-        self._plain, self._redis = store.plain, store.redis
+        self._plain = store.plain
         self._waiting: dict[str, deque[LastBody]] = {}
 
     def add(self, source: str, body: bytes, headers: Mapping[str, str], at: float) -> None:
@@ -68,16 +66,13 @@ class LastBodies:
                 await self._write(source, bodies)
 
     async def _write(self, source: str, bodies: Iterable[LastBody]) -> None:
-        bodies, counter = list(bodies), f"{keys.PREFIX}bodies:{_digest(source)}"
-        total = int(await write(self._redis, self._redis.incrby(counter, len(bodies))))
+        bodies, counter = list(bodies), f"bodies:{_digest(source)}"
+        [total] = await self._plain.do(("INCRBY", counter, len(bodies)))
         first = total - len(bodies) + 1
         # Beside the loop: packing bodies of the greatest length takes longer than events should wait.
         packed = await asyncio.to_thread(lambda: [self._packed(source, *row) for row in enumerate(bodies, first)])
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.expire(counter, 2 * SECONDS)
-            for name, content in packed:
-                pipeline.set(keys.PREFIX + name, content, ex=SECONDS)
-            await write(self._redis, pipeline.execute())
+        sets = [("SET", name, content, "EX", SECONDS) for name, content in packed]
+        await self._plain.do(("EXPIRE", counter, 2 * SECONDS), *sets)
 
     def _packed(self, source: str, number: int, body: LastBody) -> tuple[str, bytes]:
         name = _slots(source)[number % KEPT]

@@ -6,44 +6,61 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.store import keys
-from relay.store.client import write, write_although_full
+from relay.store.client import ALTHOUGH_FULL, write
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
+from relay.store.keys import PREFIX
 from relay.store.queries.reader import Reader
 from relay.store.sealing import Sealer
+from relay.store.wire import Command
+
+# Replace what was read; nothing is '', and stays as it is where it is another value meanwhile.
+SWAP = """#!lua flags=allow-oom
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
 
 
 class Plain(Reader):
     """Names have no prefix. Every failure is StoreUnavailable; what cannot be opened is left out, and logged."""
 
     def __init__(self, redis: Redis, sealer: Sealer | None = None) -> None:
-        self.redis = redis
-        super().__init__(Scripts(redis), Codec((), sealer), keys.PREFIX)
+        self._redis = redis
+        super().__init__(Scripts(redis), Codec((), sealer), PREFIX)
+
+    async def do(self, *commands: Command) -> list[Any]:
+        """Return the answers to these commands, whose second word is the name of a value."""
+        whole = [(verb, self._key(str(name)), *rest) for verb, name, *rest in commands]
+        answers: list[Any] = await write(self._redis, self._ask(whole))
+        return answers
+
+    async def run(self, script: str, names: Sequence[str], *rest: str | bytes | int) -> Any:
+        """Return the answer to a script on these values."""
+        [answer] = await write(self._redis, self._ask([("EVAL", script, len(names), *map(self._key, names), *rest)]))
+        return answer
+
+    async def do_although_full(self, verb: str, name: str, *rest: str | bytes | int) -> Any:
+        """Do this by a Redis that is full, too: for what is small, bounded, and needed to drain it."""
+        return await self.run(ALTHOUGH_FULL, [name], verb, *rest)
 
     def sealed(self, name: str, content: bytes | Mapping[str, Any], field: str = "") -> bytes:
         """Return it as the value of this name; of a hash, as that of a field."""
         text = content if isinstance(content, bytes) else json.dumps(content).encode("utf-8", "replace")
         return self._codec.seal(text, f"{name}\0{field}" if field else name)
 
+    def opened(self, name: str, stored: bytes) -> bytes:
+        """Open it. Unsealable where it is another's, or clear beside a key."""
+        return self._codec.open(stored, name)
+
     async def find(self, name: str) -> dict[str, Any] | None:
         """Return a document that was kept under this name."""
         [text] = await self.values([name])
         return json.loads(text) if text else None
 
-    async def keep(
-        self, name: str, document: Mapping[str, Any], seconds: float, *, although_full: bool = False
-    ) -> None:
+    async def keep(self, name: str, document: Mapping[str, Any], seconds: float) -> None:
         """Keep a document for so long."""
-        words = (keys.PREFIX + name, "SET", self.sealed(name, document), "EX", max(1, int(seconds)))
-        if although_full:
-            await write_although_full(self.redis, *words)
-        else:
-            await write(self.redis, self.redis.set(words[0], words[2], ex=words[4]))
-
-    async def delete(self, *names: str) -> int:
-        """Delete these; return how many there were."""
-        return int(await write(self.redis, self.redis.delete(*(keys.PREFIX + name for name in names))))
+        await self.do(("SET", name, self.sealed(name, document), "EX", max(1, int(seconds))))
 
     async def lengths(self, names: Sequence[str]) -> list[int]:
         """Return the bytes of each value, 0 where there is none."""

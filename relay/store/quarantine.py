@@ -8,8 +8,6 @@ from typing import Any
 
 from relay.engine.names import digest
 from relay.errors import NoRoom
-from relay.store import keys
-from relay.store.client import write
 from relay.store.plain import Plain
 from relay.store.queries.paging import Position
 
@@ -80,7 +78,7 @@ class Quarantine:
     """At most 2,000 bodies. Every failure is StoreUnavailable."""
 
     def __init__(self, plain: Plain) -> None:
-        self._plain, self._redis = plain, plain.redis
+        self._plain = plain
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool) -> str:
         refused, faults = await self._plain.table_sizes([REFUSED, FAULTS])
@@ -93,11 +91,11 @@ class Quarantine:
         row = {"source": source, "reason": reason, "at": await self._plain.now(), "size": len(body)}
         whole = json.dumps(dict(headers)).encode() + b"\n" + body
         here, there = (FAULTS, REFUSED) if fault else (REFUSED, FAULTS)
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(keys.PREFIX + here, name, self._plain.sealed(here, row, name))
-            pipeline.hdel(keys.PREFIX + there, name)
-            pipeline.set(keys.PREFIX + _body(name), self._plain.sealed(_body(name), whole))
-            await write(self._redis, pipeline.execute())
+        await self._plain.do(
+            ("SET", _body(name), self._plain.sealed(_body(name), whole)),
+            ("HSET", here, name, self._plain.sealed(here, row, name)),
+            ("HDEL", there, name),
+        )
         return name
 
     async def faults(self) -> int:
@@ -128,11 +126,8 @@ class Quarantine:
     async def release(self, ids: Sequence[str]) -> int:
         if not ids:
             return 0
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hdel(keys.PREFIX + REFUSED, *ids)
-            pipeline.hdel(keys.PREFIX + FAULTS, *ids)
-            pipeline.delete(*(keys.PREFIX + _body(name) for name in ids))
-            refused, faults, _ = await write(self._redis, pipeline.execute())
+        bodies = [("DEL", _body(name)) for name in ids]  # first: else a crash here would leave them for good
+        *_, refused, faults = await self._plain.do(*bodies, ("HDEL", REFUSED, *ids), ("HDEL", FAULTS, *ids))
         return int(refused + faults)
 
     async def _rows(self, table: str) -> list[QuarantineRow]:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.engine.names import digest
-from relay.store import keys
-from relay.store.client import call
 from relay.store.store import Store
 
 KEPT = 3 * 86_400  # seconds, as long as the documents of a run that is over
@@ -26,8 +24,7 @@ class ResultsCache:
     async def keep(self, subject: str, run: int, document: Mapping[str, Any], space: str = "") -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
         name, bounded = _name(subject, run, space), _bounded(document)
-        sealed, redis = self._plain.sealed(name, bounded), self._plain.redis
-        await call(redis.set(keys.PREFIX + name, sealed, nx=True, ex=KEPT))
+        await self._plain.do(("SET", name, self._plain.sealed(name, bounded), "NX", "EX", KEPT))
         counting = await self._plain.find(name)
         return json.loads(bounded) if counting is None else counting
 

@@ -19,7 +19,6 @@ from relay.store.journal.lease import Lease
 from relay.store.journal.scripts import Scripts
 from relay.store.sealing import JOURNAL, MARK, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
-from relay.store.signing_keys import SigningKeys
 from relay.store.store import Store
 
 PAGE = 500
@@ -58,12 +57,11 @@ class SealExisting:
         """Seal everything, logins and links aside, which are deleted. Return how many there were of each."""
         try:
             mark = await self._own()
-            self._counts["signing key"] += await SigningKeys(self._store).seal_clear()
             async for key in self._keys():
                 if self._lease.is_due and await self._lease.renew(mark) is None:
                     raise StoreUnavailable(RUNNING)
                 await self._seal(key)
-            await agree_on_keys(self._redis, self._sealer)  # last: no start goes on from what is half sealed
+            await agree_on_keys(self._store.plain, self._sealer)  # last: no start goes on from what is half sealed
         finally:
             await self._lease.give()
         return +self._counts

@@ -26,7 +26,7 @@ HEAD = len(MARK) + ID + SALT + NONCE
 CIPHERS = 512  # of other processes, which this one remembers
 
 # What a value is.
-JOURNAL, SIGNING = "journal", "signing key"
+JOURNAL = "journal"
 
 
 class Sealer:

@@ -3,12 +3,11 @@
 Of an id or a link Redis has the hash alone: its memory and files give no access.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import Any
 
-from relay.store import keys
-from relay.store.client import write
 from relay.store.store import Store
 
 
@@ -46,28 +45,33 @@ class Sessions:
 
     async def keep(self, id_: str, session: Session, seconds: float) -> None:
         """For so long, unless it is looked up meanwhile."""
-        await self._plain.keep(_name("session", id_), asdict(session), seconds, although_full=True)
+        await self._write(_name("session", id_), asdict(session), seconds)
 
     async def find(self, id_: str, seconds: float | None = None) -> Session | None:
         """It; kept for so long from now on, if that is said."""
-        name, redis = _name("session", id_), self._plain.redis
+        name = _name("session", id_)
         content = await self._plain.find(name)
         if content and seconds is not None:
-            await write(redis, redis.expire(keys.PREFIX + name, max(1, int(seconds))))
+            await self._plain.do(("EXPIRE", name, max(1, int(seconds))))
         return Session(**content) if content else None
 
     async def forget(self, id_: str) -> None:
-        await self._plain.delete(_name("session", id_))
+        await self._plain.do(("DEL", _name("session", id_)))
 
     async def lay(self, token: str, link: Link, seconds: float) -> None:
         """Store a one-time link for this token, valid for so long."""
-        await self._plain.keep(_name("link", token), asdict(link), seconds, although_full=True)
+        await self._write(_name("link", token), asdict(link), seconds)
 
     async def take(self, token: str) -> Link | None:
         """Return the identity of the token, for the first call alone."""
         name = _name("link", token)
         content = await self._plain.find(name)
-        return Link(**content) if content and await self._plain.delete(name) else None
+        [deleted] = await self._plain.do(("DEL", name))
+        return Link(**content) if content and deleted else None
+
+    async def _write(self, name: str, content: Mapping[str, Any], seconds: float) -> None:
+        sealed = self._plain.sealed(name, content)
+        await self._plain.do_although_full("SET", name, sealed, "EX", max(1, int(seconds)))
 
 
 def _name(kind: str, secret: str) -> str:

@@ -15,7 +15,7 @@ from relay.engine.receipts import Lapse
 from relay.engine.step import step
 from relay.errors import StoreUnavailable
 from relay.store import keys
-from relay.store.client import Durability, Promise, call, connect, write
+from relay.store.client import Durability, Promise, call, connect
 from relay.store.copies import Copies
 from relay.store.inspection import inspect
 from relay.store.journal.batch import Rules
@@ -95,11 +95,11 @@ class Store(Queue):
         `sealing`: it is opened to seal what was written without a key, and takes no part.
         """
         promise = await inspect(self.redis, durability, replicas)
-        await agree(self.redis)
+        await agree(self.plain)
         if not (self._agreed or sealing):
-            await check_sealed(self.redis, self.sealer)
+            await check_sealed(self.plain, self.sealer)
         if not sealing:
-            await agree_on_keys(self.redis, self.sealer)
+            await agree_on_keys(self.plain, self.sealer)
             self._agreed = True
         self.promise = promise
         self.partition.replicas = promise.replicas
@@ -166,7 +166,7 @@ class Store(Queue):
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""
-        await write(self.redis, self.redis.set(keys.PROBE, 1, px=PROBED))
+        await self.plain.do(("SET", keys.PROBE, 1, "PX", PROBED))
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
         """From now on, so many of so many bytes; None: no more are kept."""

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from relay.engine.health import RecordWorks
 from relay.engine.names import digest
-from relay.store import keys
-from relay.store.client import call, write
 from relay.store.store import Store
 
 PAUSE = 10.0  # seconds between two to a destination, be it by whichever process
@@ -15,14 +13,13 @@ class Trials:
     """Every failure is StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
-        self._redis, self._store = store.redis, store
+        self._store = store
 
     async def begin(self, destination: str) -> float:
         """Return the seconds that the next one has to wait; 0: go on."""
-        key = f"{keys.PREFIX}testing:{digest('testing', destination).hex()}"
-        if await write(self._redis, self._redis.set(key, 1, nx=True, px=int(PAUSE * 1000))):
-            return 0.0
-        return max(0.0, float(await call(self._redis.pttl(key))) / 1000)
+        name = f"testing:{digest('testing', destination).hex()}"
+        first, left = await self._store.plain.do(("SET", name, 1, "NX", "PX", int(PAUSE * 1000)), ("PTTL", name))
+        return 0.0 if first else max(0.0, left / 1000)
 
     async def works(self, scopes: Sequence[str]) -> None:
         """Record success for its addresses; what delivering found of them stays."""

@@ -316,7 +316,6 @@ async def test_an_address_on_the_list(desk: Desk) -> None:
     assert [(entry.destination, entry.detail) for entry in await listed.find("ann@example.com")] == [
         ("team", "550 no such user")
     ]
-    assert await listed.scopes("ann@example.com", ["room", "team"]) == ["team"]
     assert await listed.reason("team", "ANN@example.com") == "bounced"
     assert await listed.reason("room", "ann@example.com") == ""
     assert [*await listed.among("team", ["ann@example.com", "c@example.com"])] == ["ann@example.com"]

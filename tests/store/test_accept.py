@@ -63,7 +63,7 @@ async def test_data_of_an_older_layout_is_refused_and_the_way_on_is_told(
     open_redis_store: Callable[..., Store],
 ) -> None:
     store = open_redis_store()
-    await store.redis.set(keys.SCHEMA, "1")
+    await store.redis.set(keys.PREFIX + keys.SCHEMA, "1")
 
     with pytest.raises(ConfigError) as refused:
         await store.prepare()

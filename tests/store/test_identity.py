@@ -66,59 +66,38 @@ async def statuses(send: Send, *documents: dict[str, Any], **of: Any) -> list[st
     return [(await send(document, **of)).status for document in documents]
 
 
-async def test_one_percentage_lasts_for_several_phases(send: Send) -> None:
-    phases = [progress(minute, 45, currentPhase=phase) for minute, phase in enumerate(("Load", "Transform", "Write"))]
-
-    assert await statuses(send, *phases, phases[2]) == ["accepted"] * 3 + ["duplicate"]
+def of_retry(document: dict[str, Any], number: int) -> dict[str, Any]:
+    return document | {"operation": document["operation"] | {"retryNumber": number}}
 
 
-async def test_a_thinner_report_of_the_same_percentage_says_nothing_new(send: Send) -> None:
-    callback = {"operationId": "op-1", "status": "Running", "progress": 45}
-
-    answers = await statuses(send, progress(1, 45, currentPhase="Load", phasesCompleted=1), callback)
-
-    assert answers == ["accepted", "duplicate"]
+def audited(number: int) -> dict[str, Any]:
+    return progress(1, 45, currentPhase="Load") | {"event": "data.audited", "eventId": f"evt-{number}"}
 
 
-async def test_events_of_an_unknown_name_are_facts_by_their_id(send: Send) -> None:
-    def audited(number: int, note: str) -> dict[str, Any]:
-        return progress(1, 45, currentPhase="Load") | {
-            "event": "data.audited",
-            "eventId": f"evt-{number}",
-            "note": note,
-        }
-
-    answers = await statuses(send, audited(1, "first"), audited(2, "second"), audited(2, "second"))
-
-    assert answers == ["accepted", "accepted", "duplicate"]
-
-
-async def test_a_start_after_the_outcome_is_a_new_run_of_which_all_is_told(send: Send, store: Store) -> None:
-    error = {"error": {"message": "disk full"}}
-    first = [start(1), progress(2, 50), outcome(3, **error)]
-    again = [start(10), progress(11, 20), outcome(12, error={"message": "no such table"})]
-
-    answers = await statuses(send, *first, *again, *first, *again)
-
-    assert answers == ["accepted"] * 6 + ["duplicate"] * 6
-    assert (await store.known("op-1"))["runs"] == "1"
+A, D = "accepted", "duplicate"
+PHASES = [progress(minute, 45, currentPhase=phase) for minute, phase in enumerate(("Load", "Transform", "Write"))]
+FIRST = [start(1), progress(2, 50), outcome(3, error={"message": "disk full"})]
+AGAIN = [start(10), progress(11, 20), outcome(12, error={"message": "no such table"})]
+RETRIES = [of_retry(start(1), 0), of_retry(outcome(2), 0), of_retry(start(3), 0), of_retry(outcome(4), 0),
+           of_retry(start(5), 1), of_retry(progress(6, 5), 1), of_retry(outcome(7), 1)]  # fmt: skip
+REDATED = start(10, startTime="2024-01-20T11:01:00Z")  # sent again later, of the run that is over
+THINNER = {"operationId": "op-1", "status": "Running", "progress": 45}
+REPORTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
+    "one percentage lasts for several phases": ([*PHASES, PHASES[2]], [A, A, A, D]),
+    "a thinner report of the same percentage says nothing new":
+        ([progress(1, 45, currentPhase="Load", phasesCompleted=1), THINNER], [A, D]),
+    "events of an unknown name are facts by their id": ([audited(1), audited(2), audited(2)], [A, A, D]),
+    "a start after the outcome is a new run of which all is told":
+        ([*FIRST, *AGAIN, *FIRST, *AGAIN], [A] * 6 + [D] * 6),
+    "a platform that counts its retries goes on counting after a start anew":
+        ([*RETRIES, *RETRIES[2:]], [A] * 7 + [D] * 5),
+    "a start that comes late begins nothing": ([outcome(3), start(1), REDATED], [A, "late", D]),
+}  # fmt: skip
 
 
-async def test_a_platform_that_counts_its_retries_goes_on_counting_after_a_start_anew(send: Send) -> None:
-    def counted(document: dict[str, Any], number: int) -> dict[str, Any]:
-        return document | {"operation": document["operation"] | {"retryNumber": number}}
-
-    runs = [counted(start(1), 0), counted(outcome(2), 0), counted(start(3), 0), counted(outcome(4), 0),
-            counted(start(5), 1), counted(progress(6, 5), 1), counted(outcome(7), 1)]  # fmt: skip
-
-    assert await statuses(send, *runs, *runs[2:]) == ["accepted"] * 7 + ["duplicate"] * 5
-
-
-async def test_a_start_that_comes_late_begins_nothing(send: Send) -> None:
-    assert await statuses(send, outcome(3), start(1)) == ["accepted", "late"]
-    redated = start(10, startTime="2024-01-20T11:01:00Z")  # sent again later, of the run that is over
-
-    assert await statuses(send, redated) == ["duplicate"]
+@pytest.mark.parametrize(("documents", "answers"), REPORTS.values(), ids=REPORTS)
+async def test_each_fact_is_told_once(send: Send, documents: list[dict[str, Any]], answers: list[str]) -> None:
+    assert await statuses(send, *documents) == answers
 
 
 def of_execution(name: str, minute: int, **fields: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from relay.engine.suppressions import EVERYWHERE
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating.blockers import Blockers
 from relay.operating.clocks import local
-from relay.operating.pauses import destination_names, require_destination, seconds_of
+from relay.operating.pauses import require_destination, seconds_of
 from relay.operating.test_message import WrongEvent, send_test
 from relay.policy.presentation import OWNER
 from relay.policy.reachability import DESTINATION, channel_scope
@@ -180,8 +180,8 @@ async def allow(context: Context, form: AddressForm, identity: Identity) -> Done
             removed = removed or gone
     if not removed:
         return Done(N_("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
-    if left := await suppressions.scopes(form.address, destination_names(context.config())):
-        names = ", ".join("every destination" if scope == EVERYWHERE else scope for scope in left)
+    if left := {row.destination for row in await suppressions.find(form.address)}:
+        names = ", ".join("every destination" if scope == EVERYWHERE else scope for scope in sorted(left))
         return Done(N_("%(address)s is still on the lists of: %(names)s"), {"address": form.address, "names": names})
     return Done(N_("%(address)s is written to again."), {"address": form.address})
 

@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -43,7 +42,7 @@ class Owner(NamedTuple):
 
 
 class DataDirectory:
-    """The directory, private to its user (0700, its files 0600), and the right to write in it."""
+    """The directory, private to its user (0700; what the server writes there: 0600), and the right to write in it."""
 
     def __init__(self, path: Path, runtime_dir: Path | None = None) -> None:
         """`runtime_dir` is where the socket goes when its path under `path` is longer than the kernel takes."""
@@ -78,7 +77,6 @@ class DataDirectory:
                 )
             if not _locked(server_lock):
                 await self._take_over(owner, server_lock, patience)
-            _mend(self.log, self.manifest.parent)
             self.server_lock, self._relay_lock = server_lock, relay_lock
             self.record(None)
             self._held = held.pop_all()
@@ -167,15 +165,6 @@ async def _answers(owner: Owner) -> bool:
 def _make_private(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
-
-
-def _mend(log_file: Path, data: Path) -> None:
-    """Make private what an earlier relay, or a copy from elsewhere, left for others to read; and nothing beside it."""
-    for path in (log_file, data, *sorted(data.glob("*"))):
-        mode = path.lstat().st_mode if path.exists() else 0
-        if mode & 0o077 and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-            path.chmod(mode & 0o700)
-            log.warning("redis.made_private", path=str(path), mode=f"{stat.S_IMODE(mode):04o}")
 
 
 def _socket_path(data_dir: Path, runtime_dir: Path) -> Path:

@@ -91,8 +91,8 @@ class Reader:
         cursor: bytes | int = 0
         while True:  # piece by piece
             [(cursor, flat)] = await self._ask([("HSCAN", self._key(table), cursor, "COUNT", STEP)])
-            pairs = [(name.decode(), value) for name, value in _pairs(flat)]
-            opened = zip(pairs, self._opened(table, pairs), strict=True)
+            found = [(name.decode(), value) for name, value in _pairs(flat)]
+            opened = zip(found, self._opened(table, found), strict=True)
             fields |= {name: value for (name, _), value in opened if value is not None}
             if not int(cursor):
                 return fields
@@ -146,8 +146,9 @@ class Reader:
     def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
         return [Line(*id_of(id_), self._line(name, fields[1]) or b"") for id_, fields in rows]
 
-    async def counts(self) -> Mapping[str, int]:
-        [flat] = await self._ask([("HGETALL", self._key(LEDGER))])
+    async def counts(self, table: str = LEDGER) -> Mapping[str, int]:
+        """Return a hash of numbers."""
+        [flat] = await self._ask([("HGETALL", self._key(table))])
         return {name.decode(): int(count) for name, count in _pairs(flat)}
 
     def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:

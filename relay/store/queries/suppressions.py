@@ -1,6 +1,6 @@
 """Suppressed addresses and reasons: requested by the reader, bounced, or added by an operator."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,12 +37,6 @@ class Suppressions(Questions):
     async def find(self, address: str) -> list[Suppressed]:
         """Every entry of this address."""
         return [entry for entry in await self.all() if folded(entry.address) == folded(address)]
-
-    async def scopes(self, address: str, destinations: Iterable[str]) -> list[str]:
-        """Return those of these destinations, or `*`, for which this address is on the list, in their order."""
-        scopes = [*dict.fromkeys([EVERYWHERE, *destinations])]
-        listed = await self._named(Suppression, [name_of(scope, address) for scope in scopes])
-        return [scope for scope in scopes if name_of(scope, address) in listed]
 
     async def reason(self, destination: str, address: str) -> str:
         """Return why nothing goes there, or ''."""

@@ -78,26 +78,6 @@ async def test_only_its_user_gets_at_the_directory_and_the_socket(data_dir: Path
     assert {mode for name, mode in modes(data_dir / "appendonlydir").items() if name != "appendonlydir"} == {0o600}
 
 
-async def test_files_that_others_could_read_are_made_private_and_named(data_dir: Path) -> None:
-    async with EmbeddedRedis(data_dir):
-        pass
-    open_to_all = [data_dir / "redis.log", data_dir / "appendonlydir", *(data_dir / "appendonlydir").iterdir()]
-    outside = data_dir.parent / "outside"
-    outside.write_text("of somebody else")
-    outside.chmod(0o644)
-    (data_dir / "link").symlink_to(outside)
-    for path in open_to_all:
-        path.chmod(0o755)
-
-    with capture_logs() as lines:
-        async with EmbeddedRedis(data_dir):
-            found = [path.stat().st_mode & 0o777 for path in open_to_all]
-
-    assert {line["path"] for line in lines if line["event"] == "redis.made_private"} == {*map(str, open_to_all)}
-    assert {mode & 0o077 for mode in found} == {0}
-    assert outside.stat().st_mode & 0o777 == 0o644
-
-
 async def test_any_characters_may_be_in_the_path(home: Path) -> None:
     data_dir = home / "Täglich, \"50%\" #1? 'neu' \\n"
 
