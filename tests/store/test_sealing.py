@@ -188,7 +188,8 @@ async def test_lists_show_what_they_can_open_and_the_log_says_of_the_rest_why_no
     key = await SigningKeys(store).current()
     await SigningKeys(store).rotate(await store.time(), DAY)
     at_rest = await everything(store.redis)
-    assert not any(text in at_rest for text in (MERGER.encode(), b"jana", repr(key).encode()[2:-1], key.hex().encode()))
+    secret = (MERGER.encode(), b"jana@host-1", repr(key).encode()[2:-1], key.hex().encode())
+    assert not any(text in at_rest for text in secret)
 
     (bounced,), (kept,) = await Suppressions(store).all(), await quarantined(store)
     assert (bounced.detail, kept.body, kept.headers) == (f"550 {MERGER}", MERGER.encode(), {"x-header": MERGER})

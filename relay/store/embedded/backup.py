@@ -13,6 +13,7 @@ import json
 import os
 import re
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -63,23 +64,12 @@ def put_back(archive: IO[bytes], data_dir: Path) -> dict[str, Any]:
             f"RELAY_DATA_DIR), or stop relay and move {target} away"
         )
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = data_dir / f"{FOLDER}.restoring"
-    try:
-        unfinished.mkdir(mode=0o700)
-    except FileExistsError:
-        raise EmbeddedRedisError(
-            f"{unfinished} is there already: another `relay restore` fills it, or one was ended before it was whole; "
-            "then remove it"
-        ) from None
-    try:
-        about = _unpack(archive, unfinished)
-        os.rename(unfinished, target)  # noqa: PTH104 - beside its fsync
-        sync(data_dir)
-    finally:
-        if unfinished.exists():
-            for leftover in unfinished.iterdir():
-                leftover.unlink()
-            unfinished.rmdir()
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}.", dir=data_dir) as unfinished:
+        folder = Path(unfinished, FOLDER)
+        folder.mkdir(mode=0o700)
+        about = _unpack(archive, folder)
+        os.rename(folder, target)  # noqa: PTH104 - beside its fsync
+    sync(data_dir)
     return about
 
 

@@ -44,12 +44,11 @@ class Owner(NamedTuple):
 class DataDirectory:
     """The directory, private to its user (0700; what the server writes there: 0600), and the right to write in it."""
 
-    def __init__(self, path: Path, runtime_dir: Path | None = None) -> None:
-        """`runtime_dir` is where the socket goes when its path under `path` is longer than the kernel takes."""
+    def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.log = self.path / "redis.log"
         self.manifest = self.path / "appendonlydir" / "appendonly.aof.manifest"
-        self.socket = _socket_path(self.path, runtime_dir or Path(tempfile.gettempdir()))
+        self.socket = _socket_path(self.path)
         self.server_lock = -1  # to be inherited by the server
         self._held = ExitStack()
 
@@ -167,13 +166,14 @@ def _make_private(directory: Path) -> None:
     directory.chmod(0o700)
 
 
-def _socket_path(data_dir: Path, runtime_dir: Path) -> Path:
+def _socket_path(data_dir: Path) -> Path:
+    """Return a place elsewhere where its path would be longer than the kernel takes."""
     path = data_dir / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
         return path
     # In a directory of its own: in a shared one, others could put a socket of their own under the name.
     name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return runtime_dir / f"relay-{os.getuid()}-{name}" / "redis.sock"
+    return Path(tempfile.gettempdir()) / f"relay-{os.getuid()}-{name}" / "redis.sock"
 
 
 def _url(socket: Path) -> str:

@@ -57,10 +57,8 @@ class EmbeddedRedis:
         *,
         stop_timeout: float = 10.0,
         restart_delays: Sequence[float] = (0.1, 1.0),
-        runtime_dir: Path | None = None,
     ) -> None:
-        """`runtime_dir` is where the socket goes if its path under `data_dir` is longer than the kernel takes."""
-        self._directory = DataDirectory(data_dir, runtime_dir)
+        self._directory = DataDirectory(data_dir)
         self._binary = binary.absolute() if binary else None
         self._startup_timeout = startup_timeout
         self._stop_timeout = stop_timeout

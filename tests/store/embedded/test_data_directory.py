@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,12 @@ async def test_any_characters_may_be_in_the_path(home: Path) -> None:
         assert await running_url(data_dir) == server.url
 
 
-async def test_a_path_too_long_for_a_socket_gets_a_private_place_elsewhere(home: Path) -> None:
+async def test_a_path_too_long_for_a_socket_gets_a_private_place_elsewhere(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
     data_dir = home / ("long" * 30)
-    server = EmbeddedRedis(data_dir, runtime_dir=home)
+    server = EmbeddedRedis(data_dir)
 
     async with server, client(server.url) as redis:
         assert await redis.ping()
