@@ -1,32 +1,23 @@
 """Processes of relay in a time of their own, with both channels and somebody who is told of relay itself."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from relay.background.self_monitor import SelfMonitor
 from relay.channels import CHANNELS
-from relay.channels.email.channel import Email
-from relay.channels.slack.channel import Slack
-from relay.config import Config, parse_config
-from relay.delivering.composer import Composer
+from relay.config import parse_config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted, Delivery
-from relay.domain.parsing import parse
 from relay.ingest import Ingest
-from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.queries.suppressions import Suppressions
 from relay_sandbox.standins.inbox import Inbox, Mail
-from relay_sandbox.standins.slack import Message, SlackStandin
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.clock import Clock
 from tests.support.events import body
+from tests.support.flow import Flow
 
-RENDERER = IsolatedRenderer([Path(__file__).parents[2] / "templates"])
 MINUTE, HOUR = 60.0, 3600.0
 
 CONFIG = """
@@ -47,91 +38,53 @@ rules:
 """
 
 
-@dataclass
-class Process:
-    """One of them: what it delivers with, and its look at relay itself."""
-
-    worker: Worker
-    monitor: SelfMonitor
+async def _link(_delivery: Delivery, _language: str) -> str:
+    return "https://relay.example.com/unsubscribe/token"
 
 
 @dataclass
-class Operating:
-    """Sends events and lets time pass. Several processes share the store."""
+class Operating(Flow):
+    """Sends events and lets time pass; each process also looks at relay itself."""
 
-    config: Config
-    slack: SlackStandin
-    inbox: Inbox
-    clock: Clock
-    open_store: Callable[..., Store]
-    channels: dict[str, Any]
+    inbox: Inbox = field(default_factory=Inbox)
     lacks: dict[str, str] = field(default_factory=dict)  # of the store
-    processes: list[Process] = field(default_factory=list)
+    monitors: list[SelfMonitor] = field(default_factory=list)
     sent: int = 0
 
     def __post_init__(self) -> None:
-        self.store = self.open_store()
-        self.admin = Admin(self.store)
+        self.composing["unsubscribe"] = _link
+        super().__post_init__()
         self.suppressions = Suppressions(self.store)
-        self.intake = Ingest(self.store, lambda: self.config, CHANNELS)
-        self.start()
 
-    def start(self) -> Process:
-        """One more process, with nothing in its memory."""
+    def start(self) -> Worker:
         store = self.open_store()
-
-        async def link(_delivery: Delivery, _language: str) -> str:
-            return f"{self.config.server.public_url}/unsubscribe/token"
-
-        composer = Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, unsubscribe=link)
-        worker = Worker(
-            store, self.channels, composer, config=lambda: self.config, clock=self.clock, jitter=lambda: 0.0
-        )
-        monitor = SelfMonitor(
-            store,
-            lambda: self.config,
-            CHANNELS,
-            Ingest(store, lambda: self.config, CHANNELS).ingest,
-            lacks=lambda: self.lacks,
-            clock=self.clock,
-            parts=("receive", "deliver"),
-        )
-        self.processes.append(Process(worker, monitor))
-        return self.processes[-1]
+        ingest = Ingest(store, lambda: self.config, CHANNELS).ingest
+        self.monitors.append(SelfMonitor(store, lambda: self.config, CHANNELS, ingest, lacks=lambda: self.lacks,
+                                         clock=self.clock, parts=("receive", "deliver")))  # fmt: skip
+        return super().start()
 
     def restart(self) -> None:
-        """Every process is gone, and a fresh one comes."""
-        self.processes.clear()
-        self.start()
+        self.monitors.clear()
+        super().restart()
 
-    async def send(self, status: str = "Failed") -> Accepted:
+    async def fails(self) -> Accepted:
         """Another run ends."""
         self.sent += 1
-        now = datetime.fromtimestamp(self.clock(), UTC)
-        document = body("operation.failed", 40, status=status, operationId=f"op-{self.sent}", timeoutAt=None)
-        document |= {"timestamp": now.isoformat(), "eventId": f"evt-{self.sent}"}
-        return await self.intake.ingest(parse(document, source="async-operations", received_at=now))
-
-    async def deliver(self) -> None:
-        for process in self.processes:
-            for channel in self.channels:
-                while await process.worker.run_once(channel):
-                    pass
+        document = body("operation.failed", 40, status="Failed", operationId=f"op-{self.sent}", timeoutAt=None)
+        del document["timestamp"]
+        return await self.send(document | {"eventId": f"evt-{self.sent}"})
 
     async def look(self) -> None:
         """What every process does once a minute, and what is told by that."""
-        for process in self.processes:
-            await process.monitor.tick(self.clock())
+        for monitor in self.monitors:
+            await monitor.tick(self.clock())
         await self.deliver()
 
-    async def passes(self, seconds: float, *, step: float = MINUTE, every: float = 0.0) -> None:
-        """Time passes, with the looks and deliveries that come along, and a run that ends `every` so often."""
-        end, due = self.clock() + seconds, self.clock() + every
+    async def passes(self, seconds: float, *, step: float = MINUTE) -> None:
+        """Time passes, with the looks and deliveries that come along."""
+        end = self.clock() + seconds
         while self.clock() < end:
             self.clock.advance(min(step, end - self.clock()))
-            if every and self.clock() >= due:
-                due += every
-                await self.send()
             await self.deliver()
             await self.look()
 
@@ -143,13 +96,10 @@ class Operating:
         """Of the mails that the operators got."""
         return [mail.subject.partition(" relay: ")[2] for mail in self.mails()]
 
-    def posts(self, conversation: str = "#relay") -> list[Message]:
-        return self.slack.messages(conversation)
-
     @property
     def texts(self) -> list[str]:
         """Of the Slack messages that the operators got."""
-        return [message.text for message in self.posts()]
+        return [message.text for message in self.messages("#relay")]
 
 
 @asynccontextmanager
@@ -161,11 +111,7 @@ async def operating(
         text = CONFIG % (slack.base_url, inbox.smtp_port, operators)
         for old, new in changes.items():
             text = text.replace(old, new)
-        config = parse_config(text, env={}, channels=CHANNELS)
-        channels: Mapping[str, Any] = {
-            "slack": Slack(config.channels["slack"], clock=clock),  # type: ignore[arg-type]
-            "email": Email(config.channels["email"]),  # type: ignore[arg-type]
-        }
-        yield Operating(config, slack, inbox, clock, open_store, dict(channels))
-        for channel in channels.values():
+        relay = Operating(parse_config(text, env={}, channels=CHANNELS), slack, clock, open_store, inbox=inbox)
+        yield relay
+        for channel in relay.channels:
             await channel.aclose()

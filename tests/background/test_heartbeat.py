@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 
 import pytest
-from aiohttp import web
 
 from relay import metrics
 from relay.background.heartbeat import HealthSummary, Heartbeat
@@ -21,36 +19,19 @@ from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.events import body, event_of
 from tests.support.patience import patience
+from tests.support.platform import ScriptedPlatform, scripted_platform
 from tests.support.targets import mail
 from tests.support.waiting import until
 
 SECRET = "8c1d9f27-the-secret-of-the-check"
-
-
-@dataclass
-class Watcher:
-    """Somebody outside who waits for the call, and answers as it is told."""
-
-    url: str = ""
-    status: int = 200
-    calls: list[str] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.calls.append(f"{request.method} {request.path}")
-        return web.Response(status=self.status, headers={"Location": "/moved"})
+CALL = f"GET /{SECRET}"
 
 
 @pytest.fixture
-async def watcher() -> AsyncIterator[Watcher]:
-    watcher = Watcher()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", watcher.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    watcher.url = f"http://127.0.0.1:{runner.addresses[0][1]}/{SECRET}"
-    yield watcher
-    await runner.cleanup()
+async def watcher() -> AsyncIterator[ScriptedPlatform]:
+    """Somebody outside who waits for the call."""
+    async with scripted_platform({CALL: [(200, "")]}) as watcher:
+        yield watcher
 
 
 async def well() -> str:
@@ -58,18 +39,18 @@ async def well() -> str:
 
 
 @pytest.fixture
-def heartbeat(store: Store, watcher: Watcher) -> Callable[..., Heartbeat]:
+def heartbeat(store: Store, watcher: ScriptedPlatform) -> Callable[..., Heartbeat]:
     """One more process on the same Redis."""
 
     def one(unwell: Callable[[], Awaitable[str]] = well, url: str = "") -> Heartbeat:
-        config = parse_config(f"{GOOD}heartbeat: {url or watcher.url}\n", env=SECRETS, channels=CHANNELS)
+        config = parse_config(f"{GOOD}heartbeat: {url or f'{watcher.url}/{SECRET}'}\n", env=SECRETS, channels=CHANNELS)
         return Heartbeat(lambda: config, unwell, TroubleMemory(store).turn)
 
     return one
 
 
 async def test_all_processes_together_call_once_a_minute(
-    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock
+    heartbeat: Callable[..., Heartbeat], watcher: ScriptedPlatform, clock: Clock
 ) -> None:
     processes = [heartbeat(), heartbeat()]
     for _ in range(10):
@@ -77,11 +58,11 @@ async def test_all_processes_together_call_once_a_minute(
             await process.tick(clock())
         clock.advance(MINUTE)
 
-    assert watcher.calls == [f"GET /{SECRET}"] * 10
+    assert [f"{asked.method} {asked.path}" for asked in watcher.asked] == [CALL] * 10
 
 
 async def test_there_is_no_call_while_something_is_wrong_and_the_log_says_so_once(
-    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock, capsys: pytest.CaptureFixture[str]
+    heartbeat: Callable[..., Heartbeat], watcher: ScriptedPlatform, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reasons = ["", "nothing gets out by slack", "nothing gets out by slack", ""]
 
@@ -93,19 +74,23 @@ async def test_there_is_no_call_while_something_is_wrong_and_the_log_says_so_onc
         await process.tick(clock())
         clock.advance(MINUTE)
 
-    assert len(watcher.calls) == 2
+    assert len(watcher.asked) == 2
     assert capsys.readouterr().out.count("heartbeat.withheld") == 1
 
 
 @pytest.mark.parametrize("status", [302, 500])
 async def test_a_failure_and_its_end_are_a_line_each_without_the_address(
-    heartbeat: Callable[..., Heartbeat], watcher: Watcher, clock: Clock, capsys: pytest.CaptureFixture[str], status: int
+    heartbeat: Callable[..., Heartbeat],
+    watcher: ScriptedPlatform,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
 ) -> None:
-    process, watcher.status = heartbeat(), status
+    process, watcher.answers[CALL] = heartbeat(), [(status, "", {"Location": "/moved"})]
     for _ in range(3):
         await process.tick(clock())
         clock.advance(MINUTE)
-    watcher.status = 200
+    watcher.answers[CALL] = [(200, "")]
     await process.tick(clock())
     log = capsys.readouterr().out
 
@@ -125,7 +110,7 @@ async def test_a_heartbeat_that_hangs_holds_up_no_look(open_store: Callable[...,
     more = {"operators:": f"heartbeat: https://watcher.example.com/{SECRET}\noperators:"}
     async with operating(open_store, clock, **more) as one:
         schedulers = build_self_monitoring(
-            one.store, lambda: one.config, one.processes[0].monitor, hang, clock=clock, period=0.3, outage=Outage(clock)
+            one.store, lambda: one.config, one.monitors[0], hang, clock=clock, period=0.3, outage=Outage(clock)
         )
         tasks = [asyncio.create_task(scheduler.run()) for scheduler in schedulers]
         await asyncio.wait_for(asked.wait(), patience())
@@ -146,12 +131,12 @@ def summary(relay: Operating, obstacle: str = "") -> HealthSummary:
     async def unready() -> str:
         return obstacle
 
-    return HealthSummary(relay.store, lambda: relay.config, relay.processes[0].monitor, unready)
+    return HealthSummary(relay.store, lambda: relay.config, relay.monitors[0], unready)
 
 
 async def test_it_is_well_while_it_takes_events_and_messages_get_out(relay: Operating) -> None:
     before = await summary(relay).problem()
-    await relay.send()
+    await relay.fails()
     await relay.passes(5 * MINUTE)
 
     assert before == "nothing was observed yet"
@@ -160,7 +145,7 @@ async def test_it_is_well_while_it_takes_events_and_messages_get_out(relay: Oper
 
 async def test_it_is_not_well_while_a_channel_is_down_and_is_again_afterwards(relay: Operating) -> None:
     relay.slack.outages["*"] = Fault("invalid_auth")
-    await relay.send()
+    await relay.fails()
     await relay.passes(10 * MINUTE)
     during = await summary(relay).problem()
     relay.slack.outages.clear()
@@ -172,10 +157,10 @@ async def test_it_is_not_well_while_a_channel_is_down_and_is_again_afterwards(re
 
 async def test_it_is_not_well_while_nobody_takes_what_is_due(relay: Operating, clock: Clock) -> None:
     await relay.store.accept(event_of(body("operation.failed", 40, status="Failed")), [mail("analysts", how=Each())])
-    await relay.processes[0].monitor.tick(clock())
+    await relay.monitors[0].tick(clock())
     soon = await summary(relay).problem()
     clock.advance(6 * MINUTE)
-    await relay.processes[0].monitor.tick(clock())
+    await relay.monitors[0].tick(clock())
 
     assert soon == ""
     assert await summary(relay).problem() == "a delivery is overdue by 360 s"
@@ -186,7 +171,7 @@ async def test_it_is_not_well_where_nobody_does_a_part_of_the_work(
     relay: Operating, clock: Clock, parts: tuple[str, ...], missing: str
 ) -> None:
     await relay.look()
-    relay.processes[0].monitor.parts = parts
+    relay.monitors[0].parts = parts
     clock.advance(2 * MINUTE)
     await relay.look()
     soon = await summary(relay).problem()

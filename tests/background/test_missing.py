@@ -1,13 +1,11 @@
 """Runs that have not begun: told once, withdrawn when they begin, by one of several processes and after restarts."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.domain.parsing import parse
-from relay.formats.ping import Ping, document
 from tests.support import records
 from tests.support.bundles import send
 from tests.support.clock import Clock
@@ -79,26 +77,6 @@ async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begin
     assert daily.words == ["stalled missing", "recovered missing"]
     assert daily.told[1].document["recovered"]["seconds"] == 100 * MINUTE
     assert await records.members(daily.store, "missing") == []
-
-
-async def test_a_cron_job_by_pings_misses_a_run_and_makes_up_for_it(process: Callable[..., Watched]) -> None:
-    relay = process(watchdog=expecting('by: "06:00"', job="backup"))
-
-    async def pings() -> None:
-        now = relay.clock()
-        received_at = datetime.fromtimestamp(now, UTC)
-        await relay.happens(
-            parse(document(Ping.of("backup", "", None), now, b"", now), source="cron", received_at=received_at)
-        )
-
-    await until(relay, "2024-01-23 05:50")
-    await pings()
-    await until(relay, "2024-01-24 06:40")
-    assert relay.words == ["stalled missing"]
-
-    await pings()
-    await until(relay, "2024-01-24 07:00")
-    assert relay.words == ["stalled missing", "recovered missing"]
 
 
 async def test_the_next_one_is_missed_too_and_a_late_run_is_not_that_one(daily: Watched) -> None:

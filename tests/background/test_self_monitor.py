@@ -23,7 +23,7 @@ async def test_a_channel_that_is_down_is_told_within_a_minute_and_a_failure_that
     relay: Operating,
 ) -> None:
     relay.slack.outages["*"] = Fault(status=503, body=b"<html>upstream</html>")
-    await relay.send()
+    await relay.fails()
     await relay.passes(40, step=10)
     soon = relay.subjects
     await relay.passes(20, step=10)
@@ -34,7 +34,7 @@ async def test_a_channel_that_is_down_is_told_within_a_minute_and_a_failure_that
 
 async def test_dead_letters_are_told_with_who_was_not_and_what_to_do(relay: Operating) -> None:
     relay.inbox.answer("analyst@example.com", "554 5.7.1 refused for a reason of its own")
-    await relay.send()
+    await relay.fails()
     await relay.deliver()
     await relay.passes(3 * MINUTE)
     told = relay.subjects, relay.mails()[0].text
@@ -49,7 +49,7 @@ async def test_dead_letters_are_told_with_who_was_not_and_what_to_do(relay: Oper
 
 async def test_a_restart_in_the_middle_forgets_nothing_and_tells_nothing_twice(relay: Operating) -> None:
     relay.slack.outages["*"] = REFUSED
-    await relay.send()
+    await relay.fails()
     await relay.passes(30 * MINUTE)
     before = relay.subjects
     relay.restart()
@@ -57,7 +57,7 @@ async def test_a_restart_in_the_middle_forgets_nothing_and_tells_nothing_twice(r
     during = relay.subjects
     relay.slack.outages.clear()
     relay.restart()
-    await relay.send()
+    await relay.fails()
     await relay.passes(30 * MINUTE)
 
     assert during == before
@@ -68,14 +68,14 @@ async def test_a_restart_in_the_middle_forgets_nothing_and_tells_nothing_twice(r
 async def test_a_notice_that_was_queued_before_its_process_died_is_told_once(relay: Operating) -> None:
     """It dies between the queue and its note that it is there."""
     relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
-    [process] = relay.processes
-    told = process.monitor.send
+    [monitor] = relay.monitors
+    told = monitor.send
 
     async def tell_and_die(*arguments: Any) -> Any:
         await told(*arguments)
         raise RuntimeError("killed")
 
-    process.monitor.send = tell_and_die
+    monitor.send = tell_and_die
     with pytest.raises(RuntimeError):
         await relay.look()
     relay.restart()
@@ -103,7 +103,7 @@ async def test_where_nobody_can_be_told_the_log_says_so_and_the_end_is_told(
 ) -> None:
     async with operating(open_store, clock, operators) as relay:
         relay.slack.outages["*"] = REFUSED
-        await relay.send()
+        await relay.fails()
         await relay.passes(30 * MINUTE, step=3 * MINUTE)
         lines = [line for line in capsys.readouterr().out.splitlines() if "operators.unheard" in line]
         relay.slack.outages.clear()

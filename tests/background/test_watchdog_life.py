@@ -82,20 +82,6 @@ async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Ca
     assert third.words == ["recovered silent"]
 
 
-async def test_after_relay_was_away_nothing_is_found_wrong_for_ten_minutes(
-    relay: Watched, process: Callable[..., Watched]
-) -> None:
-    await relay.progress(40)
-    relay.clock.advance(3 * HOUR)
-
-    second = process()
-    await second.tick()
-    await second.passes(9 * MINUTE)
-    assert second.words == []
-    await second.passes(2 * MINUTE)
-    assert second.words == ["stalled silent"]
-
-
 async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Watched]) -> None:
     other = process()
     await relay.progress(40)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.commands import ROOT
+from tests.support.every_case import every_case
 
 helm = pytest.importorskip("helm_python", reason="it comes with what relay is developed with")
 
@@ -88,14 +90,15 @@ def test_helm_has_nothing_to_say_against_it(values: Mapping[str, Any]) -> None:
     assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("values", FORMS.values(), ids=FORMS)
-def test_everything_that_it_makes_is_what_the_api_takes(values: Mapping[str, Any], version: str) -> None:
+def test_everything_that_it_makes_is_what_the_api_takes() -> None:
     kubernetes = pytest.importorskip("kubernetes_validate", reason="it comes with what relay is developed with")
 
-    for document in documents(values).values():
-        if document["kind"] != "ServiceMonitor":  # the Prometheus operator's, of which the API has no schema
-            kubernetes.validate(document, version, strict=True)
+    with every_case() as case:
+        for (form, values), version in product(FORMS.items(), VERSIONS):
+            for name, document in documents(values).items():
+                if document["kind"] != "ServiceMonitor":  # the Prometheus operator's, of which the API has no schema
+                    with case(form, version, name):
+                        kubernetes.validate(document, version, strict=True)
 
 
 def test_its_pod_is_that_of_the_manifests() -> None:

@@ -3,67 +3,64 @@
 import pytest
 
 from relay.rendering.translations import TAKEN, TWICE
-from tests.interactivity.pressing import ANALYST, BUSY, CANCEL, CANCELLED, LEAD, RETRY, Scene, scene, serving, threaded
+from tests.interactivity.pressing import (
+    ANALYST,
+    BUSY,
+    CANCEL,
+    CANCELLED,
+    LEAD,
+    RETRY,
+    Scene,
+    buttons,
+    serving,
+    threaded,
+)
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 from tests.support.stage import surroundings
 
-# Cancel and retry
+
+async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(begun: Scene) -> None:
+    assert await begun.press("cancel") == 200
+    assert await begun.press("cancel") == 200
+    assert await begun.press("cancel", LEAD) == 200
+    [reply] = await begun.replies(1)
+    assert reply == "Cancel asked for by @analyst: the platform is ending the run."
+    assert [body["reason"] for body in begun.asked(CANCEL)] == ["Cancelled by Jana Müller in Slack"]
+    assert await begun.whispers(3) == [(ANALYST, TAKEN), (ANALYST, TWICE), (LEAD, TWICE)]
+    shown = threaded(begun.around.slack.messages("#team"))[0].blocks[0]["text"]["text"]
+    assert f"<@{ANALYST}>" in shown
 
 
-async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-        assert await one.press("cancel") == 200
-        assert await one.press("cancel") == 200
-        assert await one.press("cancel", LEAD) == 200
-        [reply] = await one.replies(1)
-        assert reply == "Cancel asked for by @analyst: the platform is ending the run."
-        assert [body["reason"] for body in one.asked(CANCEL)] == ["Cancelled by Jana Müller in Slack"]
-        assert await one.whispers(3) == [(ANALYST, TAKEN), (ANALYST, TWICE), (LEAD, TWICE)]
-        shown = threaded(one.around.slack.messages("#team"))[0].blocks[0]["text"]["text"]
-        assert f"<@{ANALYST}>" in shown
+async def test_a_retry_is_told_with_the_new_run(begun: Scene) -> None:
+    await begun.tell("operation.failed", error={"message": "It broke."})
+    assert buttons(await begun.root(text="Failed")).keys() == {"retry"}
+    before = len(threaded(begun.around.slack.messages("#team")))
+    assert await begun.press("retry") == 200
+    assert (await begun.replies(before + 1))[-1] == "Retry asked for by @analyst: op-2 started."
+    assert len(begun.asked(RETRY)) == 1
 
 
-async def test_a_retry_is_told_with_the_new_run(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.tell("operation.failed", error={"message": "It broke."})
-        await one.root(text="Failed")
-        before = len(threaded(one.around.slack.messages("#team")))
-        assert await one.press("retry") == 200
-        replies = await one.replies(before + 1)
-        assert replies[-1] == "Retry asked for by @analyst: op-2 started."
-        assert len(one.asked(RETRY)) == 1
-
-
-async def test_a_refusal_is_told_and_may_be_asked_for_again(redis_server: RedisServer) -> None:
-    refused = 409, {"detail": "it is being finished"}
-    async with scene(redis_server, {CANCEL: [refused, CANCELLED]}) as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("cancel")
-        [reply] = await one.replies(1)
-        assert reply == "Cancel, asked for by @analyst, was refused: 409 Conflict: it is being finished"
-        await one.press("cancel")
-        assert (await one.replies(2))[1].startswith("Cancel asked for by @analyst: the platform")
+@pytest.mark.parametrize("answers", [{CANCEL: [(409, {"detail": "it is being finished"}), CANCELLED]}])
+async def test_a_refusal_is_told_and_may_be_asked_for_again(begun: Scene) -> None:
+    await begun.press("cancel")
+    [reply] = await begun.replies(1)
+    assert reply == "Cancel, asked for by @analyst, was refused: 409 Conflict: it is being finished"
+    await begun.press("cancel")
+    assert (await begun.replies(2))[1].startswith("Cancel asked for by @analyst: the platform")
 
 
 @pytest.mark.slow
-async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_pressed_is_told(
-    redis_server: RedisServer,
-) -> None:
-    async with scene(redis_server, {CANCEL: [BUSY]}, STAGE_RETRIES="1") as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("cancel")
-        [reply] = await one.replies(1)
-        assert reply == "Cancel, asked for by @analyst, was refused: 503 Service Unavailable: in maintenance"
-        [letter] = await one.around.admin.dead()
-        assert (letter.event, letter.channel, letter.address) == ("operation.action.requested", "platform", "cancel")
-        await one.press("cancel")
-        assert len(await one.replies(2)) == 2
+@pytest.mark.parametrize("answers", [{CANCEL: [BUSY]}])
+@pytest.mark.parametrize("env", [{"STAGE_RETRIES": "1"}])
+async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_pressed_is_told(begun: Scene) -> None:
+    await begun.press("cancel")
+    [reply] = await begun.replies(1)
+    assert reply == "Cancel, asked for by @analyst, was refused: 503 Service Unavailable: in maintenance"
+    [letter] = await begun.around.admin.dead()
+    assert (letter.event, letter.channel, letter.address) == ("operation.action.requested", "platform", "cancel")
+    await begun.press("cancel")
+    assert len(await begun.replies(2)) == 2
 
 
 async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: RedisServer) -> None:
@@ -83,29 +80,21 @@ async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: 
             assert len(one.asked(CANCEL)) == 1
 
 
-# Whose doing it was
-
-
-REASON = "Cancelled by Jana Müller in Slack"
-
-
 @pytest.mark.parametrize(("cancellation", "says"), [
-    ({"cancelledBy": "user123", "reason": REASON}, "Jana Müller (Slack)"),
+    ({"cancelledBy": "user123", "reason": "Cancelled by Jana Müller in Slack"}, "Jana Müller (Slack)"),
     ({"cancelledBy": "user123"}, "Jana Müller (Slack)"),
     ({}, "Jana Müller (Slack)"),
     ({"cancelledBy": "user123", "reason": "Too expensive"}, "user123"),
 ])  # fmt: skip
 async def test_a_run_that_was_cancelled_by_a_button_names_who_pressed(
-    cancellation: dict[str, str], says: str, redis_server: RedisServer
+    begun: Scene, cancellation: dict[str, str], says: str
 ) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("cancel")
-        await one.replies(1)
-        await one.tell("operation.cancelled", cancellation=cancellation)
-        message = await one.root(text="Cancelled")
-        shown = message.blocks[0]["text"]["text"]
-        reason = ": Too expensive" if says == "user123" else "."
-        assert f" – By {says}{reason}" in message.text
-        assert shown.endswith(f" was cancelled by {says}{reason}")
+    await begun.press("cancel")
+    await begun.replies(1)
+    await begun.tell("operation.cancelled", cancellation=cancellation)
+    message = await begun.root(text="Cancelled")
+    assert buttons(message) == {}
+    shown = message.blocks[0]["text"]["text"]
+    reason = ": Too expensive" if says == "user123" else "."
+    assert f" – By {says}{reason}" in message.text
+    assert shown.endswith(f" was cancelled by {says}{reason}")

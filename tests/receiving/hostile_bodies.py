@@ -34,7 +34,7 @@ def nested(levels: int, opening: bytes = b'{"a":', closing: bytes = b"}") -> byt
 
 
 # Signed correctly: the sender is known, and its body is at fault.
-BODIES: Mapping[str, tuple[bytes, int]] = {
+BODIES: dict[str, tuple[bytes, int]] = {
     "empty": (b"", 400),
     "one brace": (b"{", 400),
     "brackets that never close": (b"[" * 90_000, 400),
@@ -70,7 +70,7 @@ BODIES: Mapping[str, tuple[bytes, int]] = {
 }
 
 # Signed and JSON, but of other types and sizes than an event has.
-EVENTS: Mapping[str, tuple[bytes, int]] = {
+EVENTS: dict[str, tuple[bytes, int]] = {
     "no event and no status": (b'{"operationId":"op-1"}', 422),
     "event is null": (with_envelope(event=None), 202),
     "event is a number": (with_envelope(event=1), 422),

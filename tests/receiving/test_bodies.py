@@ -7,7 +7,7 @@ import pytest
 
 from relay.receiving.guard import Bodies, Guard
 from tests.support.events import body
-from tests.support.front import Front, assert_problem, count, receiving
+from tests.support.front import SOURCES, Front, assert_problem, count, receiving
 from tests.support.sender import SECRET, endlessly, read_reply, slowly
 
 EVENT = json.dumps(body()).encode()
@@ -47,13 +47,14 @@ async def test_a_body_that_no_signature_speaks_for_is_not_read(source: str, head
     assert count("bodies_refused", reason="unsigned") == unread + 1
 
 
-@pytest.mark.parametrize("source", ["ops", "standard", "github", "stripe", "progress", "open"])
+@pytest.mark.parametrize("source", SOURCES)
 async def test_a_genuine_body_may_come_in_pieces(source: str, front: Front) -> None:
     request = front.sender(source).raw(EVENT)
 
     reply = await front.sender(source).exchange(slowly(request, step=len(request) // 3))
 
     assert reply.status == 202
+    assert [event.source for event in front.events] == [source]
     assert SECRET not in f"{reply}"
 
 

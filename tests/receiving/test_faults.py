@@ -1,7 +1,9 @@
 """What is no event, and what relay itself fails on: what is kept, what must be sent again, and what the log says."""
 
 import json
+from typing import Any
 
+import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
@@ -37,20 +39,6 @@ async def test_what_relay_itself_fails_on_is_kept_and_not_asked_for_again() -> N
     assert count("events", source="ops", outcome="fault") == faults + 1
     assert count("events", source="ops", outcome="invalid") == invalid
     assert count("quarantined", source="ops", reason="fault") == kept + 1
-
-
-async def test_a_fault_that_cannot_be_kept_must_be_sent_again() -> None:
-    async def ingest(_event: Event) -> Accepted:
-        raise HandlingFailed("KeyError", "relay/store/plan.py:40")
-
-    async def quarantine(*_request: object, fault: bool) -> str:
-        assert fault
-        raise StoreUnavailable("Redis did not answer in 2 s")
-
-    async with receiving(ingest=ingest, quarantine=quarantine) as front:
-        reply = await front.sender().post(body())
-
-    assert_problem(reply, 503)
 
 
 async def test_a_fault_that_somebody_knows_how_to_cause_does_not_fill_the_log(aiohttp_client: AiohttpClient) -> None:
@@ -103,11 +91,22 @@ async def test_nothing_that_proves_identity_is_kept(front: Front) -> None:
     assert TOKEN not in kept
 
 
-async def test_what_cannot_be_kept_must_be_sent_again() -> None:
-    async def quarantine(*_request: object) -> str:
-        raise StoreUnavailable("Redis did not answer in 2 s")
+AWAY, FAULT = StoreUnavailable("Redis did not answer in 2 s"), HandlingFailed("KeyError", "relay/store/plan.py:40")
 
-    async with receiving(quarantine=quarantine) as front:
-        reply = await front.sender().post({})
+
+@pytest.mark.parametrize(
+    ("error", "sent"), [(AWAY, body()), (FAULT, body()), (AWAY, {})], ids=["an event", "a fault", "no event"]
+)
+async def test_what_cannot_be_made_durable_or_kept_must_be_sent_again(error: Exception, sent: dict[str, Any]) -> None:
+    async def ingest(_event: Event) -> Accepted:
+        raise error
+
+    async def quarantine(*_request: object, fault: bool = False) -> str:
+        assert fault == (error is FAULT)
+        raise AWAY
+
+    async with receiving(ingest=ingest, quarantine=quarantine) as front:
+        reply = await front.sender().post(sent)
 
     assert_problem(reply, 503)
+    assert int(reply.headers["retry-after"]) > 0

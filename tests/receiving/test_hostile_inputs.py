@@ -127,19 +127,14 @@ def assert_tells_nothing(reply: Reply) -> None:
         assert ".py" not in reply.body.decode()
 
 
-@pytest.mark.parametrize(("sent", "status"), BODIES.values(), ids=BODIES)
-async def test_a_hostile_body_is_harmless(sent: bytes, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    await assert_harmless(lambda sender: sender.raw(sent), status, caplog)
-
-
-@pytest.mark.parametrize(("sent", "status"), EVENTS.values(), ids=EVENTS)
-async def test_a_hostile_event_is_harmless(sent: bytes, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    await assert_harmless(lambda sender: sender.raw(sent), status, caplog)
-
-
-@pytest.mark.parametrize(("headers", "status"), HEADERS.values(), ids=HEADERS)
-async def test_hostile_headers_are_harmless(headers: Headers, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    await assert_harmless(lambda sender: sender.raw(GOOD_BODY, headers), status, caplog)
+@pytest.mark.parametrize(("sent", "headers", "status"), [
+    *(pytest.param(sent, {}, status, id=name) for name, (sent, status) in (BODIES | EVENTS).items()),
+    *(pytest.param(GOOD_BODY, headers, status, id=name) for name, (headers, status) in HEADERS.items()),
+])  # fmt: skip
+async def test_hostile_requests_are_harmless(
+    sent: bytes, headers: Headers, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    await assert_harmless(lambda sender: sender.raw(sent, headers), status, caplog)
 
 
 @pytest.mark.parametrize("name", WIRE)

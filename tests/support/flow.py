@@ -49,6 +49,7 @@ class Flow:
     open_store: Callable[..., Store]
     workers: list[Worker] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
+    composing: dict[str, Any] = field(default_factory=dict)  # what else the composers get
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class Flow:
         self.channels += channels.values()
         history = JobHistory(Jobs(self.store), clock=self.clock).complete
         composer = Composer(lambda: self.config, lambda: RENDERER, clock=self.clock, job_history=history,
-                            calls=self.store.claim_mentions)  # fmt: skip
+                            calls=self.store.claim_mentions, **self.composing)  # fmt: skip
         worker = Worker(self.open_store(), channels, composer, config=lambda: self.config, clock=self.clock,
                         jitter=lambda: 0.0)  # fmt: skip
         self.workers.append(worker)

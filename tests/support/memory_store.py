@@ -135,6 +135,7 @@ class MemoryStore(Queue):
         self.partition = self.journal
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
+        self.plain = Plain(self.redis, None)
         self.bundles = Bundles(self)
         self.quarantine = Quarantine()
 
