@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +20,7 @@ from relay.cli import COMMANDS, main
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
 from tests.support.commands import ROOT, Serving, relay
+from tests.support.every_case import every_case
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +69,7 @@ def links() -> list[tuple[Path, str]]:
     return [(page, target) for page, target in found if not re.match(r"[a-z]+:", target)]
 
 
+@cache
 def anchors(page: Path) -> set[str]:
     """The names by which a page's headings are found."""
     headings = re.findall(r"^#+ (.+)$", without_code(page), re.M)
@@ -215,21 +218,23 @@ def test_the_table_of_commands_is_that_of_the_help() -> None:
     assert set(in_help) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", table())
-def test_every_option_that_the_table_names_exists(name: str) -> None:
-    done = CliRunner().invoke(main, [name, "--help"])
+def test_every_option_that_the_table_names_exists() -> None:
+    with every_case() as case:
+        for name, words in table().items():
+            with case(name):
+                done = CliRunner().invoke(main, [name, "--help"])
+                assert done.exit_code == 0
+                assert set(re.findall(r"--[a-z-]+", words)) <= set(re.findall(r"--[a-z-]+", done.output))
 
-    assert done.exit_code == 0
-    assert set(re.findall(r"--[a-z-]+", table()[name])) <= set(re.findall(r"--[a-z-]+", done.output))
 
-
-@pytest.mark.parametrize(("page", "target"), links(), ids=lambda value: getattr(value, "name", value))
-def test_every_link_leads_somewhere(page: Path, target: str) -> None:
-    path, _, anchor = target.partition("#")
-    found = page.parent / path if path else page
-
-    assert found.exists()
-    assert not anchor or anchor in anchors(found)
+def test_every_link_leads_somewhere() -> None:
+    with every_case() as case:
+        for page, target in links():
+            path, _, anchor = target.partition("#")
+            found = page.parent / path if path else page
+            with case(page.name, target):
+                assert found.exists()
+                assert not anchor or anchor in anchors(found)
 
 
 @pytest.mark.parametrize("page", ["docs/promises.md", "SECURITY.md"])

@@ -14,19 +14,8 @@ from tests.support import events
 from tests.support.clock import Clock
 
 EVENT = events.completed()
-FIRST = Delivery(
-    id="d",
-    ticket="t",
-    destination="team",
-    channel="slack",
-    address="#team",
-    kind="live",
-    event=EVENT,
-    history=(EVENT,),
-    thread={},
-    attempt=1,
-    created_at=EVENT.received_at,
-)
+FIRST = Delivery(id="d", ticket="t", destination="team", channel="slack", address="#team", kind="live", event=EVENT,
+                 history=(EVENT,), thread={}, attempt=1, created_at=EVENT.received_at)  # fmt: skip
 EDIT = replace(FIRST, thread={"ts": "1.1"})
 DOUBTFUL = replace(FIRST, unknown=True)
 GIVE_UP = 3 * 86_400.0
@@ -63,54 +52,39 @@ def of_channel(retry_in: float, pause: float, scope: str = "channel:slack", **mo
                    unknown=unknown, pauses=(held,))  # fmt: skip
 
 
-UNREACHABLE = DeliveryError("why", pause="channel", unsent=True)
-BROKEN = DeliveryError("why", pause="channel", outcome_unknown=True)
+def error(**how: object) -> DeliveryError:
+    return DeliveryError("why", **how)  # type: ignore[arg-type]
 
 
+UNREACHABLE, BROKEN = error(pause="channel", unsent=True), error(pause="channel", outcome_unknown=True)
 LIMITED = (paused("limit:post:#team", 9), paused("limit:posts", 9))
 AT_ADDRESS, IN_CHANNEL = "destination:team/#team", "channel:slack"
 TABLE = {
-    "temporary": (DeliveryError("why"), FIRST, Failure("failed", retry_in=60)),
-    "temporary, the second time": (DeliveryError("why"), replace(FIRST, attempt=2), Failure("failed", retry_in=120)),
-    "retries exhausted": (DeliveryError("why"), replace(FIRST, attempt=3), Failure("dead", Dead.RETRIES_EXHAUSTED)),
-    "permanent": (DeliveryError("why", permanent=True), FIRST, Failure("dead", Dead.REJECTED)),
+    "temporary": (error(), FIRST, Failure("failed", retry_in=60)),
+    "temporary, the second time": (error(), replace(FIRST, attempt=2), Failure("failed", retry_in=120)),
+    "retries exhausted": (error(), replace(FIRST, attempt=3), Failure("dead", Dead.RETRIES_EXHAUSTED)),
+    "permanent": (error(permanent=True), FIRST, Failure("dead", Dead.REJECTED)),
     "permanent, though it also names a time": (
-        DeliveryError("why", permanent=True, retry_after=5, pause="channel", outcome_unknown=True),
-        DOUBTFUL,
-        Failure("dead", Dead.REJECTED),
-    ),
+        error(permanent=True, retry_after=5, pause="channel", outcome_unknown=True), DOUBTFUL,
+        Failure("dead", Dead.REJECTED)),
     "a time later than the policy's": (
-        DeliveryError("why", retry_after=90),
-        FIRST,
-        Failure("failed", retry_in=90, pauses=(paused("lane", 90),)),
-    ),
+        error(retry_after=90), FIRST, Failure("failed", retry_in=90, pauses=(paused("lane", 90),))),
     "a time beyond all patience": (
-        DeliveryError("why", retry_after=30 * DAY),
-        FIRST,
-        Failure("failed", retry_in=LONGEST_WAIT, pauses=(paused("lane", LONGEST_WAIT),)),
-    ),
+        error(retry_after=30 * DAY), FIRST,
+        Failure("failed", retry_in=LONGEST_WAIT, pauses=(paused("lane", LONGEST_WAIT),))),
     "limit of a new message": (
-        DeliveryError("why", pause="limit", retry_after=9),
-        FIRST,
-        Failure("failed", retry_in=9, refund_attempt=True, pauses=LIMITED),
-    ),
+        error(pause="limit", retry_after=9), FIRST,
+        Failure("failed", retry_in=9, refund_attempt=True, pauses=LIMITED)),
     "limit of an edit": (
-        DeliveryError("why", pause="limit", retry_after=9),
-        EDIT,
-        Failure("failed", retry_in=9, refund_attempt=True, pauses=(paused("limit:edit", 9),)),
-    ),
+        error(pause="limit", retry_after=9), EDIT,
+        Failure("failed", retry_in=9, refund_attempt=True, pauses=(paused("limit:edit", 9),))),
     "limit without a time": (
-        DeliveryError("why", pause="limit"),
-        EDIT,
-        Failure("failed", retry_in=LIMIT_PAUSE, refund_attempt=True, pauses=(paused("limit:edit", LIMIT_PAUSE),)),
-    ),
+        error(pause="limit"), EDIT,
+        Failure("failed", retry_in=LIMIT_PAUSE, refund_attempt=True, pauses=(paused("limit:edit", LIMIT_PAUSE),))),
     "destination": (
-        DeliveryError("why", pause="destination"),
-        FIRST,
-        Failure(
-            "failed", retry_in=PROBE_PAUSE, refund_attempt=True, pauses=(paused(AT_ADDRESS, PROBE_PAUSE, probe=True),)
-        ),
-    ),
+        error(pause="destination"), FIRST,
+        Failure("failed", retry_in=PROBE_PAUSE, refund_attempt=True,
+                pauses=(paused(AT_ADDRESS, PROBE_PAUSE, probe=True),))),
     "a channel that cannot be reached": (UNREACHABLE, FIRST, of_channel(2, 2)),
     "the third time in a row": (UNREACHABLE, after(faults=2), of_channel(8, 2)),
     "its first probe": (UNREACHABLE, after(faults=9, probe=0), of_channel(2, 2)),
@@ -118,58 +92,38 @@ TABLE = {
     "its hundredth probe": (UNREACHABLE, after(faults=9, probe=99), of_channel(60, 60)),
     "the host of an address": (UNREACHABLE, replace(FIRST, host="hooks"), of_channel(2, 2, "channel:slack@hooks")),
     "a channel that names a time": (
-        DeliveryError("why", pause="channel", unsent=True, retry_after=300),
-        FIRST,
-        of_channel(300, 300),
-    ),
+        error(pause="channel", unsent=True, retry_after=300), FIRST, of_channel(300, 300)),
     "and one beyond all patience": (
-        DeliveryError("why", pause="channel", unsent=True, retry_after=30 * DAY),
-        FIRST,
-        of_channel(LONGEST_WAIT, LONGEST_WAIT),
-    ),
+        error(pause="channel", unsent=True, retry_after=30 * DAY), FIRST, of_channel(LONGEST_WAIT, LONGEST_WAIT)),
     "a channel that breaks off": (BROKEN, FIRST, of_channel(2, 2, unknown=True, witnessed=True)),
     "and names a time": (
-        DeliveryError("why", pause="channel", outcome_unknown=True, retry_after=90),
-        FIRST,
-        replace(
-            of_channel(90, 90, unknown=True),
-            pauses=(paused(IN_CHANNEL, 90, probe=True, witnessed=True), paused("lane", 90)),
-        ),
-    ),
+        error(pause="channel", outcome_unknown=True, retry_after=90), FIRST,
+        replace(of_channel(90, 90, unknown=True),
+                pauses=(paused(IN_CHANNEL, 90, probe=True, witnessed=True), paused("lane", 90)))),
     "though it may have arrived already": (BROKEN, DOUBTFUL, of_channel(2, 2, unknown=True, witnessed=True)),
     "a channel with the policy used up": (UNREACHABLE, replace(FIRST, attempt=99), of_channel(2, 2)),
     "a channel that breaks off for this message alone": (
-        BROKEN,
-        after(failed=1, works=2, faults=1),
-        Failure("unknown", retry_in=60, of_channel=True, unknown=True),
-    ),
+        BROKEN, after(failed=1, works=2, faults=1), Failure("unknown", retry_in=60, of_channel=True, unknown=True)),
     "for this message alone, the policy used up": (
-        BROKEN,
-        after(replace(FIRST, attempt=3), failed=1, works=2),
-        Failure("dead", Dead.RETRIES_EXHAUSTED),
-    ),
+        BROKEN, after(replace(FIRST, attempt=3), failed=1, works=2), Failure("dead", Dead.RETRIES_EXHAUSTED)),
     "unknown for another reason": (
-        DeliveryError("why", outcome_unknown=True),
-        DOUBTFUL,
-        Failure("unknown", retry_in=60, unknown=True),
-    ),
-    "a known failure after an unknown outcome": (DeliveryError("why"), DOUBTFUL, Failure("failed", retry_in=60)),
-}
+        error(outcome_unknown=True), DOUBTFUL, Failure("unknown", retry_in=60, unknown=True)),
+    "a known failure after an unknown outcome": (error(), DOUBTFUL, Failure("failed", retry_in=60)),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("error", "delivery", "expected"), TABLE.values(), ids=TABLE.keys())
-def test_every_kind_of_error_has_one_consequence(error: DeliveryError, delivery: Delivery, expected: Failure) -> None:
-    assert failure(error, delivery) == expected
+@pytest.mark.parametrize(("fault", "delivery", "expected"), TABLE.values(), ids=TABLE.keys())
+def test_every_kind_of_error_has_one_consequence(fault: DeliveryError, delivery: Delivery, expected: Failure) -> None:
+    assert failure(fault, delivery) == expected
 
 
 @pytest.mark.parametrize("pause", ["limit", "destination", "channel"])
 def test_what_waits_for_something_broken_is_given_up_in_the_end(pause: str) -> None:
-    error = DeliveryError("why", pause=pause)  # type: ignore[arg-type]
-    delivery = after(failing=NOW)
+    fault, delivery = error(pause=pause), after(failing=NOW)
 
-    assert failure(error, delivery, now=NOW + GIVE_UP).reason is None
-    assert failure(error, delivery, now=NOW + GIVE_UP + 1) == Failure("dead", Dead.PAUSED_TOO_LONG)
-    assert failure(DeliveryError("why"), delivery, now=NOW + GIVE_UP + 1) == Failure("failed", retry_in=60)
+    assert failure(fault, delivery, now=NOW + GIVE_UP).reason is None
+    assert failure(fault, delivery, now=NOW + GIVE_UP + 1) == Failure("dead", Dead.PAUSED_TOO_LONG)
+    assert failure(error(), delivery, now=NOW + GIVE_UP + 1) == Failure("failed", retry_in=60)
 
 
 def test_what_a_person_held_back_for_longer_has_all_of_that_time() -> None:
@@ -177,7 +131,7 @@ def test_what_a_person_held_back_for_longer_has_all_of_that_time() -> None:
 
 
 def test_jitter_only_adds() -> None:
-    assert failure(DeliveryError("why"), jitter=1.0).retry_in == pytest.approx(60 * (1 + JITTER))
+    assert failure(error(), jitter=1.0).retry_in == pytest.approx(60 * (1 + JITTER))
 
 
 SLACK = "channel:slack"

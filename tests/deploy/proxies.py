@@ -79,13 +79,10 @@ def _haproxy(setting: Setting) -> Mapping[str, str]:
     bundle = setting.folder / "relay.pem"
     bundle.write_bytes(setting.certificate.authority.read_bytes() + setting.certificate.key.read_bytes())
     return {
-        "    user haproxy\n    group haproxy\n": "",
-        "log /dev/log local0": "log stderr format raw local0",
-        "bind :443": f"bind 127.0.0.1:{setting.port}",
-        "/etc/haproxy/relay.pem": str(bundle),
-        "10.0.0.1:8080": setting.relay,
-        "10.0.0.2:8080": setting.relay,
-    }
+        "    user haproxy\n    group haproxy\n": "", "log /dev/log local0": "log stderr format raw local0",
+        "bind :443": f"bind 127.0.0.1:{setting.port}", "/etc/haproxy/relay.pem": str(bundle),
+        "10.0.0.1:8080": setting.relay, "10.0.0.2:8080": setting.relay,
+    }  # fmt: skip
 
 
 def _caddy(setting: Setting) -> Mapping[str, str]:

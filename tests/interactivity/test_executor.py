@@ -37,16 +37,10 @@ class Api:
 
 def notification(name: str, *, unknown: bool = False, **action: str) -> Notification:
     return Notification(
-        delivery="d",
-        destination="platform",
-        address=name,
-        kind="each",
-        content={"action": ACTION | {"name": name} | action},
-        subject="op-1",
-        event="operation.action.requested",
-        created_at=datetime(2024, 1, 20, tzinfo=UTC),
-        unknown=unknown,
-    )
+        delivery="d", destination="platform", address=name, kind="each",
+        content={"action": ACTION | {"name": name} | action}, subject="op-1", event="operation.action.requested",
+        created_at=datetime(2024, 1, 20, tzinfo=UTC), unknown=unknown,
+    )  # fmt: skip
 
 
 async def sent(name: str, api: Api, *, unknown: bool = False, away: int = 0, **action: str) -> tuple[Any, list[Any]]:

@@ -47,11 +47,8 @@ async def test_a_cloud_event_is_named_by_its_id(front: Front) -> None:
 
 async def test_ce_id_names_an_event_together_with_its_body(front: Front) -> None:
     headers = [
-        ("ce-specversion", "1.0"),
-        ("ce-id", "ce-1"),
-        ("ce-type", "operation.failed"),
-        ("ce-source", "/platform"),
-    ]
+        ("ce-specversion", "1.0"), ("ce-id", "ce-1"), ("ce-type", "operation.failed"), ("ce-source", "/platform"),
+    ]  # fmt: skip
 
     replies = [
         await front.sender().post(document, headers=headers)

@@ -65,21 +65,11 @@ async def console(
     await health.prepare()
     ingest = Ingest(store, lambda: settings, CHANNELS, clock=clock)
     own = {
-        "store": store,
-        "admin": health.admin,
-        "config": lambda: settings,
-        "renderer": lambda: renderer,
-        "readiness": health.readiness,
-        "ingest": ingest.ingest,
-        "audit": AuditTrail(store.plain),
-        "kinds": CHANNELS,
-        "channels": {},
-        "refresh_silences": _no_silences,
-        "reload": lambda **_: Reload("", ""),
-        "operators_url": lambda: "http://127.0.0.1:9",
-        "own_url": lambda: "http://127.0.0.1:9",
-        "clock": clock,
-    }
+        "store": store, "admin": health.admin, "config": lambda: settings, "renderer": lambda: renderer,
+        "readiness": health.readiness, "ingest": ingest.ingest, "audit": AuditTrail(store.plain), "kinds": CHANNELS,
+        "channels": {}, "refresh_silences": _no_silences, "reload": lambda **_: Reload("", ""),
+        "operators_url": lambda: "http://127.0.0.1:9", "own_url": lambda: "http://127.0.0.1:9", "clock": clock,
+    }  # fmt: skip
     context = Context(**(own | parts))
     built = Console(context)
     app = web.Application(middlewares=[answering(), _as(role)])

@@ -32,20 +32,12 @@ ATTENTION = [
 ]  # fmt: skip
 DONE = [
     entry(
-        10,
-        "Month-end batch",
-        "Completed",
-        batch=True,
-        total=20,
-        done_count=20,
-        completed_count=18,
-        failed_count=2,
-        failing="AP invoices DE, Cash application",
-        duration=11_520,
+        10, "Month-end batch", "Completed", batch=True, total=20, done_count=20, completed_count=18, failed_count=2,
+        failing="AP invoices DE, Cash application", duration=11_520,
     ),
     entry(11, "Customer Journey Analysis", "Completed", variants=347, anomalies=23, records=187_248, duration=2700),
     entry(12, "Invoice Matching DE", "Completed", records=1_284_530, duration=5700),
-]
+]  # fmt: skip
 RUNNING = [entry(20, "Warehouse Flow", "Running", percentage=45, phase="Data Loading & Validation",
                  expected="2026-03-09T09:40:00+00:00")]  # fmt: skip
 

@@ -32,12 +32,9 @@ def body(event: str = "operation.progress", percentage: float | None = 67, **ope
     else:
         document["progress"]["percentage"] = percentage
     return {
-        "event": event,
-        "timestamp": "2024-01-20T11:40:00Z",
-        "tenantId": "tenant-1",
-        "projectId": "project-1",
+        "event": event, "timestamp": "2024-01-20T11:40:00Z", "tenantId": "tenant-1", "projectId": "project-1",
         "operation": document | operation,
-    }
+    }  # fmt: skip
 
 
 def started(**operation: Any) -> Event:

@@ -19,15 +19,9 @@ NEEDED = {
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }
 OURS = (
-    "RELAY_CONFIG",
-    "RELAY_REDIS_URL",
-    "RELAY_HOST",
-    "RELAY_PORT",
-    "RELAY_ADMIN_HOST",
-    "RELAY_ADMIN_PORT",
-    "RELAY_ADMIN_TOKEN",
-    "RELAY_DATA_DIR",
-)
+    "RELAY_CONFIG", "RELAY_REDIS_URL", "RELAY_HOST", "RELAY_PORT", "RELAY_ADMIN_HOST", "RELAY_ADMIN_PORT",
+    "RELAY_ADMIN_TOKEN", "RELAY_DATA_DIR",
+)  # fmt: skip
 
 
 def relay(*arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:

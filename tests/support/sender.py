@@ -90,13 +90,9 @@ class Sender:
 
     def sign(self, body: bytes, *, secret: str | None = None, age: float = 0.0, message_id: str = "") -> dict[str, str]:
         return sign(
-            self.scheme,
-            body,
-            (secret or self.secret).encode(),
-            header=self.header,
-            message_id=message_id or "msg-1",
+            self.scheme, body, (secret or self.secret).encode(), header=self.header, message_id=message_id or "msg-1",
             timestamp=self.clock() - age,
-        )
+        )  # fmt: skip
 
     def raw(self, body: bytes, headers: Mapping[str, str] | None = None, *, method: str = "POST") -> bytes:
         """A signed request as it goes over the wire; `headers` replace and add, an empty value leaves one out."""

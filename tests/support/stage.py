@@ -73,14 +73,9 @@ async def surroundings(redis_url: str, **env: str) -> AsyncIterator[Surroundings
         store.partition.start()  # what it asks for goes by the inbox
         data_dir = tempfile.mkdtemp(prefix="relay-", dir="/tmp")  # short enough for the path of a socket
         variables = {
-            "RELAY_REDIS_URL": redis_url,
-            "STAGE_SECRET": SECRET,
-            "STAGE_TOKEN": TOKEN,
-            "STAGE_SLACK": slack.base_url,
-            "STAGE_SMTP": str(inbox.smtp_port),
-            "STAGE_DATA": data_dir,
-            **env,
-        }
+            "RELAY_REDIS_URL": redis_url, "STAGE_SECRET": SECRET, "STAGE_TOKEN": TOKEN, "STAGE_SLACK": slack.base_url,
+            "STAGE_SMTP": str(inbox.smtp_port), "STAGE_DATA": data_dir, **env,
+        }  # fmt: skip
         try:
             yield Surroundings(slack, inbox, store, variables)
         finally:

@@ -298,9 +298,8 @@ class Cache:
                 raise Unreadable(key, "it is something else")
             if kind == "index":
                 return self._add_page(key, answer, pages)
-            is_over = 0 < until <= self.now
-            value = None if is_over else self._opened(kind, names, key, answer)
-            if is_over:
+            value = None if until and until <= self.now else self._opened(kind, names, key, answer)
+            if until and value is None:
                 self.gone.add(key)
         except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
             unreadable = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")

@@ -314,22 +314,6 @@ async def test_a_stop_answers_what_is_here_and_hands_over(open_process: Open, re
         await first.submit(Add("x", "late"), admission=EVENT)
 
 
-async def test_a_field_that_is_not_there_says_nothing_of_the_others(open_process: Open, redis: Redis) -> None:
-    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
-        d = Draft(state, now)
-        known = d.field("t", entry.event)
-        d.put("t", entry.event, b"x", kept=toy.HOUR)
-        return d.changes, known
-
-    first = await open_process("a", step=step).start()
-    await first.submit(Add("x", "e1"))
-    await first.die()
-    second = await open_process("b", step=step).start()
-    assert await second.submit(Add("x", "e2")) is None
-    assert await redis.hkeys(P + "t") == [b"e1", b"e2"]
-    assert await second.submit(Add("x", "e1")) == b"x"
-
-
 class TestATableThatIsMadeAgain:
     @staticmethod
     def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
