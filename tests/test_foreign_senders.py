@@ -126,19 +126,6 @@ async def test_each_branch_breaks_and_is_mended_by_itself_and_rules_choose_by_la
     ]  # fmt: skip
 
 
-async def test_a_pipeline_shows_its_percentage_and_what_failed(here: Stage) -> None:
-    builds = [build("unit", "success"), build("lint", "running")]
-    await sent(here, "gitlab", pipeline("pending", []), pipeline("running", builds))
-    await here.around.settled()
-    (shown,) = told(here)
-    failing = [build("unit", "success"), build("lint", "failed", failure_reason="script_failure")]
-    await sent(here, "gitlab", pipeline("failed", failing))
-    await here.around.settled()
-
-    assert "50%" in shown[1]
-    assert "lint: script_failure" in told(here)[0][1]
-
-
 @pytest.mark.parametrize("heard", [True, False])
 async def test_a_pipeline_that_is_retried_goes_on_as_its_next_attempt(here: Stage, heard: bool) -> None:
     first = build("unit", "failed", failure_reason="script_failure", started_at="2026-11-21 10:01:00 UTC")
@@ -165,50 +152,6 @@ async def test_a_pipeline_that_is_retried_goes_on_as_its_next_attempt(here: Stag
     assert [mail.recipient for mail in here.around.inbox.mails] == ["leads@example.com"] * 2
 
 
-def lineage(event: str, at: str, task: str = "", **run: Any) -> dict[str, Any]:
-    """An event of a DAG, or of one of its tasks."""
-    facets = {"parent": {"run": {"runId": "0190-dag"}, "job": {"name": "load"}}} if task else {}
-    kind = {"integration": "AIRFLOW", "jobType": "TASK" if task else "DAG"}
-    return {
-        "eventType": event, "eventTime": f"2026-11-21T05:{at}Z",
-        "run": {"runId": f"0191-{task}" if task else "0190-dag", "facets": facets | run},
-        "job": {"namespace": "prod", "name": f"load.{task}" if task else "load", "facets": {"jobType": kind}},
-    }  # fmt: skip
-
-
-async def test_a_dag_of_airflow_is_one_message_with_its_tasks_as_phases(here: Stage) -> None:
-    error = {"errorMessage": {"message": "duplicate key\nTraceback"}}
-    await sent(here, "lineage", lineage("START", "00:00"), lineage("START", "00:05", "extract"))
-    await sent(here, "lineage", lineage("COMPLETE", "01:00", "extract"), lineage("START", "01:01", "load"))
-    await here.around.settled()
-    assert [text.partition(" –")[0] for _, text in told(here)] == ["Running: load"]
-
-    await sent(here, "lineage", lineage("FAIL", "02:00", "load", **error), lineage("FAIL", "02:01"))
-    await here.around.settled()
-
-    first, *replies = told(here)
-    assert first[1].startswith("Failed: load")
-    assert "load.load failed – duplicate key" in first[1]
-    assert [reply for reply, _ in replies] == [True]
-
-
-async def test_terraform_verifies_its_webhook_and_tells_a_run(here: Stage) -> None:
-    def notification(trigger: str, status: str | None) -> dict[str, Any]:
-        return {
-            "run_id": status and "run-A1", "run_url": status and "https://app.terraform.io/app/acme/prod/runs/run-A1",
-            "organization_name": "acme", "workspace_name": "prod", "run_created_at": "2026-11-21T05:00:00Z",
-            "notifications": [{"trigger": trigger, "run_status": status, "message": "As it says",
-                               "run_updated_at": "2026-11-21T05:09:00Z"}],
-        }  # fmt: skip
-
-    verification = await post(here, "terraform", notification("verification", None))
-    await sent(here, "terraform", notification("run:planning", "planning"), notification("run:errored", "canceled"))
-    await here.around.settled()
-
-    assert (verification.status, verification.document["status"]) == (202, "ignored")
-    assert [text.partition(" –")[0] for _, text in told(here)] == ["Cancelled: acme/prod"]
-
-
 async def test_both_events_about_the_end_of_a_run_are_one_outcome(here: Stage) -> None:
     failed = {"runStatusMessage": "Database Error in model orders"}
     await sent(here, "dbt", dbt_run("job.run.started", "Running"), dbt_run("job.run.errored", "Errored", **failed),
@@ -222,18 +165,6 @@ async def test_both_events_about_the_end_of_a_run_are_one_outcome(here: Stage) -
     assert "Database Error in model orders" in by_dbt[1][1]
     assert [reply for reply, _ in told(here)] == [False, True, False, True]
     assert len(here.around.inbox.mails) == 2
-
-
-async def test_a_format_of_ones_own_is_read(here: Stage) -> None:
-    run = {"kind": "run", "batch": {"no": 4711, "title": "Invoices", "try": 1}, "t0": 1795226400}
-    error = {"no": "E7", "text": "disk full\nat step 3"}
-    await sent(here, "billing", run | {"state": "RUN", "done_pct": 40},
-               run | {"state": "ABEND", "t1": 1795226700000, "err": error})  # fmt: skip
-    await here.around.settled()
-
-    assert "Invoices" in told(here)[0][1]
-    assert "disk full" in told(here)[0][1]
-    assert "at step 3" not in told(here)[0][1]
 
 
 async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be_read_is_kept(here: Stage) -> None:

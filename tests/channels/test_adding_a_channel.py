@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from relay.channels import CHANNELS
 from relay.config import parse_config
+from relay.policy.recipients import requested_recipients
 from relay.policy.targets import Targets
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
@@ -57,10 +58,12 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Path]:
-    """A user's templates for the new channel."""
-    (tmp_path / "teams").mkdir()
-    yield tmp_path
+def teams() -> type[Any]:
+    """The page's channel."""
+    written: dict[str, Any] = {}
+    exec(block(PAGE, "python", CHANNEL), written)
+    made: type[Any] = written["Teams"]
+    return made
 
 
 def test_no_file_is_touched_but_those_that_the_page_names(copied: Path) -> None:
@@ -71,10 +74,9 @@ def test_no_file_is_touched_but_those_that_the_page_names(copied: Path) -> None:
     assert all(f"`{name}`" in PAGE or f"({name})" in PAGE for name in (*TABLES, CHANNEL, FORMAT))
 
 
-async def test_a_new_channel_is_one_file_one_folder_and_one_line(store: Store, clock: Clock, tmp_path: Path) -> None:
-    written: dict[str, Any] = {}
-    exec(block(PAGE, "python", CHANNEL), written)
-    teams = written["Teams"]
+async def test_a_new_channel_is_one_file_one_folder_and_one_line(
+    teams: type[Any], store: Store, clock: Clock, tmp_path: Path
+) -> None:
     (tmp_path / "teams").mkdir()
     (tmp_path / "teams" / "generic.yaml").write_text(TEMPLATE, "utf-8")
     cards: list[Any] = []
@@ -156,27 +158,17 @@ def test_a_message_whose_template_failed_says_so(rendered: dict[str, Any]) -> No
     assert failed["fault"]
 
 
-REQUEST = """
-import json
-from datetime import UTC, datetime
-from relay.channels import CHANNELS
-from relay.config import parse_config
-from relay.domain.parsing import parse
-from relay.policy.recipients import requested_recipients
-
-config = parse_config('''
+def test_no_operation_asks_for_recipients_there_unless_its_class_allows_them(teams: type[Any]) -> None:
+    config = parse_config("""
 sources: {ops: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
 channels: {email: {host: localhost, from: relay@example.com}, teams: {webhooks: {a: "https://example.com/workflow"}}}
 destinations: {war-room: {teams: a}}
 dynamic_destinations: {email_domains: example.com}
 rules: []
-''', env={}, channels=CHANNELS)
-notifications = {"teams": "https://example.com/other", "email": "analyst@example.com"}
-body = {"event": "operation.failed", "operation": {"operationId": "op-1", "notifications": notifications}}
-event = parse(body, source="ops", received_at=datetime.now(UTC))
-print(json.dumps(dict(requested_recipients(event, config.dynamic_destinations, CHANNELS, config.channels).addresses)))
-"""
+""", env={}, channels=CHANNELS | {"teams": teams})  # fmt: skip
+    wishes = {"teams": "https://example.com/other", "email": "analyst@example.com"}
+    event = events.failed(notifications=wishes)
 
+    found = requested_recipients(event, config.dynamic_destinations, CHANNELS | {"teams": teams}, config.channels)
 
-def test_no_operation_asks_for_recipients_there_unless_its_class_allows_them(copied: Path) -> None:
-    assert answer(copied, REQUEST) == {"email": ["analyst@example.com"]}
+    assert dict(found.addresses) == {"email": ("analyst@example.com",)}

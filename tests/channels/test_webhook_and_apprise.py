@@ -1,14 +1,12 @@
 """Webhooks and Apprise over HTTP: told once, tried again, given up with the answer; and no secret of a URL is shown."""
 
 import asyncio
-import json
 import re
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,17 +29,12 @@ from tests.support.certificates import Certificate
 from tests.support.clock import Clock
 from tests.support.flow import RENDERER
 from tests.support.patience import patience
-from tests.support.redis_server import RedisServer
 from tests.support.slack_channel import notification
-from tests.support.stage import Stage, running, surroundings
 from tests.support.workers import worker_of
 
 PATH, SECRET = "/hooks/the-path-is-a-secret", "whsec_0bDgbUlF3q5p0nXtJ8vC1mWzK7yR4sQe9aHf2LiNoTk="
 CONFIG = """
-data_dir: ${STAGE_DATA:-data}
-redis: {url: "${RELAY_REDIS_URL:-redis://localhost}"}
-server: {host: 127.0.0.1, port: 0, drain: 0s}
-sources: {async-operations: {max_age: off, signature: {secrets: {current: "${STAGE_SECRET:-kFv8-of-these-alone}"}}}}
+sources: {async-operations: {signature: {secrets: {current: kFv8-of-these-alone}}}}
 retry: {max_retries: 1, retry_delay: 60}
 channels:
   webhook: {endpoints: {one: {url: "PROGRAM", secret: "SECRET"}}}
@@ -204,22 +197,6 @@ async def test_a_chat_that_does_not_answer_leaves_its_outcome_unknown() -> None:
             await Apprise(settings, patience=patience(0.5)).send(notification(address="one", content=content))
 
     assert caught.value.outcome_unknown
-
-
-async def test_the_whole_way_from_an_event_to_a_program_and_to_a_chat(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
-    async with receiving() as program, receiving() as chat:
-        file = tmp_path / "relay.yaml"
-        file.write_text(configured(program.url, chat.url.replace("http", "json", 1)))
-        async with surroundings(redis_server.url) as around, running(around, file) as relay:
-            for event in ("operation.started", "operation.completed"):
-                await Stage(around, relay).post(events.body(event, 100))
-            await around.settled()
-
-    assert {program.verified(number)["type"] for number in (0, 1)} == {"operation.started", "operation.completed"}
-    [(_, message)] = chat.taken
-    assert json.loads(message)["title"].startswith("✓ Abgeschlossen: Comprehensive Customer Journey Analysis")
 
 
 WRONG = {

@@ -41,6 +41,7 @@ FAULTS = [
     ("timezone: Europe/Berlin", "retry: {max_retries: -1}", "1: retry.max_retries: expected at least 0"),
     ("timezone: Europe/Berlin", "retry: {backoff_multiplier: 1e308}",
      "1: retry.backoff_multiplier: expected at most 100"),
+    ("timezone: Europe/Berlin", "retry: {backoff_multiplier: 0.5}", "1: retry.backoff_multiplier: expected at least 1"),
     ("timezone: Europe/Berlin", "retry: {maxRetries: 1, max_retries: 2}",
      "1: retry.maxRetries: the same as max_retries; write it once"),
     # names of zones, languages and channels

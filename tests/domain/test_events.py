@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.facts import merge_documents
+from relay.domain.facts import fill, merge_documents
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load, parse
 from relay.errors import InvalidEvent
@@ -19,9 +19,23 @@ def at(document: dict[str, Any], default: str) -> Any:
     return parse(document, source="s", received_at=RECEIVED, default_event=default)
 
 
-@pytest.mark.parametrize("key", ["event", "eventType", "type"])
-def test_the_name_may_stand_under_any_of_three_keys(key: str) -> None:
-    assert event_of({key: "operation.progress", "operation": OPERATION}).name == "operation.progress"
+@pytest.mark.parametrize(
+    ("document", "fact", "expected"),
+    [
+        *(({key: "operation.paused", "operation": OPERATION}, "name", "operation.paused")
+          for key in ("event", "eventType", "type")),
+        *((body(progress=progress), "percentage", kept)
+          for progress, kept in ((67, 67), (67.0, 67), ({"percentage": 67}, 67), (-5, 0), ({"percentage": 250}, 100))),
+        (body("operation.progress", status="Failed"), "name", "operation.failed"),
+        (body() | {"timestamp": "2024-01-20T11:40:00"}, "occurred_at", RECEIVED),  # in UTC
+        (body(status="RUNNING"), "status", "Running"),
+        (body(priority="high"), "priority", "High"),
+    ],
+)  # fmt: skip
+def test_each_spelling_is_read(document: dict[str, Any], fact: str, expected: object) -> None:
+    event = event_of(document)
+
+    assert getattr(event.operation if fact == "priority" else event, fact) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,16 +66,6 @@ def test_what_the_envelope_says_of_itself_goes_before_names_in_the_document_with
 
     assert (event.name, event.id, event.occurred_at) == ("operation.progress", "evt-1", RECEIVED)
     assert event.tenant == "b"  # whose run it is, the run's own document knows
-
-
-@pytest.mark.parametrize("progress", [67, 67.0, {"percentage": 67}])
-def test_progress_may_be_a_number_or_an_object(progress: Any) -> None:
-    assert event_of({"event": "operation.progress", "operation": OPERATION | {"progress": progress}}).percentage == 67
-
-
-@pytest.mark.parametrize(("said", "kept"), [(-5, 0), (250, 100)])
-def test_a_percentage_out_of_range_is_clamped(said: float, kept: float) -> None:
-    assert events.progress(said).percentage == kept
 
 
 @pytest.mark.parametrize("none", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z"])
@@ -101,16 +105,6 @@ def test_a_timeout_is_told_as_one_whatever_named_it(default: str) -> None:
     assert at(OPERATION | {"status": "Timeout"}, default).status == "Timeout"
 
 
-def test_a_last_progress_that_says_failed_is_the_failure() -> None:
-    assert event_of(body("operation.progress", status="Failed")).name == "operation.failed"
-
-
-def test_times_without_a_zone_are_utc() -> None:
-    assert (
-        event_of(body() | {"timestamp": "2024-01-20T11:40:00"}).occurred_at.isoformat() == "2024-01-20T11:40:00+00:00"
-    )
-
-
 UNSEEN = [" ", "\u200b", "\u202e", "\n", " \u3000 ", "\u3164", "\u115f", "\uffa0", "\u200d", "\ufe0f", "\u2800"]
 
 
@@ -118,13 +112,6 @@ UNSEEN = [" ", "\u200b", "\u202e", "\n", " \u3000 ", "\u3164", "\u115f", "\uffa0
 def test_a_status_that_nobody_sees_is_not_stated(status: str) -> None:
     assert event_of(body("operation.progress", status=status)).status == "Running"
     assert event_of(body("operation.progress", status=f"{status}\u2705")).status == f"{status}\u2705"
-
-
-def test_statuses_and_priorities_are_read_in_any_case() -> None:
-    event = event_of(body(status="RUNNING", priority="high"))
-
-    assert event.operation is not None
-    assert (event.status, event.operation.priority) == ("Running", "High")
 
 
 def test_unknown_fields_are_kept() -> None:
@@ -209,3 +196,25 @@ def test_what_is_no_event_names_the_field_at_fault(document: dict[str, Any], fie
         event_of(document)
 
     assert caught.value.field == field
+
+
+# What is remembered of an operation
+
+
+def test_what_is_known_fills_a_thin_document() -> None:
+    thin = parse(seed("cancel-operation.response"), source="s", received_at=RECEIVED)
+
+    filled = fill(thin, {"type": "DataEnrichment", "name": "Nightly", "priority": "High", "tenant": "t"})
+
+    assert filled.operation is not None
+    known = (filled.operation.type, filled.operation.name, filled.operation.priority)
+    assert known == ("DataEnrichment", "Nightly", "High")
+    assert load(dump(filled)) == filled
+
+
+def test_newer_documents_are_laid_over_older_ones() -> None:
+    merged = merge_documents([events.started(), events.progress(40), events.completed(resultUrl="https://x")])
+
+    assert merged["operationName"] == "Comprehensive Customer Journey Analysis"
+    assert merged["progress"]["percentage"] == 100
+    assert merged["resultUrl"] == "https://x"

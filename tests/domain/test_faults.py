@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import Result
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
@@ -14,12 +15,13 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable, handling
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.quarantine import LEAVING, QUARANTINE_LENGTH
+from relay.store.quarantine import LEAVING
 from tests.support import events
-from tests.support.commands import Done, relay
 from tests.support.events import body
+from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Stage
 
+LENGTH = LEAVING + 20  # of the quarantine
 FAULT = "KeyError at relay/policy/targets.py:"
 
 
@@ -27,8 +29,8 @@ def tenant(document: dict[str, Any], name: str = "mail") -> dict[str, Any]:
     return document | {"tenantId": name}
 
 
-async def dead(running: Stage, verb: str, *arguments: str) -> Done:
-    return await relay("dead", verb, "-c", CONFIG, *arguments, env=running.around.env)
+async def dead(running: Stage, verb: str, *arguments: str) -> Result:
+    return await relay_beside("dead", verb, "-c", CONFIG, *arguments, env=running.around.env | {"COLUMNS": "200"})
 
 
 async def checks(running: Stage) -> dict[str, str]:
@@ -96,17 +98,17 @@ async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_i
     )
     listed, shown = await dead(running_stage, "list"), await dead(running_stage, "show", name)
     told = f"relay itself failed on it: {FAULT}"
-    assert told in " ".join(listed.out.split())
-    assert told.partition(": ")[2] in shown.out
-    assert json.loads((await dead(running_stage, "show", name, "--json")).out)["fault"] is True
+    assert told in " ".join(listed.stdout.split())
+    assert told.partition(": ")[2] in shown.stdout
+    assert json.loads((await dead(running_stage, "show", name, "--json")).stdout)["fault"] is True
 
     unmended = await dead(running_stage, "replay", name)
-    assert unmended.status == 1
-    assert f"relay itself still fails on it: {FAULT}" in unmended.err
+    assert unmended.exit_code == 1
+    assert f"relay itself still fails on it: {FAULT}" in unmended.stderr
 
     mend()
     mended = await dead(running_stage, "replay", name)
-    assert (mended.status, mended.err) == (0, "")
+    assert (mended.exit_code, mended.stderr) == (0, "")
     assert len(await running_stage.around.mails(2)) == 2
     assert "quarantine" not in await checks(running_stage)
 
@@ -117,7 +119,7 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
     one, other = [tenant(body("operation.progress", 10, operationId=name)) for name in ("op-1", "op-2")]
     signed = json.dumps(one).encode()
     await around.store.quarantine.keep("async-operations", signed, {"ce-id": "evt-D"}, "once invalid", fault=False)
-    assert (await dead(running_stage, "replay", "--all")).status == 0
+    assert (await dead(running_stage, "replay", "--all")).exit_code == 0
 
     reply = await running_stage.post(other, headers=[("ce-id", "evt-D")])
 
@@ -125,17 +127,18 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
 
 
 async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(
-    redis_store: Store,
+    redis_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("relay.store.quarantine.QUARANTINE_LENGTH", LENGTH)
     quarantine = redis_store.quarantine
     kept = await quarantine.keep("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
-    names = [await quarantine.keep("s", b"%d" % n, {}, "no event", fault=False) for n in range(QUARANTINE_LENGTH + 1)]
-    assert (await quarantine.faults(), await quarantine.size()) == (1, QUARANTINE_LENGTH - LEAVING + 2)
+    names = [await quarantine.keep("s", b"%d" % n, {}, "no event", fault=False) for n in range(LENGTH + 1)]
+    assert (await quarantine.faults(), await quarantine.size()) == (1, LENGTH - LEAVING + 2)
     assert [name for name in (kept, names[0], names[LEAVING], names[-1]) if await quarantine.named(name)] == [
         kept, names[LEAVING], names[-1],
     ]  # fmt: skip
 
-    faults = {f"q-{number}": "{}" for number in range(QUARANTINE_LENGTH)}
+    faults = {f"q-{number}": "{}" for number in range(LENGTH)}
     await redis_store.redis.hset(f"{keys.PREFIX}faults", mapping=faults)
     with pytest.raises(StoreUnavailable, match="quarantine is full"):
         await quarantine.keep("s", b"{1}", {}, "KeyError at relay/policy/matching.py:1", fault=True)

@@ -16,28 +16,28 @@ def after(event: Event, *statuses: str) -> Event:
 
 
 @pytest.mark.parametrize(
-    ("before", "expected"),
+    ("event", "before", "threshold", "calls", "mended"),
     [
-        ([], False),
-        (["Failed"], True),
-        (["Failed", "Completed"], False),
-        (["Timeout", "Cancelled"], True),  # a cancel is neither
-        (["Failed", "Failed"], True),
+        (failed(), [], 2, False, False),
+        (failed(), ["Failed"], 2, True, False),
+        (failed(), ["Failed", "Completed"], 2, False, False),
+        (failed(), ["Timeout", "Cancelled"], 2, True, False),  # a cancel is neither
+        (failed(), ["Failed", "Failed"], 2, True, False),
+        (failed(), ["Failed"], 1, True, False),
+        (completed(), ["Completed", "Failed", "Failed"], 2, None, True),
+        (completed(), ["Failed"], 2, None, False),
+        (completed(), ["Failed", "Completed"], 1, None, False),
+        (completed(), ["Failed"], 0, None, False),
     ],
 )
-def test_the_second_in_a_row_calls(before: list[str], *, expected: bool) -> None:
-    assert alerts(after(failed(), *before), 2, countable=True) == expected
+def test_so_many_failures_in_a_row_call_and_the_success_after_them_says_that_it_works_again(
+    event: Event, before: list[str], threshold: int, calls: bool | None, mended: bool
+) -> None:
+    event = after(event, *before)
+
+    assert calls is None or alerts(event, threshold, countable=True) == calls
+    assert works_again(event, threshold) == mended
 
 
 def test_the_first_calls_where_nothing_is_written_and_each_where_nothing_is_known() -> None:
-    assert alerts(failed(), 0, countable=True)
-    assert alerts(failed(), 1, countable=True)
-    assert alerts(failed(), 9, countable=False)
-
-
-def test_the_end_after_failures_that_called_says_that_it_works_again() -> None:
-    assert works_again(after(completed(), "Completed", "Failed", "Failed"), 2)
-    assert not works_again(after(completed(), "Failed"), 2)
-    assert not works_again(after(completed(), "Failed", "Completed"), 1)
-    assert not works_again(after(completed(), "Failed"), 0)
-    assert not works_again(after(failed(), "Failed"), 1)
+    assert [alerts(failed(), threshold, countable=threshold < 2) for threshold in (0, 1, 9)] == [True] * 3

@@ -13,6 +13,7 @@ from relay.domain.identity import KNOWN_EVENTS, matches_event
 from relay.policy.matching import Condition, Matcher, Reached, Rule
 from relay.policy.presentation import as_failure
 from relay.policy.targets import Targets
+from relay.reasons import Held
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started
 from tests.support.targets import mode_of
@@ -280,6 +281,29 @@ def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> 
 
     assert {one.hold_reason for one in found if one.channel == "email"} == {held}
     assert {one.hold_reason for one in found if one.channel == "slack"} == {""}
+
+
+EVERYTHING, OPERATIONS = rule(notify=("analysts",)), rule(notify=("analysts",), events=("operation.*",))
+NAMED = rule(notify=("analysts",), events=("operation.failed", "batch.*"))
+
+
+@pytest.mark.parametrize(
+    ("event", "batch_open", "told", "held"),
+    [
+        (failed(), True, EVERYTHING, Held.SHOWN_BY_BATCH),
+        (completed(), True, EVERYTHING, Held.SHOWN_BY_BATCH),
+        (failed(priority="Critical"), True, EVERYTHING, ""),
+        (failed(), True, OPERATIONS, ""),  # no mail about its batch can be relied on
+        (failed(), False, EVERYTHING, ""),
+        (failed(), True, NAMED, ""),
+    ],
+)
+def test_how_a_member_ended_is_left_to_the_mail_about_the_end_of_its_batch(
+    event: Event, batch_open: bool, told: Rule, held: str
+) -> None:
+    member = replace(event, member_of="batch-1", batch_open=batch_open)
+
+    assert {target.hold_reason for target in targets(member, told)} == {held}
 
 
 @pytest.mark.parametrize(("priorities", "root"), [([], False), (["Low", "High"], True)])

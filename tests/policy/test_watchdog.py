@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from relay.domain.identity import fingerprint
 from relay.domain.jobs import FLAPPING, Alarm, Alarms, Ended, Run
@@ -99,12 +98,6 @@ def test_patience_is_a_setting(written: dict[str, Any], told: str) -> None:
     settings = Watchdog(**written)
 
     assert rule_of(decide(run(moved=NOW - 20 * MINUTE), settings, NOW + 5 * MINUTE)) == told
-
-
-@pytest.mark.parametrize("written", [{"silent": 0}, {"silent": "soon"}, {"overdue_pct": -1}, {"loud": "5m"}])
-def test_nonsense_is_refused(written: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        Watchdog(**written)
 
 
 def test_what_was_told_is_not_told_again_but_reminded_of() -> None:

@@ -19,7 +19,6 @@ from tests.support.renderers import AS_A_USERS, BUILT_IN
 
 OPTIONS = replace(samples.OPTIONS, hosts=LinkHosts(("example.com",)))
 BUTTONS = [{"action": action, "value": f"{action}&<token>"} for action in ("cancel", "retry", "mute")]
-QUICK = ("typical", "hostile")
 LANGUAGES = ("en", "de", "de-AT")
 
 
@@ -47,7 +46,7 @@ def made(renderer: Renderer, case: Case, number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "fixture", [pytest.param(name, marks=() if name in QUICK else pytest.mark.soak) for name in FIXTURES]
+    "fixture", [pytest.param(name, marks=() if name == "hostile" else pytest.mark.soak) for name in FIXTURES]
 )
 def test_every_message_is_the_same_in_the_sandbox_and_without(own: Renderer, sandboxed: Renderer, fixture: str) -> None:
     for number, case in enumerate(cases(own.library, [BUILT_IN], ["en"], [fixture])):

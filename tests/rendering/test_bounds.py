@@ -22,6 +22,7 @@ from tests.support.templates_of_others import FILE, LOOPS, NOTE
 PAUSE = 0.05  # seconds for which nothing may hold up the event loop
 OWN_WORDING = "Failed: Comprehensive Customer Journey Analysis"
 LONG = "<b x> " * 20_000  # of a message of an error, say
+SMALLER = Bounds(seconds=0.25, steps=50_000, characters=4_000_000)  # for many steps of which each is small
 WIDE_ROW = "{each: a in range(100), t: '{{ \"" + "x" * 1000 + "\" }}'}"
 STYLED = f"<html><head><style>{'p { color: red }' * 1000}</style></head><body>{'<p>x</p>' * 5000}</body></html>"
 
@@ -168,7 +169,7 @@ def test_the_sandbox_refuses(alone: Build, text: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TOO_MUCH.values(), ids=TOO_MUCH.keys())
 async def test_what_takes_too_much_holds_up_nobody(mine: Callable[..., IsolatedRenderer], text: str) -> None:
-    renderer = mine(text)
+    renderer = mine(text, bounds=SMALLER if "for a in range(9999)" in text else Bounds())
     event = failed(message=LONG)
     await renderer.prepare()
 

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jinja2 import DictLoader
 
 from relay.rendering import Renderer
-from relay.rendering.environments import COMPILED
+from relay.rendering.built_in import BuiltIn
+from relay.rendering.environments import COMPILED, environment
+from relay.rendering.sandbox import Sandbox
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, render
 
@@ -29,20 +32,11 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A file with a part in every message, so that all are made in the sandbox."""
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "sentences.j2").write_text((BUILT_IN / "sentences.j2").read_text("utf-8"), "utf-8")
-    return tmp_path / "own"
-
-
-def start(data_dir: Path, *own: Path) -> str:
-    """Return the sign of a message after a start: whether its code was compiled, or read as it was altered."""
+def start(data_dir: Path, kind: type[BuiltIn | Sandbox] = BuiltIn) -> str:
+    """Return what a file says after a start: whether its code was compiled, or read as it was altered."""
     COMPILED.clear()
-    renderer = Renderer([*own, BUILT_IN], data_dir=data_dir)
-    text: str = render(renderer, samples.messages()["operation.paused"])["blocks"][0]["text"]["text"]
-    return text[0]
+    files = environment(kind, "text", DictLoader({}), data_dir=data_dir)
+    return files.another(WRITTEN, Path("slack/generic.yaml")).render()
 
 
 def alter(place: Path) -> None:
@@ -51,18 +45,23 @@ def alter(place: Path) -> None:
 
 
 def test_a_second_start_compiles_nothing(data_dir: Path) -> None:
-    first = start(data_dir)
+    def sign() -> str:
+        COMPILED.clear()
+        renderer = Renderer([BUILT_IN], data_dir=data_dir)
+        return str(render(renderer, samples.messages()["operation.paused"])["blocks"][0]["text"]["text"][0])
+
+    first = sign()
     alter(data_dir / "compiled" / "builtin")
 
-    assert (first, start(data_dir)) == (WRITTEN, ALTERED)
+    assert (first, sign()) == (WRITTEN, ALTERED)
     assert [path.name for path in (data_dir / "compiled").iterdir()] == ["builtin"]
 
 
-def test_code_of_relays_own_kind_is_not_loaded_by_the_sandbox(own: Path, data_dir: Path) -> None:
+def test_code_of_relays_own_kind_is_not_loaded_by_the_sandbox(data_dir: Path) -> None:
     start(data_dir)
     alter(data_dir / "compiled" / "builtin")
 
-    assert start(data_dir, own) == WRITTEN
+    assert [start(data_dir, kind) for kind in (BuiltIn, Sandbox)] == [ALTERED, WRITTEN]
     places = [data_dir / "compiled", *(data_dir / "compiled").iterdir()]
     assert sorted(place.name for place in places) == ["builtin", "compiled", "sandbox"]
     assert {place.stat().st_mode & 0o777 for place in places} == {0o700}

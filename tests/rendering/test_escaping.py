@@ -1,9 +1,5 @@
 """Texts of events stay texts: in Slack, in links and wherever they are put together or cut."""
 
-import re
-from itertools import product
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,19 +8,9 @@ from relay.domain.display import HIDDEN, TEXT_BUDGET, length
 from relay.rendering import Renderer
 from relay.rendering.jobs import action
 from relay.rendering.texts import clean, cut, inert, safe_url
-from tests.support import samples
 from tests.support.events import event_of
-from tests.support.every_case import every_case
 from tests.support.renderers import Build, only, progress, render, text_of
-from tests.support.slack_reading import DATE
-
-# Escaping
-
-
-ACTIVE = re.compile(r"<[^>]*>")
-# Marks that hide or turn the writing.
-UNSEEN = "[\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u0000-\u0009\u000b-\u001f]"
-PAGES = tuple(f"<{page}" for page in samples.PAGES)
+from tests.support.slack_reading import mrkdwn
 
 
 def test_what_hides_is_found_in_texts_that_python_calls_printable_too() -> None:
@@ -33,43 +19,6 @@ def test_what_hides_is_found_in_texts_that_python_calls_printable_too() -> None:
 
     assert [clean(letter) for letter in hidden] == [""] * len(hidden)
     assert [clean(f"a{letter}b") for letter in hidden] == ["ab"] * len(hidden)
-
-
-@pytest.mark.parametrize("name", sorted(samples.bodies()))
-def test_nothing_hostile_becomes_active_in_slack(renderer: Renderer, name: str) -> None:
-    events = samples.messages(samples.hostile)
-    history = samples.history_of(name, events)
-    with every_case() as case:
-        for kind, language in product(("each", "live", "reply"), ("en", "de")):
-            with case(kind, language):
-                content = render(renderer, events[name], kind=kind, history=history, language=language)
-
-                for text in strings(content):
-                    with case(kind, language, repr(text)):
-                        active = ACTIVE.findall(text)
-                        formatted = re.sub(r"```[^`]*```|<[^|>]*\|", "", text)  # in code and addresses nothing is
-                        assert all(token.startswith(PAGES) or DATE.fullmatch(token) for token in active)
-                        assert not re.search(r"[<>]", ACTIVE.sub("", text))
-                        assert not re.search(UNSEEN, text)
-                        assert not re.search(r"\*bold\*|_italic_|~gone~|`code`|:tada:|\b49\b", formatted)
-                        assert "&amp;amp;" not in text
-                passages = [content, *mrkdwn(content)]
-                assert not any(re.search(r"&(?!amp;|lt;|gt;)", passage["text"]) for passage in passages)
-                assert "\n" not in content["text"]
-
-
-def strings(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in strings(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in strings(item)]
-    return [value] if isinstance(value, str) else []
-
-
-def mrkdwn(value: Any) -> list[dict[str, Any]]:
-    if isinstance(value, dict):
-        return [value] if value.get("type") == "mrkdwn" else [text for item in value.values() for text in mrkdwn(item)]
-    return [text for item in value for text in mrkdwn(item)] if isinstance(value, list) else []
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ def test_the_runbook_is_that_of_the_error(alone: Build, error: dict[str, Any], t
 @pytest.mark.parametrize(
     ("address", "link"),
     [
+        ("/{unknown}/op-1", ""),
+        ("//evil.example/op-1", ""),
+        ("javascript:alert(1)", ""),
         ("https://app.example.com/runs/op-1", "https://app.example.com/runs/op-1"),
         ("/runs/op-1", "https://mining.example.com/runs/op-1"),
         ("/api/{tenantId}/{projectId}/async/operation/op-1", ""),
@@ -76,10 +79,13 @@ def test_without_templates_the_platforms_own_page_is_linked_and_its_api_is_not(
     assert text_of(renderer, progress(trackingUrl=address), channel="chat") == f"[{link}]"
 
 
-@pytest.mark.parametrize("options", [samples.OPTIONS, RenderOptions(samples.BASE_URL)], ids=["configured", "default"])
-def test_no_message_of_any_kind_leads_to_the_api(options: RenderOptions) -> None:
+def test_without_the_platforms_address_there_is_no_link(alone: Build) -> None:
+    assert text_of(alone(saying("[{{ links.operation }}]")), progress(trackingUrl="/op-1"), channel="chat") == "[]"
+
+
+def test_without_templates_no_message_of_any_kind_leads_to_the_api() -> None:
     """The samples are the platform's own documents, whose tracking addresses are the API's."""
-    renderer = Renderer([BUILT_IN], options)
+    renderer = Renderer([BUILT_IN], RenderOptions(samples.BASE_URL))
     with every_case() as case:
         for name, event in {**samples.messages(), **samples.messages(samples.maximal)}.items():
             history = samples.history_of(name, samples.messages())

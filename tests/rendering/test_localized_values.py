@@ -10,9 +10,11 @@ from relay.rendering.localized_values import Localizer
 from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN, NOW
 
+CATALOGUES = Catalogues([BUILT_IN])
+
 
 def formats(language: str, zone: str = "Europe/Berlin", now: datetime = NOW) -> Localizer:
-    return Localizer(Catalogues([BUILT_IN]).language(language), ZoneInfo(zone), now)
+    return Localizer(CATALOGUES.language(language), ZoneInfo(zone), now)
 
 
 @pytest.mark.parametrize(

@@ -49,21 +49,6 @@ def test_only_a_completed_run_is_at_a_hundred_percent(alone: Build, percentage: 
 
 
 @pytest.mark.parametrize(
-    ("address", "base_url"),
-    [
-        ("/{tenantId}/op-1", ""),
-        ("/{unknown}/op-1", "https://mining.example.com"),
-        ("//evil.example/op-1", "https://mining.example.com"),
-        ("javascript:alert(1)", "https://mining.example.com"),
-    ],
-)
-def test_an_address_that_cannot_be_made_whole_or_safe_is_no_link(alone: Build, address: str, base_url: str) -> None:
-    renderer = alone(only("[{{ links.operation }}]"), base_url=base_url)
-
-    assert text_of(renderer, progress(trackingUrl=address)) == "[]"
-
-
-@pytest.mark.parametrize(
     ("phase", "language", "told"),
     [
         ({"status": "Failed", "message": "exit 1"}, "en", "Phase failed: Nightly – lint failed – exit 1"),

@@ -13,11 +13,12 @@ from tests.support.renderers import BUILT_IN, Build, progress, render
 
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
 MOMENT = "2024-01-20T11:52:00Z"
+CATALOGUES = Catalogues([BUILT_IN])
 SHORT, AT = "{date_short_pretty} {time}", "{date_short_pretty} at {time}"
 
 
 def reader(language: str = "en", zone: str = "Europe/Berlin", now: datetime = NOW) -> Localizer:
-    return Localizer(Catalogues([BUILT_IN]).language(language), ZoneInfo(zone), now)
+    return Localizer(CATALOGUES.language(language), ZoneInfo(zone), now)
 
 
 @pytest.mark.parametrize(("formats", "style", "date"), [

@@ -17,7 +17,7 @@ from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
 from tests.support.golden import GOLDEN, agreed
-from tests.support.slack_reading import DATE, NBSP, texts
+from tests.support.slack_reading import DATE, NBSP, mrkdwn, strings, texts
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
 
 
@@ -75,14 +75,21 @@ def short(content: dict[str, Any]) -> None:
     assert sum(map(length, texts(content["blocks"]))) - addresses <= 1_500
 
 
+UNSEEN = "[\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u0000-\u0009\u000b-\u001f]"  # it hides or turns the writing
+
+
 def inactive(content: dict[str, Any]) -> None:
-    """Nothing in an event mentions anybody or leads anywhere."""
-    for text in texts(content):
+    """Nothing in an event mentions anybody, leads anywhere or formats anything."""
+    for text in strings(content):
         for token in re.findall(r"<[^>]*>?", text):
             assert token.startswith(tuple(f"<{page}" for page in samples.PAGES)) or DATE.fullmatch(token)
-        assert "<!" not in text.replace("<!date^", "")
-        assert "<@" not in text
-        assert not re.search(r"\*bold\*|_italic_|~gone~|:tada:", re.sub(r"```[^`]*```|<[^|>]*\|", "", text))
+        assert ">" not in re.sub(r"<[^>]*>", "", text)
+        assert not re.search(UNSEEN, text)
+        formatted = re.sub(r"```[^`]*```|<[^|>]*\|", "", text)  # in code and addresses nothing is
+        assert not re.search(r"\*bold\*|_italic_|~gone~|`code`|:tada:|\b49\b", formatted)
+        assert "&amp;amp;" not in text
+    for text in (content["text"], *(passage["text"] for passage in mrkdwn(content))):
+        assert not re.search(r"&(?!amp;|lt;|gt;)", text)
 
 
 def whole_characters(content: dict[str, Any]) -> None:

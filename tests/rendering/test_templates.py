@@ -18,6 +18,7 @@ from relay.rendering.translatable import translatable
 from relay.rendering.translations import OF_ALERTS, placeholders
 from tests.support import samples, slacks
 from tests.support.mails import mail
+from tests.support.slack_reading import strings
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = tuple(samples.bodies())
@@ -47,14 +48,6 @@ def test_german_is_german(renderer: Renderer, name: str) -> None:
         told = told.replace(text, "") if " " in text else told  # free text of the sender stays as it is
     english = re.findall(rf"\b({ENGLISH})\b", told)
     assert english == []
-
-
-def strings(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in strings(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in strings(item)]
-    return [value] if isinstance(value, str) else []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,20 @@ def texts(node: Any) -> Iterator[str]:
             yield from texts(item)
 
 
+def strings(node: Any) -> list[str]:
+    """Return every string of a document."""
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [node] if isinstance(node, str) else [text for item in items for text in strings(item)]
+
+
+def mrkdwn(node: Any) -> list[dict[str, Any]]:
+    """Return every text object that Slack formats."""
+    if isinstance(node, dict) and node.get("type") == "mrkdwn":
+        return [node]
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [text for item in items for text in mrkdwn(item)]
+
+
 def shown(content: dict[str, Any]) -> str:
     """The message as it is read, without links' addresses."""
     text = "\n".join(texts(content["blocks"])).replace(NBSP, " ")

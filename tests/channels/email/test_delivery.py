@@ -61,21 +61,6 @@ rules: []
         await renderer.aclose()
 
 
-async def test_greylisting_is_tried_again_with_the_same_mail(store: Store, clock: Clock, smtp: Smtp) -> None:
-    later = ["451 4.7.1 greylisted", "451 4.7.1 greylisted"]
-    async with smtp(dot=[*later]) as server, delivering(store, clock, server) as worker:
-        await store.accept(events.failed(), [mail()])
-        attempts = []
-        for _ in range(3):
-            attempts.append(await worker.run_once("email"))
-            clock.advance(300)
-
-    assert attempts == [1, 1, 1]
-    [taken] = server.taken
-    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in taken.data
-    assert (await Admin(store).ledger()).counts["delivered"] == 1
-
-
 async def test_an_address_that_does_not_exist_is_written_to_no_more(store: Store, clock: Clock, smtp: Smtp) -> None:
     async with smtp(rcpt=["550 5.1.1 no such user"]) as server, delivering(store, clock, server) as worker:
         await store.accept(events.failed(), [mail()])

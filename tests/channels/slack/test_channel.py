@@ -6,7 +6,6 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.scopes import Demands
-from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.patience import patience
 from tests.support.slack_channel import (
@@ -32,18 +31,6 @@ class TestCheck:
             " button",
         }
         assert channel.lacking(Demands(frozenset({"D0PERSON01"}))) == {"im:history": f"to a person {again}"}
-
-    async def test_an_app_that_may_not_post_is_refused(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.scopes = "users:read"
-
-        with pytest.raises(DeliveryError, match=r"add the scope chat:write in Slack under OAuth & Permissions"):
-            await channel.check()
-
-    async def test_a_wrong_token_is_refused(self, connect: Connect) -> None:
-        with pytest.raises(DeliveryError, match=r"invalid_auth: check channels\.slack\.token") as caught:
-            await connect(token="xoxb-of-another-workspace").check()
-
-        assert caught.value.pause == "channel"
 
 
 class TestClosing:
