@@ -87,8 +87,8 @@ COMMANDS: Sequence[Action] = (  # without a page, too
 class Console:
     """The answers at /console and /api/v1, behind authentication."""
 
-    def __init__(self, context: Context) -> None:
-        self._site = Site(context, Pages(), VIEWS)
+    def __init__(self, context: Context, pages: Pages | None = None) -> None:
+        self._site = Site(context, pages or Pages(), VIEWS)
         self.render = self._site.render
         self._api = JsonApi(context)
         self._pages = _served([

@@ -1,4 +1,4 @@
-"""Fixtures of the commands' tests: a relay's surroundings, a configuration to change."""
+"""Fixtures of the commands' tests: a relay's surroundings, a configuration to change, commands to a running relay."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.asking import Commands
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Surroundings, surroundings
+from tests.support.stage import CONFIG, Stage, Surroundings, surroundings
 
 
 @pytest.fixture
@@ -25,3 +26,8 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def data_dir(home: Path) -> str:
     return f"{home}/data"
+
+
+@pytest.fixture
+def cli(running_stage: Stage) -> Commands:
+    return Commands(running_stage.around)

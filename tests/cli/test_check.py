@@ -1,6 +1,7 @@
 """relay check: right or wrong, and where."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import NAME, watched
+from tests.support.serving import change
 
 SECRET = "${RELAY_WEBHOOK_SECRET}"
 
@@ -24,15 +26,7 @@ SECRET = "${RELAY_WEBHOOK_SECRET}"
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A copy of the shipped configuration, to change one thing in."""
-    file = tmp_path / "relay.yaml"
-    file.write_text(SHIPPED.read_text("utf-8"), "utf-8")
-    return file
-
-
-def change(config: Path, old: str, new: str) -> None:
-    text = config.read_text("utf-8")
-    assert old in text
-    config.write_text(text.replace(old, new, 1), "utf-8")
+    return Path(shutil.copy(SHIPPED, tmp_path / "relay.yaml"))
 
 
 def add(config: Path, section: str) -> None:
@@ -105,17 +99,12 @@ async def slack() -> AsyncIterator[SlackStandin]:
 
 
 @pytest.fixture
-async def inbox() -> AsyncIterator[Inbox]:
-    async with Inbox() as standin:
-        yield standin
-
-
-@pytest.fixture
-def live(config: Path, slack: SlackStandin, inbox: Inbox) -> Path:
+async def live(config: Path, slack: SlackStandin) -> AsyncIterator[Path]:
     change(config, 'token: "${SLACK_BOT_TOKEN}"', f'token: "${{SLACK_BOT_TOKEN}}"\n    base_url: {slack.base_url}')
-    change(config, '"${SMTP_HOST:-localhost}"', yarl.URL(inbox.url).host or "")
-    change(config, '"${SMTP_PORT:-25}"', str(inbox.smtp_port))
-    return config
+    async with Inbox() as inbox:
+        change(config, '"${SMTP_HOST:-localhost}"', yarl.URL(inbox.url).host or "")
+        change(config, '"${SMTP_PORT:-25}"', str(inbox.smtp_port))
+        yield config
 
 
 @pytest.mark.slow

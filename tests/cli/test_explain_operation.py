@@ -1,7 +1,6 @@
 """relay explain OPERATION_ID: what happened to an operation, as a running relay remembers it."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,10 @@ from relay.engine.records import Operation
 from relay.operating.sentences import sentence_of, watch_lines
 from relay.operating.timeline import facts_of, fold
 from relay.store.queries.timelines import Counted, Timeline
-from tests.support.commands import Done
+from tests.cli.asking import Commands
 from tests.support.events import body
-from tests.support.inprocess import relay_beside
-from tests.support.redis_server import RedisServer
-from tests.support.serving import change
-from tests.support.stage import CONFIG, Stage, Surroundings, running, stage
+from tests.support.serving import change, started
+from tests.support.stage import Stage, Surroundings, running
 
 pytestmark = pytest.mark.slow
 
@@ -25,79 +22,65 @@ ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 NOON = 1_705_749_600_000  # ms since the epoch
 
 
-@pytest.fixture
-async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with stage(redis_server.url, STAGE_RETRY="50") as running:
-        yield running
-
-
 def event(name: str, percentage: float, tenant: str, **operation: Any) -> dict[str, Any]:
     return body(f"operation.{name}", percentage, **operation) | {"tenantId": tenant}
 
 
-async def explain(running: Stage, *arguments: str, subject: str = ANALYSIS) -> Done:
-    done = await relay_beside("explain", subject, "-c", CONFIG, *arguments, env=running.around.env)
-    return Done(done.exit_code, done.stdout, done.stderr)
-
-
 async def test_a_run_is_told_from_its_arrival_to_the_permalink_and_the_mail_servers_answer(
-    running_stage: Stage,
+    cli: Commands, running_stage: Stage
 ) -> None:
-    await running_stage.post(event("started", 0, "both", status="Initiated"))
-    await running_stage.around.settled()
+    await running_stage.post(started("both"))
+    await cli.around.settled()
 
-    done = await explain(running_stage)
+    done = await cli("explain", ANALYSIS)
 
-    assert done.status == 0
-    assert done.out.startswith("Comprehensive Customer Journey Analysis\n")
-    assert f"{ANALYSIS}, ProcessMiningAnalysis, High, Initiated, tenant both, project project-1" in done.out
-    assert re.search(
-        r"^\d\d:\d\d:\d\d\.\d{3}  operation\.started, Initiated, 0 %, from async-operations", done.out, re.M
-    )
-    assert "→ room: queued for #room" in done.out
-    assert re.search(r"→ room: told, attempt 1: http://127\.0\.0\.1:\d+/archives/C\w+/p\d+", done.out)
-    assert "→ english: told, attempt 1: 250 2.0.0 OK queued as 1" in done.out
-    assert done.err == ""
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.output.startswith("Comprehensive Customer Journey Analysis\n")
+    for part in (
+        f"{ANALYSIS}, ProcessMiningAnalysis, High, Initiated, tenant both, project project-1",
+        "→ room: queued for #room", "→ english: told, attempt 1: 250 2.0.0 OK queued as 1",
+    ):  # fmt: skip
+        assert part in done.output
+    for line in (
+        r"^\d\d:\d\d:\d\d\.\d{3}  operation\.started, Initiated, 0 %, from async-operations",
+        r"→ room: told, attempt 1: http://127\.0\.0\.1:\d+/archives/C\w+/p\d+",
+    ):
+        assert re.search(line, done.output, re.M)
 
 
 async def test_a_first_message_that_waits_names_its_setting(around: Surroundings, config: Path) -> None:
     change(config, "post_after: 0s", "post_after: 10m")
     async with running(around, config) as relay:
-        await Stage(around, relay).post(event("started", 0, "live", status="Initiated"))
-        explained, status = [await relay_beside(*command, "-c", config, env=around.env)
-                             for command in (("explain", ANALYSIS), ("status",))]  # fmt: skip
+        await Stage(around, relay).post(started("live"))
+        cli = Commands(around, config)
+        explained, status = await cli("explain", ANALYSIS), await cli("status")
 
     assert "team: waiting, live.post_after: the first message waits 10m" in " ".join(explained.output.split())
     assert "first messages wait for live.post_after" in " ".join(status.output.split())
 
 
-async def test_an_id_may_be_shortened_and_similar_ones_are_named(running_stage: Stage) -> None:
-    for operation in (ANALYSIS, "op-ff1"):
-        await running_stage.post(event("started", 0, "nobody", status="Initiated", operationId=operation))
+async def test_an_id_may_be_shortened_and_is_asked_about_where_several_are_meant(
+    cli: Commands, running_stage: Stage
+) -> None:
+    for tenant, operation in (("nobody", "op-ff1"), ("mail", ANALYSIS)):
+        await running_stage.post(started(tenant, operationId=operation))
 
-    short, several, slip = [await explain(running_stage, subject=text) for text in ("op-ff0", "op-ff", "op-ff9")]
+    short, several, slip = [await cli("explain", text) for text in ("op-ff0", "op-ff", "op-ff9")]
+    await running_stage.post(started("steps"))
+    unsaid, chosen = await cli("explain", ANALYSIS), await cli("explain", ANALYSIS, "--tenant", "steps")
 
-    assert (short.status, ANALYSIS in short.out) == (0, True)
-    assert (several.status, slip.status) == (1, 1)
-    assert several.err.startswith("relay knows no operation op-ff; similar ids:\n")
-    assert {*several.err.split()[-2:]} == {ANALYSIS, "op-ff1"}
-    assert "similar ids:\n  op-ff1" in slip.err
-
-
-async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(running_stage: Stage) -> None:
-    for tenant in ("mail", "steps"):
-        await running_stage.post(event("started", 0, tenant, status="Initiated"))
-
-    unsaid, chosen = await explain(running_stage), await explain(running_stage, "--tenant", "steps")
-
-    assert (unsaid.status, unsaid.out) == (1, "")
-    assert unsaid.err.splitlines() == [
+    assert (short.exit_code, ANALYSIS in short.output) == (0, True)
+    assert (several.exit_code, slip.exit_code) == (1, 1)
+    assert several.stderr.startswith("relay knows no operation op-ff; similar ids:\n")
+    assert {*several.stderr.split()[-2:]} == {ANALYSIS, "op-ff1"}
+    assert "similar ids:\n  op-ff1" in slip.stderr
+    assert (unsaid.exit_code, unsaid.stdout) == (1, "")
+    assert unsaid.stderr.splitlines() == [
         f"2 operations or batches have the id {ANALYSIS}; say which:",
         "  --tenant mail --project project-1",
         "  --tenant steps --project project-1",
     ]
-    assert chosen.status == 0
-    assert "tenant steps, project project-1" in chosen.out
+    assert (chosen.exit_code, "tenant steps, project project-1" in chosen.output) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -131,27 +114,27 @@ def test_what_the_watchdog_found_is_told() -> None:
 
 
 @pytest.mark.parametrize("tenant", ["live", "steps"])
-async def test_a_run_of_a_hundred_reports_fits_a_screen(running_stage: Stage, tenant: str) -> None:
-    await running_stage.post(event("started", 0, tenant, status="Initiated"))
+async def test_a_run_of_a_hundred_reports_fits_a_screen(cli: Commands, running_stage: Stage, tenant: str) -> None:
+    await running_stage.post(started(tenant))
     for percentage in range(1, 101):
         await running_stage.post(event("progress", percentage, tenant))
     await running_stage.post(event("completed", 100, tenant, status="Completed"))
-    await running_stage.around.settled()
+    await cli.around.settled()
 
-    short, every = await explain(running_stage), await explain(running_stage, "--all")
-    facts = (await explain(running_stage, "--json")).facts
+    short, every = [(await cli("explain", ANALYSIS, *options)).output for options in ((), ("--all",))]
+    facts = await cli.facts("explain", ANALYSIS)
 
-    assert len(short.out.splitlines()) <= 24
-    assert re.search(r"\d+ × operation\.progress, Running, \d+ % … 99 %, from async-operations, until \d\d:\d\d:\d\d",
-                     short.out)  # fmt: skip
-    assert re.search(r"^\d{4}-\d\d-\d\d CES?T$", short.out, re.M)
-    assert re.search(r"operation\.progress, Running, 100 %,", short.out)
-    assert "operation.completed, Completed, 100 %" in short.out
-    assert short.out.endswith("What repeats is counted; --all shows each line that is kept.\n")
+    assert len(short.splitlines()) <= 24
+    for line in (
+        r"\d+ × operation\.progress, Running, \d+ % … 99 %, from async-operations, until \d\d:\d\d:\d\d",
+        r"^\d{4}-\d\d-\d\d CES?T$", r"operation\.progress, Running, 100 %,", "operation.completed, Completed, 100 %",
+    ):  # fmt: skip
+        assert re.search(line, short, re.M)
+    assert short.endswith("What repeats is counted; --all shows each line that is kept.\n")
     accepted = [line for line in facts["timeline"] if line["what"] == "accepted"]
-    assert every.out.count(", from async-operations") == len(accepted)
+    assert every.count(", from async-operations") == len(accepted)
     whole = tenant == "steps"  # of a run that is told line by line the store keeps the newest lines alone
-    assert [("What came before is not kept." in told.out) for told in (short, every)] == [not whole] * 2
+    assert [("What came before is not kept." in told) for told in (short, every)] == [not whole] * 2
     assert (sum(line.get("count", 1) for line in accepted) == 102) is whole
 
 

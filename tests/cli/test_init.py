@@ -17,8 +17,7 @@ async def test_init_then_check_says_only_what_is_missing_and_is_right_once_it_is
     unset = await relay("check", "--json", env={}, cwd=tmp_path)
     right = await relay("check", env=NEEDED, cwd=tmp_path)
 
-    assert first.status == 0, first.err
-    assert first.out.startswith("Wrote config/relay.yaml, and relay.schema.json beside it")
+    assert (first.status, first.out.partition(" beside it")[0]) == (0, "Wrote config/relay.yaml, and relay.schema.json")
     assert {problem["message"].partition(" (")[0] for problem in unset.facts["problems"]} == {
         f"the environment variable {name} is not set" for name in NEEDED
     }
@@ -40,8 +39,6 @@ async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arriv
     optional = "Optional, for another mail server than localhost:25: SMTP_HOST, SMTP_PORT, "
     assert f"\n# {optional}" in file.read_text("utf-8")
     assert re.findall(r"^  export (\w+)=", screen, re.M) == ["RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
-    checked = await relay("check", "-c", file, env=NEEDED)
-    assert checked.status == 0, checked.out
 
 
 async def test_people_may_be_notified_in_both_ways(tmp_path: Path) -> None:
@@ -75,12 +72,11 @@ async def test_a_file_and_a_schema_that_exist_are_left_alone(tmp_path: Path) -> 
     assert "left the other relay.schema.json beside it alone." in done.out
 
 
-@pytest.mark.parametrize("command", [("check",), ("serve",), ("ops",), ("ops", "--json")], ids=" ".join)
-@pytest.mark.parametrize("variable", ["", "elsewhere.yaml"])
-async def test_whoever_has_no_configuration_yet_hears_of_it(
-    command: tuple[str, ...], variable: str, tmp_path: Path
-) -> None:
-    done = await relay(*command, env={"RELAY_CONFIG": variable} if variable else {}, cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("command", "variable"), [("check", ""), ("check", "elsewhere.yaml"), ("serve", "elsewhere.yaml"), ("ops", "")]
+)
+async def test_whoever_has_no_configuration_yet_hears_of_it(command: str, variable: str, tmp_path: Path) -> None:
+    done = await relay(command, env={"RELAY_CONFIG": variable} if variable else {}, cwd=tmp_path)
 
     assert done.status == 2
     assert "Error: Invalid value for '-c' / '--config'" in done.err

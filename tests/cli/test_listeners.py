@@ -18,8 +18,6 @@ from tests.support.stage import SECRET, Surroundings, now
 
 pytestmark = pytest.mark.slow
 
-TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
-
 
 async def post(session: aiohttp.ClientSession, url: str, number: int, tls: ssl.SSLContext) -> int:
     """Signed, as the platform does it."""

@@ -1,8 +1,8 @@
 """The log of relay serve: its format and its level."""
 
-import asyncio
 import json
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,19 +14,14 @@ from tests.support.stage import CONFIG, Surroundings
 pytestmark = pytest.mark.slow
 
 
-async def refused(around: Surroundings, config: Path, form: str) -> str:
-    done = await relay("serve", "-c", config, "--log-format", form, env=around.env)
-    assert done.status == 1
-    return done.err
-
-
 async def test_a_refusal_at_the_start_is_in_the_form_of_the_log(around: Surroundings, tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
     config.write_text("rules: none\n", "utf-8")
 
-    text = await refused(around, config, "text")
-    lines = [json.loads(line) for line in (await refused(around, config, "json")).splitlines()]
+    refused = [await relay("serve", "-c", config, "--log-format", form, env=around.env) for form in ("text", "json")]
 
+    text, lines = refused[0].err, [json.loads(line) for line in refused[1].err.splitlines()]
+    assert [done.status for done in refused] == [1, 1]
     assert f"{config}:1: rules: expected a list\n" in text
     assert [(line["event"], line["level"], line["reason"] + "\n") for line in lines] == [
         ("config.refused", "error", text)
@@ -36,7 +31,7 @@ async def test_a_refusal_at_the_start_is_in_the_form_of_the_log(around: Surround
 LIBRARY = """
 import logging
 from relay.cli.logs import configure
-configure(machine={machine})
+configure(machine=True)
 logging.getLogger("aiohttp.server").warning("it was %s", "slow\\nand long")
 try:
     raise ValueError("secret payload")
@@ -45,17 +40,10 @@ except ValueError:
 """
 
 
-async def library_says(*, machine: bool) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", LIBRARY.format(machine=machine), cwd=ROOT, env=environment({}),
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, err = await process.communicate()
-    return err.decode()
-
-
-async def test_what_libraries_say_is_json_among_json_and_holds_no_traceback() -> None:
-    slow, failed = [json.loads(line) for line in (await library_says(machine=True)).splitlines()]
+def test_what_libraries_say_is_json_among_json_and_holds_no_traceback() -> None:
+    command = [sys.executable, "-c", LIBRARY]
+    done = subprocess.run(command, cwd=ROOT, env=environment({}), capture_output=True, check=True)
+    slow, failed = [json.loads(line) for line in done.stderr.splitlines()]
 
     assert slow.pop("timestamp")
     assert slow == {"event": "it was slow\nand long", "level": "warning", "logger": "aiohttp.server"}

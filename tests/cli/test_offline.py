@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from relay.cli import main
 from relay.store import keys
 from relay.store.embedded.backup import FOLDER, MANIFEST, back_up
 from tests.support.commands import Done, relay
+from tests.support.inprocess import relay as relay_here
 
 pytestmark = pytest.mark.slow
 
@@ -23,36 +22,28 @@ rules: [{name: all, notify: [room]}]
 DATA = b"*1\r\n$4\r\nPING\r\n"
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data" / FOLDER
-    folder.mkdir(parents=True)
+def lay(data_dir: Path, commands: bytes) -> None:
+    """Put an append-only file with these commands there."""
+    folder = data_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_text(f"file {INCREMENT} seq 1 type i\n")
-    (folder / INCREMENT).write_bytes(DATA)
-    return tmp_path / "data"
+    (folder / INCREMENT).write_bytes(commands)
 
 
-def backed_up(data: Path, file: Path) -> Result:
-    config = data.parent / "relay.yaml"
+def test_it_is_for_its_owner_alone_and_nothing_is_left_of_one_that_failed(tmp_path: Path) -> None:
+    data, config, file = tmp_path / "data", tmp_path / "relay.yaml", tmp_path / "relay.tgz"
+    lay(data, DATA)
     config.write_text(CONFIG + f"data_dir: {data}\n")
-    return CliRunner().invoke(main, ["backup", str(file), "--config", str(config)])
-
-
-def test_it_is_for_its_owner_alone(data: Path, tmp_path: Path) -> None:
-    result = backed_up(data, tmp_path / "relay.tgz")
-
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "relay.tgz").stat().st_mode & 0o777 == 0o600
-    assert f"{len(DATA)} bytes of {data}, in 1 files" in result.output
-
-
-def test_nothing_is_left_of_one_that_failed(data: Path, tmp_path: Path) -> None:
+    done = relay_here("backup", file, "--config", config)
+    mode = file.stat().st_mode & 0o777
+    file.unlink()
     (data / FOLDER / MANIFEST).unlink()
+    failed = relay_here("backup", file, "--config", config)
 
-    result = backed_up(data, tmp_path / "relay.tgz")
-
-    assert result.exit_code
-    assert [file.name for file in tmp_path.iterdir() if "tgz" in file.name] == []
+    assert (done.exit_code, mode) == (0, 0o600), done.output
+    assert f"{len(DATA)} bytes of {data}, in 1 files" in done.output
+    assert failed.exit_code
+    assert [left.name for left in tmp_path.iterdir() if "tgz" in left.name] == []
 
 
 def command(*words: str) -> bytes:
@@ -67,10 +58,7 @@ def ledger(**counts: int) -> bytes:
 
 async def restored(home: Path, data: bytes, *options: str, **env: str) -> Done:
     """A backup of these data, put into `home/new`."""
-    folder = home / "old" / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).write_text(f"file {INCREMENT} seq 1 type i\n")
-    (folder / INCREMENT).write_bytes(data)
+    lay(home / "old", data)
     with (home / "relay.backup").open("wb") as to:
         back_up(home / "old", to, {"taken": "2026-01-20T11:40:00Z", "relay": "0.1.0"})
     (home / "relay.yaml").write_text(CONFIG + f"data_dir: {home / 'new'}\n")
@@ -102,10 +90,8 @@ async def test_without_a_server_nothing_is_put_back_and_the_next_try_is_a_first_
 async def test_what_the_server_cannot_read_stays_and_is_said_to_lie_there(tmp_path: Path) -> None:
     result = await restored(tmp_path, b"no commands\r\n" + ledger(accepted=1, pending=1))
 
+    said = result.out + result.err
     assert result.status == 1
-    assert (
-        f"relay.backup has lies in {tmp_path / 'new' / FOLDER}, whole, but was not read there"
-        in result.out + result.err
-    )
-    assert "move it away and restore again" in result.out + result.err
+    assert f"relay.backup has lies in {tmp_path / 'new' / FOLDER}, whole, but was not read there" in said
+    assert "move it away and restore again" in said
     assert (tmp_path / "new" / FOLDER / INCREMENT).exists()

@@ -15,13 +15,10 @@ MINUTE = 60.0
 NAME = "Monthly report of the north"
 
 
-def place(sandbox: Stage, **changes: str) -> dict[str, str]:
-    return {"PLATFORM_URL": sandbox.url, "PLATFORM_TENANT": "tenant-1", "PLATFORM_PROJECT": "project-1",
-            "PLATFORM_TOKEN": TOKEN, "COLUMNS": "80", **changes}  # fmt: skip
-
-
 async def ops(sandbox: Stage, *arguments: object, **changes: str) -> Result:
-    return await relay_beside("ops", *arguments, env=place(sandbox, **changes))
+    place = {"PLATFORM_URL": sandbox.url, "PLATFORM_TENANT": "tenant-1", "PLATFORM_PROJECT": "project-1",
+             "PLATFORM_TOKEN": TOKEN, "COLUMNS": "80"}  # fmt: skip
+    return await relay_beside("ops", *arguments, env=place | changes)
 
 
 async def said(sandbox: Stage, *arguments: object) -> str:

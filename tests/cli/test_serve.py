@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,16 +23,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 AS_TEXT = ("--log-format", "text")
-
-
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
-
-
-@pytest.fixture
-def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 @contextlib.asynccontextmanager
@@ -50,12 +41,11 @@ async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
 
 
 @pytest.mark.parametrize(("section", "variable"), [("server", "RELAY_PORT"), ("server.admin", "RELAY_ADMIN_PORT")])
-async def test_a_port_that_is_taken_is_said_in_one_line(
-    around: Surroundings, taken: int, section: str, variable: str
-) -> None:
-    env = {**around.env, "RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0", variable: f"{taken}"}
-
-    done = await relay("serve", "-c", CONFIG, *AS_TEXT, env=env)
+async def test_a_port_that_is_taken_is_said_in_one_line(around: Surroundings, section: str, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        env = {**around.env, "RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0", variable: f"{taken}"}
+        done = await relay("serve", "-c", CONFIG, *AS_TEXT, env=env)
 
     assert done.status == 1
     assert done.err.splitlines()[-1] == (
@@ -127,11 +117,6 @@ async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around
 DRAIN = 20  # seconds, the most that may be configured: more than a stop without one takes, on a busy machine too
 
 
-async def probe(url: str) -> int:
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return response.status
-
-
 async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: Path) -> None:
     change(config, "drain: 0s", f"drain: {DRAIN}s")
     async with Serving(config, around.env) as serving:
@@ -141,7 +126,8 @@ async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: P
         serving.send_signal(signal.SIGTERM)
         await until(lambda: len(events(serving, "relay.stopping")) == 1)
         taken = await post(serving.url, started())
-        probes = [await probe(f"{serving.url}/{name}") for name in ("readyz", "healthz")]
+        async with aiohttp.ClientSession() as session:
+            probes = [(await session.get(f"{serving.url}/{name}")).status for name in ("readyz", "healthz")]
         async with asyncio.timeout_at(drained):
             serving.send_signal(signal.SIGTERM)
             status = await serving.wait()

@@ -1,7 +1,6 @@
 """The way of commands to the running relay: its socket in data_dir, or a URL with a token."""
 
 import asyncio
-import json
 import os
 import re
 import socket
@@ -13,19 +12,15 @@ from aiohttp import web
 from relay.app import GRACE
 from relay.console.command_socket import CommandSocket
 from relay_sandbox.standins.slack import Fault
+from tests.cli.asking import Commands
 from tests.support.audit import acts_of
+from tests.support.auth import LOOKER, TOKEN, TOKENS
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.redis_server import RedisServer
-from tests.support.serving import change
-from tests.support.stage import CONFIG, Stage, Surroundings, running, stage, surroundings
+from tests.support.serving import change, started
+from tests.support.stage import CONFIG, Stage, running, stage, surroundings
 from tests.support.waiting import until
-
-TOKEN, LOOKER = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp", "Jp0sG6mD4hN5tV8bR2kZ9fL1cW7x3qY"
-TOKENS = f"""
-console:
-  tokens: {{ops: {{token: {TOKEN}, role: operator}}, grafana: {{token: {LOOKER}, role: viewer}}}}
-"""
 
 
 def left_behind(path: Path) -> None:
@@ -91,7 +86,7 @@ async def test_a_second_relay_has_a_socket_of_its_own_and_what_dead_ones_left_go
 
 
 async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: RedisServer, config: Path) -> None:
-    change(config, "\nrules:\n", f"{TOKENS}\nrules:\n")
+    change(config, "\nrules:\n", f"\nconsole:\n{TOKENS}\nrules:\n")
     async with (
         surroundings(redis_server.url, STAGE_DATA=f"/proc/{'long' * 30}") as around,
         running(around, config) as it,
@@ -99,18 +94,17 @@ async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: R
         host, port = it.admin_addresses[0]
         url = f"http://{host}:{port}"
         public_url = "http://{}:{}".format(*it.addresses[0])
-        refused = await relay_beside("health", "--url", url)
-        public = await relay_beside("health", "--url", public_url)
-        asked = await relay_beside("health", "--url", url, env={"RELAY_TOKEN": TOKEN})
-        reloaded = await relay_beside("reload", "--url", url, env={"RELAY_TOKEN": TOKEN})
-        looking = await relay_beside("console", "link", "--url", url, env={"RELAY_TOKEN": LOOKER})
-        [act] = await until(lambda: entries(around))
+        known, looker = {"RELAY_TOKEN": TOKEN}, {"RELAY_TOKEN": LOOKER}
+        refused, public = [await relay_beside("health", "--url", address) for address in (url, public_url)]
+        asked, reloaded = [await relay_beside(command, "--url", url, env=known) for command in ("health", "reload")]
+        looking = await relay_beside("console", "link", "--url", url, env=looker)
+        [act] = await until(lambda: acts_of(around.store.redis))
 
-    assert (looking.exit_code, looking.output) == (1, "This needs the role operator; grafana is viewer.\n")
+    assert (looking.exit_code, looking.output) == (1, "This needs the role operator; wallboard is viewer.\n")
     assert (refused.exit_code, "Set RELAY_TOKEN to a token of console.tokens" in refused.output) == (1, True)
     assert (public.exit_code, "it is not the address of the operators' listener" in public.output) == (1, True)
     assert (asked.output, reloaded.exit_code) == ("relay takes events.\n", 0)
-    assert (act.actor, act.action, act.detail["by"]) == ("ops", "reload", "console (token)")
+    assert (act.actor, act.action, act.detail["by"]) == ("deploy", "reload", "console (token)")
 
 
 async def test_a_command_that_does_not_end_does_not_hold_up_a_stop(data_dir: str) -> None:
@@ -135,45 +129,40 @@ async def test_a_command_that_does_not_end_does_not_hold_up_a_stop(data_dir: str
     writer.close()
 
 
-async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
-    around = running_stage.around
+async def test_status_is_the_consoles_first_page(cli: Commands, running_stage: Stage) -> None:
+    around = cli.around
     around.slack.outages["*"] = Fault("invalid_auth")
     around.inbox.answer("gone@example.com", "550 5.1.1 Nobody has that name here")
-    await running_stage.post(body("operation.started", 0, status="Initiated") | {"tenantId": "room"})
+    await running_stage.post(started())
     await running_stage.post(body("operation.failed", 40, operationId="op-2", status="Failed") | {"tenantId": "pair"})
 
     async def shown() -> object:
-        done = await relay_beside("status", "-c", CONFIG, env=around.env)
+        done = await cli("status")
         return done if "failing" in done.output and "1 dead letter," in done.output else None
 
     done = await until(shown)
-    facts = await relay_beside("status", "--json", "-c", CONFIG, env=around.env)
+    facts = await cli.facts("status")
 
     assert done.exit_code == 0
     for part in ("stands in the way", "channel slack: ", "invalid_auth", "1 running", "1 for slack", "Failed"):
         assert part in done.output
-    assert json.loads(facts.output)["headline"]["tone"] == "bad"
-
-
-async def entries(around: Surroundings) -> object:
-    return await acts_of(around.store.redis)
+    assert facts["headline"]["tone"] == "bad"
 
 
 async def test_health_leaves_with_0_while_relay_takes_events_and_says_what_stands_in_the_way() -> None:
     with RedisServer() as redis:
         async with stage(redis.url) as it:
-            env = it.around.env
-            well = await relay_beside("health", "-c", CONFIG, env=env)
+            cli = Commands(it.around)
+            well = await cli("health")
             redis.pause()
 
             async def ill() -> object:
-                done = await relay_beside("health", "-c", CONFIG, env=env)
+                done = await cli("health")
                 return done if done.exit_code else None
 
-            said = await until(ill)
-            facts = await relay_beside("health", "-c", CONFIG, "--json", env=env)
+            said, facts = await until(ill), await cli.facts("health")
             redis.resume()
 
     assert (well.exit_code, well.output) == (0, "relay takes events.\n")
     assert said.output.startswith("relay takes no events now.\n  redis: ")
-    assert json.loads(facts.output)["ready"] is False
+    assert facts["ready"] is False

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.inprocess import REPOSITORY, relay
+from tests.support.studio import write
 
 pytestmark = pytest.mark.slow
 
@@ -22,18 +23,11 @@ def own(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(folder: Path, name: str, text: str) -> Path:
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, "utf-8")
-    return file
-
-
 def lint(folder: Path) -> list[str]:
-    """Return what lint says, without the verdict and without which message it was found in."""
+    """Return what lint says, without the verdict."""
     told = relay("template", "lint", "--templates", folder)
     assert told.exit_code in (0, 1), told.output
-    return [line.partition(" (told of")[0] for line in told.output.splitlines()[:-1]]
+    return told.output.splitlines()[:-1]
 
 
 # lint
@@ -78,34 +72,19 @@ RIGHT = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[UNUSABLE, FAULTY], ids=["unusable", "faulty"])
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Return what lint says of each of these texts, all of them in one directory beside what is right."""
-    folder = tmp_path_factory.mktemp("templates")
-    texts = [text for text, _ in request.param]
-    for number, text in enumerate(texts):
-        write(folder, f"slack/event.n{number}.yaml", text)
+@pytest.mark.parametrize("texts", [UNUSABLE, FAULTY], ids=["unusable", "faulty"])
+def test_a_fault_is_told_with_its_place_and_what_is_right_is_not(texts: list[tuple[str, str]], tmp_path: Path) -> None:
+    """All of them stand in one directory beside what is right."""
+    for number, (text, _) in enumerate(texts):
+        write(tmp_path, f"slack/event.n{number}.yaml", text)
     for number, text in enumerate(RIGHT):
-        write(folder, f"slack/right.n{number}.yaml", f"text: |\n  {text}\n")
-    faults = [line.removeprefix(f"{folder}/") for line in lint(folder)]
-    found: dict[str, list[str]] = {}
-    for number, text in enumerate(texts):
-        name = f"slack/event.n{number}.yaml"
-        found[text] = [line.removeprefix(name) for line in faults if line.startswith(f"{name}:")]
-    return found | {"": [line for line in faults if not line.startswith("slack/event.")]}
+        write(tmp_path, f"slack/right.n{number}.yaml", f"text: |\n  {text}\n")
 
+    said = [line.removeprefix(f"{tmp_path}/slack/") for line in lint(tmp_path)]
 
-def test_a_fault_is_told_with_its_place_and_what_to_do(told: dict[str, list[str]]) -> None:
-    expected = [(text, fault) for text, fault in (*UNUSABLE, *FAULTY) if text in told]
-
-    assert len(expected) == len(told) - 1
-    assert [
-        (text, fault, told[text]) for text, fault in expected if not any(line.startswith(fault) for line in told[text])
-    ] == []
-
-
-def test_what_is_right_is_not_reported(told: dict[str, list[str]]) -> None:
-    assert told[""] == []
+    expected = {f"event.n{number}.yaml{fault}": text for number, (text, fault) in enumerate(texts)}
+    assert {text: said for begin, text in expected.items() if not any(line.startswith(begin) for line in said)} == {}
+    assert [line for line in said if not line.startswith("event.n")] == []
 
 
 # What does not concern templates may be wrong, and nothing has to be set.
@@ -207,15 +186,13 @@ def test_a_destination_is_shown_in_its_own_language_and_zone(tmp_path: Path) -> 
         [text] = [Path(line) for line in told.output.splitlines() if line.endswith(".mail.txt")]
         return text.read_text("utf-8").splitlines()
 
-    def times(*arguments: str) -> tuple[str, str]:
-        lines = shown(*arguments)
-        return lines[0], next(line for line in lines if line.startswith("20"))
-
-    german = ("✕ Fehlgeschlagen um 12:52 Uhr", "20. Januar 2024, alle Zeiten in MEZ")
-    assert times("--destination", "analysts") == german
-    assert times() == ("✕ Failed at 11:52", "20 January 2024, all times in GMT")
-    assert times("--destination", "analysts", "--lang", "en")[0] == "✕ Failed at 12:52"
-    assert any("View error: https://platform.example.com/" in line for line in shown())  # samples always have links
+    german, usual = shown("--destination", "analysts"), shown()
+    assert german[0] == "✕ Fehlgeschlagen um 12:52 Uhr"
+    assert "20. Januar 2024, alle Zeiten in MEZ" in german
+    assert usual[0] == "✕ Failed at 11:52"
+    assert "20 January 2024, all times in GMT" in usual
+    assert shown("--destination", "analysts", "--lang", "en")[0] == "✕ Failed at 12:52"
+    assert any("View error: https://platform.example.com/" in line for line in usual)  # samples always have links
     wrong = relay("template", "preview", "-c", config, "--destination", "analyst", "--to", tmp_path / "out")
     assert (wrong.exit_code, "did you mean analysts?" in wrong.output) == (2, True)
 

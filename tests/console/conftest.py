@@ -7,13 +7,23 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from relay.store import Store
 from tests.console.lived import Lived, lived
 from tests.console.showing import Showing, chromium, showing
+from tests.support.clock import Clock
+from tests.support.console import Open, console
 
 
 @pytest.fixture
 def lists(redis: Redis) -> Redis:
     return redis
+
+
+@pytest.fixture
+async def page(store: Store, clock: Clock) -> AsyncIterator[Open]:
+    """The console with the stage's configuration, before an operator."""
+    async with console(store, clock) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

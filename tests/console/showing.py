@@ -19,8 +19,7 @@ from tests.support.patience import patience
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
-WIDTHS, SCHEMES = (1440, 360), ("light", "dark")
-HEIGHT = 900
+WIDTH, HEIGHT = 1440, 900
 SERIOUS = ("serious", "critical")
 LANGUAGE = {"en": "en-GB", "de": "de-DE"}
 
@@ -43,7 +42,7 @@ class Showing:
         await self.page.get_by_role("button", name="Come in").click()
         await self.page.wait_for_url("**/console/now")
 
-    async def open(self, path: str, *, width: int = WIDTHS[0], dark: bool = False) -> "Page":
+    async def open(self, path: str, *, width: int = WIDTH, dark: bool = False) -> "Page":
         """A page of the console, in a window of this width, in this scheme."""
         await self.page.set_viewport_size({"width": width, "height": HEIGHT})
         await self.page.emulate_media(color_scheme="dark" if dark else "light")

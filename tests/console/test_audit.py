@@ -2,30 +2,28 @@
 
 from relay.store import Store
 from relay.store.audit import LOOKED, READ, Act, AuditTrail
-from tests.support.clock import Clock
-from tests.support.console import console
+from tests.support.console import Open
 
 
-async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock) -> None:
+async def test_acts_are_listed_with_what_came_of_them(page: Open, store: Store) -> None:
     trail = AuditTrail(store.plain)
     async with trail.act(Act("jana@host", "dead replay", "0123", {"destination": "<i>room</i>"})) as act:
         act.outcome = "1 of 1"
     await trail.note(Act("bob", "test-send", "ops"))  # cut off
     await trail.note(Act("a stranger", "press", "op-1", outcome="refused"), stranger=True)
-    async with console(store, clock) as open_console:
-        acts = (await open_console.api("/audit"))["rows"]
-        assert {(row["actor"], row["action"], row["outcome"]) for row in acts} == {
-            ("a stranger", "press", "refused"),
-            ("bob", "test-send", ""),
-            ("jana@host", "dead replay", "1 of 1"),
-        }
-        page = await open_console.page("/audit")
-        assert "destination &lt;i&gt;room&lt;/i&gt;" in page
-        assert "it may have been done" in page
-        filtered = await open_console.api("/audit?actor=JANA&action=dead")
-        assert [row["actor"] for row in filtered["rows"]] == ["jana@host"]
-        assert (await open_console.api("/audit?action=reload"))["rows"] == []
-        assert (await open_console.api("/audit?actor=bob&action=dead"))["rows"] == []
+    acts = (await page.api("/audit"))["rows"]
+    assert {(row["actor"], row["action"], row["outcome"]) for row in acts} == {
+        ("a stranger", "press", "refused"),
+        ("bob", "test-send", ""),
+        ("jana@host", "dead replay", "1 of 1"),
+    }
+    html = await page.page("/audit")
+    assert "destination &lt;i&gt;room&lt;/i&gt;" in html
+    assert "it may have been done" in html
+    filtered = await page.api("/audit?actor=JANA&action=dead")
+    assert [row["actor"] for row in filtered["rows"]] == ["jana@host"]
+    assert (await page.api("/audit?action=reload"))["rows"] == []
+    assert (await page.api("/audit?actor=bob&action=dead"))["rows"] == []
 
 
 async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:

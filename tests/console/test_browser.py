@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from relay.console.site import VIEWS
-from tests.console.lived import DEAD, REASONS, Lived, lived
-from tests.console.showing import SCHEMES, WIDTHS, Showing, showing, shown_in_a_browser
+from tests.console.lived import DEAD, REASONS, RETURNED, Lived
+from tests.console.showing import Showing, showing, shown_in_a_browser
 from tests.support.browser import blank, keep
 from tests.support.patience import patience
 from tests.support.waiting import until
@@ -46,9 +46,11 @@ TOUR: Mapping[str, Sequence[str]] = {
     "/audit": ["/audit", "/audit?action=nothing"],
 }
 NO_PAGE = ("/operation?id=op-fraud-scan", "/dead?since=yesterday")
-# axe's rules: contrast takes longest, and has to be looked at once for each scheme.
-JUDGED = {(1440, "light"): "{}", (1440, "dark"): "{runOnly: ['color-contrast']}",
-          (360, "light"): "{rules: {'color-contrast': {enabled: false}}}"}  # fmt: skip
+# A window's width and scheme, with axe's rules: contrast takes longest, and is looked at once for each scheme.
+LOOKS = (
+    (1440, "light", "{}"), (1440, "dark", "{runOnly: ['color-contrast']}"),
+    (360, "light", "{rules: {'color-contrast': {enabled: false}}}"),
+)  # fmt: skip
 # The focus of the keyboard: what it is on, whether that is seen, and how.
 FOCUS = """() => {
   const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one);
@@ -78,14 +80,12 @@ async def address(operator: Showing, view: str, stop: str) -> str:
 
 async def looked_at(shown: Showing, name: str, *, further: bool = False) -> None:
     """Judge the page in both widths and schemes; a `further` one of its kind in the widest light one alone."""
-    for width in WIDTHS[: 1 if further else 2]:
-        for scheme in SCHEMES[: 1 if further else 2]:
-            png = await shown.look(width=width, dark=scheme == "dark")
-            keep(f"{name}.{width}.{scheme}.png", png)
-            assert not blank(png)
-            assert await shown.sideways() == [], (width, scheme)
-            if rules := JUDGED.get((width, scheme)):
-                assert await shown.kept_out(rules) == [], (width, scheme)
+    for width, scheme, rules in LOOKS[: 1 if further else None]:
+        png = await shown.look(width=width, dark=scheme == "dark")
+        keep(f"{name}.{width}.{scheme}.png", png)
+        assert not blank(png)
+        assert await shown.sideways() == [], (width, scheme)
+        assert await shown.kept_out(rules) == [], (width, scheme)
 
 
 @pytest.mark.parametrize("view", [view.path for view in VIEWS])
@@ -136,11 +136,16 @@ async def test_so_do_pages_of_what_is_not_there_and_the_way_in(browser: Any, ope
         await looked_at(stranger, "console-login-refused")
 
 
-@pytest.mark.parametrize("reason", REASONS)
-async def test_a_reason_is_found_by_the_operations_id(operator: Showing, reason: str) -> None:
-    operation, link, sentence = REASONS[reason]
+@pytest.mark.parametrize(
+    ("reason", "link", "sentence"),
+    [
+        ("bad signature", "What was refused", "signature missing, wrong or too old"),
+        ("silenced", "", "silence s-closing held it"),
+    ],
+)
+async def test_a_reason_is_found_by_the_operations_id(operator: Showing, reason: str, link: str, sentence: str) -> None:
     page = await operator.open("/now")
-    await page.get_by_role("searchbox", name="Find an operation by its id").fill(operation)
+    await page.get_by_role("searchbox", name="Find an operation by its id").fill(REASONS[reason])
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/console/operation?*")
     if link:
@@ -155,22 +160,22 @@ async def press(page: Any, button: str, outcome: str, *, role: str = "status") -
     await page.locator(f"main [role={role}]").filter(has_text=outcome).first.wait_for()
 
 
-async def test_dead_letters_are_replayed_and_a_destination_paused(browser: Any) -> None:
-    async with lived() as world, showing(browser, world.admin_url) as shown:
-        await shown.enter(await world.link())
+async def test_dead_letters_are_replayed_and_a_destination_paused(
+    browser: Any, operator: Showing, world: Lived
+) -> None:
+    async with showing(browser, operator.url, cookies=await operator.context.cookies()) as shown:
         shown.page.on("dialog", lambda dialog: dialog.accept())
-        page = await shown.open("/dead")
+        page = await shown.open("/dead?destination=returns")
         await page.get_by_role("link", name="operation.completed").first.click()
         await press(page, "Drop", "1 dropped for good")
+        await shown.open("/dead?destination=returns")
         await page.get_by_role("checkbox", name="All on this page").check()
         boxes = page.get_by_role("checkbox", name=re.compile("^Choose"))
         assert [await box.is_checked() for box in await boxes.all()] == [True] * (DEAD - 1)
         await page.get_by_role("link", name="Replay all that match…").click()
         await press(page, "Replay all of them", f"{DEAD - 1} put back into the queue")
         inbox = world.around.inbox
-        await inbox.wait_for(
-            lambda: sum(mail.recipient == "archive@example.com" for mail in inbox.mails) == DEAD - 1, patience()
-        )
+        await inbox.wait_for(lambda: sum(mail.recipient == RETURNED for mail in inbox.mails) == DEAD - 1, patience())
 
         page = await shown.open("/destination?name=analysts")
         await page.get_by_label("Reason").fill("Their server moves")

@@ -22,6 +22,7 @@ from tests.support.console import console
 from tests.support.stage import SECRET
 
 MOST = 10  # pages of a view that are read; of lists, each shows dozens of words
+APART = 8  # of the words, each field has every so many, and its neighbour the next ones
 ID = "x" * 43
 FRAMED = "/html"
 NEVER = {"base", "object", "embed", "style", "math", "img", "audio", "video", "frame", "foreignobject"}
@@ -123,7 +124,7 @@ def questions() -> Iterator[str]:
         fields = view.question.model_fields
         required = {field.alias or name: "x" for name, field in fields.items() if field.is_required()}
         for offset, name in enumerate([*(field.alias or name for name, field in fields.items()), "lang", "none"]):
-            for word in words[(number + offset) % 5 :: 5]:
+            for word in words[(number + offset) % APART :: APART]:
                 yield f"/console{view.path}?{urlencode({**required, name: word})}"
 
 
@@ -137,6 +138,6 @@ def forms() -> Iterator[tuple[str, dict[str, Any]]]:
     words = [*WORDS.values()]
     for number, action in enumerate(ACTIONS):
         for offset, name in enumerate([*action.form.model_fields, "none", "back"]):
-            for word in words[(number + offset) % 5 :: 5]:
+            for word in words[(number + offset) % APART :: APART]:
                 fields = {"csrf": csrf_of(ID), "back": "/console/silences", **good.get(action.path, {}), name: word}
                 yield action.path, fields

@@ -9,8 +9,7 @@ from relay.store import Store
 from relay.store.copies import COPIES
 from tests.support.auth import TOKENS
 from tests.support.clock import Clock
-from tests.support.console import console, more_destinations
-from tests.support.events import body, event_of
+from tests.support.console import Open, console, more_destinations
 from tests.support.queue import claim_one, message
 
 HTML = '<h1 style="color: red">Failed</h1><script>alert(1)</script>'
@@ -29,13 +28,12 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
 ) -> None:
     store = open_store(copies=COPIES)
     async with console(store, clock, config=more_destinations(tmp_path, "", f"console:\n{TOKENS}")) as page:
-        await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
+        await page.take("progress", 10, "steps", operationId="op-1")
         name = await sent(store, {"subject": "Failed", "text": "It failed.", "html": HTML})
 
         html = await page.page(f"/message?copy={name}")
         async with page.client.get(page.server.make_url(f"/console/message/html?copy={name}")) as response:
-            framed = await response.text()
-            policy = response.headers["Content-Security-Policy"]
+            framed, policy = await response.text(), response.headers["Content-Security-Policy"]
         facts = await page.api("/operation?id=op-1")
 
         assert "It failed." in html
@@ -47,13 +45,11 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
         assert [row["copied"] for row in facts["deliveries"]] == [name]
 
 
-async def test_where_none_is_kept_no_link_leads_to_one(store: Store, clock: Clock, tmp_path: Path) -> None:
-    async with console(store, clock) as page:
-        await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
+async def test_where_none_is_kept_no_link_leads_to_one(page: Open, store: Store, clock: Clock, tmp_path: Path) -> None:
+    await page.take("progress", 10, "steps", operationId="op-1")
     name = await sent(store, {"subject": "Done", "text": "Done.", "html": HTML})
     for parts in ("", f"console:\n{TOKENS}"):
-        async with console(store, clock, config=more_destinations(tmp_path, "", parts)) as page:
-            listed = await page.page("/deliveries")
-            pages = [listed, await page.page("/operation?id=op-1")]
+        async with console(store, clock, config=more_destinations(tmp_path, "", parts)) as other:
+            pages = [await other.page(path) for path in ("/deliveries", "/operation?id=op-1")]
 
         assert [f"/console/message?copy={name}" in html for html in pages] == [bool(parts)] * 2

@@ -13,8 +13,8 @@ from relay import metrics
 from relay.console.access.browser import csrf_of
 from relay.store import Store
 from tests.console.operators import Listening
-from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, guarded, token
-from tests.support.auth import TOKEN
+from tests.console.test_stolen_forms import OPERATOR, OTHER, guarded, token
+from tests.support.auth import SAME, TOKEN
 from tests.support.clock import Clock
 from tests.support.every_case import every_case
 

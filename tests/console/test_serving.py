@@ -1,5 +1,7 @@
 """Errors are pages, too, a chosen language stays, and `/openapi.json` has every page and action."""
 
+import json
+
 from aiohttp import ClientSession
 
 from relay.console.api import described
@@ -10,7 +12,7 @@ from relay.receiving.probes import Readiness
 from relay.store import Store
 from tests.console.operators import listening
 from tests.support.clock import Clock
-from tests.support.console import CSRF, console
+from tests.support.console import CSRF, Open, console
 from tests.support.every_case import every_case
 from tests.support.schemas import check_openapi
 
@@ -21,38 +23,29 @@ async def _away() -> Readiness:
 
 async def test_a_store_that_is_away_is_a_page_and_a_problem_and_no_fault_of_relay(store: Store, clock: Clock) -> None:
     async with console(store, clock, readiness=_away) as page:
-        async with page.client.get(page.server.make_url("/console/now")) as response:
-            assert (response.status, response.content_type) == (503, "text/html")
-            assert "store does not answer at the moment" in await response.text()
-        async with page.client.get(page.server.make_url("/api/v1/now")) as response:
-            problem = await response.json()
-            assert (response.status, problem["detail"]) == (503, "relay's store does not answer at the moment.")
+        shown, answer = await page.ask("/console/now"), await page.ask("/api/v1/now")
+    assert (shown[0], shown[1].startswith("<!doctype html>")) == (503, True)
+    assert "store does not answer at the moment" in shown[1]
+    assert (answer[0], json.loads(answer[1])["detail"]) == (503, "relay's store does not answer at the moment.")
 
 
-async def test_a_page_that_asks_for_news_leaves_the_outcome_of_a_form_for_the_next_one(
-    store: Store, clock: Clock
-) -> None:
-    async with console(store, clock) as page:
-        form = {"csrf": CSRF, "back": "/console/now", "name": "room"}
-        url = page.server.make_url("/console/destinations/resume")
-        async with page.client.post(url, data=form, allow_redirects=False) as response:
-            assert response.status == 303
-        await page.page("/now", **{"HX-Request": "true"})
-        assert "nobody has paused room" in await page.page("/now")
-        assert "nobody has paused room" not in await page.page("/now")
+async def test_a_page_that_asks_for_news_leaves_the_outcome_of_a_form_for_the_next_one(page: Open) -> None:
+    form = {"csrf": CSRF, "back": "/console/now", "name": "room"}
+    assert (await page.ask("/console/destinations/resume", "POST", data=form, allow_redirects=False))[0] == 303
+    await page.page("/now", **{"HX-Request": "true"})
+    assert "nobody has paused room" in await page.page("/now")
+    assert "nobody has paused room" not in await page.page("/now")
 
 
-async def test_the_chosen_language_stays_and_the_page_with_it(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        english = await page.page("/deliveries?destination=room&state=dead")
-        assert 'href="?destination=room&amp;state=dead&amp;lang=de"' in english
-        assert '<html lang="de">' in await page.page("/deliveries?destination=room&state=dead&lang=de")
-        assert '<html lang="de">' in await page.page("/jobs", **{"Accept-Language": "en"})
-        assert '<html lang="de">' in await page.page("/jobs?lang=xx")
-        assert '<html lang="de">' in await page.page("/jobs")
-        assert '<html lang="en">' in await page.page("/jobs?lang=en")
+async def test_the_chosen_language_stays_and_the_page_with_it(page: Open) -> None:
+    english = await page.page("/deliveries?destination=room&state=dead")
+    assert 'href="?destination=room&amp;state=dead&amp;lang=de"' in english
+    for path in ("/deliveries?destination=room&state=dead&lang=de", "/jobs", "/jobs?lang=xx"):
+        assert '<html lang="de">' in await page.page(path, **{"Accept-Language": "en"})
+    assert '<html lang="en">' in await page.page("/jobs?lang=en")
 
 
+ODD = "deliveries?operation=op-1"  # for which all of them must not be the answer
 LISTS = ("operations", "jobs", "deliveries", "dead", "quarantine", "audit")
 GONE = {
     **{f"/{name}?cursor=x": "Diese Seite der Liste gibt es nicht; beginnen Sie mit der ersten." for name in LISTS},
@@ -66,19 +59,16 @@ GONE = {
 }
 
 
-async def test_what_there_is_not_is_said_in_the_readers_language(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        with every_case() as case:
-            for path, says in GONE.items():
-                with case(path):
-                    async with page.client.get(page.server.make_url(f"/console{path}&lang=de")) as response:
-                        assert (response.status, says in await response.text()) == (404, True)
-        async with page.client.get(page.server.make_url("/api/v1/jobs?cursor=x")) as response:
-            assert (await response.json())["detail"].startswith("This page of the list is not there")
-        async with page.client.get(page.server.make_url("/api/v1/message?copy=none")) as response:
-            assert response.status == 404
-        async with page.client.get(page.server.make_url("/api/v1/deliveries?operation=op-1")) as response:
-            assert (response.status, (await response.json())["field"]) == (422, "operation")  # not all of them
+async def test_what_there_is_not_is_said_in_the_readers_language(page: Open) -> None:
+    with every_case() as case:
+        for path, says in GONE.items():
+            with case(path):
+                status, text = await page.ask(f"/console{path}&lang=de")
+                assert (status, says in text) == (404, True)
+    gone, none, odd = [await page.ask(f"/api/v1/{path}") for path in ("jobs?cursor=x", "message?copy=none", ODD)]
+    assert json.loads(gone[1])["detail"].startswith("This page of the list is not there")
+    assert none[0] == 404
+    assert (odd[0], json.loads(odd[1])["field"]) == (422, "operation")
 
 
 def test_describes_every_page_and_action_that_is_served() -> None:

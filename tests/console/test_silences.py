@@ -10,9 +10,10 @@ from relay.store import Store
 from relay.store.queries.silences import SilenceList
 from tests.support import events
 from tests.support.audit import acts_of
+from tests.support.auth import TOKEN, TOKENS
 from tests.support.clock import Clock
-from tests.support.console import console
-from tests.support.events import body, event_of
+from tests.support.console import Open
+from tests.support.events import body
 from tests.support.queue import accept, claim_one
 from tests.support.redis_server import RedisServer
 from tests.support.silences import added, hold, silence
@@ -20,115 +21,103 @@ from tests.support.stage import CONFIG, Stage, running, surroundings
 from tests.support.targets import room
 
 
-async def test_those_that_hold_are_shown_with_what_waits_and_the_others_apart(store: Store, clock: Clock) -> None:
+async def test_those_that_hold_are_shown_with_what_waits_and_the_others_apart(
+    page: Open, store: Store, clock: Clock
+) -> None:
     now = clock()
     its = silence(now, reason="<b>Upgrade</b>", jobs=("Sales *",))
     await added(store, its)
     await added(store, silence(now, id="s-2", starts=now + 60))
     await accept(store, events.completed(operationId="op-1"), to=room())
     await hold(store, its, await claim_one(store), "later")
-    async with console(store, clock) as open_console:
-        facts = await open_console.api("/silences")
-        assert [(row["id"], row["state"], row["held"]) for row in facts["active"]] == [("s-1", "active", 1)]
-        assert [row["id"] for row in facts["pending"]] == ["s-2"]
-        page = await open_console.page("/silences")
-        assert "&lt;b&gt;Upgrade&lt;/b&gt;" in page
-        assert "Sales *" in page
-        clock.advance(3601)
-        assert "s-1" in [row["id"] for row in (await open_console.api("/silences"))["over"]]
+    facts, html = await page.api("/silences"), await page.page("/silences")
+    assert [(row["id"], row["state"], row["held"]) for row in facts["active"]] == [("s-1", "active", 1)]
+    assert [row["id"] for row in facts["pending"]] == ["s-2"]
+    assert "&lt;b&gt;Upgrade&lt;/b&gt;" in html
+    assert "Sales *" in html
+    clock.advance(3601)
+    assert "s-1" in [row["id"] for row in (await page.api("/silences"))["over"]]
 
 
-async def test_a_link_fills_the_form(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        page = await open_console.page("/silences?destination=room&destination=team&job=Sales&job=%3Cb%3E&lasts=2h")
-        assert 'name="destination" value="room" checked' in page
-        assert 'name="destination" value="team" checked' in page
-        assert "\nSales\n&lt;b&gt;</textarea>" in page
-        assert 'name="lasts" value="2h"' in page
+async def test_a_link_fills_the_form(page: Open) -> None:
+    html = await page.page("/silences?destination=room&destination=team&job=Sales&job=%3Cb%3E&lasts=2h")
+    for filled in (
+        'name="destination" value="room" checked', 'name="destination" value="team" checked',
+        "\nSales\n&lt;b&gt;</textarea>", 'name="lasts" value="2h"',
+    ):  # fmt: skip
+        assert filled in html
 
 
-async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        page = await open_console.act(
-            "/silences/add",
-            back="/console/silences#add",
-            destination=["room", "team"],
-            priority="High",
-            job="Sales\r\nHR *",
-            until="tomorrow",
-            then="nothing",
-            reason='Upgrade of "SAP"',
-        )
-        beside = page[page.index('id="add"') :]
-        assert "tomorrow: expected for instance 18:00" in beside
-        assert page.count("expected for instance 18:00") == 1
-        for typed in (
-            'name="destination" value="room" checked',
-            'name="destination" value="team" checked',
-            'name="priority" value="High" checked',
-            "\nSales\nHR *</textarea>",
-            'name="until" value="tomorrow"',
-            'value="nothing" selected',
-            'value="Upgrade of &#34;SAP&#34;"',
-        ):
-            assert typed in beside
-        long = await open_console.act("/silences/add", job="x" * 400 + "\n" + "y" * 7000, lasts="2h", reason="x")
+async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(page: Open) -> None:
+    html = await page.act(
+        "/silences/add", back="/console/silences#add", destination=["room", "team"], priority="High",
+        job="Sales\r\nHR *", until="tomorrow", then="nothing", reason='Upgrade of "SAP"',
+    )  # fmt: skip
+    beside = html[html.index('id="add"') :]
+    assert "tomorrow: expected for instance 18:00" in beside
+    assert html.count("expected for instance 18:00") == 1
+    for typed in (
+        'name="destination" value="room" checked', 'name="destination" value="team" checked',
+        'name="priority" value="High" checked', "\nSales\nHR *</textarea>", 'name="until" value="tomorrow"',
+        'value="nothing" selected', 'value="Upgrade of &#34;SAP&#34;"',
+    ):  # fmt: skip
+        assert typed in beside
+    long = await page.act("/silences/add", job="x" * 400 + "\n" + "y" * 7000, lasts="2h", reason="x")
     assert "Nothing was done" in long
-    assert await SilenceList(store).all() == []
+    assert await SilenceList(page.context.store).all() == []
 
 
-async def test_ending_one_says_how_many_are_told(store: Store, clock: Clock) -> None:
+async def test_ending_one_says_how_many_are_told(page: Open, store: Store, clock: Clock) -> None:
     now = clock()
     kept, dropped = silence(now, jobs=("Sales *",)), silence(now, id="s-12", jobs=("HR *",), then="nothing")
     for its in (kept, dropped, silence(now, id="s-13")):
         await added(store, its)
     await accept(store, events.completed(operationId="op-1"), to=room())
     await hold(store, kept, await claim_one(store), "later")
-    async with console(store, clock) as open_console:
-        assert "Several silences begin with s-" in await open_console.act("/silences/expire", id="s-")
-        assert "told together now: 1." in await open_console.act("/silences/expire", id="s-1")
-        assert "What it held is not told" in await open_console.act("/silences/expire", id="s-12")
+    for name, says in (
+        ("s-", "Several silences begin with s-"),
+        ("s-1", "told together now: 1."),
+        ("s-12", "What it held is not told"),
+    ):
+        assert says in await page.act("/silences/expire", id=name)
 
 
-async def test_pages_of_what_may_be_silenced_lead_to_the_form_filled_in(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        sent = body("operation.completed", 100, operationId="op-1", operationName="Sales EMEA")
-        await open_console.ingest.ingest(event_of(sent | {"tenantId": "room"}))
-        for page, query in (
-            ("/destination?name=room", "destination=room"),
-            ("/operation?id=op-1", "job=Sales+EMEA&amp;tenant=room"),
-        ):
-            assert f'href="/console/silences?{query}' in (await open_console.page(page)).replace("%20", "+")
+async def test_pages_of_what_may_be_silenced_lead_to_the_form_filled_in(page: Open) -> None:
+    await page.take("completed", 100, "room", operationId="op-1", operationName="Sales EMEA")
+    for path, query in (
+        ("/destination?name=room", "destination=room"),
+        ("/operation?id=op-1", "job=Sales+EMEA&amp;tenant=room"),
+    ):
+        assert f'href="/console/silences?{query}' in (await page.page(path)).replace("%20", "+")
 
 
-async def test_one_is_begun_and_ended_and_both_are_written_down(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        answer = await open_console.act("/silences/add", destination="room", lasts="2h", reason="Upgrade")
-        assert "was added" in answer
-        (begun,) = await SilenceList(store).all()
-        assert (begun.author, begun.destinations, begun.until) == ("ana", ("room",), clock() + 7200)
-        assert "There is no silence s-none" in await open_console.act("/silences/expire", id="s-none")
-        assert "has ended" in await open_console.act("/silences/expire", id=begun.id[:5])
-        assert "over already" in await open_console.act("/silences/expire", id=begun.id)
-    actions = [(entry.actor, entry.action, entry.outcome) for entry in await acts_of(store.redis)]
-    assert ("ana", "silence add", "added") in actions
-    assert ("ana", "silence expire", "ended") in actions
+async def test_one_is_begun_and_ended_and_both_are_written_down(page: Open, store: Store, clock: Clock) -> None:
+    assert "was added" in await page.act("/silences/add", destination="room", lasts="2h", reason="Upgrade")
+    (begun,) = await SilenceList(store).all()
+    assert (begun.author, begun.destinations, begun.until) == ("ana", ("room",), clock() + 7200)
+    for name, says in (
+        ("s-none", "There is no silence s-none"),
+        (begun.id[:5], "has ended"),
+        (begun.id, "over already"),
+    ):
+        assert says in await page.act("/silences/expire", id=name)
+    actions = {(entry.actor, entry.action, entry.outcome) for entry in await acts_of(store.redis)}
+    assert {("ana", "silence add", "added"), ("ana", "silence expire", "ended")} <= actions
 
 
-async def test_nonsense_is_refused_in_words(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        for fields, says in (
-            ({"destination": "rom", "lasts": "2h", "reason": "x"}, "there is no destination rom"),
-            ({"lasts": "2h", "reason": "x"}, "it names nothing that it is for"),
-            ({"destination": "room", "reason": "x"}, "when does it end?"),
-            ({"destination": "room", "lasts": "2h"}, "it has no reason"),
-            ({"destination": "room", "begins": "9999-12-31T23:00", "until": "18:00", "reason": "x"}, "18:00: expected"),
-        ):
-            assert says in await open_console.act("/silences/add", **fields)
-    assert await SilenceList(store).all() == []
-
-
-TOKEN = "a-token-of-the-operators-for-programs"
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"destination": "rom", "lasts": "2h", "reason": "x"}, "there is no destination rom"),
+        ({"lasts": "2h", "reason": "x"}, "it names nothing that it is for"),
+        ({"destination": "room", "reason": "x"}, "when does it end?"),
+        ({"destination": "room", "lasts": "2h"}, "it has no reason"),
+        ({"destination": "room", "begins": "9999-12-31T23:00", "until": "18:00", "reason": "x"}, "18:00: expected"),
+    ],
+)
+async def test_nonsense_is_refused_in_words(page: Open, fields: dict[str, str], says: str) -> None:
+    assert says in await page.act("/silences/add", **fields)
+    assert await SilenceList(page.context.store).all() == []
 
 
 @pytest.mark.slow
@@ -136,8 +125,7 @@ async def test_once_it_is_answered_the_next_event_and_the_next_delivery_go_by_it
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
     config = tmp_path / "relay.yaml"
-    more = f"console: {{tokens: {{ops: {{token: {TOKEN}, role: operator}}}}}}\n"
-    config.write_text(CONFIG.read_text("utf-8") + more)
+    config.write_text(f"{CONFIG.read_text('utf-8')}console:\n{TOKENS}")
     event = body("operation.failed", 60, operationId="op-1") | {"tenantId": "room"}
     async with surroundings(redis_server.url) as around, running(around, config) as relay, ClientSession() as client:
         stage = Stage(around, relay)

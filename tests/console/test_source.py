@@ -61,8 +61,7 @@ async def test_from_the_quarantine_it_is_read_by_todays_format(store: Store, clo
         assert "It is read as operation.progress" in await page.page(where)
         assert "/console/source" not in await page.page(f"/quarantined?id={other}")
         for wrong in (f"name=github&quarantined={name}", "name=github&body=1", "name=cron", "name=nobody"):
-            async with page.client.get(page.server.make_url(f"/api/v1/source?{wrong}")) as response:
-                assert response.status == 404, wrong
+            assert (await page.ask(f"/api/v1/source?{wrong}"))[0] == 404, wrong
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening
 from tests.support import events
 from tests.support.audit import acts_of
-from tests.support.auth import LOOKER, TOKEN, TOKENS
+from tests.support.auth import LOOKER, SAME, TOKEN, TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, open_channels, stage_config
 from tests.support.every_case import every_case
@@ -30,7 +30,6 @@ from tests.support.silences import added, silence
 from tests.support.stage import CONFIG
 from tests.support.targets import room
 
-SAME = {"Sec-Fetch-Site": "same-origin"}
 OPERATOR, OTHER, VIEWER, ENDED = ("o" * 43, "p" * 43, "v" * 43, "e" * 43)  # ids of sessions
 FORM, JSON, TEXT = ("application/x-www-form-urlencoded", "application/json", "text/plain")
 ADDRESS = "english@example.com"
@@ -129,10 +128,8 @@ async def forms(store: Store, clock: Clock) -> dict[str, dict[str, Any]]:
         await store.dead_letter(delivery, "rejected", "channel_not_found")
     letters = [letter.id for letter in await Admin(store).dead()]
     good = events.body("operation.completed", 100, status="Completed") | {"tenantId": "room"}
-    bodies = [
-        await store.quarantine.keep("async-operations", body, {}, "missing", fault=False)
-        for body in (json.dumps(good | {"n": n}).encode() for n in range(2))
-    ]
+    raw = [json.dumps(good | {"n": n}).encode() for n in range(2)]
+    bodies = [await store.quarantine.keep("async-operations", body, {}, "missing", fault=False) for body in raw]
     await OperatorPauses(store).pause("room", "Upgrade", "ana")
     await Suppressions(store).add(ADDRESS, "english", reason="unsubscribed")
     await added(store, silence(clock()))
@@ -193,7 +190,8 @@ async def test_nobody_does_anything_who_may_not(here: Listening, store: Store, c
                         page = await ask(client, f"{here.url}/console{path}", attempt, fields, api=False)
                         api = await ask(client, f"{here.url}/api/v1{path}", attempt, fields, api=True)
                         assert (page, api) == (attempt.status, attempt.api)
-                        assert await everything(store) == before
+                with case(path, "did something"):
+                    assert await everything(store) == before
 
 
 @pytest.mark.parametrize("api", [False, True])

@@ -1,14 +1,14 @@
 """Templates for their authors: every message, what is the operator's own, how it looks, and what is wrong."""
 
 import html
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from relay.config import Config
 from relay.store import Store
 from tests.support.clock import Clock
-from tests.support.console import console, stage_config
+from tests.support.console import Open, console, stage_config
 from tests.support.renderers import compile_built_in
 from tests.support.studio import OWN, write
 
@@ -26,19 +26,19 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(directory: Path) -> Config:
-    return stage_config().model_copy(update={"templates": directory})
+async def own(store: Store, clock: Clock, directory: Path) -> AsyncIterator[Open]:
+    """The console over it, before somebody who only looks."""
+    config = stage_config().model_copy(update={"templates": directory})
+    async with console(store, clock, config=config, role="viewer") as opened:
+        yield opened
 
 
 async def test_every_message_is_listed_in_every_channel_with_what_is_the_operators_own(
-    store: Store, clock: Clock, directory: Path, config: Config
+    page: Open, own: Open, directory: Path
 ) -> None:
     write(directory, "email/layout.txt", '{% extends "relay/email/layout.txt" %}')
     write(directory, "slack/generic.yaml", "text: x\n")
-    async with console(store, clock) as page:
-        usual = await page.api("/templates")
-    async with console(store, clock, config=config) as page:
-        facts, text = await page.api("/templates"), await page.page("/templates")
+    usual, facts, text = await page.api("/templates"), await own.api("/templates"), await own.page("/templates")
 
     assert (usual["directory"], usual["checking"], usual["findings"]) == ("", False, [])
     assert not any(row["own"] or row["overridden"] for row in usual["rows"])
@@ -54,15 +54,12 @@ async def test_every_message_is_listed_in_every_channel_with_what_is_the_operato
     assert text.count(">your own</span>") == 2
 
 
-async def test_lint_says_what_it_finds_with_file_and_line(
-    store: Store, clock: Clock, directory: Path, config: Config
-) -> None:
+async def test_lint_says_what_it_finds_with_file_and_line(own: Open, directory: Path) -> None:
     file = write(directory, FAILED, f"text: |\n  {SCRIPT}\n  {{% if 0 %}}{{{{ opp }}}}{{% endif %}}\n")
-    async with console(store, clock, config=config) as page:
-        await page.page("/templates")
-        await page.context.gallery.checked()
-        facts, text = await page.api("/templates"), await page.page("/templates")
-        message = await page.api("/template?name=operation.failed")
+    await own.page("/templates")
+    await own.context.gallery.checked()
+    facts, text = await own.api("/templates"), await own.page("/templates")
+    message = await own.api("/template?name=operation.failed")
 
     assert facts["findings"] == [{"file": str(file), "line": 3, "message": "opp is unknown; did you mean op?"}]
     assert message["findings"] == facts["findings"]
@@ -70,16 +67,13 @@ async def test_lint_says_what_it_finds_with_file_and_line(
     assert SCRIPT not in text
 
 
-async def test_files_that_cannot_be_used_are_said_and_the_page_goes_on(
-    store: Store, clock: Clock, directory: Path, config: Config
-) -> None:
-    async with console(store, clock, config=config) as page:
-        await page.page("/templates")
-        file = write(directory, FAILED, "text: '{{ unfinished'\n")
-        facts, text = await page.api("/templates"), await page.page("/templates")
-        message = await page.api("/template?name=operation.failed&channel=slack")
-        write(directory, FAILED, OWN)
-        mended = await page.api("/templates")
+async def test_files_that_cannot_be_used_are_said_and_the_page_goes_on(own: Open, directory: Path) -> None:
+    await own.page("/templates")
+    file = write(directory, FAILED, "text: '{{ unfinished'\n")
+    facts, text = await own.api("/templates"), await own.page("/templates")
+    message = await own.api("/template?name=operation.failed&channel=slack")
+    write(directory, FAILED, OWN)
+    mended = await own.api("/templates")
 
     assert facts["fault"].startswith(f"{file}:1: unexpected end of template")
     assert "The files as they are now cannot be used" in text
@@ -87,16 +81,15 @@ async def test_files_that_cannot_be_used_are_said_and_the_page_goes_on(
     assert mended["fault"] == ""
 
 
-async def test_a_message_is_shown_in_its_channels_with_its_files(store: Store, clock: Clock, config: Config) -> None:
+async def test_a_message_is_shown_in_its_channels_with_its_files(own: Open) -> None:
     address = "/template?name=operation.failed"
-    async with console(store, clock, config=config, role="viewer") as page:
-        text, facts = await page.page(address), await page.api(address)
-        minimal = f"{address}&channel=email&fixture=minimal&language=de"
-        german, shown = await page.api(minimal), await page.page(minimal)
-        reply = await page.api("/template?name=operation.completed&destination=team&kind=reply")
-        async with page.client.get(page.server.make_url("/console/template?name=none")) as response:
-            assert (response.status, "relay has no message none" in await response.text()) == (404, True)
+    text, facts = await own.page(address), await own.api(address)
+    minimal = f"{address}&channel=email&fixture=minimal&language=de"
+    german, shown = await own.api(minimal), await own.page(minimal)
+    reply = await own.api("/template?name=operation.completed&destination=team&kind=reply")
+    status, none = await own.ask("/console/template?name=none")
 
+    assert (status, "relay has no message none" in none) == (404, True)
     slack, mail = facts["drawn"]
     assert (slack["file"], slack["own"]) == (FAILED, True)
     assert (mail["file"], mail["own"]) == ("email/operation.failed.yaml", False)

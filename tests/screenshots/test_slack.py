@@ -40,13 +40,16 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
+def shown(content: Message) -> Message:
+    return {"text": content["text"], "blocks": content["blocks"]}
+
+
 def every(renderer: Renderer, language: str, fixture: str = "typical") -> list[Message]:
     """All messages of all kinds, each one once."""
     found: list[Message] = []
     for name in NAMES:
         for kind in KINDS:
-            content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
-            message = {"text": content["text"], "blocks": content["blocks"]}
+            message = shown(slacks.message(renderer, name, kind, language, FIXTURES[fixture]))
             if message not in found:
                 found.append(message)
     return found
@@ -86,13 +89,13 @@ def test_nothing_that_an_event_says_makes_a_message_wider_than_a_phone(
 
 def story(renderer: Renderer, end: str) -> Workspace:
     """A run from its start to its end, as it stands in the channel afterwards: one message, edited, and its reply."""
-    times = iter([NOON, NOON + 4560, NOON + 5700, NOON + 5701, NOON + 5702, NOON + 5703])
     now = [NOON]
     workspace = Workspace(name="Acme", clock=lambda: now[0])
     root: Message = {}
-    for kind, content in slacks.life("en", renderer, end):
-        now[0] = next(times)
-        message = {"text": content["text"], "blocks": content["blocks"]}
+    times = (0, 4560, 5700, 5701, 5702, 5703)
+    for after, (kind, content) in zip(times, slacks.life("en", renderer, end), strict=False):
+        now[0] = NOON + after
+        message = shown(content)
         if not root:
             root = workspace.call("chat.postMessage", {"channel": "#process-mining", **message})
         elif kind == "reply":
@@ -113,28 +116,19 @@ def stages(renderer: Renderer) -> Workspace:
     told = [content for kind, content in slacks.life("en", renderer) if kind == "live"]
     for content, after in zip(told, (0, 4560, 5700), strict=True):
         now[0] = NOON + after
-        workspace.call(
-            "chat.postMessage", {"channel": "#process-mining", "text": content["text"], "blocks": content["blocks"]}
-        )
+        root = workspace.call("chat.postMessage", {"channel": "#process-mining", **shown(content)})
     reply = next(content for kind, content in slacks.life("en", renderer) if kind == "reply")
-    last = next(reversed(workspace.conversations[next(iter(workspace.conversations))].messages))
-    workspace.call(
-        "chat.postMessage",
-        {"channel": "#process-mining", "text": reply["text"], "blocks": reply["blocks"], "thread_ts": last},
-    )
+    workspace.call("chat.postMessage", {"channel": "#process-mining", "thread_ts": root["ts"], **shown(reply)})
     return workspace
 
 
 def batch(renderer: Renderer) -> Workspace:
     workspace = Workspace(name="Acme", clock=lambda: NOON)
-    told = slacks.message(renderer, "batch.operation.failed", "live")
-    root = workspace.call("chat.postMessage", {"channel": "#month-end", "text": told["text"], "blocks": told["blocks"]})
+    told = shown(slacks.message(renderer, "batch.operation.failed", "live"))
+    place = {"channel": "#month-end"}
+    place["thread_ts"] = workspace.call("chat.postMessage", {**place, **told})["ts"]
     for name in ("batch.operation.failed", "batch.finished"):
-        reply = slacks.message(renderer, name, "reply")
-        workspace.call(
-            "chat.postMessage",
-            {"channel": "#month-end", "thread_ts": root["ts"], "text": reply["text"], "blocks": reply["blocks"]},
-        )
+        workspace.call("chat.postMessage", {**place, **shown(slacks.message(renderer, name, "reply"))})
     return workspace
 
 

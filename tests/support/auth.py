@@ -117,18 +117,14 @@ class Served:
 def _plain(_request: web.Request, template: str, values: Mapping[str, Any]) -> str:
     """Render relay's own pages in a frame without the console's navigation."""
     frame = DictLoader({"base.html": "<title>{% block title %}{% endblock %}</title>{% block content %}{% endblock %}"})
-    environment = Environment(
-        loader=ChoiceLoader([frame, FileSystemLoader(HERE / "templates")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-    )
+    loader = ChoiceLoader([frame, FileSystemLoader(HERE / "templates")])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     return environment.get_template(template).render(values)
 
 
-async def _unready() -> Any:
-    raise AssertionError("nobody asks")
+async def _nobody_asks() -> Any:
+    raise AssertionError
 
 
 @asynccontextmanager
@@ -147,7 +143,7 @@ async def served(
     here.auth = ConsoleAuth(
         lambda: here.config, store, audit=trail, render=_plain, clock=clock, **{"loopback": True, **options}
     )
-    app = make_admin_app(Probes(_unready, ""), admin or Admin(), set(), here.auth)
+    app = make_admin_app(Probes(_nobody_asks, ""), admin or Admin(), set(), here.auth)
     app.on_response_prepare.append(here.auth.label)
     app.add_routes(here.auth.routes())
     for prefix, middleware in (("/console", here.auth.middleware), ("/api/v1", here.auth.api_middleware)):
@@ -161,16 +157,7 @@ async def served(
             here.acted.append(request[IDENTITY].name)
             return web.Response(text=(await read_fields(request)).get("field", ""))
 
-        async def style(_request: web.Request) -> web.Response:
-            return web.Response(text="body {}", content_type="text/css", headers={"Cache-Control": "max-age=60"})
-
-        behind.add_routes(
-            [
-                web.get("/now", show),
-                web.post("/act", act),
-                web.get("/static/console.css", style),
-            ]
-        )
+        behind.add_routes([web.get("/now", show), web.post("/act", act)])
         app.add_subapp(prefix, behind)
     runner = await serve(app, "127.0.0.1", 0, grace=5.0, guard=guard or Guard())
     host, port = runner.addresses[0][:2]

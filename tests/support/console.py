@@ -1,8 +1,11 @@
 """The console on a port of its own, over a store that a test has filled, with whoever asks let in as this role."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from relay.channels import CHANNELS
 from relay.config import Config, Role, load
 from relay.console.access import IDENTITY, Identity
 from relay.console.context import Context
+from relay.console.pages import Pages
 from relay.console.site import Console
 from relay.coordinator import Reload, build_channels, build_renderer
 from relay.health import Health
@@ -21,6 +25,7 @@ from relay.ingest import Ingest
 from relay.receiving.problems import answering
 from relay.store import Store
 from relay.store.audit import AuditTrail
+from tests.support.events import body, event_of
 from tests.support.stage import CONFIG, SECRET, TOKEN
 
 CSRF = "the-form-of-this-session"
@@ -35,23 +40,30 @@ class Open:
     context: Context
     ingest: Ingest
 
+    async def ask(self, path: str, method: str = "GET", **options: Any) -> tuple[int, str]:
+        """The status and the text of any address."""
+        async with self.client.request(method, self.server.make_url(path), **options) as response:
+            return response.status, await response.text()
+
     async def page(self, path: str, **headers: str) -> str:
         """The HTML of a page that is there."""
-        async with self.client.get(self.server.make_url(f"/console{path}"), headers=headers) as response:
-            text = await response.text()
-            assert response.status == 200, text
-            return text
+        status, text = await self.ask(f"/console{path}", headers=headers)
+        assert status == 200, text
+        return text
 
     async def api(self, path: str) -> Any:
-        async with self.client.get(self.server.make_url(f"/api/v1{path}")) as response:
-            assert response.status == 200, await response.text()
-            return await response.json()
+        status, text = await self.ask(f"/api/v1{path}")
+        assert status == 200, text
+        return json.loads(text)
 
     async def act(self, path: str, **fields: Any) -> str:
         """Post a form of a page; the page that it leads back to."""
         form = {"csrf": CSRF, "back": "/console/now", **fields}
-        async with self.client.post(self.server.make_url(f"/console{path}"), data=form) as response:
-            return await response.text()
+        return (await self.ask(f"/console{path}", "POST", data=form))[1]
+
+    async def take(self, name: str, percentage: float, tenant: str, **operation: Any) -> None:
+        """Have an event of a run taken."""
+        await self.ingest.ingest(event_of(body(f"operation.{name}", percentage, **operation) | {"tenantId": tenant}))
 
 
 @asynccontextmanager
@@ -59,8 +71,8 @@ async def console(
     store: Store, clock: Callable[[], float], *, config: Config | None = None, role: Role = "operator", **parts: Any
 ) -> AsyncIterator[Open]:
     """`parts` take the place of the context's own. Rules and destinations are the stage's, unless `config` is given."""
-    settings = config or stage_config()
-    renderer = build_renderer(settings)
+    settings = config or _usual_config()
+    renderer = build_renderer(config) if config else _usual_renderer()
     health = Health(store, lambda: settings, clock=clock)
     await health.prepare()
     ingest = Ingest(store, lambda: settings, CHANNELS, clock=clock)
@@ -71,7 +83,7 @@ async def console(
         "operators_url": lambda: "http://127.0.0.1:9", "own_url": lambda: "http://127.0.0.1:9", "clock": clock,
     }  # fmt: skip
     context = Context(**(own | parts))
-    built = Console(context)
+    built = Console(context, _pages())
     app = web.Application(middlewares=[answering(), _as(role)])
     app.add_routes([web.route("*", "/console{tail:.*}", built.page), web.route("*", "/api/v1/{tail:.*}", built.answer)])
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
@@ -102,6 +114,19 @@ def more_destinations(folder: Path, destinations: str, rest: str) -> Config:
     file = folder / "relay.yaml"
     file.write_text(f"{head}\n{destinations}{mark}{rules}\n{rest}")
     return stage_config(file)
+
+
+def confirmed(page: str) -> dict[str, str]:
+    """Return the fields of the form that acts on all that match."""
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.split('class="confirm"')[1]))
+    del fields["csrf"]
+    return fields
+
+
+# Reading catalogues and compiling templates takes longer than most tests: these serve all that a process runs.
+_pages = cache(Pages)
+_usual_config = cache(stage_config)
+_usual_renderer = cache(lambda: build_renderer(_usual_config()))
 
 
 async def _no_silences() -> None:

@@ -62,7 +62,7 @@ class Provider:
         return str(jwt.encode({"alg": self.algorithm, "kid": key.kid}, claims, key))
 
     async def discovery(self, _request: web.Request) -> web.Response:
-        return self._json({
+        return web.json_response({
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize?tenant=1",
             "token_endpoint": f"{self.issuer}/token",
@@ -74,7 +74,7 @@ class Provider:
 
     async def keys(self, _request: web.Request) -> web.Response:
         own = KeySet(self.published).as_dict(private=False)["keys"]
-        return self._json({"keys": [*self.keys_beside, *own]})
+        return web.json_response({"keys": [*self.keys_beside, *own]})
 
     async def authorize(self, request: web.Request) -> web.Response:
         """RFC 6749 §4.1.1, RFC 7636 §4.3: nobody is sent anywhere but where the client said before."""
@@ -109,14 +109,13 @@ class Provider:
             "client secret": self._client(request, form) == (CLIENT, SECRET),
         }
         if self._refused(rules) or begun is None:
-            return self._json({"error": "invalid_grant", "error_description": "<script>"}, 400)
+            return web.json_response({"error": "invalid_grant", "error_description": "<script>"}, status=400)
         tokens = {"access_token": "the-access-token", "token_type": "Bearer", "id_token": self.id_token(begun["nonce"])}
-        return self._json(tokens)
+        return web.json_response(tokens)
 
     async def userinfo(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != "Bearer the-access-token":
-            return self._json({}, 401)
-        return self._json(self.info)
+        known = request.headers.get("Authorization") == "Bearer the-access-token"
+        return web.json_response(self.info if known else {}, status=200 if known else 401)
 
     def _client(self, request: web.Request, form: Mapping[str, str]) -> tuple[str, str]:
         """By RFC 6749 §2.3.1, in one way: in the header, form-encoded first; or in the form, where that is agreed."""
@@ -131,9 +130,6 @@ class Provider:
         broken = [rule for rule, holds in rules.items() if not holds]
         self.refusals += broken
         return ", ".join(broken)
-
-    def _json(self, document: Mapping[str, Any], status: int = 200) -> web.Response:
-        return web.json_response(document, status=status)
 
 
 @asynccontextmanager
@@ -164,17 +160,10 @@ def unsigned(claims: dict[str, Any]) -> str:
     return f"{_encoded({'alg': 'none'})}.{_encoded(claims)}."
 
 
-def by_the_clients_secret(claims: dict[str, Any]) -> str:
-    return str(jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET.encode() + b" and more bytes")))
-
-
-def by_an_unknown_key(claims: dict[str, Any]) -> str:
-    return str(jwt.encode({"alg": "RS256", "kid": "stranger"}, claims, STRANGER))
-
-
-def by_a_stranger(claims: dict[str, Any]) -> str:
-    """By a key of their own, under the name of the provider's."""
-    return str(jwt.encode({"alg": "RS256", "kid": "rsa"}, claims, STRANGER))
+def forged(**header: str) -> Callable[[dict[str, Any]], str]:
+    """By the client's secret, or by a stranger's key: under the name of the provider's, or of none."""
+    key = OctKey.import_key(SECRET.encode() + b" and more bytes") if header["alg"] == "HS256" else STRANGER
+    return lambda claims: str(jwt.encode(header, claims, key))
 
 
 def _challenge(verifier: str) -> str:

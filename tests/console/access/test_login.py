@@ -13,6 +13,15 @@ from tests.support.auth import SAME, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
 
 
+async def kept(here: Served) -> list[bytes]:
+    """The keys of the sessions that there are."""
+    return list(await here.store.redis.keys(f"{keys.PREFIX}console:session:*"))
+
+
+def attributes(line: str) -> set[str]:
+    return {part.strip() for part in line.split(";")[1:]}
+
+
 async def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser: Browser) -> None:
     asked = await browser.get("/console/now?page=2&q=a%20b")
     assert (asked.status, asked.location) == (303, "/console/login?next=%2Fconsole%2Fnow%3Fpage%3D2%26q%3Da%2520b")
@@ -55,7 +64,7 @@ async def test_a_login_is_in_the_audit_trail_and_so_is_its_end(here: Served, bro
         ("guest of jana", "console login", "in"), ("guest of jana", "console logout", "out"),
     ]  # fmt: skip
     assert (await browser.get("/console/now")).status == 303
-    assert await here.store.redis.keys(f"{keys.PREFIX}console:session:*") == []
+    assert await kept(here) == []
 
 
 @pytest.mark.parametrize(
@@ -75,11 +84,11 @@ class TestTheSession:
     ) -> None:
         (line,) = (await browser.log_in()).cookies.values()
         id_ = line.partition("=")[2].partition(";")[0]
-        (key,) = await here.store.redis.keys(f"{keys.PREFIX}console:session:*")
+        (key,) = await kept(here)
         content = key + await here.store.redis.get(key)
 
         assert line.startswith(f"{NAME}=")
-        assert {part.strip() for part in line.split(";")[1:]} == {"HttpOnly", "Path=/", "SameSite=Lax"}
+        assert attributes(line) == {"HttpOnly", "Path=/", "SameSite=Lax"}
         assert not [secret for secret in (id_, await browser.csrf()) if secret.encode() in content]
 
     async def test_with_tls_no_other_host_can_set_it(self, store: Store, clock: Clock) -> None:
@@ -87,7 +96,7 @@ class TestTheSession:
             (line,) = (await browser.log_in()).cookies.values()
 
         assert line.startswith(f"__Host-{NAME}=")
-        assert {part.strip() for part in line.split(";")[1:]} == {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"}
+        assert attributes(line) == {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"}
 
     async def test_each_login_has_a_new_one_and_ends_the_one_before(self, here: Served, browser: Browser) -> None:
         browser.session.cookie_jar.update_cookies({NAME: "x" * 43})  # planted
@@ -96,13 +105,13 @@ class TestTheSession:
 
         assert len({*lines}) == 2
         assert not [line for line in lines if "x" * 43 in line]
-        assert len(await here.store.redis.keys(f"{keys.PREFIX}console:session:*")) == 1
+        assert len(await kept(here)) == 1
 
     async def test_it_lasts_while_it_is_used_and_a_week_at_the_most(
         self, here: Served, browser: Browser, clock: Clock
     ) -> None:
         await browser.log_in()
-        (key,) = await here.store.redis.keys(f"{keys.PREFIX}console:session:*")
+        (key,) = await kept(here)
         await here.store.redis.expire(key, 60)
 
         assert (await browser.get("/console/now")).status == 200
@@ -116,7 +125,7 @@ class TestTheSession:
 
 async def test_an_open_page_keeps_no_session_alive(here: Served, browser: Browser) -> None:
     await browser.log_in()
-    (key,) = await here.store.redis.keys(f"{keys.PREFIX}console:session:*")
+    (key,) = await kept(here)
     await here.store.redis.expire(key, 60)
     assert (await browser.get("/console/now", **{"HX-Request": "true"})).status == 200
     assert await here.store.redis.ttl(key) <= 60
