@@ -52,8 +52,6 @@ class Act:
 
 @dataclass(kw_only=True)
 class AuditEntry(Act):
-    """An act as it was written down."""
-
     id: str
     at: datetime
 

@@ -70,7 +70,6 @@ class _Nodes:
         self._suspect, self.address = self.address or self._suspect, None
 
     def at(self, address: Address) -> Redis:
-        """A client of this node."""
         host, port = address
         return Redis.from_pool(BlockingConnectionPool(host=host, port=port, **self._options))
 
@@ -103,8 +102,6 @@ class _Nodes:
 
 
 class _Pool(FailoverPool):
-    """Connections to the slot's primary."""
-
     async def get_master_address(self) -> Address:
         before = self.master_address
         address = await super().get_master_address()

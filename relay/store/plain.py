@@ -36,7 +36,6 @@ class Plain(Reader):
         return answers
 
     async def run(self, script: str, names: Sequence[str], *rest: str | bytes | int) -> Any:
-        """Return the answer to a script on these values."""
         [answer] = await write(self._redis, self._ask([("EVAL", script, len(names), *map(self._key, names), *rest)]))
         return answer
 
@@ -59,7 +58,6 @@ class Plain(Reader):
         return json.loads(text) if text else None
 
     async def keep(self, name: str, document: Mapping[str, Any], seconds: float) -> None:
-        """Keep a document for so long."""
         await self.do(("SET", name, self.sealed(name, document), "EX", max(1, int(seconds))))
 
     async def lengths(self, names: Sequence[str]) -> list[int]:

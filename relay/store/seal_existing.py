@@ -7,12 +7,12 @@ stays as it is, so a crash costs nothing and the next run goes on.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from relay.errors import RelayError, StoreUnavailable
 from relay.store import keys
-from relay.store.client import call, write
+from relay.store.client import call
 from relay.store.journal.batch import ASIDE, WAITING
 from relay.store.journal.inbox import entry_place
 from relay.store.journal.lease import Lease
@@ -47,7 +47,7 @@ class SealExisting:
 
     def __init__(self, store: Store, sealer: Sealer, patience: float = PATIENCE) -> None:
         self._store = store
-        self._redis = store.redis
+        self._redis: Any = store.redis
         self._sealer = sealer
         self._patience = patience
         self._lease = Lease(Scripts(store.redis), keys.PREFIX, "sealing", time.monotonic)
@@ -57,10 +57,7 @@ class SealExisting:
         """Seal everything, logins and links aside, which are deleted. Return how many there were of each."""
         try:
             mark = await self._own()
-            async for key in self._keys():
-                if self._lease.is_due and await self._lease.renew(mark) is None:
-                    raise StoreUnavailable(RUNNING)
-                await self._seal(key)
+            await call(self._seal_all(mark))
             await agree_on_keys(self._store.plain, self._sealer)  # last: no start goes on from what is half sealed
         finally:
             await self._lease.give()
@@ -77,31 +74,28 @@ class SealExisting:
                 raise RelayError(RUNNING)
             await asyncio.sleep(0.2)
 
-    async def _keys(self) -> AsyncIterator[str]:
-        cursor = 0
-        while True:
-            cursor, page = await call(self._redis.scan(cursor, match=f"{keys.PREFIX}*", count=PAGE))
-            for key in page:
-                yield key.decode()
-            if not cursor:
-                return
+    async def _seal_all(self, mark: str) -> None:
+        async for key in self._redis.scan_iter(match=f"{keys.PREFIX}*", count=PAGE):
+            if self._lease.is_due and await self._lease.renew(mark) is None:
+                raise StoreUnavailable(RUNNING)
+            await self._seal(key.decode())
 
     async def _seal(self, key: str) -> None:
         """Seal it as relay/store/journal/writes.py does."""
         own = key.removeprefix(keys.PREFIX)
         if own.partition(":")[0] in keys.CLEAR:
             return
-        match await call(self._redis.type(key)):
+        match await self._redis.type(key):
             case b"string" if own.startswith("console:"):
-                if not is_sealed(await call(self._redis.get(key)) or MARK):
-                    self._counts["deleted login"] += await write(self._redis, self._redis.delete(key))
+                if not is_sealed(await self._redis.get(key) or MARK):
+                    self._counts["deleted login"] += await self._redis.delete(key)
             case b"string":
-                await self._replace(key, await call(self._redis.get(key)), own)
+                await self._replace(key, await self._redis.get(key), own)
             case b"hash":
-                for field, text in (await call(self._redis.hgetall(key))).items():
+                for field, text in (await self._redis.hgetall(key)).items():
                     await self._replace(key, text, f"{own}\0{field.decode()}", field)
             case b"list":
-                for at, line in enumerate(await call(self._redis.lrange(key, 0, -1))):
+                for at, line in enumerate(await self._redis.lrange(key, 0, -1)):
                     await self._replace(key, line, own, at)
             case b"stream" if own == "inbox":
                 await self._stream(key, b"entry", self._appended)
@@ -115,12 +109,12 @@ class SealExisting:
         inner = self._entry(value) if record.partition("\0")[0] in (WAITING, ASIDE) else value
         verbs = ("GET", "SET") if at is None else ("LINDEX", "LSET") if isinstance(at, int) else ("HGET", "HSET")
         words = (*verbs, value, self._sealer.seal(inner, JOURNAL, record), *(() if at is None else (at,)))
-        self._counts["value"] += int(await write(self._redis, self._redis.eval(REPLACE, 1, key, *words)))
+        self._counts["value"] += int(await self._redis.eval(REPLACE, 1, key, *words))
 
     async def _stream(self, name: str, field: bytes, sealed: Callable[[Row], Row]) -> None:
         """Copy the rows, each under its id, until none was added meanwhile. `field`: what is sealed of them."""
         scratch, last, clear = SCRATCH + name.removeprefix(keys.PREFIX), "", 0
-        await write(self._redis, self._redis.delete(scratch))
+        await self._redis.delete(scratch)
         while True:
             while rows := await call(self._redis.xrange(name, f"({last}" if last else "-", "+", PAGE)):
                 async with self._redis.pipeline(transaction=False) as pipeline:
@@ -128,12 +122,12 @@ class SealExisting:
                         is_clear = not is_sealed(row.get(field, b""))
                         clear += is_clear
                         pipeline.xadd(scratch, sealed(row) if is_clear else row, id=id_)
-                    await write(self._redis, pipeline.execute())
+                    await pipeline.execute()
                 last = rows[-1][0].decode()
             if not clear:
-                await write(self._redis, self._redis.delete(scratch))
+                await self._redis.delete(scratch)
                 return
-            if await write(self._redis, self._redis.eval(SWAP, 2, name, scratch, last)):
+            if await self._redis.eval(SWAP, 2, name, scratch, last):
                 self._counts["value"] += clear
                 return
 

@@ -58,7 +58,6 @@ class Sealer:
 
     @property
     def current(self) -> str:
-        """The id of the key that seals."""
         return self._first.hex()
 
     @property

@@ -9,8 +9,6 @@ Info = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Figures of a server, by its INFO."""
-
     fullness: float  # the part of `maxmemory`
     memory: int
     replicas: int

@@ -28,8 +28,6 @@ class Session:
 
 @dataclass(frozen=True)
 class Link:
-    """The identity behind a one-time link."""
-
     role: str
     maker: str
 

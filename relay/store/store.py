@@ -161,7 +161,6 @@ class Store(Queue):
         return fullness_of(await call(self.redis.info("memory")))
 
     async def signs(self) -> Signs:
-        """Return the health of Redis itself."""
         return signs_of(await call(self.redis.info("server", "memory", "persistence", "replication")))
 
     async def probe(self) -> None:
@@ -181,5 +180,4 @@ class Store(Queue):
 
 
 def _running() -> list[str]:
-    """Return the processes of this machine, as far as it shows them."""
     return [name.name for name in PROCESSES.iterdir() if name.name.isdigit()] if PROCESSES.is_dir() else []

@@ -24,8 +24,6 @@ _NOTHING = object()  # there is no whole answer yet
 
 
 class _Call:
-    """Commands that were written together."""
-
     __slots__ = ("answers", "expected", "future", "until")
 
     def __init__(self, expected: int, future: asyncio.Future[list[Any]], until: float) -> None:

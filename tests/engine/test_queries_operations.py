@@ -9,6 +9,7 @@ from relay.engine.intake import Report
 from relay.engine.names import operation
 from relay.engine.records import story
 from relay.errors import AmbiguousId
+from relay.store.queries import operations
 from relay.store.queries.admin import Admin
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Operations
@@ -33,9 +34,10 @@ async def test_pages_of_operations_follow_each_other_newest_first(desk: Desk) ->
     assert len(await every(page, limit=2, text="customer JOURNEY")) == 5  # of their name
 
 
-async def test_a_page_that_finds_little_says_how_far_it_looked(desk: Desk) -> None:
+async def test_a_page_that_finds_little_says_how_far_it_looked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "LOOKED", 3)
     await desk.report(*(events.started(operationId=f"op-{number}") for number in range(5)))
-    looking = Operations(desk, looked=3)
+    looking = Operations(desk)
 
     first = await looking.page(text="op-0")
     second = await looking.page(text="op-0", cursor=first.cursor)

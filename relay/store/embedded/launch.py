@@ -63,7 +63,6 @@ def private(then: Callable[[], None] | None) -> Callable[[], None]:
 
 
 def _quoted(path: Path) -> str:
-    """A path as the configuration reads it, whatever characters are in it."""
     return '"' + "".join(f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
 

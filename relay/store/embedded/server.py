@@ -230,7 +230,6 @@ class EmbeddedRedis:
         return "\n  ".join([f"The last lines of {self._directory.log}:", *(lines or ["(none)"])])
 
     def _words(self) -> str:
-        """Return the log of the present server."""
         try:
             return self._directory.log.read_bytes()[self._log_start :].decode(errors="replace")
         except OSError:

@@ -36,7 +36,6 @@ class Bundles(Questions):
         return await self._ask(preview)
 
     async def size(self, target: Target, window: Window) -> int:
-        """Return how many entries this window has so far."""
         [count] = await self._reader.table_sizes([records.rows(_name(target, window))])
         return count
 

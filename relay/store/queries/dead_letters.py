@@ -34,7 +34,6 @@ class DeadLetter(OfDelivery):
 
 class DeadLetters(Questions):
     async def dead(self, *, limit: int = 100) -> list[DeadLetter]:
-        """The dead letters, newest first."""
         return await self._whole(await self.dead_ids(limit))
 
     async def dead_ids(self, limit: int = EVERY) -> list[str]:

@@ -53,7 +53,6 @@ class Jobs(Questions):
         return ends
 
     async def ends_of_each(self, listed: Sequence[Job]) -> list[tuple[Outcome, ...]]:
-        """Return the ends of each of these."""
         logs = await self._reader.logs([ends_of(jobs.name_of(its)) for its in listed], ENDS)
         return [tuple(end for line in lines if (end := read_end(line))) for lines in logs]
 

@@ -13,7 +13,7 @@ from relay.domain.jobs import Run
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
 from relay.engine.runs import run_of
 from relay.store.queries.paging import Page, Position, Row, lines, page_of
-from relay.store.queries.questions import Access, OfOperation, Questions, stated_by
+from relay.store.queries.questions import OfOperation, Questions, stated_by
 from relay.store.queries.reader import Span
 
 LOOKED = 500  # operations that one page reads
@@ -40,8 +40,6 @@ class OperationRow(OfOperation):
 
 
 class Goes(NamedTuple):
-    """An operation whose run goes on."""
-
     operation: OperationRow
     run: Run
 
@@ -52,11 +50,6 @@ class Counts(NamedTuple):
 
 
 class Operations(Questions):
-    def __init__(self, store: Access, *, looked: int = LOOKED) -> None:
-        """A page reads `looked` operations at most."""
-        super().__init__(store)
-        self._looked = looked
-
     async def page(self, *, state: str = "", text: str = "", cursor: str = "", limit: int = 50) -> Page[OperationRow]:
         """Newest first. `text`: a part of the id, the name or the type. ValueError for a cursor that no page gave."""
         step, fits = STEP if state or text else limit, _filter(state, text)
@@ -66,7 +59,7 @@ class Operations(Questions):
             return [row if row and fits(row) else None for row in found]
 
         source = lines(self._reader.lines, OPERATIONS, [""], step, behind=Position.load(cursor))
-        return await page_of(source, read, limit=limit, looked=self._looked, step=step)
+        return await page_of(source, read, limit=limit, looked=LOOKED, step=step)
 
     async def failed(self, since: float, *, limit: int = ENDED_LIMIT) -> Page[OperationRow]:
         """Return those that failed since then, of the newest `limit` that ended: one page of them."""

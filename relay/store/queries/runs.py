@@ -42,8 +42,6 @@ class Heartbeat(NamedTuple):
 
 
 class DueRun(NamedTuple):
-    """A run that may be due."""
-
     operation: str  # the store's name for it
     ticket: int
     run: Run

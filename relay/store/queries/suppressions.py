@@ -35,7 +35,6 @@ class Suppressions(Questions):
         return bool(await self._store.submit(Unsuppress(destination, address, reason)))
 
     async def find(self, address: str) -> list[Suppressed]:
-        """Every entry of this address."""
         return [entry for entry in await self.all() if folded(entry.address) == folded(address)]
 
     async def reason(self, destination: str, address: str) -> str:

@@ -25,7 +25,7 @@ from relay.engine.records import (
     rows,
 )
 from relay.store.queries.paging import Page, Position, Row, members, page_of
-from relay.store.queries.questions import Access, OfDelivery, Questions, delivery_of
+from relay.store.queries.questions import OfDelivery, Questions, delivery_of
 from relay.store.queries.reader import Span
 
 LOOKED = 1000  # deliveries that one page reads
@@ -58,11 +58,6 @@ class WaitingRow(OfDelivery):
 
 
 class Waiting(Questions):
-    def __init__(self, store: Access, *, looked: int = LOOKED) -> None:
-        """A page reads `looked` deliveries at most."""
-        super().__init__(store)
-        self._looked = looked
-
     async def page(
         self,
         channels: Sequence[str],
@@ -89,7 +84,7 @@ class Waiting(Questions):
             return state in ("", _state(x, queue, ms, now)) and destination in ("", x.destination)
 
         source = self._places(await self._queues(channels, state), Position.load(cursor), step)
-        page = await page_of(source, read, limit=limit, looked=self._looked, step=step)
+        page = await page_of(source, read, limit=limit, looked=LOOKED, step=step)
         return Page(await self._whole(page.rows, now), page.cursor, page.looked, None)
 
     async def named(self, ids: Sequence[str], now: float) -> list[WaitingRow]:
