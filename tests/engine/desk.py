@@ -50,6 +50,10 @@ class Desk:
         for command, key, rest in encode(changes, self.codec)[0] if self.redis else ():
             if command == "EXPIRED":  # by Redis's own clock, which is years later
                 continue
+            if command == "COUNT":  # the script's
+                for name, by in zip(rest[::2], rest[1::2], strict=True):
+                    await self.redis.hincrby(PREFIX + key, name, by)  # type: ignore[union-attr]
+                continue
             dated = [f"{now}-*" if command == "XADD" and part == "*" else part for part in rest]
             await self.redis.execute_command(command, PREFIX + key, *dated)  # type: ignore[union-attr]
         return answer
