@@ -260,13 +260,3 @@ async def test_alerts_of_one_body_are_told_apart_when_they_fire_are_resolved_and
     assert "❌ *InstanceDown (db-2:9100)* is firing: db-2:9100 does not answer" in shown
     assert "✅ *InstanceDown (db-1:9100)* is resolved." in shown
     assert "failed" not in shown.lower()
-
-
-async def test_an_alert_that_is_known_to_be_resolved_fires_no_more(here: Stage) -> None:
-    times = {"started": ago(12), "ended": ago(0)}
-    await sent(here, "alerts", alerts(alert("Slow", "resolved", **times)))
-    old = await post(here, "alerts", alerts(alert("Slow", **times)))  # repeated after the end
-    await here.around.settled()
-
-    assert old.document["status"] == "late"
-    assert told(here) == [(False, "Resolved: Slow – 12 min")]

@@ -8,7 +8,7 @@ import pytest
 
 from relay.domain.events import Event
 from relay.rendering import Renderer
-from tests.support import samples
+from tests.support import samples, slacks
 from tests.support.mails import SINGLE, document, events_of, mail
 from tests.support.renderers import BUILT_IN
 
@@ -78,3 +78,17 @@ def test_no_mail_offers_to_end_it_where_that_is_not_possible(renderer: Renderer,
     )
 
     assert "Unsubscribe" not in content["text"] + content["html"]
+
+
+def test_the_mail_about_the_end_says_what_had_gone_wrong(renderer: Renderer) -> None:
+    event, history = slacks.event_and_history("operation.completed")
+
+    healed, plain = (
+        renderer.render("email", "each", event, history, language="en", timezone="UTC", now=NOW, healed=text)
+        for text in ("no <answer>", "")
+    )
+
+    assert "Failed before" in healed["text"]
+    assert "no <answer>" in healed["text"]
+    assert "no &lt;answer&gt;" in healed["html"]
+    assert "Failed before" not in plain["text"]

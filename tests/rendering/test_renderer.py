@@ -1,5 +1,6 @@
 """The renderer: what templates are given, which message it is, and what is left without any template."""
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.rendering import Renderer
+from relay.rendering import IsolatedRenderer, Renderer
 from relay.rendering.checks import problems
 from relay.rendering.context import message_of
 from tests.support import samples
@@ -108,6 +109,19 @@ def test_a_timeout_is_told_as_one_whatever_the_event_is_called(renderer: Rendere
     told = text_of(renderer, samples.event_of(body("operation.timeout") | {"event": event}))
 
     assert told.startswith("Timed out: ")
+
+
+async def test_messages_under_way_at_a_time_are_each_their_own() -> None:
+    """They are made in threads; nothing is shared that one could spoil for another."""
+    renderer = IsolatedRenderer([BUILT_IN], samples.OPTIONS)
+    events = [*samples.messages().values(), *samples.messages(samples.maximal).values()]
+
+    async def texts() -> list[str]:
+        made = [renderer.message("slack", "live", event, (event,), language="en", timezone="", now=NOW)
+                for event in events]  # fmt: skip
+        return [rendered.content["text"] for rendered in await asyncio.gather(*made)]
+
+    assert await texts() == await texts()
 
 
 # Trying it all out

@@ -1,4 +1,4 @@
-"""Facts of a run in its Slack messages: progress, attempts, long names and lists."""
+"""Facts of a run in its Slack messages: progress, lists, other runs of its job, and what went wrong before."""
 
 import re
 from dataclasses import replace
@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.deliveries import Kind
+from relay.domain.events import Outcome
 from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
 from tests.support.slack_reading import shown
-from tests.support.slacks import KINDS, NAMES, rendered
+from tests.support.slacks import KINDS, NAMES, past_ends, rendered
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("operation.")])
@@ -45,10 +46,48 @@ def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
     body = slacks.bodies()["operation.completed"]
     progress = body["operation"].get("progress", {}) | {"startTime": none, "estimatedCompletion": none}
     body = body | {"operation": body["operation"] | {"progress": progress, "dateCreated": none, "endTime": none}}
-    event = replace(samples.event_of(body), past=slacks.past_ends(23))
+    event = replace(samples.event_of(body), past=past_ends(23))
     renderer = slacks.renderer()
 
     for channel in ("slack", "email"):
         content = renderer.render(channel, "each", event, (event,), language="en", timezone=zone, now=event.occurred_at)
         assert "0001" not in str(content)
         assert "9999" not in str(content)
+
+
+# A message of the run, and a line in it.
+PROGRESS, REPLY, ROOT_BELOW, REPLY_BELOW = (1, 1), (3, 1), (2, 2), (3, 2)
+DONE = "▰▰▰▰▰▰▰▱▱▱ Discovery (3 of 5) · done on 9 Mar at 15:40 CET"
+PHASES = "Extraction 12 · Data Loading 17 · Discovery 22 · Conformance 27 (usually 14) · Reporting 17 min"
+THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · same error 2 times before"
+
+
+@pytest.mark.parametrize(
+    ("past", "end", "place", "words"),
+    [
+        (past_ends(23, minutes=88), "completed", PROGRESS, f"{DONE}, as usual"),
+        (past_ends(23, minutes=74), "completed", PROGRESS, f"{DONE}, 20 min later than usual"),
+        (past_ends(23), "completed", REPLY, PHASES),
+        (past_ends(23), "failed", ROOT_BELOW, "First failure in 24 runs · last success 8 Mar, 14:02 CET"),
+        (past_ends(9, 2), "failed", REPLY_BELOW, THIRD),
+        (past_ends(1), "failed", REPLY_BELOW, "last success 8 Mar, 14:02 CET"),
+        (past_ends(9, 3), "completed", REPLY, "Works again after 3 failures"),
+        (past_ends(9, 1), "completed", REPLY, "Works again after 1 failure"),
+    ],
+)
+def test_a_message_compares_the_run_with_others(
+    renderer: Renderer, past: tuple[Outcome, ...], end: str, place: tuple[int, int], words: str
+) -> None:
+    _, content = [*slacks.life("en", renderer, end, past)][place[0]]
+
+    assert shown(content).split("\n")[place[1]] == words
+
+
+def test_a_failure_below_another_of_its_cause_and_a_success_that_makes_one_good_say_so(renderer: Renderer) -> None:
+    options = {"language": "en", "timezone": "", "now": slacks.NOW, "healed": "no answer"}
+
+    below = renderer.render("slack", "also", *slacks.event_and_history("batch.operation.failed"), **options)
+    healed = renderer.render("slack", "healed", *slacks.event_and_history("operation.completed"), **options)
+
+    assert "Also: *AP invoices DE* failed in Conformance." in shown(below)
+    assert "failed and recovered.\nIt had failed: no answer" in shown(healed)

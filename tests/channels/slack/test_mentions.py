@@ -97,3 +97,14 @@ class TestMentions:
 
             assert message.text.startswith("analyst@example.com ")
             await channel.aclose()  # before the look-up would have ended by itself
+
+    @pytest.mark.slow
+    async def test_closing_ends_lookups_that_still_run(self, connect: Connect, slack: SlackStandin) -> None:
+        slack.outages["users.lookupByEmail"] = Fault(hang=True)
+        channel = connect(deadline=patience(3.0))
+        await channel.send(notification(mentions=("analyst@example.com",)))
+
+        async with asyncio.timeout(patience(2.0)):  # before the look-up would have ended by itself
+            await channel.aclose()
+
+        assert len(slack.messages("#process-mining")) == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from relay.channels.slack.channel import Slack
 from relay.channels.slack.scopes import LOSSES, METHODS, UNINVITED, WRITE, Demands, lacking, methods_for, scopes_for
 from relay.domain.deliveries import PERSON
 from relay.domain.links import Presser
@@ -111,3 +112,20 @@ async def test_with_these_scopes_all_works_and_without_any_one_of_them_something
     complete = not refused and called == 2 and {*reach.values()} == {""}
     assert complete == (not without), (refused, called, reach)
     assert {call.method for call in slack.calls} <= methods_for(ALL) | {"conversations.list"}
+
+
+async def test_a_check_says_what_will_not_work_of_what_is_configured(channel: Slack, slack: SlackStandin) -> None:
+    slack.scopes = "chat:write,users:read"
+    await channel.check()
+
+    again = "a message whose answer was lost is sent again, so it may come twice"
+    unasked = "`relay check --live` cannot say whether the app may post in"
+    named = f"and in those named with # {again}"
+    assert channel.lacking(Demands(frozenset({"#a"}), names=frozenset({"analyst@example.com"}))) == {
+        "channels:read": f"{unasked} public conversations, {named}",
+        "groups:read": f"{unasked} private conversations, {named}",
+        "channels:history": f"in public conversations {again}",
+        "groups:history": f"in private conversations {again}",
+        "users:read.email": "people are not called by e-mail address, and one under actions lets nobody press a button",
+    }
+    assert channel.lacking(Demands(frozenset({"D0PERSON01"}))) == {"im:history": f"to a person {again}"}

@@ -1,6 +1,5 @@
 """Slack's incoming webhooks: one message each, every answer's meaning, and the address stays a secret."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +11,8 @@ from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.errors import ConfigError, DeliveryError
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support import events
 from tests.support.patience import patience
-from tests.support.redis_server import RedisServer
 from tests.support.slack_channel import CONTENT, Connect, failing, notification
-from tests.support.stage import SECRET as STAGE_SECRET
-from tests.support.stage import Stage, running, surroundings
 
 SECRET = "the-secret-of-a-webhook"
 OPS: dict[str, Any] = {"address": "#ops", "kind": "each"}
@@ -34,10 +29,11 @@ def outcome(error: DeliveryError) -> str:
 
 
 async def test_a_message_arrives_with_its_blocks(slack: SlackStandin, connect: Connect) -> None:
-    receipt = await by_webhook(connect, slack).send(notification(**OPS))
+    receipt = await by_webhook(connect, slack).send(notification(mentions=("U0ANALYST1",), **OPS))
 
     (message,) = slack.messages("#ops")
-    assert (message.text, message.blocks) == (CONTENT["text"], CONTENT["blocks"])
+    assert (message.text, message.blocks[1:]) == (f"<@U0ANALYST1> {CONTENT['text']}", CONTENT["blocks"][1:])
+    assert message.blocks[0]["text"]["text"].startswith("<@U0ANALYST1> ")
     assert (receipt.detail, receipt.thread) == ("#ops, by its webhook", {})
     assert (slack.violations, len(slack.calls)) == ([], 1)
 
@@ -133,31 +129,3 @@ class TestConfiguration:
     def test_a_conversation_without_any_way_is_refused(self) -> None:
         with pytest.raises(ConfigError, match=r"destinations\.ops\.slack: channels\.slack has no way to #team"):
             configured("slack: '#team'")
-
-
-@pytest.mark.slow
-async def test_a_run_is_one_message_however_much_it_reports(redis_server: RedisServer, tmp_path: Path) -> None:
-    config = tmp_path / "relay.yaml"
-    async with surroundings(redis_server.url) as around:
-        config.write_text(
-            f"""
-server: {{host: 127.0.0.1, port: 0}}
-sources: {{async-operations: {{max_age: off, signature: {{secrets: {{current: "{STAGE_SECRET}"}}}}}}}}
-channels: {{slack: {{webhooks: {{"#ops": "{around.slack.webhook("#ops")}"}}}}}}
-destinations: {{ops: {{slack: "#ops", mode: outcomes, mention: {{failed: [U0ANALYST1]}}}}}}
-rules: [{{events: ["operation.*"], notify: [ops]}}]
-""",
-            "utf-8",
-        )
-        async with running(around, config) as relay:
-            stage = Stage(around, relay)
-            await stage.post(events.body("operation.started", 0, status="Initiated"))
-            for percentage in (20, 40, 60):
-                await stage.post(events.body("operation.progress", percentage, status="Running"))
-            await stage.post(events.body("operation.failed", 60, status="Failed"))
-            ledger = await around.settled()
-
-        [message] = around.slack.messages("#ops")
-        assert "<@U0ANALYST1>" in message.blocks[0]["text"]["text"]
-        assert (ledger.counts["delivered"], ledger.counts["held:no_outcome"], ledger.imbalance) == (1, 4, 0)
-        assert around.slack.violations == []
