@@ -72,6 +72,11 @@ FAULTS = [
      "17: destinations.team.quiet_hours: from and to are the same on every day, so nothing would ever be told"),
     ("    mode: live", "    quiet_hours: {from: '22:00', to: '6:00', pass: [critical]}",
      "17: destinations.team.quiet_hours.pass[0]: unknown moment; did you mean critical_"),
+    *(("[analyst@example.com, lead@example.com]", f"a@example.com\n    mode: digest\n    {written}",
+       f"21: destinations.analysts.{expected}") for written, expected in (
+        ("at: 25:00", 'at: expected a time of day such as "08:30"'),
+        ("days: monday", "days: expected daily, or days such as mon, mon-fri"),
+        ("when_empty: maybe", "when_empty: expected send or skip"))),
     # rules
     ("    priorities: [High, Critical]", "    statuses: [Ended]",
      "23: rules[0].statuses[0]: unknown status; expected Cancelled or Completed or Failed or Initiated or Running or"),

@@ -50,19 +50,17 @@ def batch_of(*statuses: str) -> Event:
 
 
 @pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
-def test_every_cell_of_the_matrix_is_told_as_written(status: str, priority: str, cell: str) -> None:
-    presentation = presentation_for(told_as(status, priority))
+def test_every_cell_of_the_matrix_is_told_as_written_and_calls_whom_it_says(
+    status: str, priority: str, cell: str
+) -> None:
+    event = told_as(status, priority)
+    presentation = presentation_for(event)
 
     assert presentation.new_message == (cell != "-")
     assert presentation.thread_reply == (cell[0] in "RB")
     assert presentation.broadcast == (cell[0] == "B")
-
-
-@pytest.mark.parametrize(("status", "priority", "cell"), CELLS)
-def test_every_cell_of_the_matrix_calls_whom_it_says(status: str, priority: str, cell: str) -> None:
-    expected = {"o": ("j.mueller@example.com",), "g": ("@data-team",)}.get(cell[-1], ())
-
-    assert mentions_for(told_as(status, priority), (), GROUP) == expected
+    called = {"o": ("j.mueller@example.com",), "g": ("@data-team",)}.get(cell[-1], ())
+    assert mentions_for(event, (), GROUP) == called
 
 
 def test_the_documentation_has_a_row_for_every_status() -> None:
@@ -77,15 +75,14 @@ def test_quiet_hours_are_passed_by_what_the_documentation_says() -> None:
     } == PASSING
 
 
-def test_what_states_no_priority_is_told_as_normal() -> None:
-    assert presentation_for(told_as("Failed", "")) == presentation_for(told_as("Failed", "Normal"))
-
-
-def test_a_low_priority_that_a_rule_names_is_told_as_normal() -> None:
-    assert presentation_for(told_as("Completed", "Low"), low_wanted=True) == presentation_for(
-        told_as("Completed", "Normal")
-    )
-    assert presentation_for(told_as("Failed", "High"), low_wanted=True) == presentation_for(told_as("Failed", "High"))
+@pytest.mark.parametrize(
+    ("status", "priority", "low_wanted", "like"),
+    [("Failed", "", False, "Normal"), ("Completed", "Low", True, "Normal"), ("Failed", "High", True, "High")],
+)
+def test_what_states_no_priority_is_told_as_normal_and_a_low_one_where_a_rule_names_it(
+    status: str, priority: str, low_wanted: bool, like: str
+) -> None:
+    assert presentation_for(told_as(status, priority), low_wanted=low_wanted) == presentation_for(told_as(status, like))
 
 
 def test_an_event_that_relay_does_not_know_is_in_no_cell() -> None:
@@ -196,25 +193,25 @@ def test_the_owner_is_known_from_earlier_events() -> None:
     assert mentions_for(ended, (begun, ended), {}) == ("j.mueller@example.com",)
 
 
-@pytest.mark.parametrize("actor", ["j.mueller@example.com", "J.Mueller@example.com", "j.mueller", "@j.mueller"])
-@pytest.mark.parametrize("named", ["owner", "j.mueller@example.com", "@j.mueller"])
-def test_nobody_is_called_for_a_cancel_of_his_own(actor: str, named: str) -> None:
-    event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": actor})
-
-    assert mentions_for(event, (), {"cancelled": (named, "@lead")}) == ("@lead",)
+PRESSED = {"user": "U0JANA0001", "userName": "jana", "realName": "Jana Müller"}
 
 
-def test_nobody_is_called_for_a_cancel_that_he_pressed_the_button_for() -> None:
-    pressed = {"user": "U0JANA0001", "userName": "jana", "realName": "Jana Müller"}
-    event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": "user123"}, pressed=pressed)
+@pytest.mark.parametrize(
+    ("actor", "pressed", "named", "called"),
+    [
+        *((actor, {}, (named, "@lead"), ("@lead",))
+          for actor in ("j.mueller@example.com", "J.Mueller@example.com", "j.mueller", "@j.mueller")
+          for named in ("owner", "j.mueller@example.com", "@j.mueller")),
+        ("user123", PRESSED, ("U0JANA0001", "jana@example.com", "@lead"), ("@lead",)),
+        ("user123", {}, ("owner",), ("j.mueller@example.com",)),
+    ],
+)  # fmt: skip
+def test_nobody_is_called_for_a_cancel_of_his_own(
+    actor: str, pressed: dict[str, str], named: tuple[str, ...], called: tuple[str, ...]
+) -> None:
+    event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": actor}, pressed=pressed)
 
-    assert mentions_for(event, (), {"cancelled": ("U0JANA0001", "jana@example.com", "@lead")}) == ("@lead",)
-
-
-def test_a_cancel_by_somebody_else_calls_whom_it_is_configured_to() -> None:
-    event = replace(told_as("Cancelled", "High"), cancellation={"cancelledBy": "user123"})
-
-    assert mentions_for(event, (), {"cancelled": ("owner",)}) == ("j.mueller@example.com",)
+    assert mentions_for(event, (), {"cancelled": named}) == called
 
 
 SILENT = dict.fromkeys(("completed", "failed", "timeout", "stalled"), ())

@@ -11,7 +11,6 @@ from relay.config import Config, parse_config
 from relay.domain.deliveries import Digest, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.errors import ConfigError
 from relay.policy.targets import Targets
 from tests.support import events
 
@@ -113,19 +112,3 @@ def test_new_live_messages_are_capped_unless_it_is_off() -> None:
 
     assert (capped["team"].limits.new_message_cap, capped["own"].limits.new_message_cap) == ((20, 600.0), None)
     assert (off["team"].limits.new_message_cap, own["team"].limits.new_message_cap) == (None, (5, 60.0))
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("at: 25:00, days: mon", 'weekly.at: expected a time of day such as "08:30"'),
-        ("at: 08:30, days: monday", "weekly.days: expected daily, or days such as mon, mon-fri"),
-        ("at: 08:30, when_empty: maybe", "weekly.when_empty: expected send or skip"),
-        ("at: 08:30, live: {min_step: 1}", "weekly.live: goes with mode: live, and this one is digest"),
-    ],
-)
-def test_a_schedule_that_is_none_is_refused(written: str, expected: str) -> None:
-    with pytest.raises(ConfigError) as refused:
-        configured(TEXT.replace("at: 08:30, days: mon", written))
-
-    assert expected in str(refused.value)
