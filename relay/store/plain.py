@@ -31,7 +31,7 @@ class Plain(Reader):
 
     async def do(self, *commands: Command) -> list[Any]:
         """Return the answers to these commands, whose second word is the name of a value."""
-        whole = [(verb, self._key(str(name)), *rest) for verb, name, *rest in commands]
+        whole = [(verb, self._key(str(name)), *map(_sendable, rest)) for verb, name, *rest in commands]
         answers: list[Any] = await write(self._redis, self._ask(whole))
         return answers
 
@@ -63,3 +63,8 @@ class Plain(Reader):
     async def lengths(self, names: Sequence[str]) -> list[int]:
         """Return the bytes of each value, 0 where there is none."""
         return await self._ask([("STRLEN", self._key(name)) for name in names])
+
+
+def _sendable(word: str | bytes | int) -> bytes | int:
+    """Return it as Redis takes it: in what people typed there may be half a character."""
+    return word.encode("utf-8", "replace") if isinstance(word, str) else word
