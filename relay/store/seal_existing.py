@@ -17,7 +17,7 @@ from relay.store.journal.batch import ASIDE, WAITING
 from relay.store.journal.inbox import entry_place
 from relay.store.journal.lease import Lease
 from relay.store.journal.scripts import Scripts
-from relay.store.sealing import JOURNAL, MARK, Sealer, is_sealed
+from relay.store.sealing import MARK, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.store import Store
 
@@ -100,7 +100,7 @@ class SealExisting:
             case b"stream" if own == "inbox":
                 await self._stream(key, b"entry", self._appended)
             case b"stream":
-                await self._stream(key, b"r", lambda row: {b"r": self._sealer.seal(row[b"r"], JOURNAL, own)})
+                await self._stream(key, b"r", lambda row: {b"r": self._sealer.seal(row[b"r"], own)})
 
     async def _replace(self, key: str, value: bytes | None, record: str, at: bytes | int | None = None) -> None:
         """Seal a string, or what stands there in a hash or a list, unless it has changed meanwhile."""
@@ -108,7 +108,7 @@ class SealExisting:
             return
         inner = self._entry(value) if record.partition("\0")[0] in (WAITING, ASIDE) else value
         verbs = ("GET", "SET") if at is None else ("LINDEX", "LSET") if isinstance(at, int) else ("HGET", "HSET")
-        words = (*verbs, value, self._sealer.seal(inner, JOURNAL, record), *(() if at is None else (at,)))
+        words = (*verbs, value, self._sealer.seal(inner, record), *(() if at is None else (at,)))
         self._counts["value"] += int(await self._redis.eval(REPLACE, 1, key, *words))
 
     async def _stream(self, name: str, field: bytes, sealed: Callable[[Row], Row]) -> None:
@@ -139,4 +139,4 @@ class SealExisting:
         name, _, content = appended.partition(b"\0")
         if is_sealed(content):
             return appended
-        return name + b"\0" + self._sealer.seal(content, JOURNAL, entry_place(name.decode("utf-8", "replace")))
+        return name + b"\0" + self._sealer.seal(content, entry_place(name.decode("utf-8", "replace")))

@@ -1,14 +1,12 @@
 """Encryption of event data in Redis: its memory, files and backups are unreadable without the key.
 
 AES-256-GCM. Each process seals with a key of its own, made from the configured one and 16 random bytes before
-each value, so its nonces may simply count. What a value is and which record it belongs to is sealed with it:
-moved elsewhere it opens no more. With a key a value that is not sealed is refused: write access to Redis gives no
-login, signing key or event that way. What was written before there was a key is sealed by
-relay/store/seal_existing.py.
+each value, so its nonces may simply count. Which record a value belongs to is sealed with it: moved elsewhere it opens
+no more. With a key a value that is not sealed is refused: write access to Redis gives no login, signing key or event
+that way. What was written before there was a key is sealed by relay/store/seal_existing.py.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
@@ -24,9 +22,6 @@ MARK = b"\xffs1"  # what begins so is no text in UTF-8, and so nothing that was 
 ID, SALT, NONCE = 4, 16, 12  # bytes behind it, in this order
 HEAD = len(MARK) + ID + SALT + NONCE
 CIPHERS = 512  # of other processes, which this one remembers
-
-# What a value is.
-JOURNAL = "journal"
 
 
 class Sealer:
@@ -65,12 +60,12 @@ class Sealer:
         """Return the id of that key for people."""
         return f"{self.names[self.current]} ({self.current})"
 
-    def seal(self, content: bytes, kind: str, record: str) -> bytes:
+    def seal(self, content: bytes, record: str) -> bytes:
         nonce = next(self._nonces).to_bytes(NONCE, "big")
-        return self._head + nonce + self._cipher.encrypt(nonce, content, _bound(kind, record))
+        return self._head + nonce + self._cipher.encrypt(nonce, content, record.encode())
 
-    def open(self, stored: bytes, kind: str, record: str) -> bytes:
-        """Open a value sealed as this. Unsealable if it is another's, or damaged; NotSealed if it never was."""
+    def open(self, stored: bytes, record: str) -> bytes:
+        """Open a value sealed for this record. Unsealable if it is another's, or damaged; NotSealed if it never was."""
         if not is_sealed(stored):
             raise NotSealed
         id_ = stored[len(MARK) : len(MARK) + ID]
@@ -78,7 +73,7 @@ class Sealer:
             raise Unsealable(id_.hex())
         salt, nonce = stored[len(MARK) + ID : HEAD - NONCE], stored[HEAD - NONCE : HEAD]
         try:
-            return self._cipher_of(id_, salt).decrypt(nonce, stored[HEAD:], _bound(kind, record))
+            return self._cipher_of(id_, salt).decrypt(nonce, stored[HEAD:], record.encode())
         except Exception:  # noqa: BLE001 - the library's own class, which is imported with a key alone
             raise Unsealable(id_.hex(), damaged=True) from None
 
@@ -86,23 +81,13 @@ class Sealer:
         return self._aes(_derived(self._keys[id_], salt))
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Values of one kind, each sealed for its record; clear where there is no key."""
-
-    kind: str
-    sealer: Sealer | None
-
-    def sealed(self, content: bytes, record: str) -> bytes:
-        return content if self.sealer is None else self.sealer.seal(content, self.kind, record)
-
-    def opened(self, stored: bytes, record: str) -> bytes:
-        """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
-        if self.sealer:
-            return self.sealer.open(stored, self.kind, record)
-        if is_sealed(stored):
-            raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
-        return stored
+def opened(sealer: Sealer | None, stored: bytes, record: str) -> bytes:
+    """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
+    if sealer:
+        return sealer.open(stored, record)
+    if is_sealed(stored):
+        raise Unsealable(stored[len(MARK) : len(MARK) + ID].hex())
+    return stored
 
 
 def is_sealed(stored: bytes) -> bool:
@@ -122,7 +107,3 @@ def id_of(key: bytes) -> bytes:
 def _derived(key: bytes, salt: bytes) -> bytes:
     """32 bytes of a configured key, of whatever length, which is as good as random."""
     return blake2b(key, digest_size=32, salt=salt, person=b"relay at rest").digest()
-
-
-def _bound(kind: str, record: str) -> bytes:
-    return f"{kind}\0{record}".encode()

@@ -24,7 +24,7 @@ from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import Suppressions
 from relay.store.results import ResultsCache
 from relay.store.seal_existing import SealExisting
-from relay.store.sealing import JOURNAL, Sealer
+from relay.store.sealing import Sealer
 from relay.store.sealing_keys import older_keys
 from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
@@ -69,20 +69,20 @@ async def quarantined(store: Store) -> list[Quarantined]:
 
 def test_a_value_opens_with_its_key_in_its_own_place_alone() -> None:
     one = sealer(ONE)
-    sealed = one.seal(b"content", JOURNAL, "op-1")
-    assert sealer(OTHER, ONE).open(sealed, JOURNAL, "op-1") == b"content"
+    sealed = one.seal(b"content", "op-1")
+    assert sealer(OTHER, ONE).open(sealed, "op-1") == b"content"
     spoiled = [sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :] for at in range(3, len(sealed))]
     spoiled += [sealed[:at] for at in range(3, len(sealed))] + [sealed + b"\0"]
-    places = [(sealed, JOURNAL, "op-2"), (sealed, "another", "op-1"), (sealed, JOURNAL, "")]
+    places = [(sealed, "op-2"), (sealed, "")]
 
-    for value in (*((one, JOURNAL, "op-1") for one in spoiled), *places):
+    for value in (*((one, "op-1") for one in spoiled), *places):
         with pytest.raises(Unsealable):
             one.open(*value)
     for clear in (b"", b"{}", "ÿ".encode(), b"\xff", b"\xffs"):
         with pytest.raises(NotSealed, match="relay keys seal"):
-            one.open(clear, JOURNAL, "op-1")
+            one.open(clear, "op-1")
     with pytest.raises(Unsealable, match=one.current) as error:
-        sealer(OTHER).open(sealed, JOURNAL, "op-1")
+        sealer(OTHER).open(sealed, "op-1")
     assert not any(text in str(error.value) for text in (ONE.decode(), OTHER.decode(), "content"))
 
 

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from relay.engine.state import Record
 from relay.errors import NoRoom
-from relay.store.sealing import JOURNAL, Sealer, Values
+from relay.store.sealing import Sealer, opened
 
 VERSION = 1  # of the format that is written
 READABLE = frozenset({1})
@@ -75,7 +75,7 @@ class Codec:
     """`kinds`: classes of what may be in the inbox and in kept answers."""
 
     def __init__(self, kinds: Iterable[type] = (), sealer: Sealer | None = None) -> None:
-        self._values = Values(JOURNAL, sealer)
+        self._sealer = sealer
         self._kinds = {kind.__name__: kind for kind in kinds}
         self._layouts = {kind: Layout(kind) for kind in self._kinds.values()}
 
@@ -120,11 +120,11 @@ class Codec:
             raise Unreadable(key, type(error).__name__) from None
 
     def seal(self, content: bytes, key: str) -> bytes:
-        return self._values.sealed(content, key) if self._values.sealer else content
+        return self._sealer.seal(content, key) if self._sealer else content
 
     def open(self, stored: bytes, key: str) -> bytes:
         """Unsealable where it is another's, or clear beside a key."""
-        return self._values.opened(stored, key)
+        return opened(self._sealer, stored, key)
 
     def _read(self, layout: Layout, content: bytes, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
