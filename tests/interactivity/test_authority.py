@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from relay.rendering.translations import FORBIDDEN, SLOW, TAKEN
 from relay_sandbox.standins.slack import Fault, Group, User
 from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, Scene
@@ -34,12 +36,14 @@ async def notices(one: Scene, *users: str) -> list[str]:
 # A display name gives nobody a right
 
 
-async def test_while_slack_does_not_name_the_groups_nobody_may_and_no_person_is_asked_about(one: Scene) -> None:
+@pytest.mark.parametrize("fault", [SCOPE_MISSING, THROTTLED, Fault(body=b'{"ok": true}')])
+async def test_while_slack_does_not_name_the_groups_nobody_may_and_no_person_is_asked_about(
+    one: Scene, fault: Fault
+) -> None:
     guest = replace(EVIL, restricted=True, stranger=True)
     await running(one, guest)
-    for fault in (SCOPE_MISSING, THROTTLED, Fault(body=b'{"ok": true}')):
-        one.around.slack.outages["usergroups.list"] = fault
-        assert await notices(one, guest.id, ANALYST, LEAD) == [SLOW] * 3
+    one.around.slack.outages["usergroups.list"] = fault
+    assert await notices(one, guest.id, ANALYST, LEAD) == [SLOW] * 3
     assert one.asked(CANCEL) == []
     asked = {call.method for call in one.around.slack.calls}
     assert not asked & {"users.list", "users.info", "users.lookupByEmail"}
@@ -76,9 +80,9 @@ async def test_no_guest_stranger_bot_or_deleted_user_may_although_the_group_has_
     assert await notices(one, ANALYST) == [TAKEN]
 
 
-async def test_a_press_in_another_workspace_or_of_another_app_does_nothing(begun: Scene) -> None:
+@pytest.mark.parametrize(("place", "app"), [("T0OTHER001", ""), ("", "A0OTHER001")])
+async def test_a_press_in_another_workspace_or_of_another_app_does_nothing(begun: Scene, place: str, app: str) -> None:
     slack = begun.around.slack
-    for place, app in (("T0OTHER001", slack.pressed_app), ("", "A0OTHER001")):
-        slack.pressed_in, slack.pressed_app = place, app
-        assert await notices(begun, ANALYST) == [FORBIDDEN]
+    slack.pressed_in, slack.pressed_app = place, app or slack.pressed_app
+    assert await notices(begun, ANALYST) == [FORBIDDEN]
     assert begun.asked(CANCEL) == []
