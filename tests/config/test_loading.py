@@ -83,6 +83,8 @@ FAULTS = [
     ("notify: [team]", "notify: [temp, tea]", "25: rules[0].notify[0]: unknown destination 'temp'; did you mean team?"),
     ("    priorities: [High, Critical]", "    sources: [async]",
      "23: rules[0].sources[0]: unknown source 'async'; expected async-operations or progress"),
+    ("    priorities: [High, Critical]", "    prioritys: [High]",
+     "23: rules[0].prioritys: unknown key; did you mean priorities?"),
     ("[operation.*]", "[operations.*]", "22: rules[0].events[0]: fits no event; did you mean operation.failed?"),
     ("[operation.*]", "['operation.(a|b)+']", "22: rules[0].events[0]: expected an event's name, with *"),
     ("    notify: [team]\n", "", "21: rules[0].notify: missing; it is required here"),
