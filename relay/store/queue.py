@@ -30,9 +30,10 @@ from relay.engine.receipts import Failed, GiveUp, Held, Lapse, Mark, Release, Wi
 from relay.engine.take import Take, Taken
 from relay.errors import HandlingFailed, NotYetDone
 from relay.policy.retry import Pause
+from relay.store.journal.backlog import NotOwner
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
-from relay.store.journal.partition import NotOwner, Partition
+from relay.store.journal.partition import Partition
 from relay.store.queries.reader import Reader
 
 log = structlog.get_logger(__name__)

@@ -50,7 +50,7 @@ class SealExisting:
         self._redis: Any = store.redis
         self._sealer = sealer
         self._patience = patience
-        self._lease = Lease(Scripts(store.redis), keys.PREFIX, "sealing", time.monotonic)
+        self._lease = Lease(Scripts(store.redis), "sealing", time.monotonic)
         self._counts = Counter[str]()
 
     async def run(self) -> Counter[str]:

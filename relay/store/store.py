@@ -18,11 +18,12 @@ from relay.store import keys
 from relay.store.client import Durability, Promise, call, connect
 from relay.store.copies import Copies
 from relay.store.inspection import inspect
+from relay.store.journal.backlog import NotOwner
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
 from relay.store.journal.kinds import KINDS, lost, needs
 from relay.store.journal.pace import PACE, Pace
-from relay.store.journal.partition import NotOwner, Partition
+from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
 from relay.store.plain import Plain
@@ -102,7 +103,7 @@ class Store(Queue):
             await agree_on_keys(self.plain, self.sealer)
             self._agreed = True
         self.promise = promise
-        self.partition.replicas = promise.replicas
+        self.partition.scripts.replicas = promise.replicas
         if not (self._started or sealing):
             self.partition.start()
             self._started = True
@@ -143,11 +144,13 @@ class Store(Queue):
     @property
     def emptied(self) -> bool:
         """True where the data was found deleted since this was last asked."""
-        return self.partition.take_emptied()
+        emptied, self.partition.emptied = self.partition.emptied, False
+        return emptied
 
     def take_set_back(self) -> float:
         """Return the seconds by which Redis's clock was set back since this was last asked."""
-        return self.partition.take_set_back() / 1000
+        step, self.partition.set_back = self.partition.set_back, 0
+        return step / 1000
 
     async def time(self) -> float:
         """Return the time of Redis's clock, seconds since the epoch."""

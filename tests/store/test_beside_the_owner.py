@@ -19,9 +19,9 @@ from relay.ingest import Ingest
 from relay.interactivity import buttons
 from relay.operating.sweeps import Swept, replay_quarantined, take
 from relay.store import Store
+from relay.store.journal.backlog import NotOwner
 from relay.store.journal.items import Busy
 from relay.store.journal.pace import Pace
-from relay.store.journal.partition import NotOwner
 from relay.store.keys import PREFIX
 from relay.store.queries.admin import Admin
 from tests.support import events

@@ -1,39 +1,31 @@
 """The state that decisions read, over Redis: what was read or written lately is in memory, and true.
 
 Only the owner writes these keys, so what is here is what Redis has as long as the owner's term holds. What is not here
-is mostly new: it is taken to be absent, and noted as a guess. All that a batch asks for is read in one round trip, and
-where a guess was wrong, it is decided anew. An index cannot be guessed (`NotLoaded`); it is read whole, in pages.
+is mostly new: it is taken to be absent, and noted as a guess. All that a batch asks for is read at once, and where a
+guess was wrong, it is decided anew. An index cannot be guessed (`NotLoaded`).
 """
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from redis.exceptions import RedisError
 
 from relay.engine.state import Changes, NotLoaded, Record, Score, TableChange
 from relay.errors import StoreUnavailable
-from relay.store.journal.codec import Codec, Unreadable
-from relay.store.journal.pace import PACE
-from relay.store.journal.scripts import Scripts
+from relay.store.journal.reading import Found, Reading, key_of
 from relay.store.journal.writes import SLACK
-from relay.store.wire import Command
+from relay.store.keys import PREFIX
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-MOST_BYTES = 256 << 20
 MOST_REPORTED = 1_000  # values that cannot be read
 # What a value takes in memory, about: some bytes for each of those in Redis, and some for each entry of a container.
 SPREAD, EACH = 6, 150
 
 log = structlog.get_logger(__name__)
-
-
-def key_of(kind: str, names: Sequence[Any]) -> str:
-    return str(names[0].PREFIX + names[1] if kind == "record" else names[0])
 
 
 def place_of(kind: str, names: Sequence[Any]) -> str:
@@ -44,10 +36,6 @@ def place_of(kind: str, names: Sequence[Any]) -> str:
 def _bytes(values: Iterable[bytes | None]) -> int:
     """Return what values of a table or a log take in memory, about."""
     return sum(len(value or b"") + EACH for value in values)
-
-
-class OtherData(Exception):
-    """Redis does not hold what this owner committed last."""
 
 
 class Sorted:
@@ -79,19 +67,8 @@ class Hot:
 class Cache:
     """A `State`. `now` is the partition's time of the batch, by which values expire."""
 
-    def __init__(
-        self,
-        scripts: Scripts,
-        codec: Codec,
-        prefix: str,
-        renew: Callable[[str], Awaitable[None]],
-        *,
-        most_bytes: int = MOST_BYTES,
-        page: int = PACE.index_page,
-    ) -> None:
-        """`renew` keeps the lease of the owner with this mark while much is read. `page`: members read at once."""
-        self.scripts, self._codec, self.prefix = scripts, codec, prefix
-        self._renew, self._most_bytes, self._page = renew, most_bytes, page
+    def __init__(self, reading: Reading, most_bytes: int) -> None:
+        self.reading, self._most_bytes = reading, most_bytes
         self._hot = OrderedDict[str, Hot]()
         self._unreadable: dict[str, StoreUnavailable] = {}
         self._reported = set[str]()  # each once in a term
@@ -259,55 +236,21 @@ class Cache:
 
     async def load(self, missing: Iterable[NotLoaded], mark: str) -> None:
         """Read all of it. OtherData where Redis has another mark than this one when that is done."""
-        wanted = [*{(need.kind, *need.names): None for need in missing}]
-        at, pages = 0, dict[str, list[tuple[str, Score]]]()
-        while wanted:
-            commands: list[Command] = []
-            for kind, *names in wanted:
-                commands += self._asking(kind, names, at)
-            answers = await self.scripts.read([*commands, ("GET", self.prefix + "mark")])
-            if (answers.pop() or b"").decode() != mark:
-                raise OtherData
-            rest = iter(answers)
-            # Of an index, there is more as long as its pages are full.
-            wanted = [want for want in wanted if self._loaded(want, rest, pages)]
-            at += self._page
-            if wanted:
-                await self._renew(mark)
+        for found in await self.reading.read(missing, mark):
+            self._take(found)
 
-    def _asking(self, kind: str, names: Sequence[Any], at: int) -> list[Command]:
-        key = self.prefix + key_of(kind, names)
-        reading: dict[str, Command] = {
-            "record": ("GET", key),
-            "field": ("HGET", key, names[-1]),
-            "table": ("HGETALL", key),
-            "index": ("ZRANGE", key, at, at + self._page - 1, "WITHSCORES"),
-            "log": ("LRANGE", key, 0, -1),
-        }
-        return [reading[kind]] if kind == "index" else [reading[kind], ("PTTL", key)]
-
-    def _loaded(self, want: Sequence[Any], answers: Iterator[Any], pages: dict[str, list[tuple[str, Score]]]) -> bool:
-        """Keep what was asked for; True where there is more of it."""
-        kind, *names = want
+    def _take(self, found: Found) -> None:
+        kind, names, value = found.kind, found.names, found.value
         key = key_of(kind, names)
-        answer = next(answers)
-        left = -1 if kind == "index" else next(answers)
-        until = self.now + left - SLACK if left >= 0 else 0
-        try:
-            if isinstance(answer, RedisError):
-                raise Unreadable(key, "it is something else")
-            if kind == "index":
-                return self._add_page(key, answer, pages)
-            value = None if until and until <= self.now else self._opened(kind, names, key, answer)
-            if until and value is None:
-                self.gone.add(key)
-        except (StoreUnavailable, ValueError) as error:  # a name that is no text, for instance
-            unreadable = error if isinstance(error, StoreUnavailable) else Unreadable(key, "it is no text")
-            self._unreadable[place_of(kind, names)] = unreadable
+        if isinstance(value, StoreUnavailable):
+            self._unreadable[place_of(kind, names)] = value
             if key not in self._reported and len(self._reported) < MOST_REPORTED:
                 self._reported.add(key)
-                log.error("record.unreadable", record=self.prefix + key, error=str(unreadable))
-            return False
+                log.error("record.unreadable", record=PREFIX + key, error=str(value))
+            return
+        if found.is_over:
+            self.gone.add(key)
+        until = self.now + found.left if found.left and not found.is_over else 0
         hot = self._hot.get(key)
         if kind == "field" and hot is not None:
             if not hot.whole:  # else it came whole with the same answers
@@ -315,31 +258,9 @@ class Cache:
                 self._resize(hot, len(value or b"") + EACH)
         elif kind == "field":
             self._keep(key, Hot({names[1]: value}, len(value or b"") + 2 * EACH, until, whole=False))
+        elif kind == "index":
+            self._keep(key, Hot(Sorted(value), EACH + sum(len(member) + 2 * EACH for member, _ in value)))
         else:
             values = value.values() if kind == "table" and value else value or ()
-            size = len(answer or b"") * SPREAD if kind == "record" else _bytes(values)
+            size = found.size * SPREAD if kind == "record" else _bytes(values)
             self._keep(key, Hot(value, size + EACH, until if value else 0))
-        return False
-
-    def _opened(self, kind: str, names: Sequence[Any], key: str, answer: Any) -> Any:
-        codec = self._codec
-        match kind:
-            case "record":
-                return None if answer is None else codec.read_record(names[0], names[1], answer, key)
-            case "field":
-                return None if answer is None else codec.open(answer, f"{key}\0{names[1]}")
-            case "table":
-                pairs = zip(answer[::2], answer[1::2], strict=True) if isinstance(answer, list) else answer.items()
-                return {(name := field.decode()): codec.open(value, f"{key}\0{name}") for field, value in pairs}
-            case _:
-                return [codec.open(line, key) for line in answer]
-
-    def _add_page(self, key: str, answer: list[Any], pages: dict[str, list[tuple[str, Score]]]) -> bool:
-        flat = [part for pair in answer for part in pair] if answer and isinstance(answer[0], list) else answer
-        page = [(member.decode(), int(float(score))) for member, score in zip(flat[::2], flat[1::2], strict=True)]
-        pages.setdefault(key, []).extend(page)
-        if len(page) == self._page:
-            return True
-        members = pages.pop(key)
-        self._keep(key, Hot(Sorted(members), EACH + sum(len(member) + 2 * EACH for member, _ in members)))
-        return False

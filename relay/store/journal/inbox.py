@@ -10,7 +10,9 @@ from relay.store.journal.codec import Codec
 from relay.store.journal.items import BYTES, LAGS, NOTHING, Admission, Answer, Busy, Id, Item, value_of
 from relay.store.journal.lease import ALIVE
 from relay.store.journal.scripts import Scripts, Value
+from relay.store.keys import PREFIX
 
+KEY = PREFIX + "inbox"
 POLL = 0.02  # seconds
 ACT = "act:"  # begins the name of one whose answer is kept
 
@@ -25,10 +27,9 @@ TAKEN = Pending()
 class Inbox:
     """`newest`: the newest entry in Redis, as far as is known. `read_to`: up to which they were read."""
 
-    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, page: int) -> None:
+    def __init__(self, scripts: Scripts, codec: Codec, page: int) -> None:
         """`page`: entries that are read at once."""
-        self._scripts, self._codec, self._prefix, self._page = scripts, codec, prefix, page
-        self._key = prefix + "inbox"
+        self._scripts, self._codec, self._page = scripts, codec, page
         self.pending = deque[Item]()
         self.read_to = self.newest = NOTHING
 
@@ -36,13 +37,13 @@ class Inbox:
 
     async def append(self, item: Item) -> object:
         """Append it, once; return TAKEN, or the answer where it was appended before. Busy, StoreUnavailable."""
-        keys = [self._key, self._prefix + "owner"]
+        keys = [KEY, PREFIX + "owner"]
         name = f"{ACT}{item.act}" if item.act else token_hex(8)
         payload = self._codec.value(item.entry, entry_place(name))
         args: list[Value] = [name, payload, LAGS[item.admission], BYTES[item.admission], int(ALIVE * 1000)]
         if item.act:
             empty = Answer(item.act)
-            keys.append(self._prefix + empty.key)
+            keys.append(PREFIX + empty.key)
             args += [Answer.KEPT, self._codec.record(empty, empty.key)]
         although_full = item.admission == Admission.ALWAYS
         outcome, said = await self._scripts.run("append", keys, args, although_full=although_full)
@@ -53,7 +54,7 @@ class Inbox:
     async def answer(self, act: str, patience: float) -> object:
         """Return what became of an act that was appended; TAKEN where nothing has within so many seconds."""
         until = asyncio.get_running_loop().time() + patience
-        key = self._prefix + Answer.PREFIX + act
+        key = PREFIX + Answer.PREFIX + act
         while asyncio.get_running_loop().time() < until:
             [stored] = await self._scripts.read([("GET", key)])
             if stored and (answer := self._answered(act, stored)) is not TAKEN:
@@ -102,8 +103,8 @@ class Inbox:
         page = max(1, self._page - len(self.pending))
         # In this order: what is appended between the two is not passed over.
         commands = [
-            ("XREVRANGE", self._key, "+", "-", "COUNT", 1),
-            ("XRANGE", self._key, after, "+", "COUNT", page),
+            ("XREVRANGE", KEY, "+", "-", "COUNT", 1),
+            ("XRANGE", KEY, after, "+", "COUNT", page),
         ]
         last, rows = await self._scripts.read(commands)
         newest = parsed(last[0][0]) if last else NOTHING

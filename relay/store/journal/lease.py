@@ -6,6 +6,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 from relay.store.journal.scripts import Scripts, Value
+from relay.store.keys import PREFIX
 
 LASTS = 5.0  # seconds after its last renewal, by Redis's clock
 RENEWED = 1.0  # seconds after which it is renewed, or tried for
@@ -31,7 +32,6 @@ class Lease:
     def __init__(
         self,
         scripts: Scripts,
-        prefix: str,
         process: str,
         monotonic: Callable[[], float],
         *,
@@ -41,7 +41,7 @@ class Lease:
         """`at_once`: no other process has this Redis, so it is taken without waiting."""
         self.process = f"{process}-{token_hex(4)}{'' if may_own else RECEIVES}"
         self._scripts, self._monotonic, self._at_once = scripts, monotonic, at_once
-        self._keys = [prefix + name for name in ("owner", "term", "mark", "pulses", "handed")]
+        self._keys = [PREFIX + name for name in ("owner", "term", "mark", "pulses", "handed")]
         self.term = 0
         self.begun = 0  # the last term in which this process decided, after what was under way before
         self.living = frozenset[str]()

@@ -8,42 +8,39 @@ begins. A process that does not own the partition appends what arrives to the ow
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
 from relay.engine.clock import SETTING_BACK, ClockSetBack
-from relay.errors import RelayError, StoreUnavailable, handling, relay_line
-from relay.store.journal.batch import WAITING, Rules
-from relay.store.journal.cache import MOST_BYTES as MOST_HOT
-from relay.store.journal.cache import Cache, OtherData
+from relay.errors import StoreUnavailable, relay_line
+from relay.store.journal.backlog import Backlog
+from relay.store.journal.batch import Rules
+from relay.store.journal.cache import Cache
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN, Inbox
 from relay.store.journal.items import Admission, Item, Queue
 from relay.store.journal.lease import RENEWED, Lease, Taken
 from relay.store.journal.pace import PACE, Pace
+from relay.store.journal.reading import OtherData, Reading
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.term import PAUSES, Term
-from relay.store.keys import PREFIX
 
-GATHER, IN_VAIN = 0.025, 3  # seconds that what comes may join a commit; passes of the loop without anything that does
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
-RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
-FOR_WAITING = 8  # one in so many of a full commit's entries is one of these
 EXPIRE = 0.5
 JOINING = 2.0  # seconds
 log = structlog.get_logger(__name__)
 
 
-class NotOwner(StoreUnavailable):
-    """Only the owner of the partition can do this, and that is another process."""
-
-
 class Partition:
-    """`settings` may be replaced at any moment: what is decided from then on goes by the new ones."""
+    """`settings` may be replaced at any moment: what is decided from then on goes by the new ones.
+
+    process   the name of this process and its start
+    set_back  ms by which Redis's clock was set back, until that is asked for
+    emptied   the data was found deleted, until that is asked for
+    """
 
     def __init__(
         self,
@@ -52,33 +49,30 @@ class Partition:
         settings: Any,
         *,
         process: str,
-        prefix: str = PREFIX,
         replicas: int = 0,
         alone: bool = False,
         may_own: bool = True,
-        hot: int = MOST_HOT,
         pace: Pace = PACE,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`alone`: no other process takes events, so nothing has to be read before an event is decided."""
         self.settings = settings
-        self._rules, self._prefix, self._alone, self._may_own, self._hot = rules, prefix, alone, may_own, hot
-        self._monotonic, self._pace = monotonic, pace
-        self._scripts = Scripts(redis, replicas, pace.confirmed)
+        self._rules, self._may_own, self._monotonic, self._pace = rules, may_own, monotonic, pace
+        self.scripts = Scripts(redis, replicas, pace.confirmed)
         self._queue = Queue(monotonic)
         self._clock = PartitionClock(monotonic, clock)
-        self._inbox = Inbox(self._scripts, rules.codec, prefix, pace.inbox_page)
-        self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone, may_own=may_own)
+        self._inbox = Inbox(self.scripts, rules.codec, pace.inbox_page)
+        self._backlog = Backlog(self._queue, self._inbox, pace, monotonic, alone=alone)
+        self._lease = Lease(self.scripts, process, monotonic, at_once=alone, may_own=may_own)
+        self.process = self._lease.process
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = self._closing = False
-        self._lent_at = self._retried = self._read_at = 0.0
-        self._odd = 0  # 1 in every other turn
-        self._round = deque[str]()  # entries that wait, and have not been tried again in this minute
-        self._again = deque[Item]()  # those of them that a commit gave back
+        self._lent_at = 0.0
         self._joined = asyncio.Event()
-        self._set_back, self._emptied, self._committed = 0, False, False
+        self._committed = False
+        self.set_back, self.emptied = 0, False
         self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
         self.decided: Callable[[Any, Any], None] = lambda entry, outcome: None  # noqa: ARG005 - called with each
 
@@ -103,30 +97,6 @@ class Partition:
         """Processes that gave a sign of life within the last seconds."""
         return self._lease.living
 
-    @property
-    def process(self) -> str:
-        """The name of this process and its start."""
-        return self._lease.process
-
-    @property
-    def replicas(self) -> int:
-        """Replicas that have to confirm each write."""
-        return self._scripts.replicas
-
-    @replicas.setter
-    def replicas(self, count: int) -> None:
-        self._scripts.replicas = count
-
-    def take_set_back(self) -> int:
-        """Return the ms by which Redis's clock was set back since this was last asked."""
-        step, self._set_back = self._set_back, 0
-        return step
-
-    def take_emptied(self) -> bool:
-        """Return True where the data was found deleted since this was last asked."""
-        emptied, self._emptied = self._emptied, False
-        return emptied
-
     def may_send(self) -> bool:
         """Return True where a first byte may leave: the lease has time left, by this process's own clock."""
         return self._term is not None and self._lease.may_send()
@@ -134,10 +104,10 @@ class Partition:
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._run()), *(self._tasks or [asyncio.create_task(self._expire())])]
 
-    async def joined(self, seconds: float = JOINING) -> None:
-        """Wait until it is known whether this process owns the partition, or for so long."""
+    async def joined(self) -> None:
+        """Wait until it is known whether this process owns the partition, but not for long."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._joined.wait(), seconds)
+            await asyncio.wait_for(self._joined.wait(), JOINING)
 
     async def hand_over(self) -> None:
         """Let another process own it, once one lives. What is being sent goes on, and its receipts go by the inbox."""
@@ -227,32 +197,13 @@ class Partition:
             return
         await self._renew(term.mark)
         await self._set_clock_back(term)
-        await self._gather(term)
+        await self._backlog.gather(term.limit)
         await self._lend(term)
-        unplaced = [] if self._alone else self._queue.unplaced()
-        poll = self._pace.poll_alone if self._alone else self._pace.poll
-        if unplaced or self._inbox.has_more or self._monotonic() - self._read_at >= poll:
-            self._read_at = self._monotonic()
-            newest = await self._inbox.read()
-            for item in unplaced:
-                item.follows = newest
-        waiting = await self._waiting(term)  # before anything is taken, which a failure would lose
-        items = self._next_items(term.limit - min(len(self._round) + len(self._again), term.limit // FOR_WAITING))
-        items += self._next_waiting(waiting, min(self._pace.waiting, term.limit - len(items)))
+        items, poll = await self._backlog.take(term), self._backlog.poll
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:
             await self._idle(min(COMPANY, poll) if term.carries else poll)
-
-    async def _gather(self, term: Term) -> None:
-        """Let what is about to come join those that wait: most of what a commit costs, it costs once.
-
-        One that comes alone need not wait for others.
-        """
-        began, count, in_vain = self._monotonic(), len(self._queue), 0
-        while 1 < count < term.limit and in_vain < IN_VAIN and self._monotonic() - began < GATHER:
-            await asyncio.sleep(0)
-            count, in_vain = len(self._queue), in_vain + 1 if len(self._queue) == count else 0
 
     async def _renew(self, mark: str) -> None:
         if self._lease.is_due:
@@ -269,7 +220,7 @@ class Partition:
         while step := self._clock.set_back:
             await self._put_right(term, step)
             self._clock.set_back -= step
-            self._set_back += step
+            self.set_back += step
 
     async def _put_right(self, term: Term, step: int, after: str | None = "") -> None:
         """Let the state follow a step of the clock, in parts."""
@@ -293,40 +244,6 @@ class Partition:
             finally:
                 self._queue.lazy.extendleft(reversed([item for item in lazy if not item.is_answered]))
 
-    def _next_items(self, most: int) -> list[Item]:
-        """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had.
-
-        Where one entry goes at a time, acts and the inbox take turns; after a crash what may have caused it goes alone.
-        """
-        queue, inbox = self._queue, self._inbox
-        if inbox.has_suspects:
-            return inbox.take(most)
-        self._odd ^= 1
-        items = queue.take(queue.acts, (most + self._odd) // 2 if inbox.pending else most)
-        items += inbox.take(most - len(items))
-        return items + queue.take(queue.events, most - len(items), self._is_next)
-
-    def _is_next(self, item: Item) -> bool:
-        return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
-
-    async def _waiting(self, term: Term) -> Mapping[str, bytes]:
-        """Return entries that could not be read, and are to be tried again: all of them, once a minute."""
-        if not self._round and self._monotonic() - self._retried <= RETRY_WAITING:
-            return {}
-        table = await term.table(WAITING, bytes)
-        if not self._round:
-            self._retried = self._monotonic()
-            self._round.extend(sorted(table))
-            if table:
-                log.warning("entry.waits", count=len(table))
-        return table
-
-    def _next_waiting(self, table: Mapping[str, bytes], most: int) -> list[Item]:
-        """Take some of them: first of all what a commit that failed gave back."""
-        items = [self._again.popleft() for _ in range(min(most, len(self._again)))]
-        names = [self._round.popleft() for _ in range(min(most - len(items), len(self._round)))]
-        return items + [self._inbox.item_of(table[name], waits=name) for name in names if name in table]
-
     async def _commit(self, term: Term, items: Sequence[Item]) -> None:
         left = items
         try:
@@ -335,9 +252,7 @@ class Partition:
             if channels := term.take_due():
                 self.due(channels)
         finally:
-            self._inbox.put_back(left)
-            self._queue.put_back(left)
-            self._again.extendleft(reversed([item for item in left if item.waits]))
+            self._backlog.put_back(left)
 
     async def _idle(self, seconds: float) -> None:
         """Wait for something that came since this turn began, or comes."""
@@ -361,29 +276,21 @@ class Partition:
                 self._joined.set()
                 return
             self._joined.set()
-        if items := self._queue.take_all():
-            await self._pass_on(items)
-        else:
+        if not await self._backlog.pass_on():
             await self._idle(RENEWED)
 
     async def _begin(self, taken: Taken) -> None:
-        self._emptied |= self._committed and not taken.mark
+        self.emptied |= self._committed and not taken.mark
         last = taken.mark.rpartition(".")[2]
         self._clock.begin(int(last) if last.isdecimal() else 0, taken.ms)
-        page = self._pace.index_page
-        cache = Cache(self._scripts, self._rules.codec, self._prefix, self._renew, most_bytes=self._hot, page=page)
+        cache = Cache(Reading(self.scripts, self._rules.codec, self._renew, self._pace.index_page), self._pace.hot)
         term = Term(taken, self._rules, cache, self._clock, self._inbox, decided=self._decided)
-        self._retried = self._monotonic() - RETRY_WAITING
-        self._round.clear()
-        self._again.clear()
         for step, after in (await term.table(SETTING_BACK, bytes.decode)).items():
             await self._put_right(term, int(step), after)
         await self._set_clock_back(term)
-        self._inbox.forget()
-        self._queue.displace()
-        await self._inbox.read()
+        left = await self._backlog.begin()
         if not taken.in_order:
-            await term.suspect([*self._inbox.pending])
+            await term.suspect(left)
         self._lease.begun = taken.term
         self._term = term
         if self._rules.take_over:
@@ -394,31 +301,6 @@ class Partition:
     def _forget(self) -> None:
         self._term = None
         self._lease.lose()
-
-    async def _pass_on(self, items: Sequence[Item]) -> None:
-        """Leave them in the owner's inbox, and keep what is not there yet. The error of one of these."""
-        for item in items:
-            if item.only_owner:
-                item.answer(NotOwner("another process owns the partition"))
-        rest = [item for item in items if not item.only_owner]
-        try:
-            outcomes = await asyncio.gather(*(self._append(item) for item in rest), return_exceptions=True)
-        finally:
-            self._queue.put_back(item for item in rest if not item.is_answered)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-
-    async def _append(self, item: Item) -> None:
-        try:
-            with handling():
-                item.answer(await self._inbox.append(item))
-        except StoreUnavailable as error:
-            if item.is_receipt or item.act:  # appended again, an act is answered as it was before
-                raise
-            item.answer(error)
-        except RelayError as error:
-            item.answer(error)
 
     async def _expire(self) -> None:
         while True:

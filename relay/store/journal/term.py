@@ -14,13 +14,15 @@ from relay.engine.records import PARKING
 from relay.engine.state import Changes, NotLoaded
 from relay.errors import HandlingFailed, NoRoom, StoreUnavailable, relay_line
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
-from relay.store.journal.cache import Cache, OtherData
+from relay.store.journal.cache import Cache
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import Inbox
 from relay.store.journal.items import Admission, Item
 from relay.store.journal.lease import Taken
+from relay.store.journal.reading import OtherData
 from relay.store.journal.scripts import BadCommit, Full
 from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, Upkeep, count_bytes, encode
+from relay.store.keys import PREFIX
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
 FEW = 8  # entries that are decided before anything is read
@@ -57,7 +59,7 @@ class Term:
         self._due = set[str]()
         self._upkeep = Upkeep()
         self._rules, self._clock, self._inbox, self._decided = rules, clock, inbox, decided
-        self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
+        self.cache, self._scripts = cache, cache.reading.scripts
         self._forget_lent()
 
     async def lend(self, items: Sequence[Item], settings: Any) -> list[Item]:
@@ -131,7 +133,7 @@ class Term:
         except NoRoom:  # the cache says so
             return {}
         except ValueError as error:
-            log.error("record.unreadable", record=self._prefix + name, error=str(error))
+            log.error("record.unreadable", record=PREFIX + name, error=str(error))
             return {}
 
     async def suspect(self, items: Sequence[Item]) -> None:
@@ -192,7 +194,7 @@ class Term:
 
     async def _send(self, commit: Commit) -> tuple[int, bytes]:
         """Send it until what became of it is known; return Redis's time and the newest entry of the inbox."""
-        keys, args = commit.arguments(self._prefix)
+        keys, args = commit.arguments(PREFIX)
         in_doubt = False
         pause, longest = PAUSES
         while True:

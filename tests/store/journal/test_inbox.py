@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
 from relay.store.journal import inbox
+from relay.store.journal.backlog import NotOwner
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission, Busy, Item
 from relay.store.journal.lease import ALIVE
 from relay.store.journal.pace import Pace
-from relay.store.journal.partition import NotOwner
 from relay.store.journal.scripts import Full
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import proxy

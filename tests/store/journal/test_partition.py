@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, NotLoaded, State
 from relay.errors import HandlingFailed, StoreUnavailable
-from relay.store.journal.cache import Cache
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import Admission
 from relay.store.journal.pace import Pace
+from relay.store.journal.reading import Reading
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import SLACK
 from relay.store.sealing import Sealer
@@ -114,7 +114,7 @@ async def test_an_index_is_read_in_pages_and_a_small_memory_reads_again(
     open_process: Open, redis: Redis, hot: int
 ) -> None:
     await redis.zadd(P + "timers", {f"x {n:02}": n for n in range(35)})
-    process = await open_process(hot=hot, pace=Pace(index_page=7)).start()
+    process = await open_process(pace=Pace(index_page=7, hot=hot)).start()
 
     assert await process.submit(Fire()) == [f"x {n:02}" for n in range(35)]
     assert await process.submit(Fire()) == []
@@ -266,10 +266,9 @@ async def test_the_lease_is_renewed_while_a_big_index_is_read(scripts: Scripts, 
     async def renew(mark: str) -> None:
         marks.append(mark)
 
-    reading = Cache(scripts, Codec(), P, renew, page=10)
-    await reading.load([NotLoaded("index", "timers")], "")
+    [found] = await Reading(scripts, Codec(), renew, page=10).read([NotLoaded("index", "timers")], "")
 
-    assert reading.size("timers") == 35
+    assert len(found.value) == 35
     assert marks == ["", "", ""]
 
 
@@ -312,6 +311,22 @@ async def test_a_stop_answers_what_is_here_and_hands_over(open_process: Open, re
     assert not await redis.exists(P + "owner")
     with pytest.raises(StoreUnavailable):
         await first.submit(Add("x", "late"), admission=EVENT)
+
+
+async def test_a_field_that_is_not_there_says_nothing_of_the_others(open_process: Open, redis: Redis) -> None:
+    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+        d = Draft(state, now)
+        known = d.field("t", entry.event)
+        d.put("t", entry.event, b"x", kept=toy.HOUR)
+        return d.changes, known
+
+    first = await open_process("a", step=step).start()
+    await first.submit(Add("x", "e1"))
+    await first.die()
+    second = await open_process("b", step=step).start()
+    assert await second.submit(Add("x", "e2")) is None
+    assert await redis.hkeys(P + "t") == [b"e1", b"e2"]
+    assert await second.submit(Add("x", "e1")) == b"x"
 
 
 class TestATableThatIsMadeAgain:
