@@ -24,7 +24,7 @@ class OtherData(Exception):
 class Found:
     """A value as it was read, or the error why it cannot be.
 
-    size  bytes of a record, as it is stored
+    size  of a record: its bytes, as it is stored
     left  ms until it is over for decisions; None: it does not expire
     """
 
@@ -87,7 +87,7 @@ class Reading:
     ) -> Found | None:
         """Return what was asked for; None where there is more of it."""
         key, answer = key_of(kind, names), next(answers)
-        found = Found(kind, names, None, len(answer or b"") if kind == "record" else 0)
+        found = Found(kind, names, None)
         if kind != "index" and (left := next(answers)) >= 0:
             found.left = left - SLACK
         try:
@@ -101,6 +101,7 @@ class Reading:
                 found.value = pages.pop(key)
             elif not found.is_over:
                 found.value = self._opened(kind, names, key, answer)
+                found.size = len(answer or b"")
         except StoreUnavailable as error:
             found.value = error
         except ValueError:  # a name, for instance
