@@ -15,7 +15,9 @@ from urllib.parse import quote
 
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, mapping, moment, rows
+from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, TERMINAL, Document, Event
+from relay.domain.identity import message_of
 from relay.domain.outcomes import span_of
 
 Entry = Mapping[str, Any]
@@ -76,7 +78,7 @@ def _of_operation(event: Event) -> dict[str, Any]:
         if started := _started(document, mapping(document.get("progress"))):
             entry["started"] = started
     if error and terminal:
-        texts["error"] = error.get("message")
+        texts["error"] = cause_of(message_of(error))
     entry |= _cleaned(texts)
     if (percentage := event.percentage) is not None:
         entry["percentage"] = percentage

@@ -7,6 +7,7 @@ within the text; what none of them knows is a log, of which the last line that s
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from relay.domain.display import ELLIPSIS, boundary
@@ -30,7 +31,12 @@ def cause_of(error: object) -> str:
     `error`: what was printed, or a document that has it.
     """
     text = _of_document(error)
-    return _cut(_explained(text)) if text else ""
+    return _read(text) if text else ""
+
+
+@lru_cache(256)
+def _read(text: str) -> str:
+    return _cut(_explained(text))
 
 
 def _explained(text: str, depth: int = 0) -> str:

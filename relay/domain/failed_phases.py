@@ -9,12 +9,13 @@ from dataclasses import replace
 from itertools import chain
 
 from relay.domain.display import boundary
+from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, Document, Event
 from relay.domain.identity import error_of, has_failed
 
 FAILURE = "operation.failed"
 FAILED_PHASE = "failed_phase"  # the fact: number of the run, names of its failed phases, each with its error
-MAX_NAME, MAX_ERROR = 120, 300  # characters
+MAX_NAME = 120  # characters
 MAX_PHASES = 3  # of a run
 _MESSAGES = ("message", "errorMessage", "detail", "error")
 
@@ -49,7 +50,7 @@ def first_failed(event: Event, run: int, known: str) -> str:
     if has_failed(event.phase):
         if name in failed or len(failed) == MAX_PHASES:
             return known
-        failed[name] = _cut(reason_of(event.phase), MAX_ERROR)
+        failed[name] = cause_of(reason_of(event.phase))
     elif event.mapped and name in failed:
         del failed[name]
     else:

@@ -8,6 +8,7 @@ from hashlib import blake2b, sha256
 from typing import Any
 
 from relay.domain.documents import mapping
+from relay.domain.error_reader import cause_of
 from relay.domain.events import (
     BATCH_EVENTS,
     FAILED,
@@ -43,7 +44,6 @@ _NAME = re.compile(r"[A-Za-z][\w.:-]{0,127}", re.ASCII)
 COUNTING = ("progress", "execution")
 COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
 LENGTH = 12  # hexadecimal digits of a signature
-READ = 1000  # characters of a message that are looked at; a stack trace may follow
 MAX_WORDS = 300  # characters of an error that people read
 # What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
 _QUOTED = re.compile(
@@ -175,13 +175,11 @@ def _counts(event: Event) -> dict[str, int]:
 def signature(error: Mapping[str, Any]) -> str:
     """Return twelve hexadecimal digits, the same for errors of one code and one wording; '' without an error."""
     code = error.get("code") or error.get("errorCode") or ""
-    message = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
-    code, message = (
-        value if isinstance(value, str) else "" if value is True else f"{value}" for value in (code, message)
-    )
-    if not (code.strip() or message.strip()):
+    code = code.strip() if isinstance(code, str) else "" if code is True else f"{code}"
+    cause = cause_of(message_of(error))
+    if not (code or cause):
         return ""
-    text = f"{code.strip()}\0{folded(message[:READ])}".encode("utf-8", "replace")
+    text = f"{code}\0{folded(cause)}".encode("utf-8", "replace")
     return blake2b(text, digest_size=LENGTH // 2, person=b"relay error").hexdigest()
 
 
@@ -195,10 +193,16 @@ def error_of(event: Event) -> Mapping[str, Any]:
     return {"message": stated} if isinstance(stated, str) and stated.strip() else {}
 
 
+def message_of(error: Mapping[str, Any]) -> str:
+    """Return what the error says, as it was printed; '' for nothing."""
+    said = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
+    return said if isinstance(said, str) else "" if said is True else f"{said}"
+
+
 def error_words(event: Event) -> str:
-    """Return the event's error as people read it: its code and its message; '' for none."""
+    """Return the event's error as people read it: its code and its cause; '' for none."""
     error = error_of(event)
-    words = (error.get("code") or error.get("errorCode"), error.get("message") or error.get("errorMessage"))
+    words = (error.get("code") or error.get("errorCode"), cause_of(message_of(error)))
     return ": ".join(f"{word}" for word in words if word)[:MAX_WORDS]
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from relay.domain.deliveries import Target
 from relay.domain.digest_entries import summarize
-from relay.domain.display import boundary
+from relay.domain.error_reader import cause_of
 from relay.domain.events import OPERATOR_EVENTS, PRIORITIES, Event
 from relay.domain.facts import Space, facts, stated_fields
-from relay.domain.identity import error_of, fingerprint, has_failed, signature
+from relay.domain.identity import error_of, fingerprint, has_failed, message_of, signature
 from relay.domain.parsing import dump
 from relay.domain.run_numbers import latest_begin
 from relay.engine import names
@@ -27,7 +27,6 @@ RANKS = {
 }  # other names move nothing and are never late
 OUTCOMES = ("operation.completed", "operation.failed", "operation.cancelled", "batch.completed")
 UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
-ERROR_LINE = 200  # characters of an error that are kept for the message that it healed
 
 
 @dataclass(eq=False)
@@ -226,9 +225,7 @@ class Arrival:
 
     @made_once
     def error_line(self) -> str:
-        message = error_of(self.event).get("message")
-        line = " ".join(message.split()) if isinstance(message, str) else ""
-        return line[: boundary(line, min(len(line), ERROR_LINE))].encode("utf-8", "replace").decode()
+        return cause_of(message_of(error_of(self.event))).encode("utf-8", "replace").decode()
 
     @made_once
     def recipients(self) -> list[Recipient]:

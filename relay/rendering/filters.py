@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.rendering.formats.slack import slack_time
 from relay.rendering.localized_values import Localizer
-from relay.rendering.texts import bound_in_html, cut, host_of, inert, line, safe_url
+from relay.rendering.texts import bound_in_html, cut, cut_middle, host_of, inert, line, safe_url
 from relay.rendering.translations import Language
 
 # Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
@@ -64,9 +64,22 @@ def shorten(value: object, limit: int = 120) -> str:
     return "" if value is None else cut(line(str(value)), limit)
 
 
+def middle(value: object, limit: int = 60) -> str:
+    """Return one line of at most `limit` characters, without its middle if it is longer."""
+    return cut_middle(line(str(value or "")), limit)
+
+
 def excerpt(value: object, limit: int = 500) -> str:
     """Return the beginning, line breaks kept."""
     return "" if value is None else cut(str(value).strip(), limit)
+
+
+def last_lines(value: object, limit: int = 500) -> str:
+    """Return the lines at the end that fit into the limit together: of a log, and of many traces, they say most."""
+    rows = str(value or "").strip().split("\n")
+    while len(rows) > 1 and sum(map(len, rows)) + len(rows) > limit:
+        del rows[0]
+    return excerpt("\n".join(rows), limit)
 
 
 def whole_lines(text: str, limit: int = 2500) -> str:
@@ -169,7 +182,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "icon": lambda status: SIGNS.get(str(status), OTHER_SIGNS)[0],
     "symbol": lambda status: SIGNS.get(str(status), OTHER_SIGNS)[1],
     "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
-    "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound_in_html, "short_id": short_id,
+    "cut": shorten, "middle": middle, "excerpt": excerpt, "last_lines": last_lines, "whole_lines": whole_lines,
+    "bound": bound_in_html, "short_id": short_id,
     **{name: _format(getattr(Localizer, name)) for name in (
         "num", "pct", "duration", "bytes", "rate", "money", "amount", "localtime",
     )},

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from relay.domain import documents
 from relay.domain.documents import iso as iso_time
 from relay.domain.documents import mapping, rows
+from relay.domain.error_reader import cause_of
 from relay.domain.events import TERMINAL, Event, Outcome
 from relay.domain.failed_phases import reason_of
 from relay.domain.identity import error_of, has_failed, signature
@@ -165,11 +166,16 @@ def recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any]
 
 
 def error(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error. `cause` is its message in one line, `trace` the whole of it where that says more."""
     message = document.get("message") or document.get("errorMessage") or document.get("detail")
+    message = message.strip() if isinstance(message, str) else ""
+    cause = cause_of(message)
     return {
         **document,
         "code": text(document, "code", "errorCode"),
-        "message": message.strip() if isinstance(message, str) else "",
+        "message": message,
+        "cause": cause,
+        "trace": "" if " ".join(message.split()) == cause else message,
         "phase": text(document, "phase"),
         "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
     }
@@ -214,7 +220,7 @@ def phase(document: Mapping[str, Any]) -> dict[str, Any]:
         "name": text(document, "phaseName", "name"),
         "duration": document.get("duration") or phase_seconds(document),
         "failed": has_failed(document),
-        "reason": reason_of(document),
+        "reason": cause_of(reason_of(document)),
         "records": number(document, "recordsProcessed"),
         "results": mapping(document.get("results")),
     }

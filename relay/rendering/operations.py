@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.domain.documents import rows
+from relay.domain.error_reader import cause_of
 from relay.domain.events import BATCH_EVENTS, FAILED, TERMINAL, Event
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.links import Base, address, of_event, run_link
@@ -210,6 +211,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         needs = row.get("dependencies")
         this = operation if operation and clean(operation.id) == key else None
         status = clean(this.status if this else "") or text(row, "status")
+        stated = {"error": clean(event.error or this.document.get("error"))} if this else row
         members.append({
             **row,
             "id": key,
@@ -217,7 +219,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "name": clean(this.name if this else "") or text(row, "operationName", "name", "operationKey") or key,
             "status": status,
             "status_label": language.label(status),
-            "cause": text({"error": clean(event.error or this.document.get("error"))} if this else row, *CAUSES),
+            "cause": cause_of(text(stated, *CAUSES)),
             "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
             "blocked_by": [],

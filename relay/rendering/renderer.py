@@ -13,7 +13,9 @@ from markupsafe import Markup
 
 from relay.domain.deliveries import Form
 from relay.domain.display import seen_on, text_on
+from relay.domain.error_reader import cause_of
 from relay.domain.events import ALERT, Event
+from relay.domain.identity import message_of
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
 from relay.rendering.bounds import BOUNDS, BUDGET, Bounds, Budget, weigh
@@ -193,8 +195,8 @@ class Renderer:
         words = self._words(language, event)
         about = event.batch if event.about_batch else event.operation
         name = (about.name or about.id) if about else event.subject
-        reason = event.error.get("message", "")
-        parts = [f"{words.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
+        reason = cause_of(message_of(event.error))
+        parts = [f"{words.label(event.status or event.name)}: {name}", reason]
         if event.name in ROUND_UPS:
             parts = [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))

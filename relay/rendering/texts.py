@@ -89,6 +89,23 @@ def plain(text: str) -> str:
     return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
+def cut_middle(text: str, limit: int) -> str:
+    """Return at most `limit` characters, an ellipsis in the place of the middle: names differ at their ends.
+
+    Words stay whole where the first and the last one have room.
+    """
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    start, end = text.rfind(" ", 0, limit - 1 - half + 1), text.find(" ", len(text) - half - 1)
+    first, last = text.find(" "), text.rfind(" ")
+    if first > 0 and first + len(text) - last <= limit and not 0 < start < end:
+        start, end = first, last
+    if not 0 < start < end:
+        start, end = boundary(text, limit - 1 - half), boundary(text, len(text) - half)
+    return text[:start].rstrip() + ELLIPSIS + text[end:].lstrip()
+
+
 def cut(text: str, limit: int) -> str:
     """Return at most `limit` characters, ending in an ellipsis if any are left out, between words where possible."""
     if len(text) <= limit:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from relay.domain.error_reader import LONGEST
 from relay.domain.events import Event
-from relay.domain.failed_phases import MAX_ERROR, MAX_PHASES, first_failed, lacks_cause, with_cause
+from relay.domain.failed_phases import MAX_PHASES, first_failed, lacks_cause, with_cause
 from relay.domain.parsing import dump, load, parse
 from tests.support.events import RECEIVED
 
@@ -51,7 +52,7 @@ def test_the_fact_is_short_whatever_a_sender_states() -> None:
     for number in range(10):
         fact = first_failed(ended("Failed", message="x" * 100_000, phaseName=f"{number}" * 100_000), 0, fact)
 
-    assert len(fact) < 2 * MAX_PHASES * MAX_ERROR
+    assert len(fact) < 3 * MAX_PHASES * LONGEST
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.support.renderers import BUILT_IN, Build, only, progress, render
 from tests.support.templates_of_others import FILE, LOOPS, NOTE
 
 PAUSE = 0.05  # seconds for which nothing may hold up the event loop
-OWN_WORDING = "Failed: Comprehensive Customer Journey Analysis"
+OWN_WORDING = "Failed: Comprehensive…Analysis"
 LONG = "<b x> " * 20_000  # of a message of an error, say
 SMALLER = Bounds(seconds=0.25, steps=50_000, characters=4_000_000)  # for many steps of which each is small
 WIDE_ROW = "{each: a in range(100), t: '{{ \"" + "x" * 1000 + "\" }}'}"
@@ -208,7 +208,7 @@ async def test_a_message_larger_than_any_is_refused(
     rendered = await message(mine(more=files), channel=channel)
 
     assert fault in rendered.fault
-    assert OWN_WORDING.partition(": ")[2] in rendered.content["text"]
+    assert "Comprehensive" in rendered.content["text"]
 
 
 async def test_a_file_that_took_too_much_is_left_alone_for_a_minute(
@@ -229,9 +229,9 @@ async def test_a_file_that_took_too_much_is_left_alone_for_a_minute(
 
 
 async def test_the_clock_bounds_a_message_as_well(mine: Callable[..., IsolatedRenderer]) -> None:
-    renderer = mine(LOOPS, bounds=Bounds(seconds=0.5, steps=10**9))
+    renderer = mine(LOOPS, bounds=Bounds(seconds=0.05, steps=10**9))
 
-    assert (await message(renderer)).fault.endswith(f"{FILE}:2: it took more than 0.5 s of processor time")
+    assert (await message(renderer)).fault.endswith(f"{FILE}:2: it took more than 0.05 s of processor time")
 
 
 async def test_a_thread_that_does_not_come_back_costs_one_message(mine: Callable[..., IsolatedRenderer]) -> None:

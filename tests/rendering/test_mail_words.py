@@ -13,6 +13,7 @@ from tests.support.mails import SINGLE, document, events_of, mail
 from tests.support.renderers import BUILT_IN
 
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
+TRACE = "Traceback (most recent call last):"
 
 
 def rendered(renderer: Renderer, event: Event, **options: Any) -> dict[str, Any]:
@@ -60,14 +61,26 @@ def test_a_time_names_its_day_only_if_it_is_not_the_mails(
     assert f"\n{foot}\n" in text
 
 
-def test_a_long_error_is_cut_at_500_characters_and_the_rest_is_linked(renderer: Renderer) -> None:
-    content = mail(renderer, "operation.failed", change=samples.maximal)
+@pytest.mark.parametrize(("lines", "linked"), [(20, False), (2000, True)])
+def test_the_cause_comes_first_and_the_whole_error_below(renderer: Renderer, lines: int, linked: bool) -> None:
+    printed = "\n".join(
+        [TRACE, *(f'  File "/opt/app/step.py", line {n}, in run' for n in range(lines)), "KeyError: 'id'"]
+    )
+
+    def traced(document: dict[str, Any]) -> dict[str, Any]:
+        return document | {"error": {"message": printed}}
+
+    content = mail(renderer, "operation.failed", change=traced)
     html = document(content["html"])
 
-    error = next(element for element in html.iter("div") if "error" in element.get("class", "").split())
-    assert 480 < len("".join(error.itertext())) <= 500
-    assert "Read the whole error: https://mining.example.com/tenant-1/project-1/runs/" in content["text"]
-    assert "Read the whole error" not in mail(renderer, "operation.failed")["text"]
+    assert [element.text for element in html.iter("div") if "error" in element.get("class", "").split()] == [
+        "KeyError: 'id'"
+    ]
+    assert "KeyError: 'id'" in content["subject"]
+    assert [TRACE in (element.text or "") for element in html.iter("pre")] == [True]
+    assert f"The whole error:\n    {TRACE}\n" in content["text"]
+    link = "Read the whole error: https://mining.example.com/tenant-1/project-1/runs/"
+    assert (link in content["text"]) is linked
 
 
 @pytest.mark.parametrize("address", ["", "javascript:alert(1)", "https://user@evil.example/"])

@@ -19,7 +19,8 @@ ROWS = (100, 20, 15, 10, 7, 5, 3, 1)  # of each section: fewer if they are long,
 FIELDS: dict[str, Any] = {
     "subject": "", "preheader": "", "status": "", "status_label": "", "heading": "", "error": None, "lead": "",
     "when": "", "progress": None, "numbers": [], "blocks": "", "next": "", "facts": [], "button": None, "links": [],
-    "files": None, "phases": "", "history": "", "details": [], "sections": [], "days": None, "note": "", "id": "",
+    "files": None, "phases": "", "history": "", "details": [], "trace": "", "sections": [], "days": None, "note": "",
+    "id": "",
 }  # fmt: skip
 
 PADDING = "\u2007\ufeff" * 60  # behind the preheader, so that lists of mails show nothing of what follows
