@@ -45,6 +45,10 @@ class Budget:
         self._steps, self._characters = bounds.steps, bounds.characters
         self._until = time.thread_time() + bounds.seconds
 
+    def allow(self, seconds: float) -> None:
+        """Have so much more time: what is done once for all messages is not this one's."""
+        self._until += seconds
+
     def step(self, count: int = 1, characters: int = 0) -> None:
         """Count steps, and what they write."""
         before = self._steps

@@ -6,6 +6,7 @@ every environment, and on disk from one start to the next. The texts of one obje
 its own.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
 from relay.rendering import autoescape
 from relay.rendering.autoescape import Escaping
+from relay.rendering.bounds import BUDGET
 from relay.rendering.bytecode import DiskCache
 from relay.rendering.faults import fault
 from relay.rendering.filters import ALLOWED_FILTERS, ALLOWED_TESTS, FILTERS, MRKDWN_FILTERS, helpers
@@ -88,6 +90,7 @@ class TemplateEnvironment(jinja2.Environment):
         key = type(self).__name__, bool(self.autoescape), file, sources
         if known := COMPILED.get(key):
             return known
+        began = time.thread_time()
         bucket = self.disk and self.disk.get_bucket(self, f"{file}|{key[1]}|{number}", file, sources)
         stored: Any = bucket and bucket.code
         code: CodeType = stored if isinstance(stored, CodeType) else super().compile(tree(), file, file)
@@ -97,6 +100,8 @@ class TemplateEnvironment(jinja2.Environment):
         if len(COMPILED) >= MAX_COMPILED:
             COMPILED.clear()
         COMPILED[key] = code
+        if budget := BUDGET.get():
+            budget.allow(time.thread_time() - began)
         return code
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
