@@ -1,4 +1,4 @@
-"""How tools print what went wrong, each by a reader of its own: traces, databases, logs, exit codes. Pure.
+"""Readers of what went wrong, one for each way in which tools print it: traces, databases, logs, exit codes. Pure.
 
 A reader returns the cause, '' for what it does not know. What one tool prints of another is read by the inner one's,
 so the innermost stands first: PySpark's trace has Java's in it.
@@ -36,7 +36,7 @@ _LEVEL = re.compile(
     rf"^\s*(?:{_ASIDE}\s*){{0,3}}[\[<(]?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|{'|'.join(sorted(GRAVE))})\b[\])>]?"
     rf"(?:\s*{_ASIDE}){{0,3}}(?:\s+[\w.$/-]+(?::\d+)?(?=:\s|\s+-))?\s*[:|-]*\s*(?P<text>.*)$"
 )
-_SAID = re.compile(r"^(?:\S+: )?(?:error|fatal|failed|failure|exception)(?:\[\w+\])?: (.+)$", re.I)
+_SAID = re.compile(r"^(\S+: )?(?:error|fatal|failed|failure|exception)(?:\[\w+\])?: (.+)$", re.I)
 _FRAME = re.compile(r"^\s+(?:at |File \"|\^+|~+|\.\.\. \d+ (?:more|common))|^\s*goroutine \d+|^\S+\.go:\d+")
 _NOISE = re.compile(
     r"^\W*$|^[-=_*#~]{3,}|^g?make(?:\[\d+\])?: \*\*\*|^npm (?:ERR!|error)\s*(?:A complete log|code |errno |$)"
@@ -185,7 +185,7 @@ def _marked(it: Printed) -> str:
         if level and level["level"] in GRAVE:
             bare = level["text"]
         elif said:
-            bare = said[1]
+            bare = bare if said[1] else said[2]  # a program says which it is
         elif not bare.startswith("Error from server"):
             continue
         if not _NOISE.match(bare) and not _EXIT.fullmatch(bare.strip(" .")):

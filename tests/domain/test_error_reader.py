@@ -8,9 +8,7 @@ from ruamel.yaml import YAML
 
 from relay.domain.error_reader import LONGEST, cause_of
 
-ERRORS: list[dict[str, Any]] = YAML(typ="safe").load(
-    (Path(__file__).parents[1] / "data" / "errors.yaml").read_text("utf-8")
-)
+ERRORS: list[dict[str, Any]] = YAML(typ="safe").load((Path(__file__).with_name("errors.yaml")).read_text("utf-8"))
 
 
 @pytest.mark.parametrize("error", [pytest.param(error, id=error["tool"]) for error in ERRORS])
