@@ -51,7 +51,7 @@ docs: $(DOCS)    ## Make the documentation's site, with its search, in site/; a 
 # What libraries promise, where relay calls them: aiosmtplib, slack-sdk, pydantic, joserfc, aiohttp as server and client,
 # jinja2, Apprise, redis alone, replicated and with Sentinels, cryptography, click, OpenTelemetry, and a whole relay.
 CONTRACTS := channels/email/test_session.py channels/email/test_connections.py channels/email/test_delivery.py \
-  channels/email/test_real_servers.py channels/slack/test_channel.py channels/slack/test_posting.py \
+  channels/email/test_real_servers.py channels/slack/test_scopes.py channels/slack/test_posting.py \
   channels/slack/test_socket.py channels/slack/test_webhooks.py channels/test_webhook_and_apprise.py config/test_loading.py config/test_json_schema.py \
   console/access/test_oidc.py console/test_serving.py interactivity/test_endpoint.py \
   platform/test_client.py receiving/test_server.py receiving/test_connections.py receiving/test_bodies.py \
