@@ -12,6 +12,7 @@ from relay.engine import runs
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments
 from relay.engine.known import all_of, known
+from relay.engine.order import STARTS
 from relay.engine.receipts import GiveUp
 from relay.engine.records import SILENCES
 from relay.engine.withholding import Silence as SilenceRecord
@@ -67,6 +68,25 @@ def test_a_retry_under_a_new_id_continues_its_original() -> None:
 
     assert [(event.subject, event.retry) for event in partition.routed[1:]] == [("op-1", 1), ("op-1", 1)]
     assert known(partition.d, "op-2")["runs"] == "1"
+
+
+def test_progress_of_a_new_run_is_not_measured_by_that_of_the_one_before() -> None:
+    partition = Partition()
+    partition.report(events.progress(50), [team()])
+    assert partition.operation().gates
+
+    partition.report(events.started(retryNumber=1), [])
+
+    assert partition.operation().gates == {}
+
+
+def test_the_newest_starts_of_runs_are_remembered() -> None:
+    partition = Partition()
+    for number in range(STARTS + 3):
+        partition.report(events.failed(retryNumber=number))
+
+    starts = partition.operation().starts.split()
+    assert [int(start.split(":")[0]) for start in starts] == [*range(2, STARTS + 2)]
 
 
 def test_an_id_of_several_tenants_means_the_one_that_fits_or_none() -> None:

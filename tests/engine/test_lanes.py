@@ -53,6 +53,16 @@ def test_a_reply_waits_for_the_message_that_it_stands_under() -> None:
     assert lab.edit("reply").due == NOW  # the root says as much: nothing to wait for
 
 
+def test_a_reply_that_says_more_than_the_message_keeps_its_time() -> None:
+    lab = Lab()
+    lab.new("root", "live", seq=3)
+    lab.new("reply", "reply", seq=4, due=NOW + 3000)
+
+    lab.end("root")
+
+    assert lab.edit("reply").due == NOW + 3000
+
+
 def test_an_edit_does_not_keep_a_reply() -> None:
     lab = Lab()
     lab.d.edit(Thread, LANE).posted = NOW

@@ -7,7 +7,7 @@ from relay.domain.facts import complete_outcome
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.pauses import PauseScope
 from relay.engine.receipts import Failed, GiveUp
-from relay.engine.records import Body, story
+from relay.engine.records import Body, Thread, story
 from tests.engine.partition import SECOND
 from tests.engine.sending import POSTED, Sending
 from tests.support import events
@@ -35,6 +35,16 @@ def outcomes(sent: list[Delivery]) -> list[str]:
 
 
 class TestStates:
+    def test_a_message_shows_as_much_as_came_until_it_left(self, partition: Sending) -> None:
+        partition.report(events.progress(10), [team()])
+        partition.report(events.progress(20), [])
+        flying = partition.take_one()
+        partition.arrive(flying)
+
+        thread = partition.d.get(Thread, flying.lane)
+        assert thread
+        assert thread.posted_seq == partition.operation().seq == 2
+
     def test_a_lapsed_edit_is_repeated_freely(self, partition: Sending) -> None:
         partition.hear(events.progress(10), to=team())
         partition.send_all()

@@ -25,6 +25,15 @@ def test_a_receipt_counts_once(partition: Sending) -> None:
     assert partition.d.size(FLYING) == 0
 
 
+def test_a_mark_that_is_made_again_costs_no_other_attempt(partition: Sending) -> None:
+    partition.report(events.completed(), [room()])
+    taken = partition.begin()
+    assert partition.tell(Mark, taken)
+
+    assert [x.attempts for x in partition.waiting()] == [1]
+    partition.settle(taken)
+
+
 def test_a_shorter_pause_does_not_cut_a_longer_one(partition: Sending) -> None:
     partition.fill(0, 2)
     for taken, ms in zip(partition.take(), (400_000, 20_000), strict=True):

@@ -53,7 +53,6 @@ ENGINE: Replaced = [
     ("return not names or names[0] == x.name", "return True"),
     ("not thread.posted and bool(thread.waiting or thread.sending)", "bool(thread.waiting or thread.sending)"),
     ("first.ticket or first.due <= soon", "first.due <= soon"),
-    ("len(names) < LISTED and x.queue not in thread.behind", "len(names) < LISTED"),
     ("if not reply.attempts and shown >= reply.seq:", "if not reply.attempts:"),
     ("set_due(d, x, x.due - (x.dated - d.now))", "pass"),
     ("x.marked, x.lasts = d.now, self.lasts", "x.lasts = self.lasts"),
