@@ -39,12 +39,14 @@ _LEVEL = re.compile(
 _SAID = re.compile(r"^(\S+: )?(?:error|fatal|failed|failure|exception)(?:\[\w+\])?: (.+)$", re.I)
 _FRAME = re.compile(r"^\s+(?:at |File \"|\^+|~+|\.\.\. \d+ (?:more|common))|^\s*goroutine \d+|^\S+\.go:\d+")
 _NOISE = re.compile(
-    r"^\W*$|^[-=_*#~]{3,}|^g?make(?:\[\d+\])?: \*\*\*|^npm (?:ERR!|error)\s*(?:A complete log|code |errno |$)"
+    r"^\W*$|^[-=_*#~]{3,}|^g?make(?:\[\d+\])?: \*\*\* \[|^npm (?:ERR!|error)\s*(?:A complete log|code |errno |$)"
+    r"|^.*returned a non-zero code: \d+$"
     r"|^(?:##\[\w+\]|Error: )?Process completed with exit code|^(?:exit|exited|command terminated)\b.{0,40}\d+\W*$"
     r"|^(?:For more information|See .* for |Use --|Try --|Run with|note: run with|hint:|Suppressed:)"
     r"|^(?:The above exception|During handling|Traceback|Stack trace|Caused by:?\s*$|\.\.\. \d+ more)",
     re.I,
 )
+_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)]) +")
 _THREAD = re.compile(r"^(?:Exception in thread \"[^\"]*\" |Unhandled exception\. ?)")
 _DATABASES = tuple(
     re.compile(pattern, re.M)
@@ -80,7 +82,7 @@ def _thrown(it: Printed) -> str:
 
 def _java(it: Printed) -> str:
     """Return the innermost `Caused by` of Java, Scala and Kotlin, of .NET the innermost `--->`, or what was thrown."""
-    if not re.search(r"^\s+at [\w.$<>/]+.*\(|^Caused by: |^\s*---> ", it.text, re.M):
+    if not re.search(r"^\s+at [\w.$<>/]+.*\(|^Caused by: |^\s*---> [\w.]+Exception", it.text, re.M):
         return ""
     for mark in ("---> ", "Caused by: "):
         if caused := [line.strip() for line in it.lines if line.lstrip().startswith(mark)]:
@@ -110,6 +112,13 @@ def _node(it: Printed) -> str:
     bare = [line.strip().removeprefix("Uncaught ") for line in it.lines]
     thrown = [line for line in bare if re.match(r"^\w*(?:Error|Exception)(?: \[\w+\])?: ", line)]
     return _raised(re.sub(r"^(\w+) \[\w+\]: ", r"\1: ", (caused or thrown or [""])[-1]))
+
+
+def _php(it: Printed) -> str:
+    found = re.search(
+        r"^(?:PHP )?(?:\w+ )?(?:[Ff]atal|Parse) error: +(?:Uncaught )?(.+?)(?: in \S+:\d+)?$", it.text, re.M
+    )
+    return _raised(found[1]) if found and it.text.find("on line ") >= 0 else ""
 
 
 def _ruby(it: Printed) -> str:
@@ -204,7 +213,7 @@ def _exit(it: Printed) -> str:
 
 
 READERS: tuple[Callable[[Printed], str], ...] = (
-    _one_line, _java, _python, _node, _ruby, _go, _rust, _terraform, _dbt, _abap, _database, _thrown, _r, _pytest,
+    _one_line, _java, _python, _node, _php, _ruby, _go, _rust, _terraform, _dbt, _abap, _database, _thrown, _r, _pytest,
     _structured, _marked, _exit,
 )  # fmt: skip
 
@@ -213,6 +222,11 @@ def last_line(it: Printed) -> str:
     """Return the last line of a log that says something; a few lines without any sign of a tool are one text."""
     kept = [bare for line in it.lines if (bare := _STAMP.sub("", line, count=1)).strip()]
     sensible = [line for line in kept if not _NOISE.match(line.strip()) and not _FRAME.match(line)]
+    items = [line for line in sensible if _ITEM.match(line)]
+    if items and len(items) < len(sensible):  # a list says in its heading what it is of
+        heading = [line for line in sensible if not _ITEM.match(line)]
+        said = [line for line in heading if not line.endswith(":")]
+        return said[-1].strip() if said else f"{heading[-1].strip()} {_ITEM.sub('', items[0])}"
     if sensible and len(kept) <= PLAIN:
         return " ".join(sensible)
     last = (sensible or kept or [""])[-1]
