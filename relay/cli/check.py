@@ -20,7 +20,7 @@ from relay.config.samples import check_samples
 from relay.configfile.document import read
 from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
-from relay.interactivity.buttons import enabled_actions, press_transport
+from relay.interactivity.buttons import enabled_actions, press_transport, pressers
 from relay.interactivity.endpoint import PATH
 from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
@@ -114,7 +114,7 @@ def _buttons(config: Config) -> list[str]:
     """Return the buttons in Slack, who may press them, and what to set up at Slack."""
     allowed = enabled_actions(config)
     lines = [f"{action}: {', '.join(names)}" for action, names in allowed.items()]
-    if handles := dict.fromkeys(name for names in allowed.values() for name in names if kind_of(name) == "handle"):
+    if handles := [name for name in pressers(config) if kind_of(name) == "handle"]:
         lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
     if press_transport(config) == "socket":
         return [*lines, "presses come by a connection that relay opens to Slack (Socket Mode)"]

@@ -17,6 +17,7 @@ from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, KeysUnavailable, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
 from relay.platform.lookups import client_of, configured
+from relay.policy.presentation import OWNER
 from relay.policy.recipients import KEYS
 from relay.receiving.key_cache import fetch
 from relay.receiving.oidc import KEYS_OF, LEAST_BITS, read_keys
@@ -145,7 +146,7 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
     for action, names in enabled_actions(config).items():
         unknown_names = await channels[CHANNEL].unknown_names(names)
         for index, name in enumerate(names):
-            if name in unknown_names:
+            if name in unknown_names and name != OWNER:
                 fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
                 path = ("channels", CHANNEL, "actions", action, index)
                 document.report(path, f"{fault}an e-mail address of somebody in the workspace")

@@ -18,7 +18,7 @@ from relay.config import Config, load
 from relay.domain.deliveries import PERSON
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport
+from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport, pressers
 from relay.interactivity.endpoint import PATH
 from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook
@@ -105,13 +105,12 @@ def demands_of(config: Config, settings: SlackSettings) -> Demands:
     by_name = dynamic is not None and dynamic.mention is None and bool(names)
     if dynamic and names:
         names |= {f"{PERSON}{name}" for name in dynamic.mention or ()}
-    actions = enabled_actions(config)
     return Demands(
         conversations=frozenset(conversations),
-        names=frozenset(names - {OWNER}),
+        names=frozenset((names | config.owner_table.names if OWNER in names else names) - {OWNER}),
         owners=OWNER in names,
         by_name=by_name,
-        pressers=frozenset(name for allowed in actions.values() for name in allowed) if actions else None,
+        pressers=frozenset(pressers(config)) if enabled_actions(config) else None,
     )
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.config.people import check_people
+from relay.config.people import check_owners, check_people
 from relay.config.schema import Config
 from relay.config.teams import lists_of_names
 from relay.configfile.document import Document, KeyPath
@@ -14,6 +14,7 @@ from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.platform.settings import EXAMPLE
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
+from relay.policy.presentation import OWNER
 from relay.policy.recipients import KEYS
 from relay.receiving import permissions, sources
 from relay.receiving.tls import is_loopback
@@ -91,7 +92,8 @@ def check(config: Config, document: Document, channels: Channels) -> None:
     _check_reach(config, document)
     _check_links(config, document, channels)
     _check_buttons(config, document)
-    check_people(config.people, config.sources, config.destinations, document)
+    check_owners(config.owners, config.people, document)
+    check_people(config.people, config.owners, config.sources, config.destinations, document)
     for path, message in (
         *sources.warnings(config.sources),
         *permissions.warnings(config.sources),
@@ -211,6 +213,9 @@ def _check_buttons(config: Config, document: Document) -> None:
     for name, settings in config.channels.items():
         actions: Any = getattr(settings, "actions", None)
         wanted = [action for action in ("retry", "cancel") if getattr(actions, action, None)]
+        for action, names in actions or ():
+            if OWNER in names and not config.owners:
+                document.report(("channels", name, "actions", action), "owner is nobody: expected owners")
         if actions is None or getattr(settings, "interactivity", "") == "off":
             if actions and actions.model_fields_set:
                 text = "off, so messages have no buttons, although actions is set"

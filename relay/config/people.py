@@ -1,14 +1,15 @@
 """People of the configuration: who a login is in Slack and by mail, and the sources whose word calls them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import model_validator
 
-from relay.configfile.document import Document
-from relay.configfile.validation import Section, spelled
+from relay.configfile.document import Document, KeyPath
+from relay.configfile.validation import Section, spelled, suggest
 from relay.domain.events import Event
 from relay.policy.destinations import Destination
+from relay.policy.owners import Ownership, OwnerTable, is_email, is_reachable
 from relay.policy.presentation import OWNER
 from relay.receiving.permissions import UNSIGNED
 from relay.receiving.sources import Source
@@ -48,12 +49,32 @@ def owner_email(event: Event, people: Mapping[str, Person], source: Source | Non
     return person.email if person and source and may_call(source) else ""
 
 
+def owner_table(owned: Sequence[Ownership], people: Mapping[str, Person]) -> OwnerTable:
+    """Return the owners by jobs. A person without a Slack id is mentioned by the e-mail address."""
+    contacts = {login: (person.slack or person.email, person.email) for login, person in people.items()}
+    return OwnerTable(owned, contacts)
+
+
+def check_owners(owned: Sequence[Ownership], people: Mapping[str, Person], document: Document) -> None:
+    """Report names that are neither a login, nor an address, nor one that Slack knows."""
+    for index, its in enumerate(owned):
+        several = isinstance(document.data["owners"][index]["people"], list)
+        for position, name in enumerate(its.people):
+            if name.casefold() not in people and not is_reachable(name):
+                otherwise = (
+                    "expected one of people, an e-mail address, an id such as U0123ABCD, or a user group such as @team"
+                )
+                where: KeyPath = ("owners", index, "people", *([position] if several else ()))
+                document.report(where, f"unknown login {name!r}; {suggest(name, people, otherwise)}")
+
+
 def check_people(
-    people: Mapping[str, Person], sources: Mapping[str, Source], destinations: Mapping[str, Destination],
-    document: Document,
+    people: Mapping[str, Person], owned: Sequence[Ownership], sources: Mapping[str, Source],
+    destinations: Mapping[str, Destination], document: Document,
 ) -> None:  # fmt: skip
     """Report mails to owners that nobody would get, and warn of people whom no source may call."""
-    if people and not any(map(may_call, sources.values())):
+    named = {name.casefold() for its in owned for name in its.people}
+    if people.keys() - named and not any(map(may_call, sources.values())):
         document.warn(
             ("people",), "without effect: no signed source may name recipients (sources.X.may_name_recipients)"
         )
@@ -61,5 +82,5 @@ def check_people(
         if OWNER in destination.addresses:
             if destination.mode == "digest":
                 document.report(("destinations", name, "mode"), "owners get mails of their own; expected mode: each")
-            if not any(person.email for person in people.values()):
+            if not any(person.email for person in people.values()) and not any(map(is_email, named)):
                 document.report(("destinations", name), "owner is nobody: expected people with an email each")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
 from relay.config.console import Console
-from relay.config.people import Person, owner_email
+from relay.config.people import Person, owner_email, owner_table
 from relay.config.redis import Redis
 from relay.configfile.validation import Days, Duration, Name, Section, Size, Url, one_or_more, spelled
 from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
@@ -24,6 +24,7 @@ from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language
 from relay.policy.matching import Rule
+from relay.policy.owners import Owners, Ownership, OwnerTable
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
 from relay.policy.schedules import Timezone
@@ -148,6 +149,7 @@ class Config(Section):
         dict[Annotated[str, Field(min_length=1, max_length=200)], Person],
         AfterValidator(lambda people: {login.casefold(): person for login, person in people.items()}),
     ] = Field(default_factory=dict)  # by the login that events name as their owner, in any case of letters
+    owners: tuple[Ownership, ...] = ()  # by job, the first that fits; before what events say
     rules: tuple[Rule, ...]
     operators: Annotated[
         tuple[Name, ...], one_or_more, Field(max_length=20)
@@ -165,9 +167,20 @@ class Config(Section):
         """Return the options of a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
 
-    def owner_email(self, event: Event) -> str:
-        """Return where the event's owner gets mails; '' for nowhere."""
-        return owner_email(event, self.people, self.sources.get(event.source)) if self.people else ""
+    @cached_property
+    def owner_table(self) -> OwnerTable:
+        return owner_table(self.owners, self.people)
+
+    def owners_of(self, event: Event) -> Owners | None:
+        """Return the owners of the event's job by `owners`; None where it has none there."""
+        return self.owner_table.of(event) if self.owners else None
+
+    def owner_emails(self, event: Event) -> tuple[str, ...]:
+        """Return where the owners of the event's job, else the owner that it states, get mails."""
+        if owners := self.owners_of(event):
+            return owners.emails
+        email = owner_email(event, self.people, self.sources.get(event.source)) if self.people else ""
+        return (email,) if email else ()
 
     @property
     def link_hosts(self) -> LinkHosts:

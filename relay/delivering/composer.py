@@ -56,7 +56,7 @@ class Composer:
         if self.unsubscribe and getattr(channel, "unsubscribes", False) and delivery.event.name not in OPERATOR_EVENTS:
             link = await self.unsubscribe(delivery, language)
         requested = mentions(delivery.event, config.dynamic_destinations) if config.dynamic_destinations else ()
-        names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
+        names = mentions_for(delivery.event, delivery.history, options.mention, requested, options.owners)
         after = options.alert_after or (destination and destination.alert_after) or 0
         mentioned, broadcast = await self._audience(delivery, names, alert_after=after, countable=countable)
         templates, document = getattr(channel, "templates", delivery.channel), delivery.event.document

@@ -70,6 +70,7 @@ class DeliveryOptions:
     mention: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retry: Mapping[str, float] = field(default_factory=dict)  # the fields of a RetryPolicy
     alert_after: int = 0  # failures in a row before one calls people; 0: the first does
+    owners: tuple[str, ...] = ()  # of the event's job by the configuration, as `mention` writes names
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def _options(x: Delivery) -> DeliveryOptions | None:
     if options is None:
         return None
     mention = {moment: tuple(people) for moment, people in options.get("mention", {}).items()}
-    return DeliveryOptions(**(options | {"mention": mention}))
+    return DeliveryOptions(**(options | {"mention": mention, "owners": tuple(options.get("owners", ()))}))
 
 
 def _trial(d: Draft, x: Delivery) -> Trial:

@@ -122,6 +122,8 @@ def _calls_of(target: Target) -> dict[str, Any]:
         calls["options"] = {name: value for name, value in asdict(target.options).items() if value}
         if mention := target.options.mention:  # as it is read again
             calls["options"]["mention"] = {moment: list(people) for moment, people in mention.items()}
+        if target.options.owners:
+            calls["options"]["owners"] = [*target.options.owners]
     return calls
 
 

@@ -16,6 +16,7 @@ from relay.domain.links import Person
 from relay.domain.parsing import parse
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within
+from relay.policy.presentation import OWNER
 
 CHANNEL = "slack"  # whose live messages have the buttons
 PURPOSE = "slack-button"
@@ -43,16 +44,18 @@ class Button:
     address: str
     until: float
     spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first; under ASKED, the mark
+    owned: str = ""  # mark of the owners of its job, where they may press
 
     def token(self, key: bytes) -> str:
         facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
-        return links.issue(key, PURPOSE, *facts, f"{self.until:.0f}", *filter(None, [self.spaces]))
+        more = (self.spaces, self.owned) if self.owned else filter(None, [self.spaces])
+        return links.issue(key, PURPOSE, *facts, f"{self.until:.0f}", *more)
 
     @classmethod
     def of(cls, facts: Sequence[str]) -> "Button":
         """Read the facts of a token."""
-        action, operation, subject, run, destination, address, until, *spaces = facts
-        return cls(action, operation, subject, int(run), destination, address, float(until), *spaces)
+        action, operation, subject, run, destination, address, until, *more = facts
+        return cls(action, operation, subject, int(run), destination, address, float(until), *more)
 
 
 def interactive_settings(config: Config) -> Any:
@@ -76,6 +79,19 @@ def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
     return {action: names for action in actions if (names := getattr(settings.actions, action))}
 
 
+def pressers(config: Config) -> dict[str, None]:
+    """Return all who may press a button."""
+    names = dict.fromkeys(name for allowed in enabled_actions(config).values() for name in allowed)
+    return {its: None for name in names for its in (config.owner_table.names if name == OWNER else [name])}
+
+
+def may_press(button: Button, config: Config) -> tuple[str, ...]:
+    """Return who may press it now. Owners are the configuration's alone: an event permits nothing."""
+    names = enabled_actions(config).get(button.action, ())
+    owners = config.owner_table.by_mark.get(button.owned)
+    return tuple(its for name in names for its in ((owners.names if owners else ()) if name == OWNER else [name]))
+
+
 def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
     """Return the buttons below a live message; runs of other platforms or projects can only be muted."""
     event = delivery.event
@@ -86,13 +102,15 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
     until = delivery.created_at.timestamp() + VALID_FOR
     spaces = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}
     ours = is_within(Space.of_event(event), config.platform_space)
+    owners, allowed = config.owners_of(event), enabled_actions(config)
     for action in OF_STATUS.get(event.status, ()):
-        if action not in enabled_actions(config) or not (ours or action == MUTE):
+        if action not in allowed or not (ours or action == MUTE):
             continue
+        owned = owners.mark if owners and OWNER in allowed[action] else ""
         address = delivery.destination, delivery.address
         sealed = spaces if action == MUTE else spaces | {ASKED: config.platform_mark}
         text = json.dumps(sealed, ensure_ascii=False) if sealed else ""
-        token = Button(action, event.own_id, event.subject, event.retry, *address, until, text).token(key)
+        token = Button(action, event.own_id, event.subject, event.retry, *address, until, text, owned).token(key)
         if len(token) <= links.MAX_TOKEN:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
 

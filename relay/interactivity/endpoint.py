@@ -144,7 +144,7 @@ class Interactions:
         except InvalidSignature:
             self._notify(conversation, user, STALE)
             return
-        person = STALE if self.clock() > button.until else await self._person(button.action, presser)
+        person = STALE if self.clock() > button.until else await self._person(button, presser)
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
                         peer=peer())  # fmt: skip
@@ -166,11 +166,11 @@ class Interactions:
         notices = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
         self._notify(conversation, user, notices.get(accepted.status, STALE), button.destination)
 
-    async def _person(self, action: str, presser: Presser) -> Person | str:
+    async def _person(self, button: Button, presser: Presser) -> Person | str:
         """Return the person who pressed, or the refusal. A decision that is too slow goes on for their next press."""
         try:
             async with asyncio.timeout(self.patience):
-                return await self.buttons.is_allowed(action, presser) or FORBIDDEN
+                return await self.buttons.is_allowed(button, presser) or FORBIDDEN
         except (TimeoutError, DeliveryError) as error:
             reason = str(error) or f"Slack did not say within {self.patience:g} s who may"
             self._lines.warning(log, "press.undecided", reason=reason)

@@ -12,11 +12,13 @@ from relay.domain.links import Person, Presser
 from relay.errors import handling
 from relay.interactivity.buttons import (
     CHANNEL,
+    Button,
     action_completed,
     action_targets,
     buttons_for,
     enabled_actions,
     interactive_settings,
+    may_press,
     press_transport,
 )
 from relay.rendering import IsolatedRenderer
@@ -48,11 +50,9 @@ class Interactivity:
             return []
         return list(buttons_for(delivery, config, await self.keys.current()))
 
-    async def is_allowed(self, action: str, presser: Presser) -> Person | None:
+    async def is_allowed(self, button: Button, presser: Presser) -> Person | None:
         """Return the person who pressed, if they may. Raises DeliveryError."""
-        person: Person | None = await self.channels[CHANNEL].is_allowed(
-            presser, enabled_actions(self.config()).get(action, ())
-        )
+        person: Person | None = await self.channels[CHANNEL].is_allowed(presser, may_press(button, self.config()))
         return person
 
     async def post_ephemeral(self, conversation: str, user: str, text: str, destination: str) -> None:

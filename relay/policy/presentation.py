@@ -94,13 +94,14 @@ def is_failing_member(event: Event) -> bool:
 
 
 def mentions_for(
-    event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], requested: Sequence[str] = ()
-) -> tuple[str, ...]:
+    event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], requested: Sequence[str] = (),
+    owners: Sequence[str] = (),
+) -> tuple[str, ...]:  # fmt: skip
     """Return the mentions of a new message about this event, as the configuration writes names.
 
     `mention` decides, `critical_failed` before `failed`, an empty list for none; without an entry the matrix mentions
-    the operation's owner. `requested` names join them where the matrix mentions anyone, and on a failure without an
-    entry. People are not mentioned for their own cancellation.
+    the operation's owner: `owners`, else the one that its document states. `requested` names join them where the matrix
+    mentions anyone, and on a failure without an entry. People are not mentioned for their own cancellation.
     """
     status = _status(event).lower()
     priority = event.operation.priority.lower() if event.operation else ""
@@ -113,7 +114,9 @@ def mentions_for(
     elif not names:
         return ()
     document = _document(event, history)
-    called = [person for name in names for person in ([name] if name != OWNER else _owner(document))] + [*requested]
+    called = [person for name in names for person in ([name] if name != OWNER else owners or _owner(document))] + [
+        *requested
+    ]
     if status == "cancelled":
         actors = _names(event.cancellation.get("cancelledBy") or document.get("cancelledBy"))
         actors |= _names({"id": event.pressed.get("user"), "name": event.pressed.get("userName")})

@@ -48,7 +48,7 @@ class Targets:
         self.config = config
         self.matcher = Matcher(config.rules)
         self._channels = channels
-        self._services: dict[str, Service] = {}  # by destination, each made when it is first reached
+        self._services: dict[tuple[str, ...], Service] = {}  # by destination and owners, made when first reached
         self._live: dict[tuple[str, str], Destination] | None = None  # by channel and address
 
     def of(self, event: Event) -> tuple[Target, ...]:
@@ -72,15 +72,19 @@ class Targets:
         target = Target(destination.name, destination.channel, "", how=Digest(service.zone), options=service.options)
         return tuple(replace(target, address=its, limits=replace(limits, edit=())) for its, limits in service.addresses)
 
-    def service(self, destination: Destination) -> Service:
-        """Return the service of a destination; the configuration's are made once, those for a request each time."""
-        if self.config.destinations.get(destination.name) is not destination:
-            return self._service(destination)
-        if destination.name not in self._services:
-            self._services[destination.name] = self._service(destination)
-        return self._services[destination.name]
+    def service(self, destination: Destination, owners: tuple[str, ...] = ()) -> Service:
+        """Return the service of a destination for jobs with these owners.
 
-    def _service(self, destination: Destination) -> Service:
+        The configuration's are made once, those for a request each time.
+        """
+        if self.config.destinations.get(destination.name) is not destination:
+            return self._service(destination, owners)
+        key = destination.name, *owners
+        if key not in self._services:
+            self._services[key] = self._service(destination, owners)
+        return self._services[key]
+
+    def _service(self, destination: Destination, owners: tuple[str, ...]) -> Service:
         defaults, settings = self.config.destination_defaults, self.config.channels.get(destination.channel)
         zone = zone_at(destination, defaults)
         new_limit = getattr(settings, "new_message_limit", None)
@@ -94,7 +98,7 @@ class Targets:
 
         return Service(
             tuple((address, limits(address)) for address in destination.addresses),
-            DeliveryOptions(language, zone, destination.mention, retry, destination.alert_after or 0),
+            DeliveryOptions(language, zone, destination.mention, retry, destination.alert_after or 0, owners),
             destination.quiet_hours or defaults.quiet_hours,
             zone,
         )
@@ -116,17 +120,19 @@ class Targets:
         return tuple(replace(its, update_only=True) for its in recipients if its.destination.mode == "live")
 
     def _named(self, name: str, event: Event) -> Destination:
-        """Return the destination of this name, with the address of the event's owner where it is the owners'."""
+        """Return the destination of this name, with the addresses of the event's owners where it is theirs."""
         destination = self.config.destinations[name]
         if OWNER not in destination.addresses:
             return destination
-        addresses = [self.config.owner_email(event) if its == OWNER else its for its in destination.addresses]
-        return destination.model_copy(update={"addresses": tuple(dict.fromkeys(filter(None, addresses)))})
+        owners = self.config.owner_emails(event)
+        addresses = [its for named in destination.addresses for its in (owners if named == OWNER else [named])]
+        return destination.model_copy(update={"addresses": tuple(dict.fromkeys(addresses))})
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """Return a target for each address of the recipient."""
         destination = recipient.destination
-        service = self.service(destination)
+        owners = self.config.owners_of(event)
+        service = self.service(destination, owners.names if owners else ())
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
         if not hold_reason and self._is_left_to_batch(event, recipient):
             hold_reason = Held.SHOWN_BY_BATCH

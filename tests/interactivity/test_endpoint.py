@@ -71,9 +71,9 @@ async def scene(
     async def opened(purpose: str, token: str) -> tuple[str, ...]:
         return redeem(KEY, purpose, token)
 
-    async def is_allowed(action: str, presser: Presser) -> Person | None:
+    async def is_allowed(button: Button, presser: Presser) -> Person | None:
         scene.pressers.append(presser)
-        return Person(presser.user, "Jana Müller") if (action, presser.user) == ("retry", "U0ANALYST1") else None
+        return Person(presser.user, "Jana Müller") if (button.action, presser.user) == ("retry", "U0ANALYST1") else None
 
     async def ingest(event: Event) -> Accepted:
         if scene.fault:

@@ -1,0 +1,128 @@
+"""Owners of jobs by the configuration: who is mentioned, who gets mails, and who may press buttons."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.cli.setup import demands_of, slack_settings
+from relay.config import Config, parse_config
+from relay.domain.deliveries import Delivery
+from relay.domain.events import Event
+from relay.domain.links import redeem
+from relay.domain.parsing import parse
+from relay.errors import ConfigError
+from relay.interactivity.buttons import PURPOSE, Button, buttons_for, may_press
+from relay.policy.presentation import mentions_for
+from relay.policy.targets import Targets
+
+SIGNATURE = "signature: {secrets: {current: kFv8Lq2Zr9Tn4Xb7Wd1Y}}"
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+OWNERS = """
+  - {jobs: "Nightly *", people: [Anna, lead@example.com]}
+  - {jobs: ["* import", "* export"], operation_types: DataEnrichment, people: "@data-team"}
+  - {operation_types: DataEnrichment, people: S0GROUP001}
+"""
+
+
+def parsed(owners: str = OWNERS, *, actions: str = "{retry: [owner, U0LEAD0001]}", more: str = "") -> Config:
+    text = f"""sources: {{it: {{{SIGNATURE}}}}}
+people: {{anna: {{slack: U0ANNA0001, email: anna@example.com}}, bea: {{email: bea@example.com}}}}
+owners: {owners}
+platform: {{base_url: http://platform.test, tenant: t, project: p, token: k}}
+channels:
+  slack: {{token: xoxb-1-2, interactivity: http, signing_secret: the-signing-secret-of-it, actions: {actions}}}
+  email: {{host: localhost, from: relay@example.com}}
+destinations: {{owners: {{email: owner}}, team: {{slack: "#team"}}}}
+rules: [{{notify: [owners, team]}}]
+{more}"""
+    return parse_config(text, env={}, channels=CHANNELS)
+
+
+def failed(name: str, type_: str = "", **more: Any) -> Event:
+    operation = {"operationId": "op-1", "operationName": name, "operationType": type_ or None, "priority": "High"}
+    body = {"event": "operation.failed", "tenantId": "t", "projectId": "p", "operation": operation | more}
+    return parse(body, source="it", received_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "mentioned", "mailed"),
+    [
+        (
+            "nightly Import",
+            "DataEnrichment",
+            ("U0ANNA0001", "lead@example.com"),
+            ["anna@example.com", "lead@example.com"],
+        ),
+        ("Sales import", "dataenrichment", ("@data-team",), []),
+        ("Sales import", "Other", ("U0STATED01",), ["bea@example.com"]),  # none of them: whom the event states
+        ("Sales", "DataEnrichment", ("S0GROUP001",), []),
+    ],
+)
+def test_the_first_owners_whose_job_it_is_are_mentioned_and_get_its_mails(
+    name: str, type_: str, mentioned: tuple[str, ...], mailed: list[str]
+) -> None:
+    event = failed(name, type_, owner={"name": "bea", "slackId": "U0STATED01"})
+    targets = Targets(parsed(), CHANNELS).of(event)
+
+    [team] = [target for target in targets if target.destination == "team"]
+    assert team.options
+    assert mentions_for(event, [], {}, (), team.options.owners) == mentioned
+    assert [target.address for target in targets if target.destination == "owners"] == mailed
+
+
+def test_targets_of_the_same_owners_share_their_options() -> None:
+    """What deliveries carry is made once for each of these objects."""
+    made = Targets(parsed(), CHANNELS)
+    first, second = (made.of(failed("Nightly run"))[-1].options for _ in range(2))
+
+    assert first is second
+
+
+def pressers(config: Config, event: Event, later: Config | None = None) -> tuple[str, ...]:
+    delivery = Delivery("d", "", "team", "slack", "#team", "live", event, (event,), {}, 1, NOW)
+    [value] = [its["value"] for its in buttons_for(delivery, config, b"key") if its["action"] == "retry"]
+    return may_press(Button.of(redeem(b"key", PURPOSE, value)), later or config)
+
+
+def test_owners_may_press_the_buttons_of_their_jobs_and_whoever_an_event_states_may_not() -> None:
+    config = parsed()
+
+    assert pressers(config, failed("Nightly import")) == ("U0ANNA0001", "lead@example.com", "U0LEAD0001")
+    assert pressers(config, failed("Other", owner={"name": "anna", "slackId": "U0ANNA0001"})) == ("U0LEAD0001",)
+
+
+def test_whoever_owns_a_job_no_more_may_press_none_of_its_buttons() -> None:
+    event, later = failed("Nightly import"), OWNERS.replace("[Anna, lead@example.com]", "bea")
+
+    assert pressers(parsed(), event, parsed(later)) == ("bea@example.com", "U0LEAD0001")
+    assert pressers(parsed(), event, parsed("[{jobs: Other, people: anna}]")) == ("U0LEAD0001",)
+
+
+def test_slack_is_asked_for_the_owners() -> None:
+    config = parsed()
+    settings = slack_settings(config)
+    assert settings
+    demands = demands_of(config, settings)
+
+    assert demands.names == {"U0ANNA0001", "lead@example.com", "@data-team", "S0GROUP001"}
+    assert demands.pressers == demands.names | {"U0LEAD0001", "everyone"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"owners": "[{people: [anna, ana]}]"}, "owners[0].people[1]: unknown login 'ana'; did you mean anna?"),
+        ({"owners": "[{people: somebody}]"}, "3: owners[0].people: unknown login 'somebody'; expected one of people"),
+        ({"owners": "[{people: '@here'}]"}, "unknown login '@here'"),
+        ({"owners": "[{people: []}]"}, "owners[0].people"),
+        ({"owners": "[{job: x, people: anna}]"}, "owners[0].job: unknown key; did you mean jobs?"),
+        ({"owners": "[]"}, "channels.slack.actions.retry: owner is nobody: expected owners"),
+    ],
+)
+def test_what_names_nobody_is_refused(options: dict[str, str], expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parsed(**options)
+
+    assert expected in str(caught.value)
