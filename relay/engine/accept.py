@@ -39,6 +39,7 @@ def accept(d: Draft, a: Arrival) -> Accepted:
         return _dropped(d, why)
     o = d.edit(Operation, a.operation)
     d.count("received")
+    outcomes.record_source(d, o, a)
     remember(d, o, "" if used else a.sender_id, a.fact)
     if is_late(a, was):
         return _late(d, o, a, was, used=used)
@@ -85,6 +86,9 @@ def _repeated(d: Draft, a: Arrival, was: Was, *, same: bool, used: bool) -> Acce
             return Accepted("fuller")
         jobs.keep_end(d, o, a, new_run=False)
         outcomes.refresh(d, o, a)
+    if known and same:
+        outcomes.record_source(d, known, a)
+        outcomes.end_wait(d, known, a)
     d.count("received")
     d.count("duplicates")
     if compared and known and known.ends != compared.after:

@@ -12,8 +12,12 @@ from relay.engine.records import KEEP_OPERATION, Body, Delivery, Operation, docu
 
 
 def keep_document(d: Draft, o: Operation, a: Arrival) -> None:
-    """Put this event's document in the place of the one before of its name."""
-    _hand_down(d, o, [a.name])
+    """Put this event's document in the place of the one before of its name.
+
+    Another report of the same outcome says more of it: what waits to be sent shows that.
+    """
+    if o.lent.get(a.name) != a.body_name:
+        _hand_down(d, o, [a.name])
     d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
 
 

@@ -10,7 +10,7 @@ from relay.engine.lanes import beside, first_of, make_due, queued
 from relay.engine.ledger import note, record_held
 from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
 from relay.engine.order import is_muted
-from relay.engine.outcomes import held_until, hold
+from relay.engine.outcomes import held_until, hold, wait_for_files
 from relay.engine.recipients import ESSENTIAL, Recipient
 from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation, Thread
 from relay.engine.suppressions import suppressed
@@ -72,6 +72,7 @@ def _send(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
     """Queue a message of its own. An event that no live message could show goes beside that."""
     x = delivery_for(d, a, r, seq, "reply" if r.live else "each")
     x.alone = r.live
+    wait_for_files(o, a, x)
     if until := held_until(d, r, a.run):
         x.due, x.error_line = until, a.error_line
         hold(o, r.id, until)

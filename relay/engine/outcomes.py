@@ -9,7 +9,7 @@ from relay.engine.bodies import keep_document
 from relay.engine.bundles import add_row, is_closed, move_to_bundle
 from relay.engine.deliveries import create, delivery_for, detach_outcome
 from relay.engine.draft import Draft
-from relay.engine.lanes import beside
+from relay.engine.lanes import beside, make_due
 from relay.engine.ledger import note
 from relay.engine.order import update_summary
 from relay.engine.recipients import Recipient, milliseconds
@@ -17,6 +17,9 @@ from relay.engine.records import TERMINAL, Body, Delivery, Operation, Thread, Wa
 from relay.engine.suppressions import suppressed
 
 Known = dict[str, tuple[bytes, int]]  # outcome → its document and number
+COMPLETED = "operation.completed"
+FEW_SOURCES = 4
+FILES_WITHIN = 10_000  # ms that a message about a completion waits for its files
 IN_A_ROW = 2  # failures in a row that are held: of what fails again and again people are to hear
 
 
@@ -44,6 +47,35 @@ def complete(d: Draft, o: Operation, a: Arrival) -> bool:
         update_summary(o, a)
     note(d, o.name, "completed", a.name, a.sender)
     return True
+
+
+def record_source(d: Draft, o: Operation, a: Arrival) -> None:
+    """Remember which sources report the operation."""
+    source = a.event.source
+    if source not in o.sources and len(o.sources) < FEW_SOURCES and not (a.watch or a.action):
+        d.edit(Operation, o.name).sources.append(source)
+
+
+def wait_for_files(o: Operation, a: Arrival, x: Delivery) -> None:
+    """Let a message about a completion wait for files that it does not state, where another source reports the run too.
+
+    A registered webhook is often a moment before the callback with the results. A message that is not edited later
+    would never have them.
+    """
+    lacks_files = a.event.status == "Completed" and not a.event.results.get("artifacts")
+    if a.name == COMPLETED and lacks_files and set(o.sources) - {a.event.source}:
+        o.awaiting = x.due = x.due + FILES_WITHIN
+
+
+def end_wait(d: Draft, o: Operation, a: Arrival) -> None:
+    """Let what waits for files go: another report of the completion is there, with them or without."""
+    if a.name != COMPLETED or o.awaiting <= d.now:
+        return
+    d.edit(Operation, o.name).awaiting = 0
+    for r in a.recipients:
+        x = d.get(Delivery, r.id)
+        if x and not x.ticket and not x.attempts and x.due > d.now:
+            make_due(d, d.edit(Delivery, x.name), d.now)
 
 
 def refresh(d: Draft, o: Operation, a: Arrival) -> None:

@@ -79,9 +79,9 @@ def expectations(
             title in message.text and label in message.text and message.thread_ts for message in messages()
         )
 
-    def mail(address: str, *words: str) -> Callable[[], bool]:
+    def mail(address: str, about: str, content: str = "") -> Callable[[], bool]:
         return lambda: any(
-            address in arrived.recipient and all(word in arrived.subject for word in words) for arrived in mails()
+            address in arrived.recipient and about in arrived.subject and content in arrived.text for arrived in mails()
         )
 
     return {
@@ -94,7 +94,7 @@ def expectations(
         "mail: the batch to the analyst": mail("analyst@", "Monthly Process Mining"),
         "Slack: the analysis, completed": root("Customer Journey", "Completed"),
         "Slack: the analysis' outcome in its thread": reply("Customer Journey"),
-        "mail: the analysis to the analyst": mail("analyst@", "Customer Journey"),
+        "mail: the analysis to the analyst, with its files": mail("analyst@", "Customer Journey", ".pdf"),
         "mail: the report to the analyst": mail("analyst@", "Weekly Conformance"),
         "Slack: the report, completed after all": root("Weekly Conformance", "Completed"),
         DIGEST: mail("analyst@", "Tages"),
