@@ -53,6 +53,7 @@ class Held(Reason):
     BOUNCED = "bounced", "mails to {address} bounced, so nothing is sent there; `relay suppressed remove` ends that"
     SUPPRESSED = "suppressed", "{address} is on the list of `relay suppressed`"
     MUTED = "muted", "somebody has muted this run here by a button; its message is kept up to date all the same"
+    TAKEN = "taken", "a reminder, and a person looks at this run already"
     NO_OUTCOME = "no_outcome", "only outcomes and stalled runs are told here"
     NOT_MAILED = (
         "not_mailed",

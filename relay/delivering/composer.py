@@ -99,6 +99,7 @@ class Composer:
             unsubscribe=unsubscribe,
             buttons=buttons,
             healed=delivery.mishap,
+            taken=delivery.taken,
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)

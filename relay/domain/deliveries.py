@@ -197,6 +197,9 @@ class Delivery:
     group: str = ""  # of a failure: the store's name of the failures of its cause; '' where none are grouped
     window: float = 0.0  # seconds for which they are grouped
     mishap: str = ""  # healed: what had gone wrong
+    taken: Mapping[str, str] = field(
+        default_factory=dict
+    )  # live: the person who looks at it (user, userName, realName)
     trial: Trial = Trial()
     host: str = ""  # that it is sent to with a credential of its own; '': the channel's
 

@@ -1,7 +1,7 @@
 """An event is accepted: identity, order, what it changes of its operation, and who is notified of it."""
 
 from relay.domain.deliveries import Accepted
-from relay.engine import jobs, outcomes, watch
+from relay.engine import escalations, jobs, outcomes, watch
 from relay.engine.arrival import Arrival
 from relay.engine.dispatch import dispatch
 from relay.engine.draft import Draft
@@ -35,7 +35,8 @@ def accept(d: Draft, a: Arrival) -> Accepted:
         return _repeated(d, a, was, same=same, used=used)
     if a.watch and is_outdated(known, a):  # not remembered: it may come true later
         return _dropped(d, "late")
-    if why := rejected_press(known, a):
+    taking = a.action.get("name") == escalations.TAKE
+    if why := rejected_press(known, a) or (escalations.rejected_take(d, known, a) if taking else ""):
         return _dropped(d, why)
     o = d.edit(Operation, a.operation)
     d.count("received")
@@ -57,6 +58,8 @@ def accept(d: Draft, a: Arrival) -> Accepted:
 def _record(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
     if a.watch:
         return record_alarm(d, o, a)
+    if a.action.get("name") == escalations.TAKE:
+        escalations.take_over(d, o, a)
     if a.action:
         return record_press(d, o, a)
     if not a.terminal:

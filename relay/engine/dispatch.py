@@ -9,7 +9,7 @@ from relay.engine.draft import Draft
 from relay.engine.lanes import beside, first_of, make_due, queued
 from relay.engine.ledger import note, record_held
 from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
-from relay.engine.order import is_muted
+from relay.engine.order import is_muted, is_taken
 from relay.engine.outcomes import held_until, hold, wait_for_files
 from relay.engine.recipients import ESSENTIAL, Recipient
 from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation, Thread
@@ -57,6 +57,8 @@ def _reason_against(d: Draft, o: Operation, a: Arrival, r: Recipient) -> str:
         return reason
     if a.rank is None and not a.action and is_muted(o, r):
         return "muted"
+    if not r.live and is_taken(o, a):
+        return "taken"
     return gate(d, o, a, r)
 
 

@@ -8,7 +8,7 @@ from relay.engine.deliveries import create, delivery_for, standing_of, supersede
 from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
 from relay.engine.ledger import record_held
-from relay.engine.order import is_muted
+from relay.engine.order import is_muted, is_taken
 from relay.engine.outcomes import held_until, hold
 from relay.engine.recipients import Recipient
 from relay.engine.records import HELD, KEEP_OPERATION, REPLIES, Delivery, Operation, Thread, mishaps
@@ -125,6 +125,9 @@ def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: 
     """Reply below the message."""
     if is_muted(o, r):
         record_held(d, a.operation, r.destination, "muted")
+        return
+    if is_taken(o, a):
+        record_held(d, a.operation, r.destination, "taken")
         return
     x = delivery_for(d, a, r, seq, "reply")
     x.name, x.due = f"{r.id}-reply", d.now + EDIT_FIRST

@@ -1,5 +1,6 @@
 """Order: what is older than what is known, and what an event changes of its run."""
 
+from relay.domain.events import FAILED
 from relay.engine import watch
 from relay.engine.arrival import Arrival
 from relay.engine.bodies import clear_documents, keep_document
@@ -18,6 +19,7 @@ from relay.engine.records import (
     Was,
     documents,
 )
+from relay.policy.presentation import variant_of
 
 STARTS = 8  # of runs before the newest, by which repeated reports of a run are known
 LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary, what a new run keeps
@@ -86,6 +88,7 @@ def advance(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
         o.ends = a.event.compared.after
     if a.terminal:
         _keep_lanes(d, o, a)
+        o.taken = o.taken if a.event.status in FAILED else {}
     return seq
 
 
@@ -129,7 +132,7 @@ def _reset_run(d: Draft, o: Operation) -> None:
     """A new run begins: what the failed one said must not show in it, nor hold back its progress."""
     clear_documents(d, o)
     d.take_out(STALLED, o.name)
-    o.reset((*watch.WATCHED, "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on"))
+    o.reset((*watch.WATCHED, "gates", "muted", "taken", "stated", "seqs", "percentage", "phases", "went_on"))
     o.facts.pop("pressed", None)
 
 
@@ -160,7 +163,7 @@ def rejected_press(o: Operation, a: Arrival) -> str:
     if a.action["run"] < (o.run or 0):
         return "late"
     presses, name = _presses(o, a)
-    return "duplicate" if name in presses else ""
+    return "duplicate" if name in presses and a.action["name"] != "take" else ""
 
 
 def record_press(d: Draft, o: Operation, a: Arrival) -> int:
@@ -185,6 +188,11 @@ def record_press(d: Draft, o: Operation, a: Arrival) -> int:
 
 def is_muted(o: Operation, r: Recipient) -> bool:
     return r.live and r.lane in o.muted
+
+
+def is_taken(o: Operation, a: Arrival) -> bool:
+    """Return whether it only reminds of what a person looks at."""
+    return bool(o.taken) and variant_of(a.event) == "reminder"
 
 
 def _presses(o: Operation, a: Arrival) -> tuple[dict[str, int], str]:
@@ -226,4 +234,5 @@ def record_alarm(d: Draft, o: Operation, a: Arrival) -> int:
         d.place(STALLED, o.name, d.now)
     else:
         d.take_out(STALLED, o.name)
+        o.taken = {}
     return seq

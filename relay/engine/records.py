@@ -56,6 +56,7 @@ class Operation(Record):
     # Messages
     gates: dict[str, Gate] = field(default_factory=dict)  # by lane
     muted: dict[str, int] = field(default_factory=dict)  # by lane, since when
+    taken: dict[str, str] = field(default_factory=dict)  # who looks at it: user, userName, realName; empty: nobody
     presses: dict[str, int] = field(default_factory=dict)  # "<action>:<run>" → when the button was pressed
     alarms_sent: dict[str, int] = field(default_factory=dict)  # by lane
     lanes: list[str] = field(default_factory=list)  # of the live messages that showed the outcome

@@ -21,14 +21,16 @@ from relay.policy.presentation import OWNER
 CHANNEL = "slack"  # whose live messages have the buttons
 PURPOSE = "slack-button"
 VALID_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
-MUTE = "mute"
-ACTIONS = (*platform.ACTIONS, MUTE)
+MUTE, TAKE = "mute", "take"
+OWN = (MUTE, TAKE)  # acts of relay itself, for runs of any platform
+ACTIONS = (*platform.ACTIONS, *OWN)
 
 ASKED = ""  # no id: the key of the mark of the platform that this button asks, since another may have the same ids
 
-_UNDER_WAY = ("cancel", MUTE)
+_UNDER_WAY, _FAILED = ("cancel", MUTE), (TAKE, "retry")
 OF_STATUS: Mapping[str, Sequence[str]] = {
-    "Initiated": _UNDER_WAY, "Running": _UNDER_WAY, "Stalled": _UNDER_WAY, "Failed": ("retry",), "Timeout": ("retry",),
+    "Initiated": _UNDER_WAY, "Running": _UNDER_WAY, "Stalled": (TAKE, *_UNDER_WAY), "Failed": _FAILED,
+    "Timeout": _FAILED,
 }  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
     settings = interactive_settings(config)
     if settings is None:
         return {}
-    actions = ACTIONS if configured(config.platform) else (MUTE,)
+    actions = ACTIONS if configured(config.platform) else OWN
     return {action: names for action in actions if (names := getattr(settings.actions, action))}
 
 
@@ -93,7 +95,7 @@ def may_press(button: Button, config: Config) -> tuple[str, ...]:
 
 
 def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
-    """Return the buttons below a live message; runs of other platforms or projects can only be muted."""
+    """Return the buttons below a live message; runs of other platforms or projects can only be taken and muted."""
     event = delivery.event
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
         return
@@ -104,11 +106,11 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
     ours = is_within(Space.of_event(event), config.platform_space)
     owners, allowed = config.owners_of(event), enabled_actions(config)
     for action in OF_STATUS.get(event.status, ()):
-        if action not in allowed or not (ours or action == MUTE):
+        if action not in allowed or not (ours or action in OWN):
             continue
         owned = owners.mark if owners and OWNER in allowed[action] else ""
         address = delivery.destination, delivery.address
-        sealed = spaces if action == MUTE else spaces | {ASKED: config.platform_mark}
+        sealed = spaces if action in OWN else spaces | {ASKED: config.platform_mark}
         text = json.dumps(sealed, ensure_ascii=False) if sealed else ""
         token = Button(action, event.own_id, event.subject, event.retry, *address, until, text, owned).token(key)
         if len(token) <= links.MAX_TOKEN:  # no sender has such ids, but one may
@@ -116,7 +118,7 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
 
 
 def action_requested(button: Button, handle: str, person: Person, now: datetime, once: str) -> Event:
-    """Make the event of a press. Muting is relay's own act, and done with it. `once` identifies the press."""
+    """Make the event of a press. relay's own acts are done with it. `once` identifies the press."""
     spaces = json.loads(button.spaces) if button.spaces else {}
     mark = spaces.pop(ASKED, "")
     action = {
@@ -133,7 +135,7 @@ def action_requested(button: Button, handle: str, person: Person, now: datetime,
         **({"asked": mark} if mark else {}),
         **({"spaces": spaces} if spaces else {}),
     }
-    if button.action == MUTE:
+    if button.action in OWN:
         return _event(ACTION_DONE, action | {"ok": True}, now, press=True)
     return _event(ACTION_REQUESTED, action, now, press=True, **_pressed_by(action))
 

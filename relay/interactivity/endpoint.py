@@ -20,7 +20,7 @@ from relay import metrics
 from relay.domain.documents import first_text, mapping
 from relay.domain.links import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
-from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
+from relay.interactivity.buttons import ACTIONS, OWN, PURPOSE, Button, action_requested
 from relay.interactivity.service import Interactivity
 from relay.outage import Outage
 from relay.receiving import request_body
@@ -163,7 +163,7 @@ class Interactions:
         if self._notes:
             self._notes.end(first, act)
         log.info("press.taken", action=button.action, operation=button.operation, user=user, outcome=accepted.status)
-        notices = {"accepted": "" if button.action == MUTE else TAKEN, "duplicate": TWICE}
+        notices = {"accepted": "" if button.action in OWN else TAKEN, "duplicate": TWICE}
         self._notify(conversation, user, notices.get(accepted.status, STALE), button.destination)
 
     async def _person(self, button: Button, presser: Presser) -> Person | str:

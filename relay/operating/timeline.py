@@ -28,6 +28,7 @@ NOTED = {
     "replayed": ("destination",),
     "dropped": ("destination",),
     "repair": ("destination",),
+    "taken": ("who",),
 }
 
 

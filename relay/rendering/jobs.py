@@ -200,9 +200,14 @@ def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[
 def action(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a button's result and its presser: a Slack id becomes a mention, as Slack alone wrote it."""
     action = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
-    user = str(action["user"])
+    return action | {"by": presser_of(action)["by"]}
+
+
+def presser_of(names: Mapping[str, Any]) -> dict[str, str]:
+    """Return who pressed: a mention, '' where there is no id of Slack's, and the name."""
+    user, name = str(names.get("user", "")), str(names.get("userName", ""))
     mention = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
-    return action | {"by": mention}
+    return {"by": mention, "name": clean(name)}
 
 
 def presser(event: Event, events: Sequence[Event]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
+from relay.rendering.jobs import presser_of
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.sandbox import Sandbox
@@ -126,12 +127,14 @@ class Renderer:
         unsubscribe: str = "",
         buttons: Sequence[Mapping[str, str]] = (),
         healed: str = "",
+        taken: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Return the content of one notification, as the channel's format makes it. TemplateError names file and line.
 
         unsubscribe   the address of the page where the reader ends it
         buttons       under a live message, each an `action` and the `value` that comes back with a press
         healed        what had gone wrong with the run that this one makes good
+        taken         the person who looks at the run: user, userName, realName
         """
         request = request_of(channel, kind, event, destination, history)
         options = self.options
@@ -141,6 +144,7 @@ class Renderer:
         values["message"] = request.message
         values["kind"] = kind
         values["healed"] = line(clean(healed))
+        values["taken"] = presser_of(taken or {})
         values["brand"] = options.brand.values
         # Tokens are ours, and of no use with a single character changed.
         values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704

@@ -57,7 +57,8 @@ STALLED = next(name for name in slacks.NAMES if name.startswith("operation.stall
 @pytest.mark.parametrize("fixture", FIXTURES)
 @pytest.mark.parametrize(("name", "actions"), [
     ("operation.started", ["cancel", "mute"]), ("operation.progress", ["cancel", "mute"]),
-    (STALLED, ["cancel", "mute"]), ("operation.failed", ["retry"]), ("operation.timeout", ["retry"]),
+    (STALLED, ["take", "cancel", "mute"]), ("operation.failed", ["take", "retry"]),
+    ("operation.timeout", ["take", "retry"]),
 ])  # fmt: skip
 def test_slack_takes_every_message_with_buttons(name: str, actions: list[str], fixture: str) -> None:
     given = [{"action": action, "value": "-_." * 666} for action in actions]
@@ -91,10 +92,31 @@ async def test_a_muted_run_is_edited_and_replied_to_no_more_until_it_ends(begun:
     assert await begun.whispers(1) == [(ANALYST, TWICE)]
     await begun.tell("operation.audited")
     await begun.tell("operation.failed", error={"message": "It broke."})
-    assert buttons(await begun.root(text="Failed")).keys() == {"retry"}
+    assert buttons(await begun.root(text="Failed")).keys() == {"take", "retry"}
     assert len(threaded(begun.around.slack.messages("#team"))) == 1
     ledger = await begun.around.settled()
     assert ledger.counts["held:muted"] == 2
     story = await begun.around.admin.timeline("op-1")
     assert story
     assert [line for line in facts_of(story)["timeline"] if line.get("reason") == "muted"]
+
+
+async def test_whoever_takes_a_failed_run_is_named_in_its_message_and_once_in_its_thread(one: Scene) -> None:
+    await one.tell("operation.failed", error={"message": "It broke."})
+    found = buttons(await one.root(text="Failed"))
+    assert found["take"]["text"]["text"] == "I'll look at it"
+    for presser in (LEAD, LEAD, ANALYST):
+        assert await one.press("take", presser) == 200
+        await one.around.settled()
+
+    assert await one.replies(2) == ["@lead is looking at it.", "@analyst is looking at it."]
+    assert await one.whispers(1) == [(LEAD, TWICE)]
+    message = await one.root()
+    assert f"👀 <@{ANALYST}> is looking at it." in str(message.blocks)
+    assert "take" in buttons(message)
+    await one.tell("operation.started", about={"retryNumber": 1})
+    assert "looking at it" not in str((await one.root(text="Started")).blocks)
+    story = await one.around.admin.timeline("op-1")
+    assert story
+    taken = [line["who"] for line in facts_of(story)["timeline"] if line["what"] == "taken"]
+    assert taken == ["Tom Becker", "Jana Müller"]

@@ -87,6 +87,7 @@ class Actions(BaseModel):
     retry: Names = ()  # nobody
     cancel: Names = ()
     mute: Names = (EVERYONE,)
+    take: Names = (EVERYONE,)
 
 
 class SlackSettings(BaseModel):

@@ -93,6 +93,7 @@ class Record:
     members: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # tenant, own id → operation
     unread: dict[str, float] = field(default_factory=dict)  # address → position after which mails reach it again
     muted: set[Lane] = field(default_factory=set)
+    taken: set[tuple[str, str]] = field(default_factory=set)  # operations
     replays: Counter[str] = field(default_factory=Counter)
     dropped: list[Dead] = field(default_factory=list)
     marks: dict[Lane, tuple[int, float]] = field(default_factory=dict)  # run and percentage of progress that passed
@@ -111,6 +112,8 @@ class Record:
         self._of_operation(event, operation, position)
         if event.document.get("action", {}).get("name") == "mute":
             self.muted |= {lane_of(event, target) for target in targets}
+        if event.document.get("action", {}).get("name") == "take":
+            self.taken.add(operation)
         held = dict(answer.held)
         assert not targets or answer.deliveries + len(answer.held) == len(targets), (fact, answer)
         for target in targets:

@@ -1,0 +1,87 @@
+"""Runs that a person looks at: who that is in their messages, and what is not sent meanwhile."""
+
+from dataclasses import replace
+from functools import partial
+
+from relay.domain.deliveries import Accepted
+from relay.domain.links import Person
+from relay.interactivity.buttons import TAKE, Button, action_requested
+from relay.policy.presentation import presentation_for
+from tests.engine.sending import Sending
+from tests.support import events
+from tests.support.targets import mail, team
+
+TEAM, OTHERS, MAIL = team(), team(destination="others", address="#others"), mail()
+failed, progress, completed = (
+    partial(make, operationId="op-1") for make in (events.failed, events.progress, events.completed)
+)
+ANNA, BEA = Person("U0ANNA", "Anna"), Person("U0BEA", "Bea")
+
+
+def press(partition: Sending, who: Person, *, run: int = 0, once: str = "1") -> Accepted:
+    button = Button(TAKE, "op-1", "op-1", run, "team", "#team", 0.0)
+    event = action_requested(button, who.name.lower(), who, events.RECEIVED, f"{who.id} {once}")
+    return partition.report(event, [TEAM])
+
+
+def alarm(partition: Sending, name: str = "operation.stalled", reminder: int = 0) -> None:
+    is_open = name == "operation.stalled"
+    watch = {"was": partition.operation().alarms, "becomes": f"alarm {reminder}" if is_open else "", "open": is_open}
+    body = events.body(name, operationId="op-1") | {"stalled": {"rule": "silent", "reminder": reminder}}
+    event = replace(events.event_of(body), watch=watch)
+    targets = [replace(target, presentation=presentation_for(event)) for target in (TEAM, MAIL)]
+    partition.report(event, targets)
+
+
+def shown(partition: Sending) -> list[tuple[str, str, str]]:
+    sent = partition.send_all(seconds=8)
+    return sorted((one.destination, one.kind, one.taken.get("userName", "")) for one in sent)
+
+
+def test_the_messages_of_a_failed_run_say_who_looks_at_it(partition: Sending) -> None:
+    partition.report(failed(), [TEAM, OTHERS])
+    partition.send_all(seconds=8)
+
+    assert press(partition, ANNA).status == "accepted"
+    assert shown(partition) == [("others", "live", "anna"), ("team", "live", "anna"), ("team", "reply", "")]
+
+
+def test_the_last_press_holds_and_each_counts_once(partition: Sending) -> None:
+    partition.hear(failed(), to=TEAM)
+    statuses = [press(partition, who, once=once).status for who, once in ((ANNA, "1"), (ANNA, "2"), (BEA, "1"))]
+
+    assert statuses == ["accepted", "duplicate", "accepted"]
+    assert press(partition, ANNA, once="1").status == "duplicate"  # appended twice
+    assert partition.operation().taken["userName"] == "bea"
+
+
+def test_a_run_that_completes_or_begins_anew_is_taken_by_nobody(partition: Sending) -> None:
+    partition.hear(failed(), to=TEAM)
+    press(partition, ANNA)
+    partition.hear(progress(5, retryNumber=1), to=TEAM)
+    assert not partition.operation().taken
+    assert press(partition, ANNA, run=1).status == "late"  # nothing is wrong with it
+
+    partition.hear(failed(retryNumber=1), to=TEAM)
+    assert press(partition, ANNA, once="2").status == "late"  # the button of the run before
+    assert press(partition, ANNA, run=1).status == "accepted"
+    partition.hear(completed(retryNumber=1), to=TEAM)
+    assert not partition.operation().taken
+
+
+def test_nobody_is_reminded_of_a_stalled_run_that_is_taken_until_it_stalls_again(partition: Sending) -> None:
+    partition.report(progress(40), [TEAM, MAIL])
+    alarm(partition)
+    assert press(partition, ANNA).status == "accepted"
+    partition.send_all(seconds=8)
+    partition.send_all("email", seconds=8)
+    alarm(partition, reminder=1)
+
+    assert partition.counts["held:taken"] == 2
+    assert shown(partition) == [("team", "live", "anna")]
+    assert partition.take("email") == []
+
+    alarm(partition, "operation.recovered")
+    alarm(partition)
+    alarm(partition, reminder=1)
+    assert partition.counts["held:taken"] == 2
