@@ -53,7 +53,7 @@ def _matchers(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--for", "lasts", metavar="DURATION", callback=a_duration, help="The duration: 2h, 1d12h.")
 @click.option("--until", metavar="TIME", help="The end: 18:00, or 2024-01-20T12:40.")
 @click.option("--from", "begins", metavar="TIME", help="The start, in the same format; default: now.")
-@click.option("--reason", required=True, metavar="TEXT", help="The reason, shown to operators.")
+@click.option("--reason", default="", metavar="TEXT", help="The reason, shown to operators.")
 @click.option("--then", type=click.Choice([*THEN]), default="summary", show_default=True,
               help="What is sent at its end: one summary per destination, or nothing.")  # fmt: skip
 def add(**form: Any) -> None:

@@ -21,6 +21,7 @@ from relay.console.access.browser import STATIC
 from relay.console.facts import N_, why
 from relay.console.folding import folded
 from relay.operating.sentences import Say, sentence_of
+from relay.rendering.filters import FILTERS
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
 
@@ -73,6 +74,7 @@ def _environment(language: Language) -> Environment:
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters.update(
         label=lambda word, kind="": language.of(kind).label(word),
+        symbol=FILTERS["symbol"],
         number=partial(_number, language),
         percent=lambda value: "" if value is None else format_percent(value / 100, locale=language.locale),
         why=partial(why, translate=language.translations.gettext),
@@ -90,11 +92,11 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
     now, zone = values["now"], ZoneInfo(values["zone"])
     language = CLOCKS.get(language, language)
 
-    def at(moment: datetime | None, form: str = "medium") -> Markup:
+    def at(moment: datetime | None) -> Markup:
         """Return the time by the zone's clock."""
         if moment is None:
             return Markup()
-        return _time(moment, zone, language, _formatted(moment.replace(microsecond=0), zone, form, language))
+        return _time(moment, zone, language, _formatted(moment.replace(microsecond=0), zone, "medium", language))
 
     def ago(moment: datetime | None) -> Markup:
         """Return how long ago, or in how long."""

@@ -56,6 +56,9 @@ class Silence:
         """Return whether it matches everything at its destinations."""
         return not any(getattr(self, name) for name in OF_EVENTS)
 
+    def is_at(self, destination: str) -> bool:
+        return not self.destinations or destination in self.destinations
+
     def holds(self, now: float) -> bool:
         return self.starts <= now < self.ends
 
@@ -88,7 +91,6 @@ def faults(silence: Silence, now: float, *, everything: bool = False) -> list[st
             "it names nothing that it is for; expected something that it is for, or that it is for everything",
         ),
         (named and everything, "it is for everything, and names what it is for; expected one of the two"),
-        (not silence.reason.strip(), "it has no reason; expected one, for whoever wonders why nothing comes"),
         (reason > LONGEST_REASON, f"its reason has {reason} characters; expected at most {LONGEST_REASON}"),
         (not 0 < author <= LONGEST_NAME, f"its author has {author} characters; expected 1 to {LONGEST_NAME}"),
         (silence.then not in THEN, f"then: {silence.then}; expected {' or '.join(THEN)}"),

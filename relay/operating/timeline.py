@@ -39,12 +39,12 @@ def facts_of(timeline: Timeline) -> dict[str, Any]:
         "subject": timeline.subject,
         **{key: o.facts.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project")},
         "status": o.status,
-        "percentage": _number(o.percentage),
+        "percentage": _number(o.summary.get("percentage", o.percentage)),
         "retry": o.run,
         "first_event_at": _iso(o.first),
         "last_event_at": _iso(o.last),
         "watchdog": _watched(o),
-        "timeline": [*_timeline(timeline.log)],
+        "timeline": [*lines_in(timeline.log)],
     }
 
 
@@ -67,7 +67,8 @@ def _watched(o: Operation) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def lines_in(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a story as plain data."""
     for at, kind, *values in log:
         counted = values.pop() if values and isinstance(values[-1], Counted) else None
         names = NOTED.get(kind, [f"value_{index}" for index in range(len(values))])

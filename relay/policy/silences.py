@@ -5,8 +5,9 @@ once, unless a silence names their destination. An answer to who pressed a butto
 """
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from relay.domain.deliveries import Delivery, Digest, Target
@@ -63,7 +64,7 @@ class Silences:
             return _held([silence for silence in whole if silence.then == "summary" or not promised], event, "bundled")
         documents = [event.operation.document] if event.operation else []
         job = named(template, *documents, event.document) if template else ""
-        matching = [silence for silence in self._active_for(event, now, job) if _at(silence, delivery.destination)]
+        matching = [silence for silence in self._active_for(event, now, job) if silence.is_at(delivery.destination)]
         return _held(matching, event, "bundled")
 
     def _active_for(self, event: Event, now: float, job: str | None) -> list[Silence]:
@@ -80,7 +81,12 @@ class Silences:
     def _whole(self, now: float, delivery: Delivery) -> list[Silence]:
         """Return the active silences of everything at this destination."""
         active = self.active(now)
-        return [silence for silence in active if silence.whole and _at(silence, delivery.destination)]
+        return [silence for silence in active if silence.whole and silence.is_at(delivery.destination)]
+
+
+def matcher(silence: Silence) -> Callable[[Mapping[str, tuple[str, ...]]], bool]:
+    """Return a check of what an event states: whether the silence is for it, at any destination."""
+    return partial(_matches, _patterns(silence))
 
 
 def _patterns(silence: Silence) -> Patterns:
@@ -97,7 +103,7 @@ def _matches(patterns: Patterns, stated: Mapping[str, tuple[str, ...]]) -> bool:
 
 def _with(target: Target, matching: Sequence[Silence]) -> Target:
     """Return the target held by one of them, or left out of a digest."""
-    silence = strongest([silence for silence in matching if _at(silence, target.destination)])
+    silence = strongest([silence for silence in matching if silence.is_at(target.destination)])
     if silence is None or target.hold_reason:
         return target
     if isinstance(target.how, Digest):
@@ -112,10 +118,6 @@ def _held(matching: Sequence[Silence], event: Event, how: Literal["bundled", "la
     if silence is None:
         return None
     return Hold(silence.hold, how if silence.then == "summary" else "dropped")
-
-
-def _at(silence: Silence, destination: str) -> bool:
-    return not silence.destinations or destination in silence.destinations
 
 
 def _stated(event: Event, job: str | None) -> Mapping[str, tuple[str, ...]]:

@@ -5,13 +5,22 @@ of the platform's API answer programs that have a token, and are no links.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from relay.domain.documents import rows
 from relay.domain.events import Event
 from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates, fill, is_api
 from relay.rendering.texts import clean, line, safe_url, text
+
+
+class Whose(Protocol):
+    """An event, or a row about an operation."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def project(self) -> str: ...
 
 
 class Base(NamedTuple):
@@ -21,7 +30,7 @@ class Base(NamedTuple):
     hosts: LinkHosts = ANYWHERE
 
 
-def address(path: str, event: Event, base: Base) -> str:
+def address(path: str, event: Whose, base: Base) -> str:
     """Complete an address such as `/api/{tenantId}/…`; '' where that is not possible, or its host is not allowed."""
     for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
         if value:
@@ -83,7 +92,7 @@ def links(
     }
 
 
-def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, base: Base) -> str:
+def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Whose, base: Base) -> str:
     """Return the page of one run or batch of a digest, from its entry (relay.domain.digest_entries)."""
     tracking, key = address(text(entry, "path"), event, base), text(entry, "id")
     values = _of_entry(templates, entry) | {name: text(entry, name) for name in ("type", "name", "status", "phase")}

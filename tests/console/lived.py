@@ -46,6 +46,7 @@ destinations:
   vendor: {{email: [vendor@example.com]}}
   compliance: {{email: [archive@example.com]}}
   returns: {{email: [{RETURNED}]}}
+  partners: {{email: [partners@example.com]}}
 rules:
   - {{events: ["operation.*", "batch.*"], projects: [finance], notify: [process-mining, analysts-daily]}}
   - {{events: [operation.failed], projects: [finance], notify: [analysts]}}
@@ -55,6 +56,7 @@ rules:
   - {{events: ["operation.*"], projects: [vendor], notify: [vendor]}}
   - {{events: ["operation.*"], projects: [archive], notify: [compliance]}}
   - {{events: ["operation.*"], projects: [returns], notify: [returns]}}
+  - {{events: ["operation.*"], projects: [partners], notify: [partners]}}
 """
 REFUSED = "554 5.7.1 Message refused by policy"
 DEAD, ODD = 4, 3  # messages that the archive refuses, and bodies that are no event
@@ -67,8 +69,9 @@ REASONS: Mapping[str, str] = {
 
 @dataclass
 class Lived(Stage):
-    """`admin_url` leads to its console."""
+    """`admin_url` leads to its console; its own `templates` are none yet."""
 
+    templates: Path = Path()
     sent: int = 0
 
     async def link(self, name: str = "jana", role: Role = OPERATOR) -> str:
@@ -92,11 +95,12 @@ class Lived(Stage):
 @asynccontextmanager
 async def lived() -> AsyncIterator[Lived]:
     with RedisServer() as redis, TemporaryDirectory(prefix="lived-") as folder:
-        path = Path(folder) / "relay.yaml"
-        path.write_text(CONFIG, "utf-8")
+        path, templates = Path(folder) / "relay.yaml", Path(folder) / "templates"
+        templates.mkdir()
+        path.write_text(f"{CONFIG}templates: {templates}\n", "utf-8")
         async with surroundings(redis.url) as around:
             around.slack.workspace.url = "https://acme.slack.com/"
-            for address in ("archive@example.com", RETURNED):
+            for address in ("archive@example.com", RETURNED, "partners@example.com"):
                 around.inbox.answer(address, *[REFUSED] * DEAD)
             async with aclosing(Store.open(redis.url, process="before")) as store:
                 await store.prepare()
@@ -105,7 +109,7 @@ async def lived() -> AsyncIterator[Lived]:
                 closing = {"id": "s-closing", "author": "ada", "reason": "The books are closed"}
                 await added(store, silence(time.time(), destinations=("month-end",), **closing))
             async with running(around, path, period=1.0) as relay:
-                world = Lived(around, relay)
+                world = Lived(around, relay, templates=templates)
                 await live(world)
                 yield world
 
@@ -126,7 +130,7 @@ async def live(world: Lived) -> None:
                             ("no rule", "nobody")):  # fmt: skip
         await world.tell("operation.completed", REASONS[reason], project, status="Completed")
     for number in range(DEAD):
-        for project in ("archive", "returns"):
+        for project in ("archive", "returns", "partners"):
             await world.tell("operation.completed", f"op-{project}-{number}", project, status="Completed")
     for percentage in (60, 67):
         stated = {"status": "Running", "progress": {"percentage": percentage}}

@@ -14,6 +14,7 @@ from tests.console.lived import DEAD, REASONS, RETURNED, Lived
 from tests.console.showing import Showing, showing, shown_in_a_browser
 from tests.support.browser import blank, keep
 from tests.support.patience import patience
+from tests.support.studio import OWN, write
 from tests.support.waiting import until
 
 pytestmark = shown_in_a_browser
@@ -48,13 +49,13 @@ TOUR: Mapping[str, Sequence[str]] = {
 NO_PAGE = ("/operation?id=op-fraud-scan", "/dead?since=yesterday")
 # A window's width and scheme, with axe's rules: contrast takes longest, and is looked at once for each scheme.
 LOOKS = (
-    (1440, "light", "{}"), (1440, "dark", "{runOnly: ['color-contrast']}"),
-    (360, "light", "{rules: {'color-contrast': {enabled: false}}}"),
+    (1440, "light", "{rules: {'target-size': {enabled: true}}}"), (1440, "dark", "{runOnly: ['color-contrast']}"),
+    (360, "light", "{rules: {'color-contrast': {enabled: false}, 'target-size': {enabled: true}}}"),
 )  # fmt: skip
 # The focus of the keyboard: what it is on, whether that is seen, and how.
 FOCUS = """() => {
   const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one);
-  return {name: (one.innerText || "").trim(), main: !!one.closest("main") && one.id !== "main",
+  return {name: (one.innerText || one.placeholder || "").trim(), main: !!one.closest("main") && one.id !== "main",
           aim: one === (document.querySelector("main button.main") || document.querySelector(CAN)),
           outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
           seen: box.width > 0 && box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight};
@@ -136,22 +137,63 @@ async def test_so_do_pages_of_what_is_not_there_and_the_way_in(browser: Any, ope
         await looked_at(stranger, "console-login-refused")
 
 
-@pytest.mark.parametrize(
-    ("reason", "link", "sentence"),
-    [
-        ("bad signature", "What was refused", "signature missing, wrong or too old"),
-        ("silenced", "", "silence s-closing held it"),
-    ],
-)
-async def test_a_reason_is_found_by_the_operations_id(operator: Showing, reason: str, link: str, sentence: str) -> None:
-    page = await operator.open("/now")
-    await page.get_by_role("searchbox", name="Find an operation by its id").fill(REASONS[reason])
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/console/operation?*")
-    if link:
-        await page.get_by_role("link", name=link, exact=True).click()
-        await page.wait_for_load_state()
-    assert sentence in re.sub(r"\s+", " ", await page.locator("main").inner_text())
+# What one asks at night: steps to it from the first page (an id to look for begins with #), and what is said there.
+WAYS: Mapping[str, tuple[Sequence[str], str]] = {
+    "what fails now": ([], "✕ Failed SAP did not answer."),
+    "who was told": (["Invoices 4"], "analysts told told at"),
+    "why it was not told": ([f"#{REASONS['silenced']}"], "silence s-closing held it"),
+    "why it never came": ([f"#{REASONS['bad signature']}", "What was refused"], "signature missing, wrong or too old"),
+    "silence a job": (["Invoices 4", "Silence operations like this", "for 2 hours"], "named Invoices #, of"),
+    "replay dead letters": (
+        ["partners", "Replay its dead letters…", "Replay all of them"], f"{DEAD} put back into the queue"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_is_asked_at_night_is_three_steps_away_by_keyboard_alone(operator: Showing, way: str) -> None:
+    page, (steps, says) = await operator.open("/now", width=1280), WAYS[way]
+    assert len(steps) <= 3
+    assert (
+        await page.evaluate("document.querySelector('header.bar').offsetHeight") < 64
+    )  # the search is beside the rest
+    for step in steps:
+        await tab_to(page, "Operation id" if step.startswith("#") else step)
+        if step.startswith("#"):
+            await page.keyboard.type(step[1:])
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+    assert says in re.sub(r"\s+", " ", await page.locator("main").inner_text())
+
+
+async def tab_to(page: Any, name: str) -> None:
+    for _ in range(2 * MOST_TABS):
+        await page.keyboard.press("Tab")
+        if (await page.evaluate(FOCUS))["name"] == name:
+            return
+    pytest.fail(f"the keyboard does not get to {name}")
+
+
+async def test_a_saved_template_is_seen_without_a_reload(operator: Showing, world: Lived) -> None:
+    page = await operator.open("/template?name=operation.failed&channel=slack")
+    await page.get_by_text("As it is sent").click()
+    for word in ("quince", "medlar"):
+        write(world.templates, "slack/operation.failed.yaml", OWN.replace("mine", word))
+        await page.frame_locator("iframe.drawn").get_by_text(word).first.wait_for()
+        assert await page.locator("#drawn details").get_attribute("open") is not None  # it stays as it is read
+
+
+async def test_a_row_of_a_list_is_two_lines_on_a_phone(operator: Showing) -> None:
+    page = await operator.open("/operations", width=360)
+    rows = await page.locator("table.list tbody tr").evaluate_all("(rows) => rows.map((row) => row.offsetHeight)")
+    assert rows
+    assert max(rows) < 70
+
+
+async def test_a_silence_says_what_it_would_hold_while_it_is_filled_in(operator: Showing) -> None:
+    page = await operator.open("/silences")
+    await page.get_by_role("textbox", name="Job").fill("Invoices *")
+    await page.get_by_text("It would hold: 1 run now, ").wait_for()
 
 
 async def press(page: Any, button: str, outcome: str, *, role: str = "status") -> None:

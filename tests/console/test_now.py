@@ -17,7 +17,7 @@ from relay.store.queries.runs import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.console import Open, console, more_destinations, stage_config
 from tests.support.events import body, event_of
-from tests.support.queue import POSTED, claim_one, send
+from tests.support.queue import POSTED, claim_one, send, send_all
 
 
 async def obstacle(page: Open, kind: str) -> Any:
@@ -39,9 +39,9 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(pag
     assert (first["operation"], first["stalled"]) == ("op-1", "silent")
     assert first["stalled_since"].startswith("2024-01-20T11:00:00")
     assert first["trouble"]["text"] == "nothing was heard of it since"
-    since = r" <time[^>]*>{}, 12:00</time>, <time[^>]*>{}"
-    assert re.search("nothing was heard of it since" + since.format("20/01/2024", "20 min"), english)
-    assert re.search("von ihr war nichts mehr zu hören seit" + since.format("20.01.24", "vor 20"), german)
+    since = r" <time[^>]*>{}, 12:00:00</time>, <time[^>]*>{}"
+    assert re.search("nothing was heard of it since" + since.format("20 Jan 2024", "20 min"), english)
+    assert re.search("von ihr war nichts mehr zu hören seit" + since.format("20.01.2024", "vor 20"), german)
 
 
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
@@ -96,6 +96,29 @@ async def test_what_failed_in_the_last_day_comes_first_the_critical_ones_before_
     assert html.index("operation?id=op-1") < html.index("Running operations")
     assert "Everything is reaching people" not in html
     assert "Nothing was sent yet by slack, email" in later
+
+
+async def test_what_failed_is_said_with_its_cause_who_was_told_and_a_link(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    config = more_destinations(
+        tmp_path, "", 'platform: {links: {operation: "https://app.example.com/{operationId}"}}\n'
+    )
+    async with console(store, clock, config=config) as page:
+        await page.take("progress", 70, "room", operationId="op-1")
+        trace = "Traceback (most recent call last):\n  File 'a.py', line 1, in b\nsap.Gone: No answer"
+        error = {"code": "E1", "message": trace, "host": "sap-1"}
+        failed = body("operation.failed", 60, status="Failed", operationId="op-1") | {"tenantId": "room"}
+        await page.ingest.ingest(event_of(failed | {"error": error}, id="evt-1"))
+        await send_all(store, clock)
+        (row,) = (await page.api("/now"))["failures"]
+        operation, html = await page.api("/operation?id=op-1"), await page.page("/operation?id=op-1")
+
+    assert (row["cause"], row["link"]) == ("Gone: No answer", "https://app.example.com/op-1")
+    assert {"destination": "room", "state": "told"} in row["told"]
+    assert (operation["error"], operation["percentage"], operation["link"]) == ("E1: Gone: No answer", 60, row["link"])
+    assert operation["trace"] == f'{trace}\n\n{{\n  "host": "sap-1"\n}}'
+    assert html.index("E1: Gone: No answer") < html.index("Who was told")
 
 
 async def test_a_digest_of_tomorrow_is_no_backlog(store: Store, clock: Clock, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.support.auth import TOKEN, TOKENS
 from tests.support.clock import Clock
 from tests.support.console import Open
 from tests.support.events import body
-from tests.support.queue import accept, claim_one
+from tests.support.queue import POSTED, accept, claim_one, send
 from tests.support.redis_server import RedisServer
 from tests.support.silences import added, hold, silence
 from tests.support.stage import CONFIG, Stage, running, surroundings
@@ -46,6 +46,33 @@ async def test_a_link_fills_the_form(page: Open) -> None:
         "\nSales\n&lt;b&gt;</textarea>", 'name="lasts" value="2h"',
     ):  # fmt: skip
         assert filled in html
+
+
+async def test_a_link_says_what_the_silence_would_hold(page: Open, store: Store) -> None:
+    for number in (1, 2):
+        await page.take("progress", 5, "room", operationId=f"op-{number}", operationName=f"Sales {number}")
+        await send(store, "slack", POSTED)
+    await page.take("completed", 100, "room", operationId="op-3", operationName="HR")
+    await send(store, "slack", POSTED)
+    for query, runs, messages in (
+        ("job=Sales", 2, 2), ("job=sales+1", 1, 1), ("job=HR", 0, 1), ("tenant=none", 0, 0),
+        ("destination=room", 2, 3), ("destination=team&type=x", 0, 0), ("everything=true", 2, 3),
+    ):  # fmt: skip
+        held = (await page.api(f"/silences?{query}"))["withheld"]
+        assert held == {"runs": runs, "messages": messages, "more": False}, query
+    assert "<b>2 runs now, 2 messages of the last 24 hours</b>" in await page.page("/silences?job=Sales")
+    assert (await page.api("/silences"))["withheld"] is None
+
+
+async def test_buttons_begin_one_until_tomorrow_morning_or_for_hours_without_a_reason(
+    page: Open, store: Store, clock: Clock
+) -> None:
+    for preset, lasts in (("2h", 7200), ("tomorrow", (24 + 8 - 12) * 3600 - 20 * 60)):
+        assert "was added" in await page.act(
+            "/silences/add", destination="room", preset=preset, lasts="5h", then="summary"
+        )
+        begun = (await SilenceList(store).all())[-1]
+        assert (begun.until - clock(), begun.reason) == (lasts, ""), preset
 
 
 async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(page: Open) -> None:
@@ -111,7 +138,6 @@ async def test_one_is_begun_and_ended_and_both_are_written_down(page: Open, stor
         ({"destination": "rom", "lasts": "2h", "reason": "x"}, "there is no destination rom"),
         ({"lasts": "2h", "reason": "x"}, "it names nothing that it is for"),
         ({"destination": "room", "reason": "x"}, "when does it end?"),
-        ({"destination": "room", "lasts": "2h"}, "it has no reason"),
         ({"destination": "room", "begins": "9999-12-31T23:00", "until": "18:00", "reason": "x"}, "18:00: expected"),
     ],
 )

@@ -15,7 +15,6 @@ NOW = 1_700_000_000.0
     ("changes", "says"),
     [
         ({"destinations": ()}, "expected something that it is for, or that it is for everything"),
-        ({"reason": " "}, "it has no reason"),
         ({"reason": "x" * (LONGEST_REASON + 1)}, "its reason has 501 characters; expected at most 500"),
         ({"author": ""}, "its author has 0 characters"),
         ({"then": "later"}, "then: later; expected summary or nothing"),

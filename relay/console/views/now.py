@@ -1,6 +1,8 @@
-"""The first page: whether messages reach people, active runs, and obstacles."""
+"""The first page: obstacles, recent failures with their recipients, active runs, and relay's parts."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import Field, computed_field
 
@@ -10,9 +12,11 @@ from relay.console.facts import N_, Facts, NoQuestion, Phrase, Time, phrase
 from relay.console.views import health
 from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth
 from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources
-from relay.console.views.operations import OperationListed, RunFacts, listed, runs
-from relay.domain.events import PRIORITIES
+from relay.console.views.operations import OperationListed, RunFacts, Told, listed, runs
+from relay.console.views.verdicts import Around, verdicts
+from relay.domain.events import FAILED, PRIORITIES
 from relay.errors import StoreUnavailable
+from relay.operating.timeline import lines_in
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import OperationRow, Operations
 from relay.store.queries.reachability import Reachability
@@ -123,24 +127,42 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         operations.failed(clock - DAY),
         health.redis(context),
     )
+    gravest = sorted(failed.rows, key=_gravity)[:MOST_FAILURES]
+    stalled = [row.operation for row in going if row.operation.state == "stalled"][:MOST_FAILURES]
+    told = await _told(context, [row.operation for row in (*stalled, *gravest)])
     return NowFacts.merged(
         facts,
         counts,
         obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance, missing.values()),
         failed=len(failed.rows),
         failed_since=failed.looked_to,
-        failures=[listed(row) for row in sorted(failed.rows, key=_gravity)[:MOST_FAILURES]],
+        failures=[listed(config, row, told=told[row.operation]) for row in gravest],
         waiting=waiting,
         oldest_due=min((at for name, at in due.items() if waiting.get(name)), default=None),
         dead=ledger.counts.get("dead", 0),
         quarantined=quarantined,
         pending=ledger.counts.get("pending", 0),
-        runs=await runs(context, going),
+        runs=await runs(context, going, told),
         sources=sources(context),
         channels=health.channels_of(config, states, waiting, due),
         destinations=await health.destinations_of(context, states, [*config.destinations]),
         redis=redis,
     )
+
+
+async def _told(context: Context, operations: Sequence[str]) -> dict[str, list[Told]]:
+    """Return by operation what became of its newest failure or alarm at each destination."""
+    told: dict[str, list[Told]] = {}
+    for name, story in zip(operations, await context.admin.stories(operations), strict=True):
+        lines = [*lines_in(story)]
+        grave = [n for n, line in enumerate(lines) if line["what"] == "accepted" and _is_grave(line)]
+        rows = verdicts(lines[grave[-1] :] if grave else lines, Around())
+        told[name] = [Told.merged(row) for row in rows]
+    return told
+
+
+def _is_grave(line: Mapping[str, Any]) -> bool:
+    return line.get("status") in FAILED or line.get("event") == "operation.stalled"
 
 
 def _gravity(row: OperationRow) -> int:

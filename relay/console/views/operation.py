@@ -1,6 +1,7 @@
 """An operation or batch: why its messages did, or did not, arrive."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
@@ -12,13 +13,13 @@ from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
 from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_facts
-from relay.console.views.operations import expected
+from relay.console.views.operations import expected, run_page
 from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown
 from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
-from relay.domain.identity import error_words
+from relay.domain.identity import error_of, error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
 from relay.engine import names
@@ -27,12 +28,14 @@ from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
+from relay.rendering.jobs import error
 from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.waiting import Place, Waiting
 
-MOST_WAITING = 50  # deliveries that are shown
+MOST_WAITING, MOST_SHOWN = 50, 50_000  # deliveries, and characters of an error, that are shown
+IN_ERROR = ("code", "errorCode", "message", "errorMessage", "detail")  # what `error_words` reads
 
 
 class OperationQuestion(Question):
@@ -48,7 +51,9 @@ class OperationFacts(Facts):
     """`several`: the operations with this id, if there is more than one; all else is empty then.
 
     deliveries  those that wait, then those that ended
-    error     of its newest event
+    error     of its newest event: code and cause; `trace`: all that it states, if that says more
+    link      to its page at the platform
+    job       by which it is silenced
     silences  that match the newest event now
     ends      when runs of its job usually end; `late`: overdue
     timeline  as `relay explain ID --json` prints it; `lines`: folded
@@ -67,6 +72,9 @@ class OperationFacts(Facts):
     phase: str = ""
     retry: float | None = None
     error: str = ""
+    trace: str = ""
+    link: str = ""
+    job: str = ""
     over: bool = False
     first: Time = None
     last: Time = None
@@ -103,7 +111,8 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         over=facts["status"] in TERMINAL,
         first=facts["first_event_at"],
         last=facts["last_event_at"],
-        error=error_words(events[-1]) if events else "",
+        link=run_page(context.config(), timeline.operation.summary, Space.of(timeline.operation.facts)),
+        **_of_newest(events[-1] if events else None),
         **await _expected(context, events),
         **await _judged(context, lines, events, ended),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
@@ -111,6 +120,16 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         lines=fold(lines),
         related=[*related(id_, timeline, events)],
     )
+
+
+def _of_newest(event: Event | None) -> dict[str, str]:
+    if event is None:
+        return {}
+    job, document = job_of(event, name=event.job), error_of(event)
+    rest = {name: value for name, value in document.items() if name not in IN_ERROR and value not in ("", None)}
+    more = [error(document)["trace"], json.dumps(rest, ensure_ascii=False, indent=2) if rest else ""]
+    trace = "\n\n".join(filter(None, more))[:MOST_SHOWN]
+    return {"error": error_words(event), "trace": trace, "job": job.name if job else ""}
 
 
 async def _waiting(

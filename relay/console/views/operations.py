@@ -1,14 +1,16 @@
 """Operations and batches: the newest, those that are found by a part of their id, name or type, and those that run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
+from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
 from relay.domain.events import Outcome
 from relay.domain.outcomes import usual
+from relay.rendering.links import Base, Whose, row_link
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Goes, OperationRow, Operations
 
@@ -32,8 +34,20 @@ class OperationsQuestion(Filters):
     cursor: str = Field(default="", max_length=200)
 
 
+class Told(Facts):
+    """Fate of an event at a destination: the state of a `Verdict`."""
+
+    destination: str
+    state: str
+
+
 class OperationListed(OfOperation):
-    """`state` is running, stalled or over. `first`: time of its first event; of an active one, its start."""
+    """`state` is running, stalled or over. `first`: time of its first event; of an active one, its start.
+
+    cause  of its failure, in one line
+    link   to its page at the platform
+    told   the destinations of its failure or alarm, on the first page alone
+    """
 
     type: str
     priority: str
@@ -45,6 +59,9 @@ class OperationListed(OfOperation):
     phase: str
     first: Time
     last: Time
+    cause: str = ""
+    link: str = ""
+    told: list[Told] = Field(default_factory=list)
 
 
 class OperationsFacts(Facts):
@@ -67,40 +84,50 @@ class RunFacts(OperationListed):
 
 
 async def operations(context: Context, question: OperationsQuestion) -> OperationsFacts:
-    pages = Operations(context.store)
+    pages, config = Operations(context.store), context.config()
     if question.state in ("running", "stalled") and not question.text and not question.cursor:
-        going = [_going(row) for row in await pages.running(MOST)]  # however long ago they began
+        going = [_going(config, row) for row in await pages.running(MOST)]  # however long ago they began
         stalled = [row for row in going if row.state == "stalled"]  # which come first
         if len(going) < MOST or (question.state == "stalled" and len(stalled) < len(going)):
             return OperationsFacts(rows=going if question.state == "running" else stalled, looked=len(going))
     page = await existing(pages.page(state=question.state, text=question.text, cursor=question.cursor, limit=MOST))
-    return OperationsFacts.merged(page, rows=[listed(row) for row in page.rows])
+    return OperationsFacts.merged(page, rows=[listed(config, row) for row in page.rows])
 
 
-def _going(row: Goes) -> OperationListed:
-    run, operation = row.run, row.operation
-    return OperationListed.merged(
-        operation, operation=operation.subject, batch="", is_batch=run.batch, first=run.started, last=run.last_event,
-    )  # fmt: skip
+def _going(config: Config, row: Goes) -> OperationListed:
+    run = row.run
+    its = {"batch": "", "is_batch": run.batch, "first": run.started, "last": run.last_event}
+    return OperationListed.merged(listed(config, row.operation), **its)
 
 
-def listed(row: OperationRow) -> OperationListed:
-    return OperationListed.merged(row, operation=row.subject)
+def listed(config: Config, row: OperationRow, **more: Any) -> OperationListed:
+    cause, link = str(row.summary.get("error", "")), run_page(config, row.summary, row)
+    return OperationListed.merged(row, operation=row.subject, cause=cause, link=link, **more)
 
 
-async def runs(context: Context, rows: Sequence[Goes]) -> list[RunFacts]:
+def run_page(config: Config, summary: Mapping[str, Any], whose: Whose) -> str:
+    """Return the platform's page of a run; '' where none is known."""
+    platform = config.platform
+    return row_link(platform.link_templates, summary, whose, Base(platform.base_url, config.link_hosts))
+
+
+async def runs(context: Context, rows: Sequence[Goes], told: Mapping[str, list[Told]]) -> list[RunFacts]:
     """Return facts about these, in their order."""
     jobs = [*dict.fromkeys(row.run.job for row in rows if row.run.job)]
     ends = dict(zip(jobs, await Jobs(context.store).ends_of_each(jobs), strict=True)) if jobs else {}
-    return [_run(context.clock(), row, ends[row.run.job] if row.run.job else ()) for row in rows]
+    return [
+        _run(context, row, ends[row.run.job] if row.run.job else (), told.get(row.operation.operation, []))
+        for row in rows
+    ]
 
 
-def _run(now: float, row: Goes, before: tuple[Outcome, ...]) -> RunFacts:
+def _run(context: Context, row: Goes, before: tuple[Outcome, ...], told: list[Told]) -> RunFacts:
     rule = row.run.alarms.shown if row.operation.state == "stalled" else ""
     alarm = row.run.alarms.open.get(rule)
     return RunFacts.merged(
-        _going(row), stalled=rule, stalled_since=alarm.since if alarm else None,
-        trouble=phrase(STALLED[rule]) if rule in STALLED else None, **expected(before, row.run.started, now),
+        _going(context.config(), row), stalled=rule, stalled_since=alarm.since if alarm else None, told=told,
+        trouble=phrase(STALLED[rule]) if rule in STALLED else None,
+        **expected(before, row.run.started, context.clock()),
     )  # fmt: skip
 
 

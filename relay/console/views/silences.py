@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
@@ -11,15 +13,17 @@ from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Form, IdForm, Name, Names, Question, Time, Typed, Value
 from relay.console.view import Done
+from relay.console.views.withheld import Withheld, withheld
 from relay.domain.events import PRIORITIES
 from relay.domain.silences import THEN, Silence, Then
 from relay.operating.clocks import CLOCK, local
 from relay.operating.pauses import destination_names
-from relay.operating.silences import meaning, silence_of
+from relay.operating.silences import MATCHERS, meaning, silence_of
 from relay.store.audit import COMMAND
 from relay.store.queries.silences import SilenceList
 
 MOST_OVER = 100
+MORNING = 8  # o'clock
 
 
 class Silenced(BaseModel):
@@ -32,6 +36,10 @@ class Silenced(BaseModel):
     tenant: Names = Field(default_factory=list)
     project: Names = Field(default_factory=list)
     everything: bool = False
+
+    @property
+    def matchers(self) -> dict[str, list[str]]:
+        return {name: getattr(self, name) for name in MATCHERS}
 
 
 class SilencesQuestion(Silenced, Question):
@@ -59,16 +67,21 @@ class SilenceFacts(Facts):
 
 
 class SilencesFacts(Facts):
-    """Silences that are not over, by their ends; `over` of the last 30 days, the newest first, at most 100."""
+    """Silences that are not over, by their ends; `over` of the last 30 days, the newest first, at most 100.
+
+    tomorrow  the end of one until tomorrow morning; `withheld`: what the asked one would hold
+    """
 
     active: list[SilenceFacts]
     pending: list[SilenceFacts]
     over: list[SilenceFacts]
+    tomorrow: Time
+    withheld: Withheld | None
     destinations: list[str] = Field(description="Names that one may be for.")
     priorities: list[str] = Field([*PRIORITIES])
 
 
-async def silences(context: Context, _question: SilencesQuestion) -> SilencesFacts:
+async def silences(context: Context, question: SilencesQuestion) -> SilencesFacts:
     now, stored = context.clock(), SilenceList(context.store)
     every = await stored.all()
     by_state = {state: [row for row in every if row.state(now) == state] for state in ("active", "pending", "expired")}
@@ -78,8 +91,17 @@ async def silences(context: Context, _question: SilencesQuestion) -> SilencesFac
         active=[silence_facts(row, now, held) for row in by_state["active"]],
         pending=[silence_facts(row, now) for row in by_state["pending"]],
         over=[silence_facts(row, now) for row in over],
+        tomorrow=_tomorrow(context),
+        withheld=await withheld(context, question.matchers)
+        if question.everything or any(question.matchers.values())
+        else None,
         destinations=destination_names(context.config()),
     )
+
+
+def _tomorrow(context: Context) -> datetime:
+    here = datetime.fromtimestamp(context.clock(), ZoneInfo(context.zone)) + timedelta(days=1)
+    return here.replace(hour=MORNING, minute=0, second=0, microsecond=0)
 
 
 def silence_facts(row: Silence, now: float, held: Mapping[str, int] | None = None) -> SilenceFacts:
@@ -88,26 +110,34 @@ def silence_facts(row: Silence, now: float, held: Mapping[str, int] | None = Non
 
 
 class SilenceForm(Silenced, Form):
-    """Matchers or `everything`; `lasts` (2h) or `until` (18:00, or a time)."""
+    """Matchers or `everything`; `lasts` (2h) or `until` (18:00, or a time), or both and `begins` by a `preset`."""
 
     reason: str = Field("", max_length=500)
     lasts: Name | None = None
     until: Name | None = None
     begins: Name | None = None
     then: Then = "summary"
+    preset: Literal["", "1h", "2h", "8h", "tomorrow"] = ""
 
 
 async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     """RelayError where there are too many."""
-    zone, silence = context.zone, silence_of(context.config(), identity.name, context.clock(), **dict(form))
+    zone, fields = context.zone, form.model_dump(exclude={"preset"})
+    if form.preset == "tomorrow":
+        fields |= {"lasts": None, "until": _tomorrow(context).isoformat(), "begins": None}
+    elif form.preset:
+        fields |= {"lasts": form.preset, "until": None, "begins": None}
+    silence = silence_of(context.config(), identity.name, context.clock(), **fields)
     begins, until = (local(datetime.fromtimestamp(at, UTC), zone) for at in (silence.starts, silence.until))
     detail = {"scope": meaning(silence), "from": begins, "until": until, "then": THEN[silence.then]}
-    async with context.act(identity, "silence add", silence.id, **detail, reason=silence.reason) as act:
+    if silence.reason:
+        detail["reason"] = silence.reason
+    async with context.act(identity, "silence add", silence.id, **detail) as act:
         await SilenceList(context.store).add(silence)
         act.outcome = "added"
     await _spread(context, identity)
     text = N_("Silence %(id)s was added (%(scope)s), from %(begins)s until %(until)s.")
-    passed = CLOCK.fullmatch((form.until or "").strip()) and begins[:10] != until[:10]
+    passed = CLOCK.fullmatch((fields["until"] or "").strip()) and begins[:10] != until[:10]
     more = [N_("It ends on the next day: that time of day has passed already.")] if passed else ()
     return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until}, more=more)
 

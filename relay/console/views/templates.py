@@ -1,7 +1,9 @@
 """Messages for their authors: the files of each, how it looks for a sample, and lint's findings. Read-only."""
 
 import asyncio
+import json
 from collections.abc import Iterable
+from hashlib import blake2b
 from html import escape
 from typing import Annotated, Literal
 
@@ -95,9 +97,11 @@ class DrawnFacts(Facts):
 
     fault  why it cannot be made, with file and line if known
     file   with its wording; `own` if it is the operator's
+    version  of all that is shown
     """
 
     channel: str
+    version: str
     fault: str
     file: str
     own: bool
@@ -196,8 +200,10 @@ def _channels(studio: Studio) -> list[str]:
 
 def _drawn(channel: str, drawing: Drawing | str, files: list[TemplateFile]) -> DrawnFacts:
     content = {} if isinstance(drawing, str) else drawing.content
+    shown = json.dumps(content, default=str).encode()
     return DrawnFacts.merged(
         channel=channel,
+        version=blake2b(shown, digest_size=6).hexdigest(),
         fault=drawing if isinstance(drawing, str) else "",
         file=files[0].name if files else "",
         own=bool(files and files[0].own),

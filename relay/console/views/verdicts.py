@@ -81,11 +81,11 @@ class Around:
     first   seconds that its first message waits by live.post_after
     """
 
-    paused: Mapping[str, str]
-    sent: Mapping[str, tuple[str, str]]
-    dead: Mapping[str, Ended]
-    scopes: Mapping[str, Sequence[str]]
-    first: Mapping[str, float]
+    paused: Mapping[str, str] = field(default_factory=dict)
+    sent: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    dead: Mapping[str, Ended] = field(default_factory=dict)
+    scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    first: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

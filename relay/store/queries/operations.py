@@ -4,9 +4,9 @@ There is a stream of the first event of each, and no index of words: a page look
 says how far it looked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from relay.domain.events import FAILED
 from relay.domain.jobs import Run
@@ -26,9 +26,11 @@ OF_BATCHES = frozenset(("batch.started", "batch.operation.completed", "batch.com
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRow(OfOperation):
-    """An operation, or with `is_batch` a batch. `first` is the time of its first event, `last` of its last."""
+    """An operation, or with `is_batch` a batch. `first` is the time of its first event, `last` of its last.
 
-    priority: str
+    `summary` is its newest state (relay.domain.digest_entries).
+    """
+
     batch: str
     is_batch: bool
     status: str
@@ -37,6 +39,7 @@ class OperationRow(OfOperation):
     phase: str
     first: float
     last: float
+    summary: Mapping[str, Any]
 
 
 class Goes(NamedTuple):
@@ -98,7 +101,6 @@ def _row(o: Operation, *, stalled: bool) -> OperationRow:
     return OperationRow(
         operation=o.name,
         **stated_by(o),
-        priority=o.facts.get("priority", ""),
         batch=o.facts.get("batch", ""),
         is_batch=not OF_BATCHES.isdisjoint(o.seqs),
         status=o.status,
@@ -107,6 +109,7 @@ def _row(o: Operation, *, stalled: bool) -> OperationRow:
         phase=o.phase,
         first=(o.first or 0) / 1000,
         last=(o.last or 0) / 1000,
+        summary=o.summary,
     )
 
 

@@ -16,7 +16,7 @@ from relay.store.queries.reader import STEP, Reader, Span
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 EVERY = 1 << 30
-STATED = ("name", "type", "tenant", "project", "platform")
+STATED = ("name", "type", "priority", "tenant", "project", "platform")
 OF_DELIVERY = ("operation", "destination", "channel", "address", "kind", "event", "attempts")
 
 
@@ -41,6 +41,7 @@ class OfOperation:
     subject: str = ""
     name: str = ""
     type: str = ""
+    priority: str = ""
     tenant: str = ""
     project: str = ""
     platform: str = ""

@@ -44,6 +44,11 @@ class Timelines(Questions):
         lines = await self._story(o)
         return Timeline(subject, o, lines) if o.subject or lines else None
 
+    async def stories(self, operations: Sequence[str]) -> list[list[list[Any]]]:
+        """Return what is listed of each of these records, without what is still counted."""
+        written = await self._reader.logs([story(name) for name in operations], STORY)
+        return [[row for line in log for row in lines_of(from_json(line))] for log in written]
+
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """Return the kept events of an operation or batch: the newest of each name, oldest first."""
         _, name = await self._name_of(subject, space)

@@ -1,0 +1,61 @@
+"""Preview of a silence: runs that go on and messages already sent that it would hold, by what is known of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relay.config import Config
+from relay.console.context import Context
+from relay.console.facts import Facts
+from relay.domain.jobs import Job, fold
+from relay.domain.silences import Silence
+from relay.operating.silences import MATCHERS
+from relay.policy.silences import matcher
+from relay.store.queries.history import History
+from relay.store.queries.operations import Operations
+from relay.store.queries.questions import OfOperation
+
+DAY = 86_400.0
+MOST_RUNS, MOST_MESSAGES, PAGE = 500, 1000, 200  # that are looked at
+
+
+class Withheld(Facts):
+    """Runs that go on now, and messages of the last 24 hours; `more`: not all of them were looked at."""
+
+    runs: int
+    messages: int
+    more: bool
+
+
+async def withheld(context: Context, matchers: Mapping[str, list[str]]) -> Withheld:
+    """Count what a silence of these would hold. A job that a template names is known by the run's name alone."""
+    now, config, history = context.clock(), context.config(), History(context.store)
+    silence = _silence(config, matchers, now)
+    fits = matcher(silence)
+    going = await Operations(context.store).running(MOST_RUNS)
+    messages, looked, cursor = 0, 0, ""
+    while looked < MOST_MESSAGES:
+        page = await history.page(outcome="delivered", since=now - DAY, cursor=cursor, limit=PAGE)
+        looked, cursor = looked + len(page.rows), page.cursor
+        at_one = [row for row in page.rows if row.subject and silence.is_at(row.destination)]
+        messages += sum(fits(_stated(row)) for row in at_one)
+        if not cursor:
+            break
+    runs = sum(fits(_stated(row.operation)) for row in going)
+    return Withheld(runs=runs, messages=messages, more=bool(cursor) or len(going) == MOST_RUNS)
+
+
+def _silence(config: Config, matchers: Mapping[str, list[str]], now: float) -> Silence:
+    words: dict[str, Any] = {MATCHERS[name]: (*some,) for name, some in matchers.items()}
+    words["destinations"] = tuple(single for name in words["destinations"] for single in config.destinations_of(name))
+    return Silence("", "", "", now, now, now, **words)
+
+
+def _stated(row: OfOperation) -> Mapping[str, tuple[str, ...]]:
+    job = Job("", "", "", row.type, fold(row.name))
+    return {
+        "jobs": (row.name, job.name, job.title),
+        "types": (row.type,),
+        "priorities": (row.priority,),
+        "tenants": (row.tenant,),
+        "projects": (row.project,),
+    }
