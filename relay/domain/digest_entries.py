@@ -1,10 +1,10 @@
 """Entries of digests: an operation's newest state in a few words. Pure.
 
 An entry is plain data. A field that the event does not state is left out, so that a newer entry may be laid over an
-older one of the same run: id, tenant, project, name, type, priority, status, path (the tracking address), error, at,
-started, expected, duration (seconds), percentage, phase, variants, anomalies, records, rule (of the watchdog; empty:
-none holds any more), retry; of a batch also batch, total, done_count, completed_count, failed_count and failing (the
-names of the first that failed).
+older one of the same run: id, platform, tenant, project, name, type, priority, status, path (the tracking address),
+error, at, started, created, ended (as it is stated, else empty), member_of (its batch), expected, duration (seconds),
+percentage, phase, variants, anomalies, records, rule (of the watchdog; empty: none holds any more), retry; of a batch
+also batch, total, done_count, completed_count, failed_count and failing (the names of the first that failed).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,22 @@ from typing import Any
 from urllib.parse import quote
 
 from relay.domain.display import ELLIPSIS
-from relay.domain.documents import finite, mapping, moment, rows
+from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, TERMINAL, Document, Event
 from relay.domain.identity import message_of
-from relay.domain.outcomes import span_of
+from relay.domain.outcomes import stated_duration, stated_end
 
 Entry = Mapping[str, Any]
 
 LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "platform": 128, "tenant": 128,
-           "project": 128, "failing": 160}  # fmt: skip
+           "project": 128, "failing": 160, "member_of": 256}  # fmt: skip
 FAILING = 3  # members of a batch that are named
 
 _iso = lru_cache(1024)(datetime.isoformat)  # when a run began is in each event of it
-_STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
-_NAMES = ("operationName", "name", "operationKey", "operationId")
+_STARTED = ("startTime", "startedAt", "batchStartTime")
+_CREATED = ("dateCreated", "retryAttemptDate")
+_NAMES = ("operationName", "name", "operationKey")
 _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 
@@ -38,7 +39,8 @@ def summarize(event: Event) -> dict[str, Any]:
     entry |= _cleaned({"platform": event.platform, "tenant": event.tenant, "project": event.project})
     entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
     if status in TERMINAL:
-        entry["rule"] = ""
+        end = stated_end(event)
+        entry |= {"rule": "", "ended": iso(end) if end else ""}
     elif event.name in ("operation.stalled", "operation.recovered"):
         watched = event.document.get("stalled")
         entry["rule"] = str((watched.get("rule") if isinstance(watched, Mapping) else None) or "")
@@ -58,13 +60,13 @@ def duration_of(entry: Entry) -> float | None:
         return None
     if (stated := _number(entry, "duration")) is not None:
         return stated
-    started, ended = moment(entry.get("started")), ended_at(entry)
+    started, ended = moment(entry.get("started"), entry.get("created")), ended_at(entry)
     return (ended - started).total_seconds() if started and ended and ended >= started else None
 
 
 def _of_operation(event: Event) -> dict[str, Any]:
     operation, results, error, terminal = event.operation, event.results, event.error, event.terminal
-    texts: dict[str, object] = {"phase": event.phase_name or error.get("phase")}
+    texts: dict[str, object] = {"phase": event.phase_name or error.get("phase"), "member_of": event.member_of}
     entry: dict[str, Any] = {}
     if event.watch.get("batch"):  # the watchdog tells of one by the words of an operation
         entry["batch"] = True
@@ -75,21 +77,24 @@ def _of_operation(event: Event) -> dict[str, Any]:
             entry["priority"] = operation.priority
         if operation.estimate and not terminal:
             entry["expected"] = _iso(operation.estimate)
-        if started := _started(document, mapping(document.get("progress"))):
-            entry["started"] = started
+        started = _first(_STARTED, mapping(document.get("progress")), document)
+        if started or event.name == "operation.started":
+            entry["started"] = started or _iso(event.occurred_at)
+        if created := _first(_CREATED, document):
+            entry["created"] = created
     if error and terminal:
         texts["error"] = cause_of(message_of(error))
     entry |= _cleaned(texts)
     if (percentage := event.percentage) is not None:
         entry["percentage"] = percentage
-    return entry | _figures(results, terminal=terminal) if results else entry
+    if terminal:
+        entry |= _stated(duration=stated_duration(results, operation.document if operation else {}))
+    return entry | _figures(results) if results else entry
 
 
-def _figures(results: Document, *, terminal: bool) -> dict[str, Any]:
+def _figures(results: Document) -> dict[str, Any]:
     summary = mapping(results.get("summary"))
-    spans = (span_of(results.get(name)) for name in ("totalDuration", "duration"))
     return _stated(
-        duration=next((span for span in spans if span is not None), None) if terminal else None,
         variants=_number(summary, "processVariants"),
         anomalies=_number(summary, "anomaliesDetected"),
         records=_number(summary, *_RECORDS),
@@ -105,7 +110,8 @@ def _of_batch(event: Event) -> dict[str, Any]:
     texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(members)}
     return _cleaned(texts) | _stated(
         batch=True,
-        started=_started(document) or None,
+        started=_first(_STARTED, document) or None,
+        created=_first(_CREATED, document) or None,
         total=_number(document, "totalOperations") or len(members) or None,
         done_count=sum(status in TERMINAL for status in statuses) if members else None,
         completed_count=statuses.count("Completed") if members else None,
@@ -123,8 +129,8 @@ def _failing(members: Sequence[Document]) -> str:
 
 
 def ended_at(entry: Entry) -> datetime | None:
-    """Return the time of the entry's newest event, which ended the run where it is over."""
-    return moment(entry.get("at"))
+    """Return when it was over, as it is stated; else, and while it goes on, the time of its newest event."""
+    return moment(entry.get("ended") if entry.get("status") in TERMINAL else None, entry.get("at"))
 
 
 def went_wrong(entry: Entry) -> bool:
@@ -154,12 +160,9 @@ def _path(document: Document, event: Event) -> str:
     return path
 
 
-def _started(*parts: Document) -> str:
-    for document in reversed(parts):
-        for name in _STARTED:
-            if started := moment(document.get(name)):
-                return _iso(started)
-    return ""
+def _first(names: Sequence[str], *parts: Document) -> str:
+    first = moment(*(document.get(name) for document in parts for name in names))
+    return _iso(first) if first else ""
 
 
 def _number(document: Document, *keys: str) -> float | None:

@@ -29,6 +29,24 @@ def totals(entries: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
+def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
+    """Leave out operations whose batch is among the entries, and tells of them; it takes an error of theirs."""
+    batches = {_place(entry, "id"): entry for entry in entries if entry.get("batch")}
+    errors: dict[tuple[object, ...], object] = {}
+    alone = []
+    for entry in entries:
+        batch = batches.get(_place(entry, "member_of"))
+        if batch is None or (section_of(entry) == "attention" and section_of(batch) != "attention"):
+            alone.append(entry)
+        elif entry.get("error"):
+            errors.setdefault(_place(batch, "id"), entry["error"])
+    return [{**entry, "error": errors[key]} if (key := _place(entry, "id")) in errors else entry for entry in alone]
+
+
+def _place(entry: Entry, name: str) -> tuple[object, ...]:
+    return (*(entry.get(part) for part in ("platform", "tenant", "project")), entry.get(name))
+
+
 def per_day(entries: Iterable[Entry], zone: str) -> dict[str, tuple[int, int]]:
     """Count the runs that completed and failed on each day of this zone."""
     counts: dict[str, tuple[int, int]] = {}
@@ -55,6 +73,8 @@ def build_digest(
 ) -> dict[str, Any]:
     """Build the document of a digest or a round-up; `before` is the baseline of the digest before it."""
     groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
+    if kind != "cause":  # which lists each run that failed for it
+        entries = count_batches_once(entries)
     for entry in entries:
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():

@@ -11,7 +11,7 @@ from itertools import chain
 from relay.domain.display import boundary
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, Document, Event
-from relay.domain.identity import error_of, has_failed
+from relay.domain.identity import error_of, has_failed, message_of
 
 FAILURE = "operation.failed"
 FAILED_PHASE = "failed_phase"  # the fact: number of the run, names of its failed phases, each with its error
@@ -21,8 +21,10 @@ _MESSAGES = ("message", "errorMessage", "detail", "error")
 
 
 def reason_of(phase: Document) -> str:
-    """Return the error of a phase; '' for none."""
-    return next((text for key in _MESSAGES if isinstance(text := phase.get(key), str) and text.strip()), "")
+    """Return the error of a phase, stated by itself or in a document; '' for none."""
+    stated = [phase.get(key) for key in _MESSAGES]
+    said = [message_of(value) if isinstance(value, Mapping) else value for value in stated]
+    return next((text for text in said if isinstance(text, str) and text.strip()), "")
 
 
 def ends_phase(event: Event) -> bool:

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import blake2b, sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from relay.domain.documents import mapping
 from relay.domain.error_reader import cause_of
@@ -36,6 +36,7 @@ ADDRESS_STATUSES = {
     "operation.failed": {"Failed", "Timeout"}, "operation.cancelled": {"Cancelled"},
 }  # fmt: skip
 
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
 PATTERN = r"[A-Za-z*][\w.:*-]{0,127}"  # of event names
 KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, *WATCH_EVENTS})
 KNOWN_TYPES = (*BATCH_EVENTS, *OPERATION_EVENTS)  # batch.operation.completed before operation.completed
@@ -197,6 +198,16 @@ def message_of(error: Mapping[str, Any]) -> str:
     """Return what the error says, as it was printed; '' for nothing."""
     said = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
     return said if isinstance(said, str) else "" if said is True else f"{said}"
+
+
+def by_cause(failed: Sequence[_Row]) -> list[list[_Row]]:
+    """Group rows by the signature of their `error`, those without one by their status; the largest group first."""
+    groups: dict[str, list[_Row]] = {}
+    for row in failed:
+        stated = row.get("error")
+        error = stated if isinstance(stated, Mapping) else {"message": stated or ""}
+        groups.setdefault(signature(error) or f"{row.get('status')}", []).append(row)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 def error_words(event: Event) -> str:

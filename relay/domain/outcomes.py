@@ -21,7 +21,6 @@ MAX_NAME = 80  # characters of a phase's name
 FOREVER = 32_503_680_000.0  # the year 3000: a later time stands for none
 _STARTED = ("startTime", "startedAt", "retryAttemptDate", "batchStartTime")
 _ENDED = ("completionTime", "endTime", "cancellationTime")
-_LASTED = ("totalDuration", "duration")
 
 
 def before(ends: Sequence[Outcome], run: str, moment: float) -> tuple[Outcome, ...]:
@@ -128,9 +127,7 @@ def outcome_of(event: Event, run: str = "") -> Outcome:
     results, _, operation, _ = parts
     started = _moment(parts, _STARTED)
     ended = end_of(event)
-    lasted = next(
-        (span for part in (results, operation) for name in _LASTED if (span := span_of(part.get(name)))), None
-    )
+    lasted = stated_duration(results, operation) or None
     if lasted is None and started is not None and ended >= started:
         lasted = ended - started
     priority = event.operation.priority if event.operation else ""
@@ -146,6 +143,16 @@ def end_of(event: Event) -> float:
 def stated_end(event: Event) -> float | None:
     """Return the end of the run as its documents state it; the event's own time says when it was sent."""
     return _moment(_stated_parts(event), _ENDED)
+
+
+def stated_duration(results: Mapping[str, Any], operation: Mapping[str, Any]) -> float | None:
+    """Return the seconds that a run took, as its documents state it."""
+    stated = (
+        results.get("totalDuration"), operation.get("totalDuration"),
+        mapping(results.get("performance")).get("totalExecutionTime"), results.get("duration"),
+        operation.get("duration"),
+    )  # fmt: skip
+    return next((span for value in stated if value is not None and (span := span_of(value)) is not None), None)
 
 
 def span_of(value: object) -> float | None:

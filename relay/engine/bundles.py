@@ -30,7 +30,8 @@ REFRESHED = 5000  # rows that are brought up to date when it is closed: more tha
 # Of a summary, what a row shows; with the id, and what lasts as a fact.
 SHOWN = (
     "status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies", "records",
-    "done_count", "failed_count", "name", "type", "priority", "path", "batch", "total", "started",
+    "done_count", "failed_count", "name", "type", "priority", "path", "batch", "total", "started", "created", "ended",
+    "member_of",
 )  # fmt: skip
 Place = Recipient | Delivery  # where a bundle goes
 

@@ -1,6 +1,7 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ from relay.domain.events import OPERATION_EVENTS, TERMINAL, WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
 from relay.domain.jobs import missing_job
 from relay.domain.links import NO_LINKS, LinkTemplates
+from relay.rendering.batches import batch
 from relay.rendering.digests import ROUND_UPS, digest, trouble
 from relay.rendering.jobs import action, artifact, cancellation, error, job, phase, presser, recommendation, results
 from relay.rendering.links import Base, links, round_up_links
 from relay.rendering.localized_values import Localizer
-from relay.rendering.operations import batch, operation
+from relay.rendering.operations import operation
 from relay.rendering.texts import between, clean, iso, line, safe_url, time
 
 OUTCOME_PARTS = ("results", "error", "cancellation")
@@ -207,5 +209,5 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "event": _event,
     "links": _links,
     "doc": lambda values: clean(values.event.document),
-    "now": lambda values: values.formats.now.isoformat(),
+    "now": lambda values: values.formats.now.astimezone(UTC).isoformat(),
 }

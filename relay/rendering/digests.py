@@ -6,17 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.domain.digest_entries import duration_of, section_of
+from relay.domain.digest_entries import duration_of, ended_at, section_of
 from relay.domain.digests import MAX_ROWS
 from relay.domain.documents import mapping, rows
 from relay.domain.events import OPERATOR_EVENTS, RESOLVED, TERMINAL, Event
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.outcomes import Usual
 from relay.rendering.links import Base, row_link
+from relay.rendering.localized_values import in_minutes, whole_minutes
 from relay.rendering.texts import between, clean, cut, iso, number, text, time
 from relay.rendering.translations import Language
 
 MINUTE = 60.0
+MAX_SPREAD = 100 * MINUTE
 HALF_A_DAY = timedelta(hours=12)
 ROUND_UPS = frozenset({"digest", "roundup"})  # events that tell of many operations
 FIGURES = ("completed", "failed", "overdue", "median")
@@ -47,7 +49,7 @@ def digest(event: Event, language: Language, base: Base, templates: LinkTemplate
         **groups,
         **{f"all_{name}": max(int(number(totals, name) or 0), runs) for name, runs in shown.items()},
         **{f"more_{name}": max(int(number(totals, name) or 0) - runs, 0) for name, runs in shown.items()},
-        "days": _bars(rows(document.get("days"))),
+        "days": rows(document.get("days")),
         "held": int(number(document, "held") or 0),
         "total": int(number(totals, "total") or 0),
         "over": int(number(totals, "over") or (number(totals, "completed") or 0) + (number(totals, "failed") or 0)),
@@ -85,7 +87,7 @@ def _dates(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -> dict[str, Any]:
     """`until`: the end of the window."""
-    status = text(entry, "status")
+    status, name = text(entry, "status"), text(entry, "name")
     rule = "" if status in TERMINAL else text(entry, "rule")
     common = _usual(entry)
     expected = time(entry, "expected") or _expected(entry, common)
@@ -95,7 +97,8 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
     priority = text(entry, "priority")
     return {
         "id": text(entry, "id"),
-        "name": text(entry, "name", "id"),
+        "name": name or _title(entry, language),
+        "named": bool(name),
         "status": status,
         "status_label": language.of(text(entry, "type")).label(status),
         "priority": priority,
@@ -105,8 +108,8 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
         "partial": partial,
         "over": over,
         "error": text(entry, "error") if status not in ("Completed", "Running") else "",
-        "at": text(entry, "at"),
-        "started_at": text(entry, "started"),
+        "at": iso(ended_at(entry)) or "",
+        "started_at": text(entry, "started", "created"),
         "expected_at": "" if over else iso(expected) or "",
         "late": bool(expected and until and expected < until),
         "runs": int(number(entry, "runs") or 1),
@@ -125,6 +128,12 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
     }
 
 
+def _title(entry: Mapping[str, Any], language: Language) -> str:
+    if entry.get("batch") is True:
+        return language.batch_title(number(entry, "total") or 0)
+    return language.title(text(entry, "type"), text(entry, "id"))
+
+
 def _usual(entry: Mapping[str, Any]) -> Usual | None:
     """Return what was usual for its job when the digest was made (relay/delivering/enrichment.py)."""
     stated = entry.get("usual")
@@ -133,7 +142,7 @@ def _usual(entry: Mapping[str, Any]) -> Usual | None:
 
 def _expected(entry: Mapping[str, Any], common: Usual | None) -> datetime | None:
     """Return the end by its job's median, where the platform gives no estimate."""
-    started = time(entry, "started")
+    started = time(entry, "started", "created")
     return started + timedelta(seconds=common.median) if common and started else None
 
 
@@ -154,17 +163,15 @@ def _completed(entry: Mapping[str, Any]) -> float | None:
 
 def _spread(shortest: float | None, longest: float | None) -> float | str | None:
     """Return the durations of a row's runs, as the filter `duration` takes them."""
-    if shortest is None or longest is None or shortest < MINUTE or longest > 100 * MINUTE:
+    if (
+        shortest is None
+        or longest is None
+        or longest > MAX_SPREAD
+        or not (in_minutes(shortest) and in_minutes(longest))
+    ):
         return None
-    low, high = round(shortest / MINUTE), round(longest / MINUTE)
+    low, high = whole_minutes(shortest), whole_minutes(longest)
     return f"{low}-{high} min" if low < high else low * MINUTE
-
-
-def _bars(days: list[Any]) -> list[dict[str, Any]]:
-    """Add to each day its `share` of the busiest, in percent."""
-    sums = [(number(day, "completed") or 0) + (number(day, "failed") or 0) for day in days]
-    busiest = max(sums, default=0) or 1
-    return [{**day, "share": 100 * runs / busiest} for day, runs in zip(days, sums, strict=True)]
 
 
 def _change(totals: Mapping[str, Any], before: Mapping[str, Any], name: str) -> float | None:

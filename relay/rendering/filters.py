@@ -1,6 +1,5 @@
 """Filters and functions of templates. All know the reader's language."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,8 +10,8 @@ from markupsafe import Markup, escape
 
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.rendering.formats.slack import slack_time
-from relay.rendering.localized_values import Localizer
-from relay.rendering.texts import bound_in_html, cut, cut_middle, host_of, inert, line, safe_url
+from relay.rendering.localized_values import Localizer, in_minutes, whole_minutes
+from relay.rendering.texts import bound_in_html, cut, cut_middle, host_of, inert, line, safe_url, short_id
 from relay.rendering.translations import Language
 
 # Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
@@ -33,7 +32,7 @@ ALLOWED_TESTS = (
 # An emoji for Slack, each of another shape, and a sign that every mail program has in its font.
 SIGNS = {
     "Initiated": ("🕓", "○"), "Running": ("▶️", "●"), "Completed": ("✅", "✓"), "Failed": ("❌", "✕"),
-    "Timeout": ("⏰", "!"), "Cancelled": ("⏹️", "–"), "Pending": ("⏳", "○"),
+    "Timeout": ("⏰", "!"), "Cancelled": ("⏹️", "–"), "Pending": ("⏳", "○"), "NotStarted": ("⏭️", "○"),
     "Stalled": ("⚠️", "!"), "Phase": ("☑️", "✓"),
 }  # fmt: skip
 OTHER_SIGNS = ("🔔", "●")
@@ -139,18 +138,8 @@ def _language(context: Context) -> Language:
     return formats.language
 
 
-MAX_ID = 24
 MAX_STEPS = 20
-MINUTES = (60.0, 3 * 3600.0)  # from here to there a number of minutes says enough
-
-_UUID = re.compile(r"(.*[0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-def short_id(value: object) -> str:
-    """Shorten `op-ff0e8400-e29b-41d4-a716-446655440000` to `op-ff0e8400`."""
-    text = "" if value is None else line(str(value))
-    match = _UUID.fullmatch(text)
-    return cut(match[1] if match else text, MAX_ID)
+LONGEST_STEP = 3 * 3600.0  # up to here a number of minutes says enough
 
 
 def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -160,16 +149,16 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
         return []
     usual = [step["usual"] if step.get("slow") and _is_known(step.get("usual")) else None for step in steps]
     times = [step["duration"] for step in steps] + [time for time in usual if time]
-    in_minutes = all(MINUTES[0] <= time <= MINUTES[1] for time in times)
+    minutes = all(in_minutes(time) and time <= LONGEST_STEP for time in times)
 
     def lasted(time: float) -> str:
-        return formats.num(round(time / 60)) if in_minutes else formats.duration(time)
+        return formats.num(whole_minutes(time)) if minutes else formats.duration(time)
 
     rows = [
         {"name": str(step.get("name", "")), "duration": lasted(step["duration"]), "usual": lasted(time) if time else ""}
         for step, time in zip(steps, usual, strict=True)
     ]
-    if in_minutes:
+    if minutes:
         rows[-1]["duration"] += " min"
     return rows
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from relay.domain.identity import error_of, has_failed, signature
 from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
 from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer
-from relay.rendering.texts import clean, iso, number, text, time
+from relay.rendering.texts import between, clean, iso, number, text, time
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -89,7 +90,7 @@ def _phases(
     event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], medians: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """List the run's phases, as far as its documents name them, each with its median among the successes."""
-    now = event.occurred_at
+    until = _phases_end(event, op)
     listed, results = rows(merged.get("phases")), rows(mapping(merged.get("results")).get("phaseResults"))
     finished = {phase_name(str(row.get("phaseName") or row.get("name") or "")): phase_seconds(row) for row in results}
     if op["plan"]:
@@ -97,17 +98,27 @@ def _phases(
     else:
         stated = [(name, "complete", {"duration": seconds}) for name, seconds in finished.items() if name]
     phases = []
-    for name, state, row in stated:
+    for name, state, listed_row in stated:
         key = phase_name(name)
+        row = {**listed_row, **event.phase} if key == phase_name(event.phase_name) else listed_row
         lasted = phase_seconds(row) if state != "pending" else None
         if lasted is None and state == "complete":
             lasted = finished.get(key)
         if lasted is None and state in ("in_progress", "error") and (start := documents.moment(row.get("startTime"))):
-            lasted = max(0.0, (now - start).total_seconds())
+            lasted = between(start, until)
         normal = medians.get(key)
         slow = lasted is not None and normal is not None and lasted > max(SLOWER * normal, normal + SLIGHTLY)
         phases.append({"name": name, "duration": lasted, "usual": normal, "state": state, "slow": slow})
     return phases
+
+
+def _phases_end(event: Event, op: Mapping[str, Any]) -> datetime:
+    """Return when what has not stated its end was over: with its run, at the latest."""
+    if op["status"] not in TERMINAL:
+        return event.occurred_at
+    started, lasted = time(op, "started_at"), op["duration"]
+    by_duration = started + timedelta(seconds=lasted) if started and isinstance(lasted, int | float) else None
+    return min(end for end in (time(op, "finished_at"), by_duration, event.occurred_at) if end)
 
 
 def _slowest(

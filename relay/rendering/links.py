@@ -75,8 +75,9 @@ def links(
 ) -> dict[str, str]:
     """Return all links. `alarm_of_batch`: of a batch, in the words of an operation."""
     origin = of_event(templates, event)
+    name = op["name"] if op["named"] else op["id"]  # not in the reader's language
     values = origin | {
-        "operationId": op["id"], "type": op["type"], "name": op["name"], "status": op["status"], "phase": op["phase"],
+        "operationId": op["id"], "type": op["type"], "name": name, "status": op["status"], "phase": op["phase"],
         "errorCode": error_code,
     }  # fmt: skip
     if alarm_of_batch:
@@ -85,7 +86,11 @@ def links(
         run = run_link(templates, values, op["tracking_url"]) if op["id"] else ""
     return {
         "operation": run,
-        "batch": batch_link(templates, values | {"name": batch["name"]}, batch["tracking_url"]) if batch["id"] else "",
+        "batch": batch_link(
+            templates, values | {"name": batch["name"] if batch["named"] else batch["id"]}, batch["tracking_url"]
+        )
+        if batch["id"]
+        else "",
         "results": (safe_url(fill(templates.results, values)) if op["id"] else "") or run,
         "runbook": safe_url(fill(templates.runbook, values)),
         "runs": safe_url(fill(templates.runs, origin)),

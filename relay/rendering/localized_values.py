@@ -19,6 +19,7 @@ from babel.numbers import format_currency
 from relay.domain.documents import NUMBER, SECONDS, UNITS, moment, parse_duration, ranged
 from relay.rendering.translations import SOURCE, Language, LocalePatterns
 
+ROUGHLY = 600  # seconds; of a longer duration nobody waits for the seconds
 LONGEST = 40  # characters of a time that is remembered
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 LARGEST = 1e18  # with its digits after the point it is still written as a decimal number
@@ -137,10 +138,25 @@ class Localizer:
         return patterns.time(local, pattern)
 
 
+def in_minutes(seconds: float) -> bool:
+    """Return whether a duration is written in whole minutes."""
+    whole = _whole(seconds)
+    return whole >= ROUGHLY or (whole > 0 and whole % 60 == 0)
+
+
+def whole_minutes(seconds: float) -> int:
+    """Return the minutes of a duration, as it is written everywhere."""
+    return _whole(seconds) // 60
+
+
+def _whole(seconds: float) -> int:
+    return max(0, int(seconds + 0.5))
+
+
 @lru_cache(1024)
 def _spelled_out(number: float) -> str:
-    whole = max(0, round(number))
-    if whole >= 600:  # nobody waits for the seconds of a quarter of an hour
+    whole = _whole(number)
+    if whole >= ROUGHLY:
         whole -= whole % 60
     parts: list[str] = []
     for unit, size in SECONDS.items():

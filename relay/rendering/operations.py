@@ -1,14 +1,13 @@
-"""`op` and `batch`, an operation and several, as templates see them, from all that their events have said. Pure."""
+"""`op`, an operation as templates see it, from all that its events have said. Pure."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.domain.documents import rows
-from relay.domain.error_reader import cause_of
+from relay.domain.documents import mapping, rows
 from relay.domain.events import BATCH_EVENTS, FAILED, TERMINAL, Event
-from relay.domain.links import NO_LINKS, LinkTemplates
-from relay.rendering.links import Base, address, of_event, run_link
+from relay.domain.failed_phases import ends_phase, is_failed_phase
+from relay.domain.outcomes import stated_duration
+from relay.rendering.links import Base, address
 from relay.rendering.texts import at, between, clean, iso, line, number, shown_id, span, text, time
 from relay.rendering.translations import Language
 
@@ -25,7 +24,6 @@ PROGRESS_EVENTS = ("operation.progress", "operation.phase.completed")
 # How far a phase is, in Slack's words for a task: https://docs.slack.dev/reference/block-kit/blocks/task-card-block
 STATES = {"Completed": "complete", "Running": "in_progress", "Initiated": "in_progress", "Stalled": "in_progress",
           "Failed": "error", "Timeout": "error", "Cancelled": "pending"}  # fmt: skip
-DURATIONS = ("results.totalDuration", "totalDuration", "results.performance.totalExecutionTime", "duration")
 SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsProcessed", "results.recordsProcessed")
 
 
@@ -38,12 +36,14 @@ def operation(
     kind = clean(stated.type if stated else "") or text(merged, "operationType")
     priority = clean(stated.priority if stated else "") or text(merged, "priority")
     key = shown_id(stated.id) if stated else ""
+    name = line(clean(stated.name if stated else "")) or text(merged, "operationName", "operationKey")
     shown = {name: value for name, value in merged.items() if name not in ("results", "error", "cancellation", "batch")}
     return {
         **dict.fromkeys(DOCUMENTED),
         **shown,
         "id": key,
-        "name": line(clean(stated.name if stated else "")) or text(merged, "operationName", "operationKey") or key,
+        "name": name or (language.batch_title(0) if event.watch.get("batch") else language.title(kind, key)),
+        "named": bool(name),
         "description": text(merged, "operationDescription"),
         "type": kind,
         "type_label": language.label(kind),
@@ -66,7 +66,7 @@ def operation(
         **_times(
             event, events, merged, "" if event.is_alert and status in FAILED else status
         ),  # one that fires goes on
-        "plan": _plan(merged, status, progress["phase"]),
+        "plan": _plan(event, merged, status, progress["phase"]),
     }
 
 
@@ -98,16 +98,19 @@ def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str,
     }  # fmt: skip
 
 
-def _plan(merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, Any]]:
+def _plan(event: Event, merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, Any]]:
     """List the phases with their states; what a document says of one is as old as the document."""
     phases = [(text(row, "phaseName", "name"), row) for row in rows(merged.get("phases"))]
     names = [name for name, _ in phases]
-    here = names.index(phase) if phase in names else -1
+    running = (n for n, (_, row) in enumerate(phases) if STATES.get(text(row, "status")) == "in_progress")
+    here = names.index(phase) if phase in names else next(running, -1)
     plan = []
     for position, (name, row) in enumerate(phases):
         state = STATES.get(text(row, "status"), "pending")
         if status == "Completed" or position < here:
-            state = "complete"
+            state = "error" if state == "error" else "complete"
+        elif position == here and ends_phase(event):
+            state = "error" if is_failed_phase(event) else "complete"
         elif position == here and (state != "complete" or status in TERMINAL):
             state = STATES.get(status, "in_progress")
         elif (position > here >= 0 and state != "complete") or (status in TERMINAL and state == "in_progress"):
@@ -128,7 +131,7 @@ def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], sta
     expected = time(merged, "progress.estimatedCompletion", "estimatedCompletion")
     deadline = time(merged, "timeoutAt")
     moved = max((other.occurred_at for other in events[:-1] if other.name in PROGRESS_EVENTS), default=None)
-    elapsed, lasted = span(merged, "progress.elapsedTime"), span(merged, *DURATIONS)
+    elapsed, lasted = span(merged, "progress.elapsedTime"), stated_duration(mapping(merged.get("results")), merged)
     lasted = between(started, finished) if lasted is None else lasted
     remaining = span(merged, "progress.estimatedRemaining")
     return {
@@ -144,109 +147,3 @@ def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], sta
         "last_progress_at": iso(moved),
         "silent_for": between(moved, event.occurred_at),
     }
-
-
-BATCH_FIELDS = ("batchId", "batchName", "batchDescription", "operations", "totalOperations", "estimatedBatchDuration",
-              "estimatedBatchCompletion", "batchStartTime", "trackingUrl")  # fmt: skip
-COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
-          "Running": "running"}  # fmt: skip
-CAUSES = ("error.message", "error.errorMessage", "error.detail", "error")
-MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
-
-
-def batch(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
-    """Return the event's batch; its keys are there, and empty, for an event that has none."""
-    document: Mapping[str, Any] = clean(event.batch.document) if event.batch else {}
-    status = clean(event.status) if event.about_batch else text(document, "status")
-    over = status in TERMINAL
-    members = _members(event, document, language)
-    waiting = [member for member in members if member["status"] not in COUNTS]
-    for member in waiting if over else ():
-        member["status_label"] = language.label("NotStarted")
-    origin = of_event(templates, event)
-    for member in members:
-        values = origin | {"operationId": member["id"], "type": text(member, "operationType"), "name": member["name"],
-                           "status": member["status"]}  # fmt: skip
-        member["url"] = run_link(templates, values, address(text(member, "trackingUrl"), event, base))
-    done = sum(member["status"] in TERMINAL for member in members)
-    counts = Counter(COUNTS.get(member["status"]) for member in members)
-    started = time(document, "batchStartTime", "startTime", "dateCreated")
-    finished = time(document, "completionTime", "endTime") or event.occurred_at
-    failures = [member for member in members if COUNTS.get(member["status"]) == "failed"]
-    key = shown_id(event.batch.id) if event.batch else ""
-    return {
-        **dict.fromkeys(BATCH_FIELDS),
-        **document,
-        "id": key,
-        "name": text(document, "batchName") or key,
-        "description": text(document, "batchDescription"),
-        "status": status,
-        "status_label": language.label(status),
-        "operations": members,
-        "total": number(document, "totalOperations") or len(members),
-        "done": done,
-        **{name: counts[name] for name in ("completed", "failed", "cancelled", "running")},
-        "waiting": 0 if over else len(waiting),
-        "not_started": len(waiting) if over else 0,  # and never will
-        "failures": failures,
-        "failures_first": [*failures, *(member for member in members if COUNTS.get(member["status"]) != "failed")],
-        "under_way": [member for member in members if COUNTS.get(member["status"]) == "running"],
-        "blocked": [member for member in members if member["blocked_by"]],
-        "percentage": 100 * done / len(members) if members else None,
-        "started_at": iso(started),
-        "finished_at": iso(finished) if over else None,
-        "duration": between(started, finished) if over else None,
-        "estimated_completion": iso(time(document, "estimatedBatchCompletion", "estimatedCompletion")),
-        "estimated_duration": span(document, "estimatedBatchDuration", "estimatedDuration"),
-        "tracking_url": address(text(document, "trackingUrl"), event, base),
-    }
-
-
-def _members(event: Event, document: Mapping[str, Any], language: Language) -> list[dict[str, Any]]:
-    """List the operations. The one that this event is about has the status that the event gives it."""
-    operation = event.operation
-    members: list[dict[str, Any]] = []
-    for row in rows(document.get("operations")):
-        key = text(row, "operationId", "id")
-        needs = row.get("dependencies")
-        this = operation if operation and clean(operation.id) == key else None
-        status = clean(this.status if this else "") or text(row, "status")
-        stated = {"error": clean(event.error or this.document.get("error"))} if this else row
-        members.append({
-            **row,
-            "id": key,
-            "key": text(row, "operationKey") or key,
-            "name": clean(this.name if this else "") or text(row, "operationName", "name", "operationKey") or key,
-            "status": status,
-            "status_label": language.label(status),
-            "cause": cause_of(text(stated, *CAUSES)),
-            "duration": span(row, "duration", "totalDuration"),
-            "blocks": 0,
-            "blocked_by": [],
-            "waits_for": [name for name in needs if isinstance(name, str)] if isinstance(needs, list | tuple) else [],
-        })  # fmt: skip
-    failed = [member for member in members if COUNTS.get(member["status"]) == "failed"]
-    for member in failed[:MAX_COUNTED]:
-        blocked = _blocked(member["key"], members)
-        member["blocks"] = len(blocked)
-        for other in blocked:
-            other["blocked_by"].append(member["name"])
-    return members
-
-
-def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """List the operations that are not over and depend on this one, directly or through others."""
-    waiting: dict[str, list[dict[str, Any]]] = {}
-    for member in members:
-        for name in member["waits_for"]:
-            waiting.setdefault(name, []).append(member)
-    reached, front = {key}, [key]
-    blocked = []
-    while front:
-        for member in waiting.get(front.pop(), []):
-            if member["key"] not in reached:
-                reached.add(member["key"])
-                front.append(member["key"])
-                if member["status"] not in TERMINAL:
-                    blocked.append(member)
-    return blocked

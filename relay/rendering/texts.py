@@ -15,9 +15,11 @@ from relay.domain.documents import finite, mapping, moment, parse_duration, rang
 from relay.domain.links import ANYWHERE, LinkHosts
 
 MAX_URL = 2000
+MAX_ID = 24
 LONGEST_WORD = 24  # a longer one is an id, or no word: it is cut where it must be
 ZERO_WIDTH_SPACE = "\u200b"
 
+_UUID = re.compile(r"(.*[0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _HIDDEN_PRINTABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")  # those that Python calls printable
 _JOINER = re.compile(
@@ -65,6 +67,13 @@ def _undisguised(text: str) -> str:
 def shown_id(text: str) -> str:
     """Return an id as people see it: one of hidden characters alone by their numbers."""
     return line(clean(text)) or text.encode("unicode_escape", "replace").decode()
+
+
+def short_id(value: object) -> str:
+    """Shorten `op-ff0e8400-e29b-41d4-a716-446655440000` to `op-ff0e8400`."""
+    text = "" if value is None else line(str(value))
+    match = _UUID.fullmatch(text)
+    return cut(match[1] if match else text, MAX_ID)
 
 
 def line(text: str) -> str:

@@ -17,7 +17,17 @@ from relay.rendering.built_in import tree_of
 from relay.rendering.formats.slack import FORMS
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translations import NOTICES, OF_ALERTS, SHOWN_KEYS, WORDINGS, Catalogues, humanise, read_catalogue
+from relay.rendering.translations import (
+    NAMELESS,
+    NAMELESS_BATCH,
+    NOTICES,
+    OF_ALERTS,
+    SHOWN_KEYS,
+    WORDINGS,
+    Catalogues,
+    humanise,
+    read_catalogue,
+)
 
 
 class Translatable(NamedTuple):
@@ -90,7 +100,7 @@ def _header(text: str) -> str:
 
 
 # What code says: of alerts, of batches, of recommendations, for true and false, and in its own sentences.
-WORDS = ("Pending", "Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), *NOTICES)
+WORDS = ("Pending", "Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), NAMELESS, *NOTICES)
 
 
 def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
@@ -115,6 +125,7 @@ def translatable(library: TemplateSet) -> Iterator[Translatable]:
     words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
     yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))
     yield from (Translatable("relay", None, (word,)) for word in sorted(words))
+    yield Translatable("relay", None, NAMELESS_BATCH)
     for source in library.sources():
         for line, function, arguments in extract_from_ast(tree_of(source.text)):
             if arguments:

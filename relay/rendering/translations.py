@@ -18,6 +18,7 @@ from babel.numbers import format_decimal, format_percent
 
 from relay.domain.events import ALERT
 from relay.errors import TemplateError
+from relay.rendering.texts import short_id
 
 SOURCE = "en"  # the language the templates are written in: needs no catalogue
 
@@ -26,6 +27,9 @@ WORDINGS = {
     "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
 }  # fmt: skip
+# Titles of what has no name.
+NAMELESS = "Run %(id)s"
+NAMELESS_BATCH = ("Batch of %(number)s operation", "Batch of %(number)s operations")
 # What is said of an alert in place of what is said of a run.
 OF_ALERTS = {
     "Failed": "Firing",
@@ -113,6 +117,21 @@ class Language:
         """Name a status, type, priority or key of a document: `recordsLoaded` as "Records loaded"."""
         spoken = WORDINGS.get(word) or humanise(word)
         return self.translations.gettext(spoken) if spoken else ""
+
+    def title(self, kind: str, key: str, *, alone: bool = False) -> str:
+        """Name a run that has no name: by its type, or by its id where its type is unknown or it stands `alone`."""
+        if not key:
+            return ""
+        if not kind:
+            return self.translations.gettext(NAMELESS) % {"id": short_id(key)}
+        return f"{self.label(kind)} {short_id(key)}" if alone else self.label(kind)
+
+    def batch_title(self, total: float) -> str:
+        """Name a batch that has no name."""
+        if not total:
+            return self.translations.gettext("Batch")
+        words = self.translations.ngettext(*NAMELESS_BATCH, int(total))
+        return words % {"number": self.patterns.decimal(total)}
 
     def of(self, kind: str) -> "Language":
         """Return the language as it is spoken of operations of this type."""
@@ -240,20 +259,18 @@ def _texts(texts: str | Iterable[str | None] | None) -> list[str]:
 
 
 # At the foot of a message.
-FELL_BACK = "Shown with relay's own wording: the template %(file)s failed."
+FELL_BACK = "Shown in relay's own wording because the template %(file)s failed."
 
 # Before a message that somebody asked for to see that messages arrive.
 TEST = "Test"
-TEST_NOTE = "Test message, sent with relay test-send. What it tells of does not exist, and its links lead nowhere."
-CONSOLE_TEST_NOTE = (
-    "Test message, sent from relay's console. What it tells of does not exist, and its links lead nowhere."
-)
+TEST_NOTE = "Test message, sent with relay test-send. It describes nothing real, and its links lead nowhere."
+CONSOLE_TEST_NOTE = "Test message, sent from relay's console. It describes nothing real, and its links lead nowhere."
 
 # To the one person who pressed a button, seen by nobody else.
-TAKEN = "Asked for. What comes of it is told in the thread."
-TWICE = "That was asked for already. What comes of it is told in the thread."
-STALE = "This button is no longer good: the message has newer ones, or it is too old."
-FORBIDDEN = "You may not do this. Whoever runs relay decides who may."
-SLOW = "Slack does not say who you are just now, so nothing was done. Press again in a moment."
+TAKEN = "Requested. The result will appear in the thread."
+TWICE = "Already requested. The result will appear in the thread."
+STALE = "This button has expired: the message has newer ones, or it is too old."
+FORBIDDEN = "You are not allowed to do this. Whoever operates relay can change that."
+SLOW = "Slack could not confirm who you are, so nothing was done. Try again in a moment."
 
 NOTICES = (FELL_BACK, TEST, TEST_NOTE, CONSOLE_TEST_NOTE, TAKEN, TWICE, STALE, FORBIDDEN, SLOW)

@@ -25,7 +25,7 @@ async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(begu
     assert await begun.press("cancel") == 200
     assert await begun.press("cancel", LEAD) == 200
     [reply] = await begun.replies(1)
-    assert reply == "Cancel asked for by @analyst: the platform is ending the run."
+    assert reply == "@analyst cancelled the run: the platform is ending it."
     assert [body["reason"] for body in begun.asked(CANCEL)] == ["Cancelled by Jana Müller in Slack"]
     assert await begun.whispers(3) == [(ANALYST, TAKEN), (ANALYST, TWICE), (LEAD, TWICE)]
     shown = threaded(begun.around.slack.messages("#team"))[0].blocks[0]["text"]["text"]
@@ -37,7 +37,7 @@ async def test_a_retry_is_told_with_the_new_run(begun: Scene) -> None:
     assert buttons(await begun.root(text="Failed")).keys() == {"retry"}
     before = len(threaded(begun.around.slack.messages("#team")))
     assert await begun.press("retry") == 200
-    assert (await begun.replies(before + 1))[-1] == "Retry asked for by @analyst: op-2 started."
+    assert (await begun.replies(before + 1))[-1] == "@analyst requested a retry: op-2 started."
     assert len(begun.asked(RETRY)) == 1
 
 
@@ -45,9 +45,9 @@ async def test_a_retry_is_told_with_the_new_run(begun: Scene) -> None:
 async def test_a_refusal_is_told_and_may_be_asked_for_again(begun: Scene) -> None:
     await begun.press("cancel")
     [reply] = await begun.replies(1)
-    assert reply == "Cancel, asked for by @analyst, was refused: 409 Conflict: it is being finished"
+    assert reply == "@analyst tried to cancel the run, which was refused: 409 Conflict: it is being finished"
     await begun.press("cancel")
-    assert (await begun.replies(2))[1].startswith("Cancel asked for by @analyst: the platform")
+    assert (await begun.replies(2))[1].startswith("@analyst cancelled the run: the platform")
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ async def test_a_refusal_is_told_and_may_be_asked_for_again(begun: Scene) -> Non
 async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_pressed_is_told(begun: Scene) -> None:
     await begun.press("cancel")
     [reply] = await begun.replies(1)
-    assert reply == "Cancel, asked for by @analyst, was refused: 503 Service Unavailable: in maintenance"
+    assert reply == "@analyst tried to cancel the run, which was refused: 503 Service Unavailable: in maintenance"
     [letter] = await begun.around.admin.dead()
     assert (letter.event, letter.channel, letter.address) == ("operation.action.requested", "platform", "cancel")
     await begun.press("cancel")

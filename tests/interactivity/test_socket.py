@@ -64,7 +64,7 @@ async def test_a_press_reaches_the_platform_with_the_checks_and_the_trail_of_one
         assert await stage.press("cancel", "U0STRANGER") == 200
         assert await stage.press("cancel") == 200
         [reply] = await stage.replies(1)
-        assert reply == "Cancel asked for by @analyst: the platform is ending the run."
+        assert reply == "@analyst cancelled the run: the platform is ending it."
         assert await stage.whispers(1) == [(ANALYST, TAKEN)]  # a stranger's cannot arrive
         entries = await acts_of(stage.around.store.redis)
         assert sorted((entry.action, entry.outcome) for entry in entries if entry.action.startswith("press")) == [

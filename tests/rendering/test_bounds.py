@@ -260,9 +260,9 @@ async def test_a_mail_says_so_in_both_parts_and_in_the_readers_language(mine: Ca
 
     content = (await message(renderer, channel="email")).content
 
-    note = "Shown with relay's own wording: the template email/operation.failed.yaml failed."
+    note = "Shown in relay's own wording because the template email/operation.failed.yaml failed."
     assert content["text"].endswith(f"\n{note}\n")
     page = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(content["html"])
     assert page.findall("body/p")[-1].text == note
     german = await message(renderer, language="de")
-    assert note_of(german) == f"In relays eigenem Wortlaut: Die Vorlage {FILE} ist fehlgeschlagen."
+    assert note_of(german) == f"Im Standardwortlaut von relay, weil die Vorlage {FILE} fehlerhaft ist."

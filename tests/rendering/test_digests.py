@@ -41,11 +41,11 @@ def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
 
 @pytest.mark.parametrize(("language", "words"), [
     ("en", ["The only run finished as planned; it took 45 min.", "The only run did not finish as planned.",
-            "Both runs finished as planned; the median took 1 h 10 min.",
+            "Both runs finished as planned; the median run took 1 h 10 min.",
             "1 of 2 runs finished as planned; it took 45 min."]),
     ("de", ["Der einzige Lauf ist planmäßig fertig; Dauer 45 min.",
             "Der einzige Lauf ist nicht planmäßig fertig geworden.",
-            "Beide Läufe sind planmäßig fertig; Mediandauer 1 h 10 min.",
+            "Beide Läufe sind planmäßig fertig; Dauer im Median 1 h 10 min.",
             "1 von 2 Läufen planmäßig fertig; Dauer 45 min."]),
 ])  # fmt: skip
 def test_a_single_run_has_no_median(renderer: Renderer, language: str, words: list[str]) -> None:

@@ -161,3 +161,12 @@ def test_a_run_that_is_over_much_too_soon_says_so_in_each_language() -> None:
     german = "Schon nach 1 h 40 min fertig, üblich sind 5 h bis 5 h 10 min: bitte prüfen, ob alle Daten da waren."
     for text, words in zip(texts, (english, german) * 3, strict=True):
         assert words in text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_phase_without_an_end_is_over_with_its_run() -> None:
+    phases = [{"phaseName": "Load", "status": "Running", "startTime": START}]
+    stated = {"phases": phases, "endTime": "2024-01-20T10:34:00Z"}
+
+    said = job(run("operation.failed", "Failed", **stated))
+
+    assert said["phases"][0]["duration"] == 34 * MINUTE

@@ -101,7 +101,7 @@ def test_the_mail_about_the_end_says_what_had_gone_wrong(renderer: Renderer) -> 
         for text in ("no <answer>", "")
     )
 
-    assert "Failed before" in healed["text"]
+    assert "Earlier failure" in healed["text"]
     assert "no <answer>" in healed["text"]
     assert "no &lt;answer&gt;" in healed["html"]
-    assert "Failed before" not in plain["text"]
+    assert "Earlier failure" not in plain["text"]

@@ -91,7 +91,6 @@ def test_a_fault_stops_the_start_and_names_file_and_line(alone: Build, files: di
         ("slack", "text: a\nblocks: 5"),
         ("email", "subject: a\nsections: [{title: x}]"),
         ("email", "subject: a\nsections: 5"),
-        ("email", "subject: a\ndays: [x]"),
     ],
 )
 def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str, template: str) -> None:

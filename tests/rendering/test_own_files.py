@@ -14,7 +14,9 @@ from tests.support.renderers import BUILT_IN, Build, only, progress, render, tex
 
 def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) -> None:
     sentences = (BUILT_IN / "sentences.j2").read_text("utf-8")
-    renderer = own({"sentences.j2": sentences.replace("%}done {{ time }}, as usual{%", "%}over {{ time }}{%")})
+    renderer = own(
+        {"sentences.j2": sentences.replace("%}expected to finish {{ time }}, as usual{%", "%}over {{ time }}{%")}
+    )
 
     assert "over on 20 Jan at 13:05 CET" in text_of(renderer, progress())
     assert renderer.overriding_file("slack", "each", progress()) == "sentences.j2"  # so all of it is in the sandbox

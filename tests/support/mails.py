@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def _mail(renderer: Renderer, name: str, language: str, change: Change) -> dict[
     events = events_of(change)
     return renderer.render(
         "email", "each", events[name], samples.history_of(name, events), language=language, timezone="Europe/Berlin",
-        now=datetime(2024, 1, 20, 13, 30, tzinfo=UTC), destination="analysts", unsubscribe=digests.UNSUBSCRIBE,
+        now=events[name].occurred_at, destination="analysts", unsubscribe=digests.UNSUBSCRIBE,
     )  # fmt: skip
 
 

@@ -95,7 +95,14 @@ def message(
 def _message(renderer: Renderer, name: str, kind: Kind, language: str, change: Change) -> dict[str, Any]:
     event, history = event_and_history(name, change)
     return renderer.render(
-        "slack", kind, event, history, language=language, timezone="Europe/Berlin", now=NOW, destination="team"
+        "slack",
+        kind,
+        event,
+        history,
+        language=language,
+        timezone="Europe/Berlin",
+        now=event.occurred_at,
+        destination="team",
     )
 
 

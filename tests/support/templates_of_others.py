@@ -1,6 +1,6 @@
 """A user's template that takes too much, and what relay says of it."""
 
 FILE = "slack/operation.failed.yaml"
-NOTE = f"Shown with relay's own wording: the template {FILE} failed."
+NOTE = f"Shown in relay's own wording because the template {FILE} failed."
 
 LOOPS = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"

@@ -42,8 +42,6 @@ class EmailFormat(PlainFormat):
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:
         subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
         fields = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader, "padding": PADDING}
-        if fields["days"]:
-            fields["days"] = _bars(fields["days"])
         limit = MAX_DIGEST if fields["days"] else MAX_HTML
         for rows in ROWS:
             mail = {**fields, "sections": [_cut(section, rows) for section in fields["sections"]]}
@@ -99,11 +97,3 @@ def _cut(section: dict[str, Any], rows: int) -> dict[str, Any]:
     items = section["items"]
     left_out = sum(int(item.get("runs") or 1) for item in items[rows:])  # a row may stand for several
     return {**section, "items": items[:rows], "more": int(section.get("more") or 0) + left_out}
-
-
-def _bars(days: dict[str, Any]) -> dict[str, Any]:
-    """Each day's two bars, in whole percent of the busiest day's; a bar that stands for something can be seen."""
-    counts = [(int(day["completed"]), int(day["failed"])) for day in days["rows"]]
-    peak = max((sum(pair) for pair in counts), default=0) or 1
-    shares = [[max(count * 96 // peak, 2) if count else 0 for count in pair] for pair in counts]
-    return {**days, "rows": [{**day, "shares": pair} for day, pair in zip(days["rows"], shares, strict=True)]}

@@ -1,0 +1,79 @@
+"""Digests count each run once, and know how long it took as its messages do."""
+
+from typing import Any
+
+import pytest
+
+from relay.domain.digest_entries import duration_of, summarize
+from relay.domain.digests import build_digest
+from relay.domain.identity import by_cause
+from relay.domain.parsing import parse
+from relay.rendering.localized_values import in_minutes, whole_minutes
+from tests.support.events import RECEIVED
+
+Row = dict[str, Any]
+AT = "2026-03-09T06:12:00+00:00"
+BATCH: Row = {"id": "b", "batch": True, "status": "Completed", "total": 3, "failed_count": 1, "at": AT}
+GOOD: Row = {"id": "1", "member_of": "b", "status": "Completed", "at": AT}
+BAD: Row = {"id": "2", "member_of": "b", "status": "Failed", "error": "no room", "at": AT}
+OTHER: Row = {"id": "3", "status": "Completed", "at": AT}
+
+
+@pytest.mark.parametrize(
+    ("entries", "shown", "completed", "failed"),
+    [
+        ([BATCH, GOOD, BAD, OTHER], ["b", "3"], 1, 1),
+        ([GOOD, BAD, OTHER], ["2", "1", "3"], 2, 1),
+        ([BATCH | {"failed_count": 0}, GOOD, OTHER], ["b", "3"], 2, 0),
+        ([BATCH | {"failed_count": 0}, BAD], ["2", "b"], 1, 1),  # the batch does not tell of it
+        ([BATCH | {"tenant": "another"}, GOOD], ["b", "1"], 1, 1),
+    ],
+)
+def test_a_batch_and_its_operations_are_counted_once(
+    entries: list[Row], shown: list[str], completed: int, failed: int
+) -> None:
+    document = build_digest("digest", 0, 86_400, entries)
+
+    assert [row["id"] for row in document["entries"]] == shown
+    assert (document["totals"]["completed"], document["totals"]["failed"]) == (completed, failed)
+    assert document["totals"]["total"] == len(shown)
+
+
+def test_a_batch_takes_the_cause_of_what_it_stands_for() -> None:
+    assert build_digest("digest", 0, 86_400, [BATCH, BAD])["entries"] == [BATCH | {"error": "no room"}]
+    assert len(build_digest("cause", 0, 86_400, [BATCH, BAD])["entries"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "results", "seconds"),
+    [
+        ({"startTime": "2026-03-09T06:00:00Z", "endTime": "2026-03-09T06:00:03Z"}, {}, 3.0),
+        ({"startTime": "2026-03-09T06:00:00Z", "dateCreated": "2026-03-09T05:00:00Z"}, {}, 4.0),
+        ({"dateCreated": "2026-03-09T06:00:01Z"}, {}, 3.0),
+        ({"duration": 2}, {}, 2.0),
+        ({"duration": 2}, {"totalDuration": "5 seconds"}, 5.0),
+    ],
+)
+def test_a_digest_knows_how_long_a_run_took_as_its_message_does(operation: Row, results: Row, seconds: float) -> None:
+    body = {"event": "operation.completed", "timestamp": "2026-03-09T06:00:04Z", "results": results,
+            "operation": {"operationId": "1", "status": "Completed", "batchId": "b"} | operation}  # fmt: skip
+    entry = summarize(parse(body, source="s", received_at=RECEIVED))
+
+    assert duration_of(entry) == seconds
+    assert entry["member_of"] == "b"
+
+
+def test_failures_are_of_one_cause_where_the_history_of_a_job_has_one_error() -> None:
+    rows = [{"status": "Failed", "error": error} for error in
+            ({"message": "Worker 3 died"}, "Worker 12 died", {"message": "No room"}, None)]  # fmt: skip
+
+    assert [[row["error"] for row in group] for group in by_cause(rows)] == [
+        [{"message": "Worker 3 died"}, "Worker 12 died"], [{"message": "No room"}], [None],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "whole", "minutes"), [(599.6, True, 10), (90.0, False, 1), (120.2, True, 2), (1079.0, True, 17)]
+)
+def test_minutes_are_counted_in_one_way(seconds: float, whole: bool, minutes: int) -> None:
+    assert (in_minutes(seconds), whole_minutes(seconds)) == (whole, minutes)
