@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from relay.domain.digest_entries import Entry, duration_of, ended_at, section_of, went_wrong
 from relay.domain.documents import iso
 from relay.domain.events import FAILED, PRIORITIES, TERMINAL, Document
+from relay.domain.identity import by_cause
 from relay.domain.jobs import Job, fold
 
 MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
+MOST_CAUSES = 3  # of a batch's failures, in its row
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 
@@ -30,17 +32,26 @@ def totals(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
-    """Leave out operations whose batch is among the entries, and tells of them; it takes an error of theirs."""
+    """Leave out operations whose batch is among the entries, and tells of them; it takes the causes of theirs."""
     batches = {_place(entry, "id"): entry for entry in entries if entry.get("batch")}
-    errors: dict[tuple[object, ...], object] = {}
+    failed: dict[tuple[object, ...], list[Entry]] = {}
     alone = []
     for entry in entries:
         batch = batches.get(_place(entry, "member_of"))
         if batch is None or (section_of(entry) == "attention" and section_of(batch) != "attention"):
             alone.append(entry)
         elif entry.get("error"):
-            errors.setdefault(_place(batch, "id"), entry["error"])
-    return [{**entry, "error": errors[key]} if (key := _place(entry, "id")) in errors else entry for entry in alone]
+            failed.setdefault(_place(batch, "id"), []).append(entry)
+    return [
+        {**entry, "error": _causes(failed[key])} if (key := _place(entry, "id")) in failed else entry for entry in alone
+    ]
+
+
+def _causes(failed: Sequence[Entry]) -> str:
+    """Return the causes that most have: `2 × no room; worker died`."""
+    groups = by_cause(failed)
+    causes = [f"{len(group)} × {group[0]['error']}" if len(group) > 1 else group[0]["error"] for group in groups]
+    return "; ".join(cause.rstrip(".") for cause in causes[:MOST_CAUSES])
 
 
 def _place(entry: Entry, name: str) -> tuple[object, ...]:
@@ -79,7 +90,8 @@ def build_digest(
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
-    # What was held stands for its message: each run has a row. Of more than anybody reads, those of one job have one.
+    # What was held stands for its message: each run has a row, its own or its batch's. Of more than anybody reads,
+    # those of one job have one.
     shown = groups | ({"done": digest_groups(groups["done"])} if kind in ("digest", "overflow") else {})
     daily = timedelta(seconds=end - start) <= DAILY
     new = per_day(entries, zone) if kind == "digest" else {}

@@ -11,6 +11,7 @@ from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_me
 from relay.domain.facts import facts as facts_stated
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import named
+from relay.domain.member_errors import MEMBER_ERRORS, with_member_error
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare, stated_begin
 from relay.domain.silences import load
@@ -203,7 +204,8 @@ def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Ev
     stated, batch, facts = event, _known(d, event, event.subject), Facts()
     spaces = {event.subject: batch.pop("space", "")}
     whose = Space.of_event(event).filled(Space.of(batch))
-    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project)
+    errors = with_member_error(event, batch.get(MEMBER_ERRORS, ""))
+    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project, member_errors=errors)
     if event.operation:
         facts = _known(d, event, event.own_id)
         spaces[event.own_id] = facts.pop("space", "")

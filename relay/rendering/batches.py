@@ -9,6 +9,7 @@ from relay.domain.error_reader import cause_of
 from relay.domain.events import TERMINAL, Event
 from relay.domain.identity import by_cause
 from relay.domain.links import NO_LINKS, LinkTemplates
+from relay.domain.member_errors import member_causes
 from relay.rendering.links import Base, address, of_event, run_link
 from relay.rendering.texts import between, clean, iso, number, shown_id, span, text, time
 from relay.rendering.translations import Language
@@ -87,6 +88,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
     """List the operations. The one that this event is about has the status that the event gives it."""
     operation = event.operation
     members: list[dict[str, Any]] = []
+    known: Mapping[str, str] = clean(member_causes(event.member_errors))
     for row in rows(document.get("operations")):
         key = text(row, "operationId", "id")
         needs = row.get("dependencies")
@@ -94,6 +96,8 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         status = clean(this.status if this else "") or text(row, "status")
         kind = clean(this.type if this else "") or text(row, "operationType", "type")
         stated = {"error": clean(event.error or this.document.get("error"))} if this else row
+        if COUNTS.get(status) == "failed" and not stated.get("error") and known.get(key):
+            stated = {"error": known[key]}
         members.append({
             **row,
             **stated,

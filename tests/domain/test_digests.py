@@ -39,8 +39,12 @@ def test_a_batch_and_its_operations_are_counted_once(
     assert document["totals"]["total"] == len(shown)
 
 
-def test_a_batch_takes_the_cause_of_what_it_stands_for() -> None:
-    assert build_digest("digest", 0, 86_400, [BATCH, BAD])["entries"] == [BATCH | {"error": "no room"}]
+def test_a_batch_takes_the_causes_of_what_it_stands_for() -> None:
+    others = [BAD | {"id": f"{n}", "error": f"Worker {n} died."} for n in range(7, 9)]
+
+    assert build_digest("digest", 0, 86_400, [BATCH, BAD, *others])["entries"] == [
+        BATCH | {"error": "2 × Worker 7 died; no room"}
+    ]
     assert len(build_digest("cause", 0, 86_400, [BATCH, BAD])["entries"]) == 2
 
 

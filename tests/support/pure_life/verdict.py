@@ -101,9 +101,10 @@ class Verdict:
         return event.name not in OUTCOMES and batch in self._batches
 
     def _in_bundle(self, expected: Expected) -> bool:
-        target = expected.target
+        target, event = expected.target, expected.event
         return any(
-            self._record.shown(one.delivery.event.document["entries"], expected.event.subject) >= expected.position
+            self._record.shown(rows := one.delivery.event.document["entries"], event.subject) >= expected.position
+            or any(row["id"] == event.member_of for row in rows)  # it is counted with its batch
             for one in self._arrived
             if one.delivery.kind in BUNDLES
             and (one.delivery.kind == "digest") == isinstance(target.how, Digest)
