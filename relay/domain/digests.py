@@ -32,7 +32,7 @@ def totals(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
-    """Leave out operations whose batch is among the entries, and tells of them; it takes the causes of theirs."""
+    """Leave out operations whose batch is among the entries and reports them; it takes the causes of theirs."""
     batches = {_place(entry, "id"): entry for entry in entries if entry.get("batch")}
     failed: dict[tuple[object, ...], list[Entry]] = {}
     alone = []
@@ -90,7 +90,7 @@ def build_digest(
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
-    # What was held stands for its message: each run has a row, its own or its batch's. Of more than anybody reads,
+    # What was held replaces its message: each run has a row, its own or its batch's. Of more than anybody reads,
     # those of one job have one.
     shown = groups | ({"done": digest_groups(groups["done"])} if kind in ("digest", "overflow") else {})
     daily = timedelta(seconds=end - start) <= DAILY

@@ -119,7 +119,7 @@ class Language:
         return self.translations.gettext(spoken) if spoken else ""
 
     def title(self, kind: str, key: str, *, alone: bool = False) -> str:
-        """Name a run that has no name: by its type, or by its id where its type is unknown or it stands `alone`."""
+        """Name a run that has no name: by its type, or by its id where its type is unknown or its title is read `alone`."""
         if not key:
             return ""
         if not kind:
@@ -270,7 +270,7 @@ CONSOLE_TEST_NOTE = "Test message, sent from relay's console. It describes nothi
 TAKEN = "Requested. The result will appear in the thread."
 TWICE = "Already requested. The result will appear in the thread."
 STALE = "This button has expired: the message has newer ones, or it is too old."
-FORBIDDEN = "You are not allowed to do this. Whoever operates relay can change that."
+FORBIDDEN = "You are not allowed to do this. The operator of relay can change that."
 SLOW = "Slack could not confirm who you are, so nothing was done. Try again in a moment."
 
 NOTICES = (FELL_BACK, TEST, TEST_NOTE, CONSOLE_TEST_NOTE, TAKEN, TWICE, STALE, FORBIDDEN, SLOW)
