@@ -55,6 +55,9 @@ class Rules(Settings):
     def targets(self, event: Event) -> Sequence[Target]:
         return self._targets.of(event)
 
+    def targets_at(self, name: str, event: Event) -> Sequence[Target]:
+        return self._targets.to(self.config.destinations_of(name), event)
+
     def asks(self, condition: str) -> bool:
         return self._targets.matcher.asks(condition)
 

@@ -80,6 +80,7 @@ class Superseded(Reason):
         "its alarm was not delivered",
         "the alarm that is over did not arrive here, so its end is not told either",
     )
+    ANSWERED = "answered", "a person looks at the run, it began again or ended well, so nothing is escalated"
     RUN_ENDED = "the run is over", "the run is over, so its progress is not told any more"
 
 

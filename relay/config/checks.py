@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from relay.config.people import check_owners, check_people
 from relay.config.schema import Config
-from relay.config.teams import lists_of_names
+from relay.config.teams import Teams, lists_of_names
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
 from relay.domain.events import SOURCE, WATCH_EVENTS
@@ -61,7 +61,7 @@ def check_dynamic(config: Config, document: Document, channels: Channels) -> Non
             document.report(("dynamic_destinations", "mention", index), "an operation never calls a whole conversation")
 
 
-def check(config: Config, document: Document, channels: Channels) -> None:
+def check(config: Config, document: Document, channels: Channels, teams: Teams) -> None:
     """Check what no single value shows."""
     if config.redis.durability == "replicated" and not config.redis.url:
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
@@ -81,8 +81,9 @@ def check(config: Config, document: Document, channels: Channels) -> None:
     if config.templates and not config.templates.is_dir():
         document.report(("templates",), f"expected a directory; there is none at {config.templates.absolute()}")
     _check_languages(config, document)
-    _check_rules(config, document)
+    _check_rules(config, document, teams)
     _check_holds(config, document)
+    _check_escalations(config, document, teams)
     _check_operators(config, document)
     for name, source in config.sources.items():
         if source.event and source.event not in KNOWN_EVENTS:
@@ -115,7 +116,7 @@ def _check_languages(config: Config, document: Document) -> None:
             document.report(path, f"unknown language; {suggest(language, available)}")
 
 
-def _check_rules(config: Config, document: Document) -> None:
+def _check_rules(config: Config, document: Document, teams: Teams) -> None:
     if not config.rules:
         document.warn(("rules",), "there are none, so nobody is notified of anything")
     names: dict[str, int] = {}
@@ -133,6 +134,8 @@ def _check_rules(config: Config, document: Document) -> None:
                 document.warn(path, f"not an event that relay knows; {hint}")
         _check_labels(config, document, index)
     notified = {*config.operators, *(name for rule in config.rules for name in rule.notify)}
+    steps = [step for destination in config.destinations.values() for step in destination.escalate]
+    notified |= {name for step in steps for name in teams.get(step.to, (step.to,))}
     for name in config.destinations.keys() - notified:
         document.warn(("destinations", name), "no rule notifies it")
 
@@ -206,6 +209,18 @@ def _check_links(config: Config, document: Document, channels: Channels) -> None
     if config.link_hosts.shown and not all(source.format for source in config.sources.values()):
         text = "not set, and neither are base_url and links: messages link to any host that an event names; list "
         document.warn(("platform", "link_hosts"), f"{text}the allowed hosts, or '*'")
+
+
+def _check_escalations(config: Config, document: Document, teams: Teams) -> None:
+    digests = {name for name, destination in config.destinations.items() if destination.mode == "digest"}
+    known = {*config.destinations, *teams} - digests
+    for name, destination in config.destinations.items():
+        for index, step in enumerate(destination.escalate):
+            path = ("destinations", name, "escalate", index, "to")
+            if step.to in digests:
+                document.report(path, f"{step.to} is a digest; expected a destination that is told at once")
+            elif step.to not in known:
+                document.report(path, f"unknown destination {step.to!r}; {suggest(step.to, known)}")
 
 
 def _check_buttons(config: Config, document: Document) -> None:

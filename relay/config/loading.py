@@ -85,7 +85,7 @@ def parse_config(
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)
         bind_formats(config, document)
-        check(config, document, channels)
+        check(config, document, channels, teams)
         check_listeners(config.server, document, time.time(), running)
         check_console(config, document)
         check_dynamic(config, document, channels)

@@ -10,7 +10,8 @@ from typing import Any
 from relay.configfile.document import Document, KeyPath
 from relay.policy.destinations import Channels
 
-SHARED = ("language", "timezone", "retry", "quiet_hours", "hold_failure", "group_errors")  # beside several channels
+# Keys beside several channels
+SHARED = ("language", "timezone", "retry", "quiet_hours", "hold_failure", "group_errors", "escalate")
 
 Teams = dict[str, tuple[str, ...]]  # the destinations of each team
 

@@ -100,6 +100,7 @@ class Composer:
             buttons=buttons,
             healed=delivery.mishap,
             taken=delivery.taken,
+            waited=delivery.waited,
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)

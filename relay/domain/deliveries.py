@@ -135,6 +135,7 @@ class Target:
     how: Each | Live | Digest = Each()
     options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
     hold: float = 0.0  # of a failure: seconds that it waits, and is dropped if its run starts again meanwhile
+    escalate: tuple[tuple[float, str], ...] = ()  # of a critical failure: seconds until it is escalated, and where to
     group: float = 0.0  # of a failure: seconds after it in which others of the same cause become replies to it
     silence: Silenced | None = None  # the one at hand: what would be a new message is held by it
     failure_shown: bool = False  # of a run that completed: that it had failed was for this address as well
@@ -197,9 +198,8 @@ class Delivery:
     group: str = ""  # of a failure: the store's name of the failures of its cause; '' where none are grouped
     window: float = 0.0  # seconds for which they are grouped
     mishap: str = ""  # healed: what had gone wrong
-    taken: Mapping[str, str] = field(
-        default_factory=dict
-    )  # live: the person who looks at it (user, userName, realName)
+    taken: Mapping[str, str] = field(default_factory=dict)  # live: who looks at it: user, userName, realName
+    waited: float = 0.0  # escalated: seconds for which it was not taken
     trial: Trial = Trial()
     host: str = ""  # that it is sent to with a credential of its own; '': the channel's
 

@@ -44,6 +44,8 @@ def accept(d: Draft, a: Arrival) -> Accepted:
     remember(d, o, "" if used else a.sender_id, a.fact)
     if is_late(a, was):
         return _late(d, o, a, was, used=used)
+    if o.escalations and escalations.is_answer(a, was):
+        escalations.stop(d, o)
     before = outcomes.begin_again(d, o, a) if begins_run(a, was) else None
     seq = _record(d, o, a, was)
     mark_shared(d, a.event)
@@ -75,6 +77,8 @@ def _notify(d: Draft, o: Operation, a: Arrival, seq: int, *, reused: bool, new_r
         d.count("accepted")
         d.count("held:no_rule")
     notified, held = dispatch(d, o, a, seq)
+    if any(target.escalate for target in a.targets):
+        escalations.arm(d, o, a, seq, {destination for destination, _ in held})
     if not notified and a.progress and not new_run:
         count_event(d, o.name)
     return Accepted("accepted", notified, (("", unheard),) if unheard else tuple(held), reused)

@@ -26,6 +26,10 @@ class Settings:
         """Return the targets by the rules, and without silences."""
         return ()
 
+    def targets_at(self, name: str, event: Event) -> Sequence[Target]:  # noqa: ARG002 - without destinations
+        """Return the targets at a destination of this name, whatever the rules say."""
+        return ()
+
     def asks(self, condition: str) -> bool:  # noqa: ARG002 - without rules
         """Return whether any rule has this condition."""
         return False

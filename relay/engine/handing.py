@@ -55,7 +55,7 @@ def delivery_of(d: Draft, x: Delivery) -> HandedOut:
         event=event, history=history, thread=dict(thread.receipt), attempt=x.attempts + 1, created_at=created,
         unknown=x.unknowns > 0, lane=lane_of(x), options=_options(x), broadcast=x.kind == "reply" and x.loud,
         wording=wording, group=grouped, window=window, mishap=healed[2] if healed else "", trial=_trial(d, x),
-        host=x.calls.get("own", ""), taken=taken,
+        host=x.calls.get("own", ""), taken=taken, waited=x.escalated / 1000,
     )  # fmt: skip
 
 
@@ -123,6 +123,8 @@ def obsolete(d: Draft, x: Delivery, thread: Thread) -> str:
         bundle = d.get(Bundle, x.lane)
         return "" if (bundle and bundle.send_empty) or d.table(rows(x.lane)) else "nothing to tell"
     o = d.look(Operation, x.operation)
+    if x.escalated and x.name not in o.escalations:
+        return "answered"
     if x.kind == "reply" and _is_covered(d, x, thread, o):
         return "covered_by_root"
     if not converges(x.kind) and x.event in PASSING:

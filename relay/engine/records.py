@@ -56,7 +56,8 @@ class Operation(Record):
     # Messages
     gates: dict[str, Gate] = field(default_factory=dict)  # by lane
     muted: dict[str, int] = field(default_factory=dict)  # by lane, since when
-    taken: dict[str, str] = field(default_factory=dict)  # who looks at it: user, userName, realName; empty: nobody
+    taken: dict[str, str] = field(default_factory=dict)  # who looks at it: user, userName, realName
+    escalations: list[str] = field(default_factory=list)  # deliveries that wait in case its failure is not taken
     presses: dict[str, int] = field(default_factory=dict)  # "<action>:<run>" → when the button was pressed
     alarms_sent: dict[str, int] = field(default_factory=dict)  # by lane
     lanes: list[str] = field(default_factory=list)  # of the live messages that showed the outcome
@@ -128,6 +129,7 @@ class Delivery(Record):
     alone: bool = False  # the live message does not show it
     cause: tuple[int, int, str, str] | None = None  # window (ms), gravity, whose run, signature of its error
     row: bool = False  # it is below the first failure of its cause
+    escalated: int = 0  # ms after its failure; 0: it is no escalation
     error_line: str = ""  # what went wrong, for the message that it healed
     raised: int = 0  # of a recovery: when its alarm was
     ended: int | None = None  # the last number of its run's events, where another run has begun

@@ -29,6 +29,7 @@ SENTENCES = {
     "suppressed": "{address} is written to no more, for it bounced: {error}",
     "replayed": "replayed: queued again with fresh attempts",
     "dropped": "dropped: the dead letter is forgotten",
+    "escalates": "escalated to {address} after {after:g} s, unless a person takes the run",
     "taken": "{who} looks at it: no more reminders",
     "repair": "a process that had lost touch may have shown an old state; the present one is shown again",
 }

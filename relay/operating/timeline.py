@@ -29,6 +29,7 @@ NOTED = {
     "dropped": ("destination",),
     "repair": ("destination",),
     "taken": ("who",),
+    "escalates": ("destination", "address", "after"),
 }
 
 

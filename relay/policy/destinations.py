@@ -34,7 +34,7 @@ MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIE
 
 # Keys that one mode has.
 OF_MODE = {"pace": "live", "live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}
-NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors")
+NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors", "escalate")
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
@@ -108,6 +108,13 @@ def _wait(raw: object) -> object:
 Wait = Annotated[float, BeforeValidator(_wait, json_schema_input_type=DurationText | Off), Field(ge=0, le=86_400)]
 
 
+class Escalation(Section):
+    """Step of an escalation: a destination that gets a critical failure which is not taken by then."""
+
+    after: Annotated[Duration, Field(ge=1, le=86_400)]
+    to: Name
+
+
 class DestinationOptions(Section):
     """Settings of a destination beside its address."""
 
@@ -125,6 +132,7 @@ class DestinationOptions(Section):
     alert_after: Annotated[int | None, Field(ge=1, le=50)] = None  # failures in a row of a job; None: the first calls
     hold_failure: Wait = 0.0  # one whose run is begun again meanwhile is told with its end alone
     group_errors: Wait = 600.0  # failures of one cause are told below the first for so long
+    escalate: Annotated[tuple[Escalation, ...], Field(max_length=10)] = ()
     at: Clock = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
     when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not

@@ -31,7 +31,7 @@ class Ownership(Section):
 
     @property
     def mark(self) -> str:
-        """Return a few signs that are others for other jobs, whoever owns them."""
+        """Return a few signs that depend on the jobs alone."""
         return sha256(repr((self.jobs, self.operation_types)).encode("utf-8", "replace")).hexdigest()[:MARK]
 
 

@@ -138,6 +138,7 @@ class Targets:
             hold_reason = Held.SHOWN_BY_BATCH
         presentation, how = _presentation(event, recipient), _how(event, recipient, service)
         hold, group = _failure(event, destination)
+        escalate = _escalations(event, destination)
         by_request = recipient.reached.rules == (BY,) and not recipient.update_only
         return tuple(
             Target(
@@ -151,6 +152,7 @@ class Targets:
                 options=service.options,
                 hold=hold,
                 group=group,
+                escalate=escalate,
             )
             for address, limits in service.addresses
         )
@@ -215,6 +217,14 @@ def _failure(event: Event, destination: Destination) -> tuple[float, float]:
     if destination.mode == "digest" or event.is_alert or not (failing or is_failing_member(event)):
         return 0.0, 0.0
     return destination.hold_failure if failing else 0.0, destination.group_errors
+
+
+def _escalations(event: Event, destination: Destination) -> tuple[tuple[float, str], ...]:
+    """Return after how many seconds a critical failure that is not taken is escalated, and where to."""
+    critical = event.operation is not None and event.operation.priority == "Critical"
+    if not (critical and event.name == "operation.failed" and event.status in FAILED):
+        return ()
+    return tuple((step.after, step.to) for step in destination.escalate)
 
 
 def _how(event: Event, recipient: Recipient, service: Service) -> Each | Live | Digest:

@@ -128,6 +128,7 @@ class Renderer:
         buttons: Sequence[Mapping[str, str]] = (),
         healed: str = "",
         taken: Mapping[str, str] | None = None,
+        waited: float = 0.0,
     ) -> dict[str, Any]:
         """Return the content of one notification, as the channel's format makes it. TemplateError names file and line.
 
@@ -135,6 +136,7 @@ class Renderer:
         buttons       under a live message, each an `action` and the `value` that comes back with a press
         healed        what had gone wrong with the run that this one makes good
         taken         the person who looks at the run: user, userName, realName
+        waited        seconds for which an escalated run was not taken
         """
         request = request_of(channel, kind, event, destination, history)
         options = self.options
@@ -144,7 +146,7 @@ class Renderer:
         values["message"] = request.message
         values["kind"] = kind
         values["healed"] = line(clean(healed))
-        values["taken"] = presser_of(taken or {})
+        values["taken"] = presser_of(taken or {}) | {"waited": waited}
         values["brand"] = options.brand.values
         # Tokens are ours, and of no use with a single character changed.
         values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704

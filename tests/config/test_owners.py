@@ -126,3 +126,24 @@ def test_what_names_nobody_is_refused(options: dict[str, str], expected: str) ->
         parsed(**options)
 
     assert expected in str(caught.value)
+
+
+def test_an_escalation_leads_to_a_destination_that_is_told_at_once() -> None:
+    lines = 'digest: {email: [a@example.com], mode: digest}, lead: {slack: {to: "#lead"}, email: [b@example.com]}'
+    steps = "[{after: 15m, to: lead}, {after: 1h, to: leads}, {after: 2h, to: digest}]"
+    options = f'destinations: {{team: {{slack: "#team", escalate: {steps}}}, {lines}}}'
+    text = f"""sources: {{it: {{{SIGNATURE}}}}}
+channels: {{slack: {{token: xoxb-1-2}}, email: {{host: localhost, from: relay@example.com}}}}
+{options}
+rules: [{{notify: [team, digest]}}]"""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, env={}, channels=CHANNELS)
+
+    assert [(problem.line, problem.path, problem.message) for problem in caught.value.problems] == [
+        (3, "destinations.team.escalate[1].to", "unknown destination 'leads'; did you mean lead?"),
+        (3, "destinations.team.escalate[2].to", "digest is a digest; expected a destination that is told at once"),
+    ]
+    config = parse_config(
+        text.replace(", {after: 1h, to: leads}, {after: 2h, to: digest}", ""), env={}, channels=CHANNELS
+    )
+    assert "no rule notifies it" not in str(config.warnings)

@@ -13,6 +13,7 @@ from relay.engine.intake import Report
 from relay.engine.records import Operation
 from relay.engine.step import step
 from tests.support.memory import Memory
+from tests.support.targets import mail, team
 
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
 START = 1_705_749_600_000  # ms; 2024-01-20T11:20:00Z, inside the seed's own day
@@ -33,6 +34,9 @@ class Partition:
     def targets(self, event: Event) -> Sequence[Target]:
         self.routed.append(event)
         return self.rules(event)
+
+    def targets_at(self, name: str, _event: Event) -> Sequence[Target]:
+        return [team(destination=name, address=f"#{name}"), mail()] if name == "lead" else [team()]
 
     def asks(self, _condition: str) -> bool:
         return self.asked

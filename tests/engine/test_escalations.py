@@ -1,12 +1,17 @@
 """Runs that a person looks at: who that is in their messages, and what is not sent meanwhile."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from relay.domain.deliveries import Accepted
 from relay.domain.links import Person
+from relay.engine.receipts import Failed
 from relay.interactivity.buttons import TAKE, Button, action_requested
 from relay.policy.presentation import presentation_for
+from tests.engine.partition import SECOND
 from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import mail, team
@@ -85,3 +90,78 @@ def test_nobody_is_reminded_of_a_stalled_run_that_is_taken_until_it_stalls_again
     alarm(partition)
     alarm(partition, reminder=1)
     assert partition.counts["held:taken"] == 2
+
+
+MINUTES = 60 * SECOND
+ESCALATING = team(escalate=((900.0, "lead"), (1800.0, "team")))
+
+
+def told(partition: Sending) -> list[tuple[str, str, float]]:
+    sent = [*partition.send_all(seconds=8), *partition.send_all("email", seconds=8)]
+    return sorted((one.destination, one.kind, one.waited) for one in sent)
+
+
+def test_a_failure_that_nobody_takes_is_escalated_step_by_step(partition: Sending) -> None:
+    partition.report(failed(), [ESCALATING])
+    assert told(partition) == [("team", "live", 0.0)]
+    partition.now += 14 * MINUTES
+    assert told(partition) == []
+    partition.now += 1 * MINUTES
+    assert told(partition) == [("analysts", "each", 900.0), ("lead", "reply", 900.0)]
+    partition.now += 15 * MINUTES
+    assert told(partition) == [("team", "reply", 1800.0)]
+    partition.now += 60 * MINUTES
+    assert told(partition) == []
+    assert partition.counts == {"accepted": 4, "delivered": 4}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda it: press(it, ANNA),
+        lambda it: it.report(progress(5, retryNumber=1), [TEAM]),
+        lambda it: it.report(completed(), [TEAM]),
+    ],
+    ids=["taken", "a new run", "a correction"],
+)
+def test_whatever_answers_a_failure_ends_its_escalation(
+    partition: Sending, answer: Callable[[Sending], object]
+) -> None:
+    partition.report(failed(), [ESCALATING])
+    told(partition)
+    partition.now += 16 * MINUTES
+    assert len(told(partition)) == 2
+    answer(partition)
+    partition.now += 60 * MINUTES
+
+    assert [row for row in told(partition) if row[2]] == []
+    assert not partition.operation("op-1").escalations
+    assert partition.counts["superseded"] >= 1
+
+
+def test_a_step_under_way_that_does_not_arrive_is_not_tried_again_once_the_run_is_taken(partition: Sending) -> None:
+    partition.report(failed(), [ESCALATING])
+    told(partition)
+    partition.now += 15 * MINUTES
+    step = partition.begin()
+    press(partition, ANNA)
+    partition.tell(Failed, step, error="503")
+    partition.now += 60 * MINUTES
+
+    assert [row for row in told(partition) if row[0] == "lead"] == []
+
+
+def test_what_the_destination_did_not_get_is_not_escalated(partition: Sending) -> None:
+    partition.report(failed(), [replace(ESCALATING, hold_reason="not_allowed")])
+    partition.now += 60 * MINUTES
+
+    assert told(partition) == []
+
+
+def test_a_failure_of_a_run_that_is_taken_already_is_not_escalated(partition: Sending) -> None:
+    partition.report(progress(40), [TEAM, MAIL])
+    alarm(partition)
+    press(partition, ANNA)
+    partition.report(failed(), [ESCALATING])
+
+    assert not partition.operation().escalations

@@ -23,7 +23,7 @@ channels:
   email: {{host: localhost, from: relay@example.com}}
 dynamic_destinations: {{email_domains: [example.com], message_limit: {{count: 2, per: 30m}}}}
 destinations:
-  team: {{slack: "#team", mode: live, live: {{post_after: 30s}}}}
+  team: {{slack: "#team", mode: live, live: {{post_after: 30s}}, escalate: [{{after: 1m, to: room}}, {{after: 3m, to: analysts}}, {{after: 4m, to: team}}]}}
   night: {{slack: "#night", mode: live, quiet_hours: {{from: "11:25", to: "12:30"}}, hold_failure: 2m}}
   guild: {{slack: "{guild}", mode: live, group_errors: off}}
   room: {{slack: "#room", mode: each, group_errors: {group}}}
@@ -60,6 +60,9 @@ class LifeSettings:
         targets = self.rules.of(event)
         self.asked.append((event, targets))
         return targets
+
+    def targets_at(self, name: str, event: Event) -> Sequence[Target]:
+        return self.rules.to([name], event)
 
     def asks(self, condition: str) -> bool:
         return self.rules.matcher.asks(condition)

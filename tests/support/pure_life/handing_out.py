@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from relay.domain.deliveries import Delivery
+from relay.domain.events import FAILED
 from relay.engine import records
 from relay.engine.bundles import is_closed
 from relay.engine.clock import ClockSetBack
@@ -83,6 +84,9 @@ class HandOuts:
             yield f"{name} goes out while people paused {x.destination}"
         yield from self._refused(delivery, memory, x)
         yield from self._held(memory, x)
+        o = memory.record(records.Operation, x.operation)
+        if delivery.waited and (o is None or o.taken or o.status not in FAILED or o.run != delivery.event.retry):
+            yield f"{name} goes out though its failure was answered"
         hours = entry.quiet.get(x.destination) or entry.quiet.get("*")
         new = not delivery.edits and delivery.kind not in BUNDLES
         if new and hours and hours.start * 1000 <= now < hours.end * 1000 and not x.passes:

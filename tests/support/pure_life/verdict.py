@@ -19,7 +19,8 @@ class Verdict:
 
     def __init__(self, record: Record, dead: list[Dead]) -> None:
         self._record = record
-        arrived = [attempt for attempt in record.attempts if attempt.number >= 0]
+        # Escalations repeat a failure, wherever the configuration says: their own rules are those of hand-outs.
+        arrived = [attempt for attempt in record.attempts if attempt.number >= 0 and not attempt.delivery.waited]
         self._arrived = sorted(arrived, key=lambda attempt: attempt.number)
         self._dead = dead
         replies = [one.delivery.id for one in record.attempts if one.delivery.kind == "reply"]
@@ -168,7 +169,8 @@ class Verdict:
         deliveries: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
         for attempt in self._record.attempts:
             if not attempt.delivery.edits:
-                messages[self._message(attempt)].append(attempt)
+                if not attempt.delivery.waited:
+                    messages[self._message(attempt)].append(attempt)
                 deliveries[attempt.delivery.id, attempt.delivery.kind].append(attempt)  # an outlived one tells another
         for key, attempts in messages.items():
             arrived = sum(one.number >= 0 for one in attempts)
