@@ -119,7 +119,7 @@ class Language:
         return self.translations.gettext(spoken) if spoken else ""
 
     def title(self, kind: str, key: str, *, alone: bool = False) -> str:
-        """Name a run that has no name: by its type, or by its id where its type is unknown or its title is read `alone`."""
+        """Name a run that has no name: by its type, `alone` with its id too; by that where its type is unknown."""
         if not key:
             return ""
         if not kind:
