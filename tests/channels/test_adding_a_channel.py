@@ -139,7 +139,7 @@ def test_a_message_whose_template_failed_says_so(copied: Path, tmp_path: Path) -
 
     first, last = text.rsplit("\n", 1)
     assert first
-    assert last.endswith("Die Vorlage teams/operation.failed.yaml ist fehlgeschlagen.")
+    assert last.endswith("weil die Vorlage teams/operation.failed.yaml fehlerhaft ist.")
     assert fault
 
 
