@@ -1,6 +1,7 @@
 """Facts as pages: the templates, in the reader's language and the relay's time zone; and the files that they load."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -29,6 +30,7 @@ HERE = Path(__file__).parent
 STATIC_FILES = HERE / "static"
 NOW = N_("just now")
 JUST_NOW = 5  # seconds around this moment
+LOCAL = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [A-Z+-]\w+")  # as relay/operating/clocks.py writes it
 CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
 
 
@@ -108,11 +110,19 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
         text = format_timedelta(delta, add_direction=True, locale=language, threshold=1.2)
         return _time(moment, zone, language, text)
 
-    def sentence(line: Mapping[str, Any]) -> str:
-        """Return a line of an operation's timeline in words."""
-        return sentence_of(line, values["zone"], translate)
+    def dated(text: str) -> Markup:
+        """Return a text of an operator's terminal with its times as pages write them."""
 
-    return {**values, "at": at, "ago": ago, "sentence": sentence}
+        def written(time: re.Match[str]) -> str:
+            return str(at(datetime.fromisoformat(time[1]).replace(tzinfo=zone)))
+
+        return Markup(LOCAL.sub(written, str(escape(text))))  # noqa: S704 - it is escaped
+
+    def sentence(line: Mapping[str, Any]) -> Markup:
+        """Return a line of an operation's timeline in words."""
+        return dated(sentence_of(line, values["zone"], translate))
+
+    return {**values, "at": at, "ago": ago, "dated": dated, "sentence": sentence}
 
 
 def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:

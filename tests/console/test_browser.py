@@ -230,7 +230,7 @@ async def test_dead_letters_are_replayed_and_a_destination_paused(
 
         page = await shown.open("/silences")
         await page.get_by_label("Reason").fill("Pressed twice")
-        assert await page.get_by_role("button", name="Begin this silence").evaluate(PRESSED_TWICE) == [True, False]
+        assert await page.get_by_role("button", name="for 1 hour").evaluate(PRESSED_TWICE) == [True, False]
         assert [fault for fault in shown.faults if "404" not in fault] == []
 
 

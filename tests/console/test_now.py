@@ -130,12 +130,14 @@ async def test_a_digest_of_tomorrow_is_no_backlog(store: Store, clock: Clock, tm
     async with console(store, clock, config=config) as page:
         await page.take("completed", 100, "tenant-1", status="Completed")
         facts = await page.api("/now")
+        operation = await page.page(f"/operation?id={body()['operation']['operationId']}&lang=en")
         clock.advance(24 * 3600)
         due = await page.api("/now")
 
     assert (facts["waiting"]["email"], facts["oldest_due"]) == (0, None)
     assert facts["pending"] > sum(facts["waiting"].values())
     assert due["waiting"]["email"] == 1
+    assert re.search(r"everything else at <time[^>]*>21 Jan 2024, 08:30:00</time>", operation)
 
 
 async def test_a_channel_that_gets_nothing_out_is_the_first_thing_shown(page: Open, store: Store, clock: Clock) -> None:
