@@ -30,6 +30,7 @@ data_dir: /nonexistent
 timezone: Europe/Berlin
 retry: {{max_retries: 3, retry_delay: 0.2, backoff_multiplier: 1, max_delay: 60}}
 console: {{tokens: {{deploy: {{token: {TOKEN}, role: operator}}}}}}
+platform: {{links: {{operation: "https://app.example.com/runs/{{operationId}}"}}}}
 sources:
   async-operations: {{signature: {{secrets: {{current: "${{STAGE_SECRET}}"}}}}}}
   github: {{format: github-actions, signature: {{secrets: {{current: "${{STAGE_SECRET}}"}}}}}}
@@ -58,6 +59,9 @@ rules:
   - {{events: ["operation.*"], projects: [returns], notify: [returns]}}
   - {{events: ["operation.*"], projects: [partners], notify: [partners]}}
 """
+TRACE = (
+    "Traceback (most recent call last):\n  File 'extract.py', line 14, in fetch\nsap.TimeoutError: SAP did not answer."
+)
 REFUSED = "554 5.7.1 Message refused by policy"
 DEAD, ODD = 4, 3  # messages that the archive refuses, and bodies that are no event
 # By reason: the operation that met it.
@@ -118,7 +122,7 @@ async def live(world: Lived) -> None:
     """Send all of it, and return once nothing is due."""
     for number in range(7):
         run = {"operationName": f"Invoices {number}", "startTime": None, "duration": 300 + number}
-        failed = {"error": {"code": "SOURCE_TIMEOUT", "message": "SAP did not answer."}} if number == 4 else {}
+        failed = {"error": {"code": "SOURCE_TIMEOUT", "message": TRACE}} if number == 4 else {}
         name, status = ("operation.failed", "Failed") if failed else ("operation.completed", "Completed")
         await world.tell(name, f"op-inv-{number}", "finance", minutes=60 - number, status=status, **run, **failed)
     batch = {"batchId": "batch-1", "batchName": "Month", "status": "Running", "totalOperations": 2,
