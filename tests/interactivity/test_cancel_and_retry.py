@@ -34,7 +34,7 @@ async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(begu
 
 async def test_a_retry_is_told_with_the_new_run(begun: Scene) -> None:
     await begun.tell("operation.failed", error={"message": "It broke."})
-    assert buttons(await begun.root(text="Failed")).keys() == {"retry"}
+    assert buttons(await begun.root(text="Failed")).keys() == {"take", "retry"}
     before = len(threaded(begun.around.slack.messages("#team")))
     assert await begun.press("retry") == 200
     assert (await begun.replies(before + 1))[-1] == "@analyst requested a retry: op-2 started."

@@ -29,6 +29,7 @@ def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Pat
         "retry: analyst@example.com",
         "cancel: @data-team, lead@example.com",
         "mute: everyone",
+        "take: everyone",
         "@data-team must be user groups in Slack: --live asks",
         "in Slack, Interactivity & Shortcuts, Request URL: https://relay.example.com/slack/interactions",
     ]
