@@ -133,7 +133,7 @@ class TestMessagesOfTheirOwn:
     [
         ([Gate(25.0)], 10, events.progress(30), 0, "increment"),
         ([Gate(25.0)], 10, events.progress(35), 0, ""),
-        ([Gate(25.0)], 10, events.progress(100), 0, ""),
+        ([Gate(25.0)], 90, events.progress(100), 0, ""),
         ([Gate(0.0, 60.0)], 10, events.progress(35), 59, "interval"),
         ([Gate(0.0, 60.0)], 10, events.progress(35), 60, ""),
         ([Gate(0.0, 60.0)], 10, events.progress(35), -5, ""),  # the clock was set back
@@ -177,6 +177,12 @@ class TestQuietHoursAndSilences:
         assert lab.dispatch(events.failed(), target) == ([("analysts", reason)] if reason else [])
         assert self.bundles(lab) == bundles
         assert [x.due for x in lab.deliveries() if x.kind == "roundup"] == [AFTER] * len(bundles)
+
+    def test_a_message_that_is_due_after_the_silence_is_not_held(self) -> None:
+        lab = Lab()
+        short = Silenced("s1", MORNING.start, NOW / 1000 + 10)
+
+        assert lab.dispatch(events.progress(10), team(post_after=30.0, silence=short)) == []
 
     def test_a_silence_takes_its_run_out_of_the_morning(self) -> None:
         lab = Lab()

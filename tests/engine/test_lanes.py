@@ -84,6 +84,17 @@ def test_what_is_urgent_overtakes_a_long_wait() -> None:
     assert queued(lab.d, LANE, MAIN) == ["3", "1", "2"]
 
 
+def test_nothing_overtakes_what_is_under_way_though_the_clock_was_set_back() -> None:
+    lab = Lab()
+    lab.new("first")
+    lab.take("first")
+    lab.d.now -= 900_000
+
+    lab.new("urgent", urgency="1", due=lab.d.now)
+
+    assert lab.due("1") == []
+
+
 def test_overtaking_changes_nothing_beneath_its_draft() -> None:
     lab = Lab()
     lab.new("1", event="operation.progress")
@@ -104,15 +115,26 @@ def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> Non
     lab.take("old")
     lab.new("new", "live")
     old = lab.edit("old")
-    old.attempts, old.unknowns, old.faults, old.failing = 3, 1, 2, NOW - 9
+    old.attempts, old.unknowns, old.faults, old.failing = 3, 2, 2, NOW - 9
 
     requeue(lab.d, old, NOW + 4000)
 
     new = lab.edit("new")
-    assert (new.attempts, new.unknowns, new.faults, new.failing, new.due) == (3, 1, 2, NOW - 9, NOW + 4000)
+    assert (new.attempts, new.unknowns, new.faults, new.failing, new.due) == (3, 2, 2, NOW - 9, NOW + 4000)
     assert lab.d.get(Delivery, "old") is None
     assert lab.due() == ["new"]
     assert lab.d.changes.counts == {"accepted": 2, "pending": 1, "superseded": 1}
+
+
+def test_an_outcome_does_not_wait_for_the_back_off_of_progress() -> None:
+    lab = Lab()
+    lab.new("progress", "live")
+    lab.take("progress")
+    lab.new("outcome", "live", urgency="1")
+
+    requeue(lab.d, lab.edit("progress"), NOW + 4000)
+
+    assert lab.edit("outcome").due == NOW
 
 
 def test_what_is_left_of_a_wait_begins_where_the_clock_was_set_back_to() -> None:

@@ -118,6 +118,15 @@ class TestStates:
         partition.now += SECOND
         assert partition.take_one().event.name == "operation.completed"
 
+    def test_what_is_due_is_not_put_off_by_what_comes_behind_it(self, partition: Sending) -> None:
+        partition.hear(events.progress(10), to=team())
+        partition.send_all()
+        partition.hear(events.progress(30), to=team(min_interval=5.0))
+        partition.hear(events.progress(50), to=team(min_interval=60.0))
+        partition.now += 6 * SECOND
+
+        assert partition.take_one().event.percentage == 50
+
     def test_an_event_during_an_edit_keeps_its_distance_from_it(self, partition: Sending) -> None:
         partition.hear(events.progress(10), to=team(min_interval=15))
         flying = partition.begin()
@@ -227,6 +236,16 @@ class TestReports:
 
         shown = partition.take_one().event
         assert (shown.error, shown.results) == ({"said": 1}, {"said": 1})
+
+    def test_one_of_the_run_before_says_nothing_of_this_one(self, partition: Sending) -> None:
+        for run in range(2):
+            partition.hear(events.completed(retryNumber=run), to=team())
+            partition.send_all(seconds=20)
+        document = events.body("operation.completed", 100, status="Completed")
+        late = events.event_of(document | {"results": {"summary": {"recordsProcessed": 5}}})
+
+        assert partition.report(late, [team()]).status == "duplicate"
+        assert everything(partition) == []
 
     def test_what_is_recorded_stands_where_it_says_something(self) -> None:
         recorded, report = (

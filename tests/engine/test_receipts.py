@@ -8,7 +8,7 @@ from relay.engine.clock import ClockSetBack
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
 from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
-from tests.engine.partition import SECOND
+from tests.engine.partition import MINUTE, SECOND
 from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import room, team
@@ -32,6 +32,34 @@ def test_a_mark_that_is_made_again_costs_no_other_attempt(partition: Sending) ->
 
     assert [x.attempts for x in partition.waiting()] == [1]
     partition.settle(taken)
+
+
+def test_what_was_not_sent_after_all_costs_no_attempt(partition: Sending) -> None:
+    partition.fill(0, 1)
+    partition.tell(Release, partition.begin())
+
+    assert partition.take_one().attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("lanes", "after", "pauses"),
+    [("ab", 0, True), ("aa", 0, False), ("ab", 2 * MINUTE, False)],
+    ids=["two messages", "one, twice", "two, long apart"],
+)
+def test_what_may_be_the_message_s_own_fault_pauses_its_channel_once_another_one_fails_too(
+    partition: Sending, lanes: str, after: int, *, pauses: bool
+) -> None:
+    witnessed = (PauseScope("channel:slack", MINUTE, "no_answer", probe=True, witnessed=True),)
+    for number, name in enumerate(lanes):
+        partition.now += after * number
+        if name not in lanes[:number]:
+            partition.queue(events.completed(operationId=name), to=room())
+        delivery = partition.begin()
+        assert delivery.event.subject == name
+        partition.tell(Failed, delivery, delay=0 if lanes == "aa" else 3600 * SECOND, error="?", pauses=witnessed)
+    partition.queue(events.completed(operationId="c"), to=room())
+
+    assert (partition.take() == []) is pauses
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one(partition: Sending) -> None:

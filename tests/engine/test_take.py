@@ -6,8 +6,9 @@ import pytest
 
 from relay.domain.deliveries import Limit, Limits, Window
 from relay.domain.events import Event
-from relay.engine.parking import Configured
-from relay.engine.pauses import Pause
+from relay.engine.parking import CHUNK, Configured
+from relay.engine.pauses import Pause, PauseScope
+from relay.engine.receipts import Failed, Mark
 from relay.engine.records import DEAD, FLYING, Body, Delivery, due, parked
 from relay.engine.state import NotLoaded
 from relay.engine.step import step
@@ -129,6 +130,33 @@ def test_one_goes_ahead_as_a_probe_when_the_pause_is_over_and_the_rest_follows_i
     assert (probe.trial.probe, partition.take()) == (None, [])  # no probe of its channel
     partition.send(probe)
     assert len(partition.take()) == 4
+
+
+@pytest.mark.parametrize("first_unknown", [False, True])
+def test_a_channel_is_probed_with_what_failed_longest_ago_unless_that_may_have_arrived(*, first_unknown: bool) -> None:
+    partition = handing_out(*many(0, 3))
+    taken = partition.take()
+    for number, one in enumerate(taken):
+        partition.now += SECOND
+        partition.tell(Mark, one)
+        pauses = (PauseScope("channel:slack", MINUTE, "no_answer", probe=True),)
+        partition.tell(Failed, one, of_channel=True, unknown=first_unknown and number == 0, pauses=pauses)
+    assert partition.take() == []
+    partition.now += 62 * SECOND
+
+    assert subjects(partition.take()) == subjects(taken)[first_unknown:][:1]
+
+
+def test_of_what_waited_for_a_destination_outcomes_leave_first() -> None:
+    waiting = [events.progress(40, operationId=f"run-{number}") for number in range(CHUNK + 1)]
+    partition = handing_out(events.completed(operationId="first"))
+    partition.fail(partition.take_one(), BROKEN)
+    partition.queue(*waiting, events.completed(operationId="last"), to=ROOM)
+    partition.take()
+    partition.now += 62 * SECOND
+    partition.send(partition.take_one())
+
+    assert subjects(partition.take(most=1)) == ["last"]
 
 
 def test_what_waits_for_a_limit_lines_up_and_the_reserve_of_a_burst_is_for_outcomes() -> None:

@@ -191,7 +191,6 @@ JOURNAL: Replaced = [
     ("max(self._last, self._heard + elapsed)", "self._heard + elapsed"),
     ("if ms < self._last - SET_BACK:", "if False:"),
     ("record.__dict__.update(unknown | layout.constants", "record.__dict__.update(layout.constants"),
-    ("or type(value) is not type(default)", ""),
     ('expiry = ("PX", record.lives + SLACK) if record.lives else ()', "expiry = ()"),
     ("kept < LONG or self._expires.get(key, 0) < now + kept - DAY", "self._expires.get(key, 0) < now"),
     ("            if _may_end(table):\n                upkeep.forget(name)\n", ""),

@@ -55,7 +55,7 @@ class Layout:
         content = {
             name: value
             for name, default in self._defaults
-            if (value := values[name]) is not default and (value != default or type(value) is not type(default))
+            if (value := values[name]) is not default and value != default
         }
         if len(values) > len(self._defaults):
             content |= {name: value for name, value in values.items() if name not in self._names}
