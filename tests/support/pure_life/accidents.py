@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.channels import CHANNELS
+from relay.domain.events import FAILED
 from relay.domain.links import Person
 from relay.domain.parsing import load
 from relay.domain.silences import Silence
@@ -20,7 +21,7 @@ from relay.engine.pauses import LiftPauses, PauseDestination, ResumeDestination
 from relay.engine.suppressions import Suppress, Unsuppress
 from relay.engine.watch import LookAgain, RunsDue, Tick
 from relay.engine.withholding import AddSilence, EndSilence
-from relay.interactivity.buttons import ACTIONS, Button, action_requested, action_targets
+from relay.interactivity.buttons import ACTIONS, TAKE, Button, action_requested, action_targets
 from relay.policy.schedules import windows
 from relay.policy.watchdog import decide, event_of, next_look
 from tests.support.pure_life.configurations import ASKING, BOUNCING, READER, changed, usual
@@ -143,11 +144,14 @@ def _press(world: World) -> None:
     pressed = [delivery for delivery in world.standing if not delivery.event.about_batch]
     if not pressed:
         return
-    delivery = world.pick.choice(pressed)
+    failed = [delivery for delivery in pressed if delivery.event.status in FAILED]
+    takes = bool(failed) and world.pick.random() < 0.7
+    delivery = world.pick.choice(failed if takes else pressed)
     event, until = delivery.event, world.now / 1000 + 1e6
     spaces = json.dumps(event.spaces) if event.spaces else ""
     place = (delivery.destination, delivery.address)
-    button = Button(world.pick.choice(ACTIONS), event.own_id, event.subject, event.retry, *place, until, spaces)
+    action = TAKE if takes else world.pick.choice(ACTIONS)
+    button = Button(action, event.own_id, event.subject, event.retry, *place, until, spaces)
     now, once = datetime.fromtimestamp(world.now / 1000, UTC), f"{world.pick.getrandbits(32):x}"
     request = action_requested(button, "ada", Person("U1", "Ada"), now, once)
     targets = action_targets(request, world.partition.settings.config, CHANNELS)
@@ -186,6 +190,6 @@ def _digest(world: World) -> None:
 
 
 ACCIDENTS: list[Callable[[World], None]] = [
-    *[_end_process] * 3, *[_wait] * 4, *[watch_runs] * 2, *[_look_at_the_dead] * 2, *[_press] * 2, *[_silence] * 2,
+    *[_end_process] * 3, *[_wait] * 4, *[watch_runs] * 2, *[_look_at_the_dead] * 2, *[_press] * 6, *[_silence] * 2,
     _arrive_late, _set_clock_back, _lift, _announce, _keep_house, _unsubscribe, _end_silence, _pause, _digest,
 ]  # fmt: skip
