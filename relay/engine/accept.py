@@ -142,5 +142,3 @@ def remember(d: Draft, o: Operation, *digests: str) -> None:
         else:
             o.many = True
             d.put(identities(o.name), digest, b"", kept=KEEP_OPERATION)
-    if o.many:  # it lives as long as the record
-        d.keep(identities(o.name), KEEP_OPERATION)

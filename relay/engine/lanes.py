@@ -153,7 +153,7 @@ def _waits_for_message(d: Draft, x: Delivery) -> bool:
 def _append(d: Draft, x: Delivery) -> None:
     thread = d.edit(Thread, x.lane)
     names = thread.queues.get(x.queue, [])
-    if len(names) < LISTED and x.queue not in thread.behind:
+    if len(names) < LISTED:  # none is behind them (_remove)
         thread.queues[x.queue] = [*names, x.name]
     else:
         thread.behind[x.queue] = thread.behind.get(x.queue, 0) + 1

@@ -177,6 +177,7 @@ class TestALapse:
         assert unknown == [False, *[marked] * 7]
         assert partition.take() == []
         assert partition.counts["buried:worker_crashed"] == 1
+        assert not partition.settle(taken)  # too late: it counts as what it is
 
     def test_leaves_nothing_but_a_receipt_to_whoever_held_it(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])
