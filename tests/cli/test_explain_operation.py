@@ -37,7 +37,7 @@ async def test_a_run_is_told_from_its_arrival_to_the_permalink_and_the_mail_serv
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.output.startswith("Comprehensive Customer Journey Analysis\n")
     for part in (
-        f"{ANALYSIS}, ProcessMiningAnalysis, High, Initiated, tenant both, project project-1",
+        f"{ANALYSIS}, ProcessMiningAnalysis, High, Initiated 0 %, tenant both, project project-1",
         "→ room: queued for #room", "→ english: told, attempt 1: 250 2.0.0 OK queued as 1",
     ):  # fmt: skip
         assert part in done.output

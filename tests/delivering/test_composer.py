@@ -35,7 +35,7 @@ async def test_a_broken_template_still_tells(bench: Bench, tmp_path: Path) -> No
     await renderer.aclose()
 
     assert "Comprehensive Customer Journey Analysis" in bench.wire.arrived[0].content["text"]
-    assert "In relays eigenem Wortlaut" in str(bench.wire.arrived[0].content["blocks"][-1])
+    assert "Im Standardwortlaut von relay" in str(bench.wire.arrived[0].content["blocks"][-1])
 
 
 async def test_the_thread_of_a_live_message_is_handed_on(bench: Bench, worker: Worker) -> None:
