@@ -33,7 +33,10 @@ MAX_TOKEN = 2_000
 
 @dataclass(frozen=True, slots=True)
 class LinkTemplates:
-    """Templates of the pages, '' for none; `tenant` and `project` fill in for an event that names none."""
+    """Templates of the pages, '' for none; `tenant` and `project` fill in for an event that names none.
+
+    `console` is where browsers reach relay's console.
+    """
 
     operation: str = ""
     batch: str = ""
@@ -42,6 +45,7 @@ class LinkTemplates:
     runs: str = ""
     tenant: str = ""
     project: str = ""
+    console: str = ""
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ of the platform's API answer programs that have a token, and are no links.
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from relay.domain.documents import rows
 from relay.domain.events import Event
+from relay.domain.jobs import job_of
 from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates, fill, is_api
 from relay.rendering.texts import clean, line, safe_url, text
 
@@ -94,7 +95,17 @@ def links(
         "results": (safe_url(fill(templates.results, values)) if op["id"] else "") or run,
         "runbook": safe_url(fill(templates.runbook, values)),
         "runs": safe_url(fill(templates.runs, origin)),
+        "silence": silence_link(templates.console, event),
     }
+
+
+def silence_link(console: str, event: Event) -> str:
+    """Return the console's form for a silence of the event's job, filled in; '' without a console or a name."""
+    job = job_of(event, name=event.job) if console else None
+    if job is None:
+        return ""
+    stated = {"job": job.name, "tenant": event.tenant, "project": event.project}
+    return f"{console}/console/silences?{urlencode({name: value for name, value in stated.items() if value})}#add"
 
 
 def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Whose, base: Base) -> str:
@@ -111,7 +122,7 @@ def round_up_links(templates: LinkTemplates, event: Event) -> dict[str, str]:
     entries = [_of_entry(templates, entry) for entry in rows(event.document.get("entries"))]
     pages = {safe_url(fill(templates.runs, clean(origin))) for origin in entries or [of_event(templates, event)]}
     only = pages.pop() if len(pages) == 1 else ""
-    return {"operation": "", "batch": "", "results": "", "runbook": "", "runs": only}
+    return {"operation": "", "batch": "", "results": "", "runbook": "", "runs": only, "silence": ""}
 
 
 def _of_entry(templates: LinkTemplates, entry: Mapping[str, Any]) -> dict[str, str]:

@@ -56,6 +56,26 @@ def test_the_runbook_is_that_of_the_error(alone: Build, error: dict[str, Any], t
 
 
 @pytest.mark.parametrize(
+    ("console", "name", "silence"),
+    [
+        (
+            APP,
+            "Sales <2024-01-20> & Co",
+            "/console/silences?job=Sales+%3C%23%3E+%26+Co&tenant=tenant-1&project=project-1",
+        ),
+        (APP, "", ""),
+        ("", "Sales", ""),
+    ],
+)
+def test_the_form_of_a_silence_is_filled_in_for_the_job(alone: Build, console: str, name: str, silence: str) -> None:
+    event = progress(operationName=name)
+
+    told = links_of(alone, event, "[{{ links.silence }}]", links=LinkTemplates(console=console))
+
+    assert told == (f"[{APP}{silence}#add]" if silence else "[]")
+
+
+@pytest.mark.parametrize(
     ("address", "link"),
     [
         ("/{unknown}/op-1", ""),
