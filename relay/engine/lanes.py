@@ -120,9 +120,12 @@ def release_lane(d: Draft, lane: str, shown: int) -> None:
 
 
 def beside(d: Draft, lane: str) -> list[Delivery]:
-    """Return what waits beside the message of this lane, held or not: to look at, and not to change."""
+    """Return what waits beside the message of this lane, held or not: to look at, and not to change.
+
+    A step of an escalation is none of it: it repeats what another one reports.
+    """
     names = [*queued(d, lane, REPLIES), *queued(d, lane, HELD)]
-    return [x for x in d.get_all(Delivery, names).values() if x]
+    return [x for x in d.get_all(Delivery, names).values() if x and not x.escalated]
 
 
 def queued(d: Draft, lane: str, queue: str) -> list[str]:

@@ -164,8 +164,7 @@ def _set_replies_apart(d: Draft, o: Operation, lane: str) -> set[tuple[str, int]
     reported = set()
     for reply in beside(d, lane):
         if reply.operation == o.name:
-            if not reply.escalated:
-                reported.add((reply.event, reply.seq))
+            reported.add((reply.event, reply.seq))
             if reply.ended is None:
                 d.edit(Delivery, reply.name).ended = o.seq
     return reported

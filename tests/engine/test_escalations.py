@@ -12,7 +12,7 @@ from relay.engine.receipts import Failed
 from relay.interactivity.buttons import TAKE, Button, action_requested
 from relay.policy.presentation import presentation_for
 from tests.engine.partition import SECOND
-from tests.engine.sending import Sending
+from tests.engine.sending import Sending, subjects
 from tests.support import events
 from tests.support.targets import mail, team
 
@@ -149,6 +149,14 @@ def test_a_step_under_way_that_does_not_arrive_is_not_tried_again_once_the_run_i
     partition.now += 60 * MINUTES
 
     assert [row for row in told(partition) if row[0] == "lead"] == []
+
+
+def test_a_failure_below_another_one_of_its_cause_is_told_long_before_it_is_escalated(partition: Sending) -> None:
+    grouped = team(escalate=((1800.0, "team"),), group=600.0, new_limits=())
+    partition.report(failed(), [grouped])
+    partition.report(events.failed(operationId="op-2"), [grouped])
+
+    assert sorted(subjects(partition.send_all(seconds=8))) == ["op-1", "op-2"]
 
 
 def test_what_the_destination_did_not_get_is_not_escalated(partition: Sending) -> None:
