@@ -44,7 +44,7 @@ def preview(
     and as a page, the mail as HTML, as text and as an .eml file; index.html lists them all. Nothing is sent.
 
     --serve opens the console's pages of templates by themselves: every message in every form, with its variables, its
-    files and what lint finds. A page shows what you saved when you load it again.
+    files and what lint finds. A page shows what you save, within a second.
     """
     workspace = read_workspace(config, templates)
     if serve:
