@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 import html5lib
 
 ELEMENTS = {"html", "head", "main", "meta", "title", "style", "body", "div", "span", "p", "a", "b", "strong", "em",
-            "br", "table", "tbody", "thead",
+            "br", "details", "summary", "table", "tbody", "thead",
             "tr", "td", "th", "h1", "h2", "h3", "ul", "ol", "li", "hr", "img", "pre", "code", "small",
             "center"}  # fmt: skip
 ADDRESSES = {
