@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from relay.domain.deliveries import Delivery, Presentation, Target, Window
 from relay.domain.links import Person
 from relay.engine.causes import ClaimMentions
@@ -109,9 +111,10 @@ class TestRows:
 
         assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
 
-    def test_what_may_have_arrived_stays_what_it_was(self, partition: Sending) -> None:
+    @pytest.mark.parametrize("unknown", [True, False])
+    def test_what_was_tried_stays_what_it_was(self, partition: Sending, *, unknown: bool) -> None:
         fail_in_turn(partition, "a")
-        partition.tell(Failed, partition.begin(), delay=30 * SECOND, error="no answer", unknown=True)
+        partition.tell(Failed, partition.begin(), delay=30 * SECOND, error="no answer", unknown=unknown)
         fail_in_turn(partition, "b", **GRAVE)
         (graver,) = partition.send_all(seconds=8)
         partition.now += 60 * SECOND
@@ -119,7 +122,7 @@ class TestRows:
         (again,) = partition.send_all(seconds=8)
 
         assert (graver.event.subject, graver.wording) == ("b", "")
-        assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", True)
+        assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", unknown)
 
     def test_come_one_after_the_other(self, partition: Sending) -> None:
         run(partition, *"abc")
@@ -161,6 +164,20 @@ class TestCalls:
             assert self.called(partition, row, "@Lead", "@analyst", EVERYBODY) == ("@analyst",)
         assert self.called(partition, first, "@lead", EVERYBODY) == ("@lead", EVERYBODY)
 
+    def test_those_who_are_called_by_later_ones_make_the_window_no_longer(self, partition: Sending) -> None:
+        run(partition, *"abc")
+        fail_in_turn(partition, "a")
+        partition.send_all(seconds=8)
+        partition.now += 400 * SECOND
+        fail_in_turn(partition, "b")
+        row = self.reply(partition)
+        self.called(partition, row, "@lead")
+        partition.send(row)
+        partition.now += 400 * SECOND
+        fail_in_turn(partition, "c")
+
+        assert (row.wording, self.reply(partition).wording) == ("also", "")
+
     def test_whom_a_dead_one_was_to_call_the_next_one_calls(self, partition: Sending) -> None:
         run(partition, *"ab")
         fail_in_turn(partition, *"ab")
@@ -192,6 +209,11 @@ class TestMails:
         assert (first.event.subject, rest.kind, rest.event.document["kind"]) == ("a", "roundup", "cause")
         assert rows(rest) == dict.fromkeys("bcd", "Failed")
         assert partition.counts["held:same_cause"] == 3
+
+    def test_the_same_run_that_fails_again_is_mailed_at_once(self, partition: Sending) -> None:
+        for retry in range(2):
+            fail_in_turn(partition, "a", to=MAIL, retryNumber=retry)
+            assert [one.event.retry for one in partition.send_all("email")] == [retry]
 
     def test_it_waits_for_the_end_of_quiet_hours_that_began_meanwhile(self, partition: Sending) -> None:
         fail_in_turn(partition, *"ab", to=MAIL)

@@ -84,6 +84,16 @@ class TestStates:
         assert [trial.repeated for trial in trials[1:]] == [begun, begun + 5, begun + 10]
         assert "dead" not in partition.counts
 
+    def test_what_may_have_arrived_is_known_when_it_is_given_up(self, partition: Sending) -> None:
+        partition.hear(events.progress(10), to=team())
+        partition.tell(Failed, partition.begin(), error="reset", unknown=True)
+        partition.now += 2 * SECOND
+        partition.tell(GiveUp, partition.begin(), reason="rejected", error="is_archived")
+        partition.hear(events.progress(20), to=team())
+        partition.now += 2 * SECOND
+
+        assert partition.take_one().unknown
+
     def test_what_was_set_aside_in_quiet_hours_and_may_have_arrived_begins_anew_with_the_mark(
         self, partition: Sending
     ) -> None:

@@ -281,6 +281,17 @@ class TestALiveMessage:
         taken = partition.take()
         assert {(x.kind, x.event.name) for x in taken} == {("live", "operation.failed"), ("reply", "operation.failed")}
 
+    def test_that_is_found_and_shows_the_outcome_calls_nobody_once_more(self, partition: Sending) -> None:
+        partition.report(events.failed(), [team(presentation=Presentation(thread_reply=True))])
+        partition.begin()
+        partition.lapse()
+        partition.now += 2 * SECOND
+
+        assert partition.arrive(partition.take_one(), found=True, shown="operation.failed")
+
+        partition.now += 60 * SECOND
+        assert [taken.kind for taken in partition.take()] == ["live"]
+
     def test_that_is_found_after_its_hand_out_had_lapsed_shows_the_present_state(self, partition: Sending) -> None:
         partition.report(events.progress(10), [team()])
         partition.begin()
