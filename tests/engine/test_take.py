@@ -151,7 +151,9 @@ def test_of_what_waited_for_a_destination_outcomes_leave_first() -> None:
     waiting = [events.progress(40, operationId=f"run-{number}") for number in range(CHUNK + 1)]
     partition = handing_out(events.completed(operationId="first"))
     partition.fail(partition.take_one(), BROKEN)
-    partition.queue(*waiting, events.completed(operationId="last"), to=ROOM)
+    partition.queue(*waiting, to=ROOM)
+    partition.now += SECOND
+    partition.queue(events.completed(operationId="last"), to=ROOM)
     partition.take()
     partition.now += 62 * SECOND
     partition.send(partition.take_one())
