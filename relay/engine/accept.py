@@ -142,3 +142,5 @@ def remember(d: Draft, o: Operation, *digests: str) -> None:
         else:
             o.many = True
             d.put(identities(o.name), digest, b"", kept=KEEP_OPERATION)
+    if o.many:  # where a run began after they were set there, they live as long as it does
+        d.keep(identities(o.name), KEEP_OPERATION)

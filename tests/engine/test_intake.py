@@ -238,3 +238,16 @@ def test_what_came_is_known_again_after_the_documents_are_gone() -> None:
     partition.do(ForgetDocuments(100, 30 * DAY))
 
     assert {*partition.statuses(*came)} == {"duplicate"}
+
+
+def test_what_came_is_known_again_for_as_long_as_a_run_that_began_later() -> None:
+    partition = Partition()
+    audited = events.event_of(events.body("operation.audited"), id="evt-1")
+    partition.statuses(audited, events.completed())
+    partition.now += 3 * DAY
+    partition.do(ForgetDocuments(100, 7 * DAY))
+    partition.now += 3 * DAY
+    partition.statuses(events.started(retryNumber=1))
+    partition.now += 2 * DAY
+
+    assert partition.statuses(audited) == ["duplicate"]

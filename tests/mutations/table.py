@@ -39,6 +39,7 @@ ENGINE: Replaced = [
     ("    if is_late(a, was):\n", "    if False:\n"),
     ("if same or is_subset(a, was):", "if same:"),
     ("    end_in_batch(d, a)\n", ""),
+    ("d.keep(identities(o.name), KEEP_OPERATION)", "pass"),
     ("known.ticket or known.died", "known.died"),
     ("x.crashes >= MAX_CRASHES", "x.crashes > MAX_CRASHES"),
     ("        spend(d, limits)\n", ""),
