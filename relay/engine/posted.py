@@ -96,8 +96,6 @@ def record_message(d: Draft, x: Delivery, entry: Arrived) -> None:
     thread = d.edit(Thread, x.lane)
     thread.touched, thread.done = d.now, entry.ticket
     thread.receipt |= entry.receipt
-    if x.unknowns:
-        thread.doubt = 0
     if entry.new:
         thread.posted, thread.posted_seq, thread.posted_of, thread.edits = d.now, x.seq, x.operation, 0
         leave_list(d, x.lane, x.operation)
@@ -117,7 +115,7 @@ def adopt_message(d: Draft, lane: str, entry: Arrived, shown: int) -> None:
     calls_people, operation = thread.calls_people, thread.standing["operation"]
     thread.receipt |= entry.receipt
     thread.posted, thread.posted_seq, thread.posted_of, thread.touched = d.now, 0, operation, d.now
-    thread.calls_people, thread.doubt = "", 0
+    thread.calls_people = ""
     # An outcome in it would have called people as a new message, as one that shows it has. An edit notifies no one.
     if calls_people and calls_people != entry.shown:
         _call_people(d, thread, calls_people, f"{entry.id}-call")

@@ -169,7 +169,7 @@ class Thread(Record):
     standing: dict[str, Any] = field(default_factory=dict)  # what a delivery made without an event needs
     interval: int = 0
     calls_people: str = ""  # the event whose mentions are in the message itself
-    doubt: int = 0  # its message may have arrived, and the delivery is gone
+    doubt: int = 0  # until one is posted: its message may have arrived, and the delivery is gone
     dead: str = ""
     shown: str = ""  # name and number of the event handed out last
     shown_seq: int = 0

@@ -82,7 +82,6 @@ ENGINE: Replaced = [
     ("thread.done == entry.ticket", "False"),
     ("if calls_people and calls_people != entry.shown:", "if calls_people:"),
     ("max(due_of(d, waiting), d.now + thread.interval)", "due_of(d, waiting)"),
-    ("if x.unknowns:\n        thread.doubt = 0", "if x.unknowns:\n        pass"),
     ("if (x.event, seq) in replies:", "if False:"),
     ("healed=lane in healed", "healed=False"),
     ("a.run != was.run:\n        return False", "False:\n        return False"),
