@@ -52,9 +52,11 @@ def give_back(d: Draft, name: str) -> None:
 def text_of(d: Draft, x: Delivery) -> bytes:
     """Return the document of the event that a delivery shows; b"" where it is not of one, or that was forgotten."""
     body = d.get(Body, x.body) if x.body else None
-    if body is None:
-        return b""
-    return body.text or d.field(documents(x.operation), x.event) or b""
+    if body is None or body.text:
+        return body.text if body else b""
+    # A delivery may outlive the operation, and another one have its id by now.
+    is_newest = d.look(Operation, x.operation).lent.get(x.event) == x.body
+    return (is_newest and d.field(documents(x.operation), x.event)) or b""
 
 
 def _hand_down(d: Draft, o: Operation, names: Iterable[str]) -> None:

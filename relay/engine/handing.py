@@ -81,7 +81,7 @@ def _events(d: Draft, x: Delivery, o: Operation) -> tuple[Event, tuple[Event, ..
     # A live message shows the present.
     shown = [text for seq, text in sorted(kept) if x.kind == "live" or seq <= x.seq]
     own = text_of(d, x)
-    if not shown and not own:
+    if not (own if x.body else shown):
         raise NothingLeft(x.name)
     history = tuple(load(text) for text in shown)
     if not own:

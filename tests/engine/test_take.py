@@ -60,6 +60,16 @@ def test_each_shows_its_own_event_whatever_took_its_place_meanwhile() -> None:
     assert partition.memory.counts["superseded"] == 2  # progress of a run that is over
 
 
+def test_what_outlives_its_operation_shows_nothing_of_another_one_with_its_id() -> None:
+    partition = handing_out(events.progress(10))
+    partition.tell(Failed, partition.begin(), delay=31 * DAY, refund_attempt=True)
+    partition.now += 32 * DAY
+    partition.queue(events.progress(20), to=ROOM)
+
+    assert [delivery.event.percentage for delivery in partition.take()] == [20]
+    assert partition.counts["buried:expired"] == 1
+
+
 def test_outcomes_leave_before_stalled_runs_these_before_failed_phases_and_progress_last() -> None:
     phase = events.body("operation.phase.completed", 30, operationId="c")
     partition = handing_out(

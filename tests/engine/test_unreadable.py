@@ -178,6 +178,18 @@ def test_runs_are_forgotten_beside_one_that_cannot_be_read(partition: Damageable
     assert partition.d.size(OVER) == 1
 
 
+def test_a_document_that_was_replaced_while_its_record_could_not_be_read_is_not_taken_for_that(
+    partition: Damageable,
+) -> None:
+    partition.queue(events.progress(10), to=room())
+    partition.damage("body:")
+    partition.queue(events.progress(20), to=room())
+    partition.memory.unreadable.clear()
+
+    assert [delivery.event.percentage for delivery in partition.send_all(seconds=2)] == [20]
+    assert partition.counts["buried:expired"] == 1
+
+
 def test_a_channel_is_given_up_but_for_what_cannot_be_read(partition: Damageable) -> None:
     for name in ("a", "b", "c"):
         partition.report(events.completed(operationId=name), [mail()])
