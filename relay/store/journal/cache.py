@@ -166,7 +166,6 @@ class Cache:
         owner that reads it there.
         """
         self.now = now
-        self.gone -= changes.tables.keys() | changes.logs.keys()
         for key, record in changes.records.items():
             until = now + record.lives if record is not None and record.lives else 0
             self._keep(key, Hot(record, sizes.get(key, 0) * SPREAD + EACH, until))
@@ -184,6 +183,7 @@ class Cache:
                 hot.value, dropped = lines[-log.most :], lines[: -log.most]
                 self._resize(hot, _bytes(log.lines) - _bytes(dropped))
                 hot.until = now + lives[name] - SLACK if name in lives else hot.until
+        self.gone -= changes.tables.keys() | changes.logs.keys()  # at last: what was written unread may be found over
 
     def _apply_table(self, name: str, table: TableChange, lives: Mapping[str, int]) -> None:
         if table.cleared:
@@ -205,7 +205,7 @@ class Cache:
 
     def _known(self, key: str) -> Hot | None:
         """Return what is here and can be kept up to date."""
-        return None if key in self._unreadable else self._find(key)
+        return self._find(key) if key in self._hot else None
 
     def _keep(self, key: str, hot: Hot) -> None:
         self._unreadable.pop(key, None)

@@ -89,8 +89,8 @@ class Upkeep:
 
 
 def _may_end(table: TableChange) -> bool:
-    stays = bool(table.fields and table.kept)  # how long it lives is said with it
-    return (table.cleared and not stays) or None in table.fields.values()
+    """Return whether it may not be there, or be kept for ever, after this: no expiry of it is known then."""
+    return not table.fields or (table.cleared and not table.kept) or None in table.fields.values()
 
 
 def life(kept: int) -> int:

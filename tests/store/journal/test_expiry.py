@@ -8,8 +8,10 @@ from redis.asyncio import Redis
 
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, State
+from relay.errors import StoreUnavailable
 from relay.store.journal.items import Admission
 from relay.store.journal.writes import SLACK
+from relay.store.sealing import Sealer
 from tests.store.journal import toy
 from tests.store.journal.conftest import Open, P
 from tests.store.journal.toy import Add, Look
@@ -75,6 +77,52 @@ async def test_a_field_that_is_not_there_says_nothing_of_the_others(open_process
     assert await second.submit(Add("x", "e1")) == b"x"
 
 
+async def test_what_is_written_unread_over_what_has_expired_stays(open_process: Open, redis: Redis) -> None:
+    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+        d = Draft(state, now)
+        if entry.event:
+            d.put("t", entry.event, b"x", kept=30 * DAY)
+            d.append("l", entry.event.encode(), most=5, kept=30 * DAY)
+        return d.changes, [*d.table("t"), *d.log("l")] if entry.name else None
+
+    now = 1_000_000.0
+    process = await open_process(step=step, clock=lambda: now).start()
+    await process.submit(Add("look", "e1"))
+    now += 32 * DAY / 1000
+    for key in "tl":
+        await redis.pexpire(P + key, SLACK - 1)
+
+    await process.submit(Add("", "e2"))
+    await process.submit(Add("", "e3"))
+
+    assert await redis.hkeys(P + "t") == await redis.lrange(P + "l", 0, -1) == [b"e2", b"e3"]
+    assert await process.submit(Add("look", "")) == ["e2", "e3", b"e2", b"e3"]
+
+
+async def test_what_cannot_be_read_as_a_whole_has_what_was_written_to_it(open_process: Open, redis: Redis) -> None:
+    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+        d = Draft(state, now)
+        if entry.event:
+            d.put("t", "one", entry.event.encode())
+            return d.changes, None
+        return d.changes, d.field("t", "one") if entry.name else d.table("t")
+
+    sealer = Sealer({"key": b"k" * 32})
+    first = await open_process("a", step=step, sealer=sealer).start()
+    await first.submit(Add("", "e1"))
+    await first.die()
+    await redis.hset(P + "t", "another", b"not sealed")
+    second = await open_process("b", step=step, sealer=sealer).start()
+    assert await second.submit(Add("one", "")) == b"e1"
+
+    whole, _ = await asyncio.gather(
+        second.submit(Add("", "")), second.submit(Add("", "e2")), return_exceptions=True
+    )  # in one commit
+
+    assert isinstance(whole, StoreUnavailable)
+    assert await second.submit(Add("one", "")) == b"e2"
+
+
 class TestATableThatIsMadeAgain:
     @staticmethod
     def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
@@ -92,6 +140,20 @@ class TestATableThatIsMadeAgain:
         process = await open_process(step=self.step).start()
         for by in (30 * 86_400_000, end, 30 * 86_400_000):
             await process.submit(Add("one", "", by))
+
+        assert await redis.pttl(P + "t") > 0
+
+    async def test_expires_though_that_was_said_before_it_was_there(self, open_process: Open, redis: Redis) -> None:
+        def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+            d = Draft(state, now)
+            d.keep("t", 40 * DAY)
+            if entry.event:
+                d.put("t", entry.event, b"x")
+            return d.changes, None
+
+        process = await open_process(step=step).start()
+        await process.submit(Add("", ""))
+        await process.submit(Add("", "e1"))
 
         assert await redis.pttl(P + "t") > 0
 
