@@ -91,11 +91,9 @@ class Quarantine:
         row = {"source": source, "reason": reason, "at": await self._plain.now(), "size": len(body)}
         whole = json.dumps(dict(headers)).encode() + b"\n" + body
         here, there = (FAULTS, REFUSED) if fault else (REFUSED, FAULTS)
-        await self._plain.do(
-            ("SET", _body(name), self._plain.sealed(_body(name), whole)),
-            ("HSET", here, name, self._plain.sealed(here, row, name)),
-            ("HDEL", there, name),
-        )
+        # Its row first: alone that leaves with the oldest, or when people drop it. A body alone would stay for ever.
+        await self._plain.do(("HSET", here, name, self._plain.sealed(here, row, name)), ("HDEL", there, name))
+        await self._plain.do(("SET", _body(name), self._plain.sealed(_body(name), whole)))
         return name
 
     async def faults(self) -> int:
