@@ -1,7 +1,7 @@
 """Changes as commands of Redis, and the commit that they make together."""
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from relay.engine.state import Changes, LogChange, TableChange
 from relay.errors import HandlingFailed
@@ -28,7 +28,6 @@ class Commit:
     writes: Sequence[Write]
     used: Sequence[bytes] = ()  # ids of entries of the inbox
     takes_on: bool = False  # a full Redis refuses it
-    sizes: dict[str, int] = field(default_factory=dict)  # bytes of each record, by its key
 
     def arguments(self, prefix: str) -> tuple[list[str], list[Value]]:
         """Return its KEYS and ARGV."""
