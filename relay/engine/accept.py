@@ -46,6 +46,8 @@ def accept(d: Draft, a: Arrival) -> Accepted:
         return _late(d, o, a, was, used=used)
     if o.escalations and escalations.is_answer(a, was):
         escalations.stop(d, o)
+    if a.terminal or begins_run(a, was):
+        outcomes.end_wait(d, o, a)
     before = outcomes.begin_again(d, o, a) if begins_run(a, was) else None
     seq = _record(d, o, a, was)
     mark_shared(d, a.event)
@@ -78,7 +80,7 @@ def _notify(d: Draft, o: Operation, a: Arrival, seq: int, *, reused: bool, new_r
         d.count("held:no_rule")
     notified, held = dispatch(d, o, a, seq)
     if any(target.escalate for target in a.targets):
-        escalations.arm(d, o, a, seq, {destination for destination, _ in held})
+        escalations.arm(d, o, a, seq, [r for r in a.recipients if r.notified])
     if not notified and a.progress and not new_run:
         count_event(d, o.name)
     return Accepted("accepted", notified, (("", unheard),) if unheard else tuple(held), reused)
@@ -93,9 +95,12 @@ def _repeated(d: Draft, a: Arrival, was: Was, *, same: bool, used: bool) -> Acce
             return Accepted("fuller")
         jobs.keep_end(d, o, a, new_run=False)
         outcomes.refresh(d, o, a)
+        if any(target.escalate for target in a.targets):  # what was added may have made it critical
+            escalations.arm(d, o, a, o.seqs[a.name], [r for r in a.recipients if not r.target.hold_reason])
     if known and same:
         outcomes.record_source(d, known, a)
-        outcomes.end_wait(d, known, a)
+        if a.name == outcomes.COMPLETED:
+            outcomes.end_wait(d, known, a)
     d.count("received")
     d.count("duplicates")
     if compared and known and known.ends != compared.after:

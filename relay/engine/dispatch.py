@@ -24,7 +24,12 @@ def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tu
     if not a.targets:
         return 0, []
     d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
-    held = [(r.destination, why) for r in a.recipients if (why := _notify(d, o, a, r, seq))]
+    held = []
+    for r in a.recipients:
+        why = _notify(d, o, a, r, seq)
+        r.notified = not why
+        if why:
+            held.append((r.destination, why))
     return len(a.recipients) - len(held), held
 
 

@@ -4,7 +4,7 @@ Each step of an escalation is a delivery that waits from the failure on, so it o
 `take`, the next run, and an end without failure drop what was not handed out.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from relay.domain.events import FAILED
 from relay.engine.arrival import Arrival
@@ -13,6 +13,8 @@ from relay.engine.deliveries import create, delivery_for, from_standing, superse
 from relay.engine.draft import Draft
 from relay.engine.ledger import note
 from relay.engine.order import begins_run
+from relay.engine.outcomes import held_until
+from relay.engine.recipients import Recipient
 from relay.engine.records import HELD, STALLED, Delivery, Operation, Thread, Was
 
 TAKE = "take"
@@ -42,16 +44,26 @@ def take_over(d: Draft, o: Operation, a: Arrival) -> None:
             create(d, x)
 
 
-def arm(d: Draft, o: Operation, a: Arrival, seq: int, held: Collection[str]) -> None:
-    """Queue the steps of a failure's escalation, for destinations that got it; none where a person looks at it."""
-    steps = {step for r in a.recipients if r.destination not in held for step in r.target.escalate}
-    for number, (after, to) in enumerate([] if o.taken else sorted(steps)):
+def arm(d: Draft, o: Operation, a: Arrival, seq: int, notified: Sequence[Recipient]) -> None:
+    """Queue the steps of a failure's escalation, once a run, for those who got it; none where a person looks at it.
+
+    Of a failure that is held they count from when it is sent.
+    """
+    if o.taken or o.escalations:
+        return
+    steps: dict[tuple[float, str], int] = {}
+    for each in notified:
+        begins = max(d.now, held_until(d, each, a.run))
+        for step in each.target.escalate:
+            steps[step] = min(steps.get(step, begins), begins)
+    in_order = sorted((begins + round(after * 1000), after, to) for (after, to), begins in steps.items())
+    for number, (due, after, to) in enumerate(in_order):
         for r in Arrival(a.event, d.settings.targets_at(to, a.event)).recipients:
             if not r.target.hold_reason:
                 x = delivery_for(d, a, r, seq, "reply" if r.live else "each")
                 x.name, x.queue, x.alone, x.cause = f"{r.id}-escalated-{number}", HELD, True, None
                 x.escalated = round(after * 1000)
-                x.due = d.now + x.escalated
+                x.due = due
                 lend_newest(d, o, a)
                 create(d, x)
                 o.escalations.append(x.name)

@@ -64,18 +64,27 @@ def wait_for_files(o: Operation, a: Arrival, x: Delivery) -> None:
     """
     lacks_files = a.event.status == "Completed" and not a.event.results.get("artifacts")
     if a.name == COMPLETED and lacks_files and set(o.sources) - {a.event.source}:
-        o.awaiting = x.due = x.due + FILES_WITHIN
+        x.due += FILES_WITHIN
+        o.awaiting[x.name] = a.event.source
 
 
 def end_wait(d: Draft, o: Operation, a: Arrival) -> None:
-    """Let what waits for files go: another report of the completion is there, with them or without."""
-    if a.name != COMPLETED or o.awaiting <= d.now:
+    """Let what waits for files go, where another source has reported the completion as well, or it has its files.
+
+    So it does before another outcome, or the next run, which would overtake it.
+    """
+    if not o.awaiting:
         return
-    d.edit(Operation, o.name).awaiting = 0
-    for r in a.recipients:
-        x = d.get(Delivery, r.id)
-        if x and not x.ticket and not x.attempts and x.due > d.now:
-            make_due(d, d.edit(Delivery, x.name), d.now)
+    again = a.name == COMPLETED and a.run == o.run and not a.event.results.get("artifacts")
+    ended = [name for name, source in o.awaiting.items() if not (again and source == a.event.source)]
+    if not ended:
+        return
+    o = d.edit(Operation, o.name)
+    for name in ended:
+        del o.awaiting[name]
+        x = d.get(Delivery, name)
+        if x and not (x.ticket or x.attempts or x.parked or x.died) and x.due > d.now:
+            make_due(d, d.edit(Delivery, name), d.now)
 
 
 def refresh(d: Draft, o: Operation, a: Arrival) -> None:

@@ -38,6 +38,7 @@ class Recipient:
     batch_lane: str = ""  # where its batch has, or would have, a message
     reply: bool = False  # a reply in the message's thread is made as well
     withheld: str = ""  # why a new message of it was not made
+    notified: bool = False  # of the event, once it is dispatched
 
     @property
     def destination(self) -> str:

@@ -51,7 +51,7 @@ class Operation(Record):
     lent: dict[str, str] = field(default_factory=dict)  # by event name: the `Body` without text whose document that is
     stated: dict[str, list[str]] = field(default_factory=dict)  # by name of outcome: the fields that it stated
     sources: list[str] = field(default_factory=list)  # of its reports, the first FEW_SOURCES
-    awaiting: int = 0  # until when messages about its completion wait for the files that another source may bring
+    awaiting: dict[str, str] = field(default_factory=dict)  # deliveries of its completion that wait for files → source
     tallies: list[Any] = field(default_factory=list)  # lines of the story that are still counted on
     # Messages
     gates: dict[str, Gate] = field(default_factory=dict)  # by lane

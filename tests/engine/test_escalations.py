@@ -159,6 +159,40 @@ def test_a_failure_below_another_one_of_its_cause_is_told_long_before_it_is_esca
     assert sorted(subjects(partition.send_all(seconds=8))) == ["op-1", "op-2"]
 
 
+def test_a_second_failure_of_the_run_brings_no_second_step(partition: Sending) -> None:
+    partition.report(failed(), [ESCALATING])
+    partition.now += MINUTES
+    partition.report(failed(status="Timeout"), [ESCALATING])
+    partition.now += 60 * MINUTES
+
+    assert [row[2] for row in told(partition) if row[2]] == [900.0, 900.0, 1800.0]
+
+
+def test_it_counts_for_each_address_that_got_the_failure(partition: Sending) -> None:
+    held = replace(ESCALATING, address="#muted", hold_reason="suppressed")
+    partition.report(failed(), [ESCALATING, held])
+    partition.now += 60 * MINUTES
+
+    assert len([row for row in told(partition) if row[2]]) == 3
+
+
+def test_of_a_failure_that_is_held_it_counts_from_the_end_of_that(partition: Sending) -> None:
+    partition.report(failed(), [mail(hold=1800.0, escalate=((300.0, "team"),))])
+    partition.now += 31 * MINUTES
+    assert told(partition) == [("analysts", "each", 0.0)]
+    partition.now += 5 * MINUTES
+    assert told(partition) == [("team", "reply", 300.0)]
+
+
+def test_a_report_that_makes_a_known_failure_critical_begins_it(partition: Sending) -> None:
+    document = events.body("operation.failed", operationId="op-1", status="Failed")
+    partition.report(events.event_of(document), [TEAM])
+    partition.report(events.event_of(document | {"error": {"message": "no room"}}), [ESCALATING])
+    partition.now += 60 * MINUTES
+
+    assert [row[2] for row in told(partition) if row[2]] == [900.0, 900.0, 1800.0]
+
+
 def test_what_the_destination_did_not_get_is_not_escalated(partition: Sending) -> None:
     partition.report(failed(), [replace(ESCALATING, hold_reason="not_allowed")])
     partition.now += 60 * MINUTES

@@ -41,6 +41,27 @@ def test_a_mail_leaves_with_the_files_that_the_callback_brings(partition: Sendin
     assert files_of(partition) == []
 
 
+@pytest.mark.parametrize("run", [0, 1], ids=["correction", "next run"])
+def test_it_leaves_before_the_outcome_that_comes_meanwhile(partition: Sending, run: int) -> None:
+    partition.hear(progress(), to=MAIL)
+    partition.send_all("email")
+    partition.hear(completed("hook"), to=MAIL)
+    partition.now += SECOND
+    partition.hear(events.failed(retryNumber=run), to=MAIL)
+
+    sent = partition.send_all("email", seconds=20)
+
+    assert [one.event.name for one in sent] == ["operation.completed", "operation.failed"]
+
+
+def test_what_the_same_source_repeats_does_not_end_the_wait(partition: Sending) -> None:
+    partition.hear(progress(), to=MAIL)
+    partition.send_all("email")
+    partition.hear(completed("hook"), completed("hook"), to=MAIL)
+
+    assert files_of(partition) == []
+
+
 def test_a_callback_without_files_ends_the_wait(partition: Sending) -> None:
     partition.hear(progress(), to=MAIL)
     partition.send_all("email")
