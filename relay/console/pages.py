@@ -114,7 +114,10 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
         """Return a text of an operator's terminal with its times as pages write them."""
 
         def written(time: re.Match[str]) -> str:
-            return str(at(datetime.fromisoformat(time[1]).replace(tzinfo=zone)))
+            try:
+                return str(at(datetime.fromisoformat(time[1]).replace(tzinfo=zone)))
+            except (ValueError, OverflowError):  # no time, but what another side has said
+                return time[0]
 
         return Markup(LOCAL.sub(written, str(escape(text))))  # noqa: S704 - it is escaped
 

@@ -38,7 +38,8 @@ def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
     alone = []
     for entry in entries:
         batch = batches.get(_place(entry, "member_of"))
-        if batch is None or (section_of(entry) == "attention" and section_of(batch) != "attention"):
+        unreported = batch is not None and section_of(entry) == "attention" and section_of(batch) != "attention"
+        if batch is None or batch.get("id") == entry.get("id") or unreported:
             alone.append(entry)
         elif entry.get("error"):
             failed.setdefault(_place(batch, "id"), []).append(entry)

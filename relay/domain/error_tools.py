@@ -208,7 +208,9 @@ def _exit(it: Printed) -> str:
     others = (line for line in it.lines if not _NOISE.match(line) and not _EXIT.search(line))
     if not killed and (not codes or any(others)):
         return ""
-    known = [KILLED] * killed or [code for code in codes if code in SIGNALS]
+    if killed and KILLED not in codes:
+        return SIGNALS[KILLED].capitalize()
+    known = [code for code in codes if code in SIGNALS]
     return f"Exit code {known[-1]}: {SIGNALS[known[-1]]}" if known else it.lines[-1].strip()
 
 

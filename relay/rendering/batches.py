@@ -64,7 +64,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
         "not_started": len(waiting) if over else 0,  # and never will
         "failures": failures,
         "failures_first": [*failures, *others],
-        "causes": [_cause(group) for group in by_cause(failures)],
+        "causes": [_cause(group, members) for group in by_cause(failures)],
         "others": [member for member in others if len(members) <= MAX_NAMED or member["status"] != "Completed"],
         "under_way": [member for member in members if COUNTS.get(member["status"]) == "running"],
         "blocked": [member for member in members if member["blocked_by"]],
@@ -78,10 +78,11 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     }
 
 
-def _cause(group: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what failed for one cause, in the words of the first."""
-    return {**group[0], "count": len(group), "names": [member["name"] for member in group],
-            "blocks": sum(member["blocks"] for member in group)}  # fmt: skip
+def _cause(group: list[dict[str, Any]], members: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what failed for one cause, in the words of the first; what waits for several of it counts once."""
+    names = [member["name"] for member in group]
+    blocked = [member for member in members if not {*names}.isdisjoint(member["blocked_by"])]
+    return {**group[0], "count": len(group), "names": names, "blocks": len(blocked)}
 
 
 def _members(event: Event, document: Mapping[str, Any], language: Language) -> list[dict[str, Any]]:

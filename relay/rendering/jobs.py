@@ -25,6 +25,7 @@ EMPTY: dict[str, Any] = {
     "expected_end": "", "streak": 0, "streak_since": "", "runs_since_failure": 0, "last_success": "", "same_error": 0,
     "recovered_after": 0, "phases": [], "slowest": None,
 }  # fmt: skip
+LONGEST = 1e9  # seconds; a sender may count in others
 SLOWER = 1.5  # so many times its median a phase is slow
 MOSTLY = 0.5  # the part of the delay that the phase must explain which is named
 
@@ -79,9 +80,11 @@ def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[st
         return {}
     now, begun = event.occurred_at.timestamp(), started.timestamp()
     expected = estimate.timestamp() if estimate else begun + normal.median
-    late = max(expected, now) - (begun + normal.high)
+    ends = max(expected, now)
+    late = ends - (begun + normal.high)
+    usual = ends >= begun + normal.low - normal.tolerance
     return {
-        "late_by": late if late > normal.tolerance else 0,
+        "late_by": late if late > normal.tolerance else 0 if usual else None,
         "expected_end": iso_time(expected) if estimate is None and expected > now else "",
     }
 
@@ -117,7 +120,9 @@ def _phases_end(event: Event, op: Mapping[str, Any]) -> datetime:
     if op["status"] not in TERMINAL:
         return event.occurred_at
     started, lasted = time(op, "started_at"), op["duration"]
-    by_duration = started + timedelta(seconds=lasted) if started and isinstance(lasted, int | float) else None
+    by_duration = None
+    if started and isinstance(lasted, int | float) and lasted < LONGEST:
+        by_duration = started + timedelta(seconds=lasted)
     return min(end for end in (time(op, "finished_at"), by_duration, event.occurred_at) if end)
 
 

@@ -47,6 +47,7 @@ WORDS: Mapping[str, str] = {
     "template": "{{ planted }}{% planted %}${planted}",
     "format": "%(planted)s %s %d %% {planted}",
     "stream": "x\r\nevent: planted\r\ndata: <script planted></script>\r\n\r\ndata: x",
+    "time": "planted 2026-13-01 10:00:00 UTC 0001-01-01 00:00:00 UTC",
     "nul": "<\x00script planted>x</script>",
 }
 # What says which event it is, and when: with anything else there, it is none.

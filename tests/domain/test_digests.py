@@ -27,6 +27,7 @@ OTHER: Row = {"id": "3", "status": "Completed", "at": AT}
         ([BATCH | {"failed_count": 0}, GOOD, OTHER], ["b", "3"], 2, 0),
         ([BATCH | {"failed_count": 0}, BAD], ["2", "b"], 1, 1),  # the batch does not tell of it
         ([BATCH | {"tenant": "another"}, GOOD], ["b", "1"], 1, 1),
+        ([BATCH | {"member_of": "b"}], ["b"], 0, 1),  # a sender that uses one id for both
     ],
 )
 def test_a_batch_and_its_operations_are_counted_once(

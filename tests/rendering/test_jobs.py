@@ -108,18 +108,27 @@ def test_a_failure_says_how_many_there_were(before: str, streak: int, since: int
     [
         (120, "", 0, "2024-01-20T12:00:00+00:00"),
         (120, "2024-01-20T11:50:00Z", 0, ""),
+        (300, "2024-01-20T11:50:00Z", None, ""),  # much earlier is not as usual
         (120, "2024-01-20T12:30:00Z", 30 * MINUTE, ""),
         (120, "2024-01-20T12:05:00Z", 0, ""),  # within what is as usual
         (60, "", 40 * MINUTE, ""),  # it should be over
         (60, "2024-01-20T10:30:00Z", 40 * MINUTE, ""),  # so says the platform, too
     ],
 )
-def test_a_running_run_is_as_usual_or_later(usual_minutes: float, estimate: str, late: float, expected: str) -> None:
+def test_a_running_run_is_as_usual_or_later(
+    usual_minutes: float, estimate: str, late: float | None, expected: str
+) -> None:
     event = run("operation.progress", "Running", estimatedCompletion=estimate or None)
 
     said = job(event, ends("CCCCC", usual_minutes))
 
     assert (said["late_by"], said["expected_end"], said["verdict"]) == (late, expected, "")
+
+
+def test_a_duration_in_another_unit_than_seconds_is_no_end_of_a_phase() -> None:
+    event = run("operation.failed", "Failed", duration=300 * 10**9)
+
+    assert job(event, ends("CCCCC"))["streak"] == 1
 
 
 def test_the_phase_that_took_longest_explains_a_slow_run() -> None:

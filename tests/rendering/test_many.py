@@ -72,6 +72,19 @@ def test_a_batch_that_the_seed_knows_says_why_its_operation_failed(renderer: Ren
     assert f"|{failed['operationKey']}> – SAP extractor did not answer (blocks 1 run)" in read(renderer, body)
 
 
+def test_what_waits_for_two_that_failed_for_one_cause_is_counted_once(renderer: Renderer) -> None:
+    body = deepcopy(slacks.bodies()["batch.completed"])
+    body["batch"]["operations"] = [
+        *(
+            {"operationId": key, "operationKey": key, "status": "Failed", "error": {"message": "no room"}}
+            for key in "ab"
+        ),
+        {"operationId": "c", "status": "Pending", "dependencies": ["a", "b"]},
+    ]
+
+    assert "2 × no room (blocks 1 run)" in read(renderer, body)
+
+
 @pytest.mark.parametrize(
     ("language", "type_", "title"),
     [("en", "DataEnrichment", "Data enrichment"), ("de", "DataEnrichment", "Datenanreicherung"),

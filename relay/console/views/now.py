@@ -128,7 +128,7 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         health.redis(context),
     )
     gravest = sorted(failed.rows, key=_gravity)[:MOST_FAILURES]
-    stalled = [row.operation for row in going if row.operation.state == "stalled"][:MOST_FAILURES]
+    stalled = [row.operation for row in going if row.operation.state == "stalled"]
     told = await _told(context, [row.operation for row in (*stalled, *gravest)])
     return NowFacts.merged(
         facts,

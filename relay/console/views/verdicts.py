@@ -16,7 +16,7 @@ from relay.store.queries.history import Ended
 
 Line = Mapping[str, Any]
 
-WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair"})
+WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair", "escalates"})
 OF_THE_ADDRESS = frozenset({"suppressed"})  # says something of the address, and nothing of this message
 ONE_ADDRESS = frozenset({Held.UNSUBSCRIBED, Held.BOUNCED, Held.SUPPRESSED})  # holds it there, and at no other
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
