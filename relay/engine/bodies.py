@@ -11,13 +11,16 @@ from relay.engine.draft import Draft
 from relay.engine.records import KEEP_OPERATION, Body, Delivery, Operation, documents
 
 
-def keep_document(d: Draft, o: Operation, a: Arrival) -> None:
+def keep_document(d: Draft, o: Operation, a: Arrival, *, again: bool = False) -> None:
     """Put this event's document in the place of the one before of its name.
 
-    Another report of the same outcome says more of it: what waits to be sent shows that.
+    `again`: another report of a known outcome says more of it. What waits to be sent shows that.
     """
     if o.lent.get(a.name) != a.body_name:
         _hand_down(d, o, [a.name])
+        if again and d.get(Body, a.body_name):
+            d.edit(Body, a.body_name).text = b""
+            o.lent[a.name] = a.body_name
     d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
 
 
@@ -36,6 +39,8 @@ def lend(d: Draft, name: str, text: bytes) -> None:
 def lend_newest(d: Draft, o: Operation, a: Arrival) -> None:
     """Keep the document of this step's event for one more delivery that needs it."""
     newest = a.name in o.seqs and d.field(documents(o.name), a.name) == a.body
+    if newest and o.lent.get(a.name) == a.body_name:
+        d.edit(Body, a.body_name)  # of an earlier step, where this is another report of a known outcome
     lend(d, a.body_name, b"" if newest else a.body)
     if newest:
         d.edit(Operation, o.name).lent[a.name] = a.body_name

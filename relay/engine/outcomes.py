@@ -39,7 +39,7 @@ def complete(d: Draft, o: Operation, a: Arrival) -> bool:
     """
     if any(word not in a.stated for word in o.stated[a.name] if "." not in word):
         return False
-    keep_document(d, o, a)
+    keep_document(d, o, a, again=True)
     o.stated[a.name] = a.stated
     for name, value in a.facts.items():
         o.facts.setdefault(name, value)

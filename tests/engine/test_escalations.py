@@ -1,6 +1,6 @@
 """Runs that a person looks at: who that is in their messages, and what is not sent meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -9,6 +9,7 @@ import pytest
 from relay.domain.deliveries import Accepted
 from relay.domain.links import Person
 from relay.engine.receipts import Failed
+from relay.engine.records import Body
 from relay.interactivity.buttons import TAKE, Button, action_requested
 from relay.policy.presentation import presentation_for
 from tests.engine.partition import SECOND
@@ -191,6 +192,24 @@ def test_a_report_that_makes_a_known_failure_critical_begins_it(partition: Sendi
     partition.now += 60 * MINUTES
 
     assert [row[2] for row in told(partition) if row[2]] == [900.0, 900.0, 1800.0]
+
+
+@pytest.mark.parametrize("between", [[], ["Timeout"]], ids=["of the newest outcome", "of the one before"])
+def test_a_report_that_escalates_leaves_its_document_to_all_that_wait(
+    partition: Sending, between: Sequence[str]
+) -> None:
+    document = events.body("operation.failed", operationId="op-1", status="Failed")
+    partition.report(events.event_of(document), [MAIL])
+    for status in between:
+        partition.report(events.event_of(document | {"status": status}), [])
+    partition.report(events.event_of(document | {"error": {"message": "no room"}}), [ESCALATING])
+    sent = partition.send_all("email")
+    for _ in ESCALATING.escalate:
+        partition.now += 16 * MINUTES
+        sent += [*partition.send_all(), *partition.send_all("email")]
+
+    assert [one.event.document["error"]["message"] for one in sent if one.kind != "live"] == ["no room"] * 4
+    assert not any(name.startswith(Body.PREFIX) for name in partition.memory.records)
 
 
 def test_what_the_destination_did_not_get_is_not_escalated(partition: Sending) -> None:
