@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.config import Config
-from relay.domain.deliveries import Gate, Limit, Target
+from relay.domain.deliveries import Gate, Target
 from relay.domain.events import Comparison, Event, Outcome
 from relay.domain.identity import KNOWN_EVENTS, matches_event
 from relay.policy.matching import Condition, Matcher, Reached, Rule
@@ -236,8 +236,8 @@ def test_every_address_becomes_a_target_with_its_channels_limits() -> None:
         ("analysts", "email", "analyst@example.com", "each"),
         ("analysts", "email", "lead@example.com", "each"),
     ]
-    assert found[0].limits.new == (Limit("post:#team", 1.0, 3),)
-    assert found[0].limits.edit == (Limit("edit", 1.5),)
+    limits = CHANNELS["slack"].limits("#team", config.channels["slack"])
+    assert (found[0].limits.new, found[0].limits.edit) == limits
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.health import HOUSEKEEPING, Health
@@ -14,12 +15,11 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one, counts
 from tests.support.targets import mail, room
-from tests.support.wire import Anywhere
 
 HOLD = Pause("destination:room/#room", 60, "is_archived", probe=True)
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-channels: {slack: {}}
+channels: {slack: {token: xoxb-1-parking}}
 destinations: {room: {slack: "#room", mode: each}}
 rules: []
 """
@@ -27,7 +27,7 @@ rules: []
 
 @pytest.fixture
 def health(store: Store, clock: Clock) -> Health:
-    config = parse_config(CONFIG, env={}, channels={"slack": Anywhere, "email": Anywhere})
+    config = parse_config(CONFIG, env={}, channels=CHANNELS)
     return Health(store, lambda: config, clock=clock)
 
 

@@ -1,15 +1,12 @@
-"""A good configuration to spoil, and two small channels to read it with."""
+"""A good configuration to spoil."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Limit
 from relay.errors import ConfigError
-from relay.policy.presentation import MAILED_EVENTS
 
 SECRETS = {"RELAY_WEBHOOK_SECRET": "kFv8-the-secret-of-the-platform", "SLACK_BOT_TOKEN": "xoxb-2048-abcdef"}
 
@@ -46,61 +43,9 @@ rules:
 # Without which there are warnings.
 OPERATORS = """\
 operators: [team, analysts]
+server: {public_url: "https://relay.example.com"}
 platform: {link_hosts: "*", links: {operation: "https://app.example.com/{operationId}"}}
 """
-
-
-class Chat:
-    """Has conversations, can edit, and needs a token."""
-
-    class Settings(BaseModel):
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        token: SecretStr
-        base_url: str = "https://chat.example.com/"
-
-    modes: ClassVar[tuple[str, ...]] = ("live", "each")
-
-    @staticmethod
-    def addresses(value: object) -> list[str]:
-        if not isinstance(value, str) or not value.startswith(("#", "C")):
-            raise ValueError("expected a conversation's name or id")
-        return [value]
-
-    @staticmethod
-    def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        return (Limit(f"post:{address}", 1.0, 3),), (Limit("edit", 1.5),)
-
-
-class Mail:
-    """Has recipients, cannot edit, and is content with its defaults."""
-
-    class Settings(BaseModel):
-        model_config = ConfigDict(frozen=True, extra="forbid")
-
-        host: str = "localhost"
-        port: Annotated[int, Field(ge=1, le=65535)] = 25
-        tls: Literal["starttls", "tls", "none"] = "none"
-        username: str = ""
-        password: SecretStr = SecretStr("")
-        sender: Annotated[str, Field(alias="from")] = "relay@localhost"
-
-    modes: ClassVar[tuple[str, ...]] = ("each", "digest")
-    default_events: ClassVar[frozenset[str]] = MAILED_EVENTS
-
-    @staticmethod
-    def addresses(value: object) -> list[str]:
-        listed = value if isinstance(value, list) else [value]
-        if not all(isinstance(one, str) and "@" in one for one in listed):
-            raise ValueError("expected one address or a list of them")
-        return [str(one) for one in listed]
-
-    @staticmethod
-    def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        return (Limit(f"mail:{address}", 1.0),), ()
-
-
-CHANNELS: Mapping[str, Any] = {"slack": Chat, "email": Mail}
 
 
 def configured(text: str = GOOD, *changes: tuple[str, str], env: Mapping[str, str] | None = None) -> Config:

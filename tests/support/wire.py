@@ -4,11 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from relay.domain.deliveries import Limit, Notification, Receipt
-from relay.store import Store
-from relay.store.queries.admin import Admin
 
 
 class Wire:
@@ -46,20 +42,3 @@ class Wire:
 
     async def gave_up(self, content: Mapping[str, Any], error: str) -> None:
         self.given_up.append((content["operation"]["operationId"], error))
-
-
-class Anywhere:
-    """A channel as the configuration sees it."""
-
-    class Settings(BaseModel):
-        pass
-
-    modes = ("each", "live")
-
-    @staticmethod
-    def addresses(value: Any) -> list[str]:
-        return [value]
-
-
-async def letters(store: Store) -> list[tuple[str, str]]:
-    return [(letter.reason, letter.error) for letter in await Admin(store).dead()]
