@@ -202,7 +202,8 @@ class WatchdogTick:
                     run, last_event=max(run.last_event, await self._runs.members_heard(history, now)), phase=""
                 )
             elif settings.slow_pct is not None:
-                job = await self._jobs.named(due.operation) if self.config().job else run.job
+                named = await self._jobs.named([due.operation]) if self.config().job else {due.operation: run.job}
+                job = named.get(due.operation)
                 limit = await self._limits.slow_after(job, settings.slow_pct, now) if job else None
                 run = replace(run, slow_after=limit)
             alert = decide(run, settings, now, grace=now < grace_until)

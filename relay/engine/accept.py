@@ -66,8 +66,7 @@ def _record(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
         escalations.take_over(d, o, a)
     if a.action:
         return record_press(d, o, a)
-    if not a.terminal:
-        o.job = jobs.stated(a) or o.job
+    o.job = jobs.stated(a) or o.job
     return advance(d, o, a, was)
 
 

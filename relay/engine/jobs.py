@@ -27,7 +27,7 @@ def name_of(job: Job) -> str:
 
 
 def stated(a: Arrival) -> str:
-    """Return the names of the job of an event before the outcome, where a template names jobs; '' for none."""
+    """Return the names of the job that an event states, where a template names jobs; '' for none."""
     job = job_of(a.event, name=a.event.job) if a.event.job else None
     return _names(job) if job else ""
 

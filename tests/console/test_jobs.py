@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 import pytest
 
 from relay.store import Store
+from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock
 from tests.support.console import Open, console, more_destinations
 from tests.support.events import body, event_of
+from tests.support.silences import silence
 
 HOUR = 3600.0
 JOB = ("tenant", "project", "type", "name")  # what its address says of it
@@ -94,3 +96,26 @@ async def test_its_operations_are_found_by_what_their_names_have_in_common(page:
     query = html.partition('href="/console/operations?')[2].partition('"')[0]
     listed = (await page.api(f"/operations?{query}"))["rows"]
     assert sorted(row["operation"] for row in listed) == ["op-20", "op-21"]
+
+
+async def test_a_job_that_a_template_names_is_that_of_its_operations(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    config = more_destinations(tmp_path, "", 'job: "{operationType} {parameters.dataset}"')
+    load = {"operationName": "x", "operationType": "Load", "parameters": {"dataset": "orders"}}
+    async with console(store, clock, config=config) as page:
+        for number in range(6):
+            await run(page, clock, number, **load)
+        began = datetime.fromtimestamp(clock(), UTC).isoformat()
+        await page.take("started", 0, "room", operationId="op-7", status="Running", startTime=began, **load)
+        await SilenceList(store).add(silence(clock(), jobs=("Load orders",)))
+        clock.advance(60)
+        await page.take("progress", 5, "room", operationId="op-7", status="Running", startTime=began, **load)
+        (going,) = (await page.api("/now"))["runs"]
+        operation = await page.api("/operation?id=op-7")
+
+    assert (going["ends"], going["late"]) == (operation["ends"], operation["late"])
+    assert going["ends"] is not None
+    assert operation["job"] == "Load orders"
+    assert [row["id"] for row in operation["silences"]] == ["s-1"]
+    assert [(row["kind"], row["name"]) for row in operation["related"]] == [("job", "Load orders")]

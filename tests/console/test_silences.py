@@ -12,7 +12,7 @@ from tests.support import events
 from tests.support.audit import acts_of
 from tests.support.auth import TOKEN, TOKENS
 from tests.support.clock import Clock
-from tests.support.console import Open
+from tests.support.console import Open, console, more_destinations
 from tests.support.events import body
 from tests.support.queue import POSTED, accept, claim_one, send
 from tests.support.redis_server import RedisServer
@@ -62,6 +62,22 @@ async def test_a_link_says_what_the_silence_would_hold(page: Open, store: Store)
         assert held == {"runs": runs, "messages": messages, "more": False}, query
     assert "<b>2 runs now, 2 messages of the last 24 hours</b>" in await page.page("/silences?job=Sales")
     assert (await page.api("/silences"))["withheld"] is None
+
+
+async def test_a_link_says_what_it_would_hold_of_jobs_that_a_template_names(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    config = more_destinations(tmp_path, "", 'job: "{operationType} {parameters.dataset}"')
+    async with console(store, clock, config=config) as page:
+        for name in ("progress", "completed"):  # the second states it in its outcome alone
+            await page.take(
+                name, 5, "room", operationId=f"op-{name}", operationName="x", operationType="Load",
+                parameters={"dataset": "orders 7"},
+            )  # fmt: skip
+            await send(store, "slack", POSTED)
+        for query, runs, messages in (("job=Load+orders", 1, 2), ("job=load+orders+%23", 1, 2), ("job=x", 1, 2)):
+            held = (await page.api(f"/silences?{query}"))["withheld"]
+            assert (held["runs"], held["messages"]) == (runs, messages), query
 
 
 async def test_buttons_begin_one_until_tomorrow_morning_or_for_hours_without_a_reason(

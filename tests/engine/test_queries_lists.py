@@ -55,7 +55,7 @@ class TestJobs:
 
         assert ([end.status for end in ends], none) == (["Failed", "Completed"], ())
         assert (await jobs.compared(now, job)).past == ends
-        assert await jobs.named("unknown") is None
+        assert await jobs.named(["unknown"]) == {}
 
     async def test_each_is_given_once_to_whoever_goes_on(self, desk: Desk) -> None:
         for number in range(3):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -20,7 +21,7 @@ from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
 from relay.domain.identity import error_of, error_words
-from relay.domain.jobs import job_of
+from relay.domain.jobs import Job, named
 from relay.domain.outcomes import before
 from relay.engine import names
 from relay.errors import AmbiguousId
@@ -102,6 +103,8 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     except AmbiguousId as error:
         several = [one_of_several(id_, use) for use in error.spaces if isinstance(use, Space)]
         return OperationFacts(id=id_, several=several)
+    events = [_with_job(event, context.config().job) for event in events]
+    job = await Jobs(context.store).of(events[-1]) if events else None
     facts = facts_of(timeline)
     lines = facts["timeline"]
     return OperationFacts.merged(
@@ -112,24 +115,31 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         first=facts["first_event_at"],
         last=facts["last_event_at"],
         link=run_page(context.config(), timeline.operation.summary, Space.of(timeline.operation.facts)),
+        job=job.name if job else "",
         **_of_newest(events[-1] if events else None),
-        **await _expected(context, events),
+        **await _expected(context, job, events),
         **await _judged(context, lines, events, ended),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
         deliveries=[*await _waiting(context, id_, space, lines), *(ended_facts(row) for row in ended)],
         lines=fold(lines),
-        related=[*related(id_, timeline, events)],
+        related=[*related(id_, timeline, events, job)],
     )
+
+
+def _with_job(event: Event, template: str) -> Event:
+    """Add what the template says of its job, as when it came: that is not kept with the event."""
+    its = event.operation
+    return replace(event, job=named(template, its.document, event.document)) if template and its else event
 
 
 def _of_newest(event: Event | None) -> dict[str, str]:
     if event is None:
         return {}
-    job, document = job_of(event, name=event.job), error_of(event)
+    document = error_of(event)
     rest = {name: value for name, value in document.items() if name not in IN_ERROR and value not in ("", None)}
     more = [error(document)["trace"], json.dumps(rest, ensure_ascii=False, indent=2) if rest else ""]
     trace = "\n\n".join(filter(None, more))[:MOST_SHOWN]
-    return {"error": error_words(event), "trace": trace, "job": job.name if job else ""}
+    return {"error": error_words(event), "trace": trace}
 
 
 async def _waiting(
@@ -152,12 +162,10 @@ def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Pla
                 yield home, name, address
 
 
-async def _expected(context: Context, events: Sequence[Event]) -> dict[str, Any]:
+async def _expected(context: Context, job: Job | None, events: Sequence[Event]) -> dict[str, Any]:
     """Return when runs of its job usually end, of one that goes on."""
-    newest = events[-1] if events else None
-    job = job_of(newest, name=newest.job) if newest and not newest.terminal else None
     starts = [event.operation.started for event in events if event.operation and event.operation.started]
-    if not job or not starts:
+    if not job or not starts or events[-1].terminal:
         return {}
     (ends,) = await Jobs(context.store).ends_of_each([job])
     return expected(before([*ends], "", context.clock()), min(starts).timestamp(), context.clock())

@@ -113,11 +113,14 @@ def run_page(config: Config, summary: Mapping[str, Any], whose: Whose) -> str:
 
 async def runs(context: Context, rows: Sequence[Goes], told: Mapping[str, list[Told]]) -> list[RunFacts]:
     """Return facts about these, in their order."""
-    jobs = [*dict.fromkeys(row.run.job for row in rows if row.run.job)]
-    ends = dict(zip(jobs, await Jobs(context.store).ends_of_each(jobs), strict=True)) if jobs else {}
+    known, names = Jobs(context.store), [row.operation.operation for row in rows]
+    by_name = {row.operation.operation: row.run.job for row in rows if row.run.job}
+    jobs = await known.named(names) if context.config().job else by_name
+    listed = [*dict.fromkeys(jobs.values())]
+    ends = dict(zip(listed, await known.ends_of_each(listed), strict=True)) if listed else {}
     return [
-        _run(context, row, ends[row.run.job] if row.run.job else (), told.get(row.operation.operation, []))
-        for row in rows
+        _run(context, row, ends[jobs[name]] if name in jobs else (), told.get(name, []))
+        for name, row in zip(names, rows, strict=True)
     ]
 
 

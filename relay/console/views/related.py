@@ -13,7 +13,7 @@ from relay.console.views.obstacles import sources
 from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.domain.jobs import job_of
+from relay.domain.jobs import Job
 from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
 from relay.store.queries.jobs import Jobs
@@ -51,7 +51,7 @@ def one_of_several(id_: str, space: Space) -> Named:
     return _operation("", id_, space, detail=", ".join(parts))
 
 
-def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator[Named]:
+def related(asked: str, timeline: Timeline, events: Sequence[Event], job: Job | None) -> Iterator[Named]:
     """`asked` is the id by which it was asked for: of a retry under a new id the story is the original's."""
     space = Space.of(timeline.operation.facts)
     newest = events[-1] if events else None
@@ -61,7 +61,7 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator
         yield _operation(RETRY, retry, space)
     if batch := timeline.operation.facts.get("batch", ""):
         yield _operation(BATCH, batch, space)
-    if newest and (job := job_of(newest, name=newest.job)):
+    if job:
         yield Named(kind=JOB, name=job.title, page=address("job", **job._asdict()))
     if newest and newest.about_batch:
         listed = [

@@ -1,6 +1,6 @@
 """Preview of a silence: runs that go on and messages already sent that it would hold, by what is known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.config import Config
@@ -11,6 +11,7 @@ from relay.domain.silences import Silence
 from relay.operating.silences import MATCHERS
 from relay.policy.silences import matcher
 from relay.store.queries.history import History
+from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Operations
 from relay.store.queries.questions import OfOperation
 
@@ -27,20 +28,20 @@ class Withheld(Facts):
 
 
 async def withheld(context: Context, matchers: Mapping[str, list[str]]) -> Withheld:
-    """Count what a silence of these would hold. A job that a template names is known by the run's name alone."""
+    """Count what a silence of these would hold."""
     now, config, history = context.clock(), context.config(), History(context.store)
     silence = _silence(config, matchers, now)
     fits = matcher(silence)
     going = await Operations(context.store).running(MOST_RUNS)
+    runs = sum(map(fits, await _stated(context, [row.operation for row in going])))
     messages, looked, cursor = 0, 0, ""
     while looked < MOST_MESSAGES:
         page = await history.page(outcome="delivered", since=now - DAY, cursor=cursor, limit=PAGE)
         looked, cursor = looked + len(page.rows), page.cursor
         at_one = [row for row in page.rows if row.subject and silence.is_at(row.destination)]
-        messages += sum(fits(_stated(row)) for row in at_one)
+        messages += sum(map(fits, await _stated(context, at_one)))
         if not cursor:
             break
-    runs = sum(fits(_stated(row.operation)) for row in going)
     return Withheld(runs=runs, messages=messages, more=bool(cursor) or len(going) == MOST_RUNS)
 
 
@@ -50,12 +51,19 @@ def _silence(config: Config, matchers: Mapping[str, list[str]], now: float) -> S
     return Silence("", "", "", now, now, now, **words)
 
 
-def _stated(row: OfOperation) -> Mapping[str, tuple[str, ...]]:
-    job = Job("", "", "", row.type, fold(row.name))
-    return {
-        "jobs": (row.name, job.name, job.title),
-        "types": (row.type,),
-        "priorities": (row.priority,),
-        "tenants": (row.tenant,),
-        "projects": (row.project,),
-    }
+async def _stated(context: Context, rows: Sequence[OfOperation]) -> list[Mapping[str, tuple[str, ...]]]:
+    """Return what is known of each that a silence looks at: its job by the template, else by the run's name."""
+    if context.config().job:
+        jobs = await Jobs(context.store).named(row.operation for row in rows)
+    else:
+        jobs = {row.operation: Job("", "", "", row.type, fold(row.name)) for row in rows if row.name}
+    return [
+        {
+            "jobs": (row.name, *((job.name, job.title) if (job := jobs.get(row.operation)) else ())),
+            "types": (row.type,),
+            "priorities": (row.priority,),
+            "tenants": (row.tenant,),
+            "projects": (row.project,),
+        }
+        for row in rows
+    ]

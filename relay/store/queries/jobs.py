@@ -1,6 +1,6 @@
 """History of jobs, read: how the last runs of each ended (relay/engine/jobs.py), and whose ends they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -34,10 +34,10 @@ class JobEnd(NamedTuple):
 
 
 class Jobs(Questions):
-    async def named(self, operation: str) -> Job | None:
-        """Return the job of the operation of this name, where a template names jobs and its events have stated it."""
-        o = await self._record(Operation, operation)
-        return read_job(o.job) if o and o.job else None
+    async def named(self, operations: Iterable[str]) -> dict[str, Job]:
+        """Return the jobs of the operations of these names, where a template names jobs and events have stated it."""
+        found = (await self._named(Operation, operations)).values()
+        return {o.name: job for o in found if (job := read_job(o.job))}
 
     async def of(self, event: Event) -> Job | None:
         """Return the job of the event's run, also where a template names jobs and only earlier events stated it."""
