@@ -29,6 +29,7 @@ from tests.support.certificates import Certificate
 from tests.support.clock import Clock
 from tests.support.flow import RENDERER
 from tests.support.patience import patience
+from tests.support.queue import dead_letters
 from tests.support.slack_channel import notification
 from tests.support.workers import worker_of
 
@@ -118,7 +119,7 @@ async def test_a_refusal_of_a_program_is_a_dead_letter_with_its_answer(store: St
         program.answers += [web.Response(status=404, text=f"no such\n hook: POST {PATH} " + "x" * 5000)]
         await tell(events.failed())
 
-    [dead] = await Admin(store).dead()
+    [dead] = await dead_letters(store)
     assert dead.error.startswith("one answered 404: no such hook: POST /…/… xxx")
     assert len(dead.error) < 400
 
@@ -182,7 +183,7 @@ async def test_a_chat_is_told_once_and_a_message_that_it_refuses_is_a_dead_lette
     assert "Fehlgeschlagen: Load @\u200beveryone" in message
     assert "The extractor did not answer for 300 s" in message
     assert "Sie erhalten diese" not in message
-    [dead] = await Admin(store).dead()
+    [dead] = await dead_letters(store)
     assert dead.error.startswith("Apprise could not send it to one: Failed to send")
     assert "error=400" in dead.error
     assert (await Admin(store).ledger()).counts["delivered"] == 1

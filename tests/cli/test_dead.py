@@ -17,7 +17,7 @@ from tests.cli.asking import Commands
 from tests.support.console import stage_config
 from tests.support.events import completed
 from tests.support.inprocess import relay
-from tests.support.queue import claim_one
+from tests.support.queue import claim_one, dead_letters
 from tests.support.redis_server import RedisServer
 from tests.support.serving import started
 from tests.support.stage import CONFIG, Stage
@@ -36,7 +36,7 @@ async def letter(running_stage: Stage) -> str:
     running_stage.around.inbox.answer("gone@example.com", REFUSED)
     await running_stage.post(started("pair"))
     await running_stage.around.settled()
-    [letter] = await running_stage.around.admin.dead()
+    [letter] = await dead_letters(running_stage.around.store)
     return letter.id
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.suppressions import BOUNCED, Suppressions
@@ -14,7 +13,7 @@ from tests.support import events, records
 from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import Open, confirmed, console
-from tests.support.queue import accept, claim
+from tests.support.queue import accept, claim, dead_letters
 from tests.support.silences import HOUR, silence
 from tests.support.targets import mail, room
 
@@ -28,11 +27,11 @@ async def bury(store: Store, *subjects: str, reason: str = "rejected", to: Any =
         await accept(store, events.completed(operationId=subject, operationName=f"Mining of {subject}"), to=target)
         for delivery in await claim(store, target.channel):
             await store.dead_letter(delivery, reason, "<b>channel_not_found</b>")
-    return [letter.id for letter in await Admin(store).dead()]
+    return [letter.id for letter in await dead_letters(store)]
 
 
 async def left(store: Store) -> set[str]:
-    return {letter.subject for letter in await Admin(store).dead()}
+    return {letter.subject for letter in await dead_letters(store)}
 
 
 async def test_each_says_why_it_is_dead_and_what_to_do(page: Open, store: Store) -> None:
@@ -137,7 +136,7 @@ async def test_of_all_that_match_those_are_replayed_that_may_be_sent(store: Stor
 async def test_some_are_replayed_and_it_is_written_down(page: Open, store: Store) -> None:
     first, second, third = await bury(store, "op-1", "op-2", "op-3")
     assert "2 put back into the queue" in await page.act("/dead/replay", id=[first, second])
-    assert {letter.id for letter in await Admin(store).dead()} == {third}
+    assert {letter.id for letter in await dead_letters(store)} == {third}
     assert "1 dropped for good" in await page.act("/dead/drop", id=third)
     assert "has just replayed or dropped" in await page.act("/dead/replay", id=third)
     replay, drop, _ = await acts_of(store.redis)

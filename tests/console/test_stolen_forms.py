@@ -14,7 +14,6 @@ from aiohttp import ClientSession, DummyCookieJar, FormData
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.suppressions import Suppressions
 from relay_sandbox.standins.slack import SlackStandin
@@ -25,7 +24,7 @@ from tests.support.auth import LOOKER, SAME, TOKEN, TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, open_channels, stage_config
 from tests.support.every_case import every_case
-from tests.support.queue import accept, claim
+from tests.support.queue import accept, claim, dead_letters
 from tests.support.silences import added, silence
 from tests.support.stage import CONFIG
 from tests.support.targets import room
@@ -126,7 +125,7 @@ async def forms(store: Store, clock: Clock) -> dict[str, dict[str, Any]]:
     await accept(store, *(events.completed(operationId=f"op-{number}") for number in range(2)), to=room())
     for delivery in await claim(store):
         await store.dead_letter(delivery, "rejected", "channel_not_found")
-    letters = [letter.id for letter in await Admin(store).dead()]
+    letters = [letter.id for letter in await dead_letters(store)]
     good = events.body("operation.completed", 100, status="Completed") | {"tenantId": "room"}
     raw = [json.dumps(good | {"n": n}).encode() for n in range(2)]
     bodies = [await store.quarantine.keep("async-operations", body, {}, "missing", fault=False) for body in raw]

@@ -8,6 +8,7 @@ import pytest
 from relay_sandbox.standins.slack import Fault
 from tests.support.flow import POST, UPDATE
 from tests.support.outages import SLACK_OUTAGES, World, answered
+from tests.support.queue import dead_letters
 from tests.support.traffic import Account, busy, killed_while_sending, passes, run_of, single
 
 PROMPTLY = 61.0  # seconds after the end of an outage in which everything is delivered
@@ -22,7 +23,7 @@ def delays(outpost: World, sent: dict[str, float], conversation: str) -> list[fl
 
 
 async def reasons(outpost: World) -> Counter[str]:
-    return Counter(letter.reason for letter in await outpost.flow.admin.dead())
+    return Counter(letter.reason for letter in await dead_letters(outpost.flow.store))
 
 
 class TestOneMessage:

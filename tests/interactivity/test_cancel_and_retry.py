@@ -16,6 +16,7 @@ from tests.interactivity.pressing import (
     threaded,
 )
 from tests.support.platform import scripted_platform
+from tests.support.queue import dead_letters
 from tests.support.redis_server import RedisServer
 from tests.support.stage import surroundings
 
@@ -57,7 +58,7 @@ async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_press
     await begun.press("cancel")
     [reply] = await begun.replies(1)
     assert reply == "@analyst tried to cancel the run, which was refused: 503 Service Unavailable: in maintenance"
-    [letter] = await begun.around.admin.dead()
+    [letter] = await dead_letters(begun.around.store)
     assert (letter.event, letter.channel, letter.address) == ("operation.action.requested", "platform", "cancel")
     await begun.press("cancel")
     assert len(await begun.replies(2)) == 2

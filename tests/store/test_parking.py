@@ -10,10 +10,10 @@ from relay.domain.deliveries import Delivery
 from relay.health import HOUSEKEEPING, Health
 from relay.policy.retry import Pause
 from relay.store import Store
-from relay.store.queries.admin import MAX_PAUSED, Admin
+from relay.store.queries.admin import MAX_PAUSED
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one, counts
+from tests.support.queue import accept, claim, claim_one, counts, dead_letters
 from tests.support.targets import mail, room
 
 HOLD = Pause("destination:room/#room", 60, "is_archived", probe=True)
@@ -73,7 +73,7 @@ async def test_what_is_too_old_is_given_up_whatever_the_probes_say(store: Store,
     ledger = await counts(store)
     assert ledger["buried:paused_too_long"] >= 249
     assert ledger["pending"] <= 11
-    assert (await Admin(store).dead(limit=1))[0].error == "is_archived"
+    assert (await dead_letters(store))[0].error == "is_archived"
 
 
 class TestRemovedChannels:
@@ -93,6 +93,6 @@ class TestRemovedChannels:
 
         assert "dead" not in before
         assert checks["channel:email"].startswith("120 deliveries wait")
-        assert {letter.reason for letter in await Admin(store).dead()} == {"channel_removed"}
+        assert {letter.reason for letter in await dead_letters(store)} == {"channel_removed"}
         assert (await counts(store))["pending"] == 0
         assert "channel:email" not in (await health.readiness()).checks

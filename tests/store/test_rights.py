@@ -82,7 +82,7 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await store.release(first)
     await store.reschedule(second, 60, "451")
     await store.dead_letter(third, "rejected", "550", bounce="hard")
-    await admin.dead()
+    await admin.dead_letter(third.id)
     await admin.replay([third.id])
     await store.quarantine.keep("ops", b"{", {}, "no JSON", fault=False)
     [row] = (await store.quarantine.page()).rows

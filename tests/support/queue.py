@@ -1,5 +1,6 @@
 """The verbs of the queue as a worker calls them, in one call each."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,8 @@ from relay.engine.receipts import Lapse
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
 from relay.store.queries.admin import Admin
+from relay.store.queries.dead_letters import DeadLetter, DeadPages
+from relay.store.queries.questions import Access
 from tests.support.clock import Clock
 
 POSTED = Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})
@@ -48,6 +51,11 @@ async def send_all(store: Store, clock: Clock, channel: str = "slack", seconds: 
             sent += claimed
         clock.advance(1)
     return sent
+
+
+async def dead_letters(store: Access) -> Sequence[DeadLetter]:
+    """Return the newest of them."""
+    return (await DeadPages(store).page()).rows
 
 
 async def counts(store: Store) -> dict[str, int]:

@@ -14,6 +14,7 @@ from relay.policy.silences import Silences
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.queries.admin import Admin
+from tests.support.queue import dead_letters
 
 
 def worker_of(
@@ -58,4 +59,4 @@ class Bench:
 
     async def dead(self) -> list[tuple[str, str]]:
         """Return the dead letters: why each was given up, and the last error."""
-        return [(letter.reason, letter.error) for letter in await Admin(self.store).dead()]
+        return [(letter.reason, letter.error) for letter in await dead_letters(self.store)]

@@ -1,6 +1,6 @@
 """Dead letters: deliveries that are not tried again by themselves, until an operator replays or drops them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from relay.engine.records import DAY, DEAD, Delivery, Operation, Thread
 from relay.policy.notices import Death
 from relay.store.queries.bundles import BUNDLE_KINDS, Bundles
 from relay.store.queries.paging import Page, Position, Row, members, page_of
-from relay.store.queries.questions import EVERY, OfDelivery, Questions, delivery_of
+from relay.store.queries.questions import OfDelivery, Questions, delivery_of
 
 LOOKED = 2000  # dead letters that one page looks at
 STEP = 250  # that are read at once
@@ -33,15 +33,22 @@ class DeadLetter(OfDelivery):
 
 
 class DeadLetters(Questions):
-    async def dead(self, *, limit: int = 100) -> list[DeadLetter]:
-        return await self._whole(await self.dead_ids(limit))
-
-    async def dead_ids(self, limit: int = EVERY) -> list[str]:
-        return [*await self._members(DEAD, limit, descending=True)]
+    async def dead_ids(self) -> list[str]:
+        return [*await self._members(DEAD, descending=True)]
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
-        letters = await self._whole([name])
-        return letters[0] if letters else None
+        """With its body, and all that is known of it."""
+        x = await self._record(Delivery, name)
+        if x is None or not x.died:
+            return None
+        operation, thread = await self._record(Operation, x.operation), await self._record(Thread, x.lane)
+        text = await self._ask(partial(text_of, x=x))
+        return replace(
+            _letter(x, operation),
+            body=text.decode("utf-8", "replace"),
+            posted=bool(thread and thread.posted),
+            essential=x.passes == "2",
+        )
 
     async def deaths(self, since: float, limit: int) -> list[Death]:
         """The newest that became dead letters since then (seconds since the epoch), up to `limit`."""
@@ -67,22 +74,6 @@ class DeadLetters(Questions):
         """Drop the dead letters of more than 30 days."""
         old = await self._members(DEAD, EXPIRED_AT_ONCE, high=round(now.timestamp() * 1000) - RETENTION)
         return await self.drop([*old]) if old else 0
-
-    async def _whole(self, names: Iterable[str]) -> list[DeadLetter]:
-        """With their bodies, and all that is known of them."""
-        died = [x for x in (await self._named(Delivery, names)).values() if x.died]
-        operations = await self._named(Operation, (x.operation for x in died))
-        threads = await self._named(Thread, (x.lane for x in died))
-        texts = {x.name: await self._ask(partial(text_of, x=x)) for x in died if x.body}
-        return [
-            replace(
-                _letter(x, operations.get(x.operation)),
-                body=texts.get(x.name, b"").decode("utf-8", "replace"),
-                posted=x.lane in threads and bool(threads[x.lane].posted),
-                essential=x.passes == "2",
-            )
-            for x in died
-        ]
 
 
 class DeadPages(Questions):
