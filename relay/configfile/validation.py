@@ -159,7 +159,8 @@ def spelled(pattern: str, expected: str) -> AfterValidator:
     return _Shown(check, {"pattern": f"^(?:{pattern})$"})
 
 
-Name = Annotated[str, spelled(r"[A-Za-z0-9][\w.-]{0,63}", "a name of letters, digits, - _ and .")]
+NAME = r"[A-Za-z0-9][\w.-]{0,63}"
+Name = Annotated[str, spelled(NAME, "a name of letters, digits, - _ and .")]
 Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such as https://relay.example.com")]
 
 

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.units import duration
 from relay.configfile.validation import (
+    NAME,
     Duration,
     DurationText,
     Name,
@@ -112,7 +113,7 @@ class Escalation(Section):
     """Step of an escalation: a destination that gets a critical failure which is not taken by then."""
 
     after: Annotated[Duration, Field(ge=1, le=86_400)]
-    to: Name
+    to: Annotated[str, spelled(NAME, "the name of a destination, not a login, an address or an owner")]
 
 
 class DestinationOptions(Section):

@@ -143,6 +143,13 @@ rules: [{{notify: [team, digest]}}]"""
         (3, "destinations.team.escalate[1].to", "unknown destination 'leads'; did you mean lead?"),
         (3, "destinations.team.escalate[2].to", "digest is a digest; expected a destination that is told at once"),
     ]
+    for person, expected in (
+        ("@anna", "expected the name of a destination, not a login"),
+        ("anna@example.com", "expected the name of a destination, not a login"),
+        ("owner", "unknown destination 'owner'; expected lead or lead.email"),
+    ):
+        with pytest.raises(ConfigError, match=rf"3: destinations.team.escalate\[1\].to: {expected}"):
+            parse_config(text.replace("leads", f'"{person}"'), env={}, channels=CHANNELS)
     config = parse_config(
         text.replace(", {after: 1h, to: leads}, {after: 2h, to: digest}", ""), env={}, channels=CHANNELS
     )
