@@ -155,7 +155,7 @@ class Event:
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.facts)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     failed_phase: str = field(default="", compare=False)  # the first of its run (relay.domain.failed_phases)
-    member_errors: str = field(default="", compare=False)  # of a batch (relay.domain.member_errors)
+    members: str = field(default="", compare=False)  # of a batch (relay.domain.batch_members)
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
     past: tuple[Outcome, ...] | None = None  # earlier outcomes of its job, added where it is needed; None: not known
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then

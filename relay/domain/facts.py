@@ -11,10 +11,10 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+from relay.domain.batch_members import MEMBERS
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event, Operation
 from relay.domain.failed_phases import FAILED_PHASE, ends_phase, first_failed
 from relay.domain.labels import merged
-from relay.domain.member_errors import MEMBER_ERRORS
 from relay.domain.run_numbers import number_run, restarts_of
 
 LASTING = tuple(TEXTS)  # type, name, priority, labels
@@ -90,7 +90,7 @@ def facts(event: Event) -> dict[str, str]:
             stated |= {"retry": str(event.retry)}
         stated[FAILED_PHASE] = event.failed_phase
     if event.about_batch:
-        stated[MEMBER_ERRORS] = event.member_errors
+        stated[MEMBERS] = event.members
     if event.pressed:
         stated[PRESSED] = json.dumps(event.pressed, ensure_ascii=False)
     return {key: value for key, value in stated.items() if value}
@@ -139,7 +139,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         member_of=event.member_of or remembered.get("batch", ""),
         pressed=_cancelled_by(event, remembered.get(PRESSED, "")),
         failed_phase=failed_phase,
-        member_errors=remembered.get(MEMBER_ERRORS, ""),
+        members=remembered.get(MEMBERS, ""),
     )
 
 

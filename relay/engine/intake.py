@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 
+from relay.domain.batch_members import MEMBERS, with_member
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
 from relay.domain.facts import facts as facts_stated
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import named
-from relay.domain.member_errors import MEMBER_ERRORS, with_member_error
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare, stated_begin
 from relay.domain.silences import load
@@ -204,8 +204,8 @@ def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Ev
     stated, batch, facts = event, _known(d, event, event.subject), Facts()
     spaces = {event.subject: batch.pop("space", "")}
     whose = Space.of_event(event).filled(Space.of(batch))
-    errors = with_member_error(event, batch.get(MEMBER_ERRORS, ""))
-    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project, member_errors=errors)
+    members = with_member(event, batch.get(MEMBERS, ""))
+    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project, members=members)
     if event.operation:
         facts = _known(d, event, event.own_id)
         spaces[event.own_id] = facts.pop("space", "")

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from relay.domain.batch_members import members_of
 from relay.domain.documents import rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import TERMINAL, Event
 from relay.domain.identity import by_cause
 from relay.domain.links import NO_LINKS, LinkTemplates
-from relay.domain.member_errors import member_causes
 from relay.rendering.links import Base, address, of_event, run_link
 from relay.rendering.texts import between, clean, iso, number, shown_id, span, text, time
 from relay.rendering.translations import Language
@@ -89,7 +89,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
     """List the operations. The one that this event is about has the status that the event gives it."""
     operation = event.operation
     members: list[dict[str, Any]] = []
-    known: Mapping[str, str] = clean(member_causes(event.member_errors))
+    known: Mapping[str, Mapping[str, str]] = clean(members_of(event.members))
     for row in rows(document.get("operations")):
         key = text(row, "operationId", "id")
         needs = row.get("dependencies")
@@ -97,15 +97,16 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         status = clean(this.status if this else "") or text(row, "status")
         kind = clean(this.type if this else "") or text(row, "operationType", "type")
         stated = {"error": clean(event.error or this.document.get("error"))} if this else row
-        if COUNTS.get(status) == "failed" and not stated.get("error") and known.get(key):
-            stated = {"error": known[key]}
+        said = known.get(key, {})
+        if COUNTS.get(status) == "failed" and not stated.get("error") and said.get("cause"):
+            stated = {"error": said["cause"]}
         members.append({
             **row,
             **stated,
             "id": key,
             "key": text(row, "operationKey") or key,
-            "name": clean(this.name if this else "") or text(row, "operationName", "name", "operationKey")
-            or language.title(kind, key, alone=True),
+            "name": clean(this.name if this else "") or text(row, "operationName", "name") or said.get("name")
+            or text(row, "operationKey") or language.title(kind, key, alone=True),
             "status": status,
             "status_label": language.label(status),
             "cause": cause_of(text(stated, *CAUSES)),

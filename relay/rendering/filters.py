@@ -8,6 +8,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import Markup, escape
 
+from relay.domain.display import ELLIPSIS
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.rendering.formats.slack import slack_time
 from relay.rendering.localized_values import Localizer, in_minutes, whole_minutes
@@ -76,9 +77,11 @@ def excerpt(value: object, limit: int = 500) -> str:
 def last_lines(value: object, limit: int = 500) -> str:
     """Return the lines at the end that fit into the limit together: of a log, and of many traces, they say most."""
     rows = str(value or "").strip().split("\n")
-    while len(rows) > 1 and sum(map(len, rows)) + len(rows) > limit:
-        del rows[0]
-    return excerpt("\n".join(rows), limit)
+    first, room = len(rows) - 1, limit - len(rows[-1]) - len(ELLIPSIS) - 1
+    while first and room > len(rows[first - 1]):
+        first -= 1
+        room -= len(rows[first]) + 1
+    return excerpt("\n".join([ELLIPSIS] * bool(first) + rows[first:]), limit)
 
 
 def whole_lines(text: str, limit: int = 2500) -> str:

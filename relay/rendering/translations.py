@@ -26,10 +26,11 @@ SOURCE = "en"  # the language the templates are written in: needs no catalogue
 WORDINGS = {
     "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
+    "operation.paused": "Paused", "operation.resumed": "Resumed",
 }  # fmt: skip
 # Titles of what has no name.
 NAMELESS = "Run %(id)s"
-NAMELESS_BATCH = ("Batch of %(number)s operation", "Batch of %(number)s operations")
+NAMELESS_BATCH = ("Batch of %(number)s run", "Batch of %(number)s runs")
 # What is said of an alert in place of what is said of a run.
 OF_ALERTS = {
     "Failed": "Firing",
@@ -42,7 +43,6 @@ OF_ALERTS = {
     "attempt %(number)s": "fired %(number)s times",
     "Attempt": "Times fired",
     "View run": "View alert",
-    "View error": "View alert",
     "Open result": "View alert",
 }
 # The documented keys that messages show under their own names.

@@ -192,7 +192,7 @@ def test_a_destination_is_shown_in_its_own_language_and_zone(tmp_path: Path) -> 
     assert usual[0] == "✕ Failed at 11:52"
     assert "20 January 2024, all times in GMT" in usual
     assert shown("--destination", "analysts", "--lang", "en")[0] == "✕ Failed at 12:52"
-    assert any("View error: https://platform.example.com/" in line for line in usual)  # samples always have links
+    assert any("View run: https://platform.example.com/" in line for line in usual)  # samples always have links
     wrong = relay("template", "preview", "-c", config, "--destination", "analyst", "--to", tmp_path / "out")
     assert (wrong.exit_code, "did you mean analysts?" in wrong.output) == (2, True)
 

@@ -80,8 +80,8 @@ async def test_a_batch_that_is_over_says_why_its_operations_failed_which_its_doc
     for number, status in enumerate(["Failed", "Failed", "Completed"]):
         error = {"error": {"message": f"Worker {number} died"}} if status == "Failed" else {}
         await brisk.tell({**member_event(status, number), **error}, wait=3)
-        rows.append({"operationId": f"op-{number}", "operationName": f"Part {number}", "status": status})
+        rows.append({"operationId": f"op-{number}", "operationKey": f"part-{number}", "status": status})
     await brisk.tell(batch_event("batch.completed", batch={"status": "Completed", "operations": rows}), wait=10)
 
     (root,) = brisk.roots()
-    assert "❌ 2 × Worker 0 died: Part 0 and 1 more" in str(root)
+    assert "❌ 2 × Worker 0 died: Member 0 and 1 more" in str(root)

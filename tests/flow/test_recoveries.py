@@ -70,10 +70,10 @@ async def test_one_follows_an_alarm_that_arrived_though_its_reminder_did_not(run
     await run.goes_on(20)
     await run.flow.wait(2 * MINUTE, step=10)
 
-    assert run.replies == ["No sign of life", "Running"]
+    assert run.replies == ["No sign of life", "Running again"]
 
 
-@pytest.mark.parametrize(("then", "replies"), [("summary", ["Running"]), ("nothing", [])])
+@pytest.mark.parametrize(("then", "replies"), [("summary", ["Running again"]), ("nothing", [])])
 async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
     run: Run, then: Then, replies: list[str]
 ) -> None:
@@ -100,18 +100,21 @@ def missing(flow: Flow, priority: str, days: int = 0) -> Missing:
     return Missing(JOB, since, since - DAY, flow.clock(), priority)
 
 
-@pytest.mark.parametrize(("priority", "called"), [("Normal", ""), ("High", ""), ("Critical", "<!subteam^S0DATATEAM> ")])
-async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, priority: str, called: str) -> None:
+@pytest.mark.parametrize(
+    ("priority", "label"),
+    [("Normal", "Not begun"), ("High", "Not begun"), ("Critical", "<!subteam^S0DATATEAM> Not begun, critical")],
+)
+async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, priority: str, label: str) -> None:
     late = missing(flow, priority)
     await flow.intake.ingest(alarm(late, flow.clock()))
     await flow.intake.ingest(alarm(late, flow.clock()))
     await flow.wait(2)
     (message,) = flow.roots()
-    assert message.text.startswith(f"{called}Not begun: Sales – no run has begun, one was expected ")
+    assert message.text.startswith(f"{label}: Sales – was expected on ")
     assert "View run" not in str(message.blocks)
 
     await flow.intake.ingest(recovery(late, flow.clock(), flow.clock()))
     await flow.wait(90)
     (message,) = flow.roots()
-    assert message.text.startswith("Running: Sales – A run has begun, ")
+    assert message.text.startswith("Running: Sales – 30\xa0min later than expected")
     assert (await flow.ledger()).imbalance == 0

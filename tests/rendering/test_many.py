@@ -106,7 +106,7 @@ def test_a_run_without_a_name_is_called_by_its_type_and_its_id_stands_below(
     assert f"\n{title}\nop-ff0e8400\n" in mail["text"]
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Batch of 3 operations"), ("de", "Batch mit 3 Operationen")])
+@pytest.mark.parametrize(("language", "title"), [("en", "Batch of 3 runs"), ("de", "Batch mit 3 Läufen")])
 def test_a_batch_without_a_name_is_called_by_its_size(renderer: Renderer, language: str, title: str) -> None:
     body = deepcopy(slacks.bodies()["batch.completed"])
     del body["batch"]["batchName"]

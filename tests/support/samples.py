@@ -109,14 +109,14 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
     stalled = {
         "rule": "flat", "since": "2024-01-20T12:31:00Z", "seconds": 1920, "percentage": 67,
         "phase": "Machine Learning Analysis", "lastEvent": "2024-01-20T12:52:00Z",
-        "rhythm": 40, "firstEstimate": "2024-01-20T12:15:00Z", "estimateMoved": 3, "deadline": "2024-01-20T13:15:00Z",
+        "rhythm": 40, "firstEstimate": "2024-01-20T12:15:00Z", "estimateMoved": 3, "deadline": "2024-01-20T13:00:00Z",
         "reminder": 0,
     }  # fmt: skip
     found = {
         f"operation.stalled.{rule}": envelope(
-            "operation.stalled", "2024-01-20T13:03:00Z", operation=operation, stalled=stalled | {"rule": rule}
+            "operation.stalled", "2024-01-20T13:03:00Z", operation=operation, stalled=stalled | {"rule": rule} | details
         )
-        for rule in ("silent", "flat", "overdue", "deadline", "slow")
+        for rule, details in {"silent": {"seconds": 660}, "flat": {}, "overdue": {}, "deadline": {}, "slow": {}}.items()
     }
     job = Job("", TENANT, PROJECT, "ProcessMiningAnalysis", "Comprehensive Customer Journey Analysis")
     expected, told_at, began = (datetime.fromisoformat(f"2024-01-20T{clock}:00Z").timestamp()
