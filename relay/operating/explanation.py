@@ -28,20 +28,24 @@ from relay.receiving.sources import Source
 
 NO_HEADERS: Mapping[str, str] = {}
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
-DIGEST = "told together with everything else at %(time)s"
-QUIET = "quiet hours: what would be a new message is told together at %(time)s"
-GATES = "progress waits until %(distance)s after the last that was told here; 100 %% always passes"
-REQUESTED = "at most %(count)s in %(time)s that operations ask for; what is above that is told together at the end"
-FAILURE = "a failure: nobody is notified for %(time)s, in case its run is begun again"
-BELOW = "if another run failed with this error in the %(time)s before, the two are grouped: it is told below that one"
-NO_STATE = "no state of the operation: told at once, beside the live message"
-SKIPPED = "it did nothing: no message is begun for it, only one that stands is kept up to date"
-LOW = "its priority is Low: no message is begun for it, only one that stands is kept up to date"
-IN_THREAD = "if batch %(batch)s has a message here, it is told in its thread"
-BY_EDITS = "if batch %(batch)s has a message here, it is told by its edits alone"
-OUTCOME = "an outcome: told at once"
-FIRST = "the first message waits %(time)s after the operation's first event"
-EDITS = "edits keep %(time)s apart; meanwhile a newer state replaces an older one"
+# The possible holds of a message, as sentences.
+HOLDS: Mapping[str, str] = {
+    **sentences(Held),
+    "digest": "told together with everything else at %(time)s",
+    "quiet": "quiet hours: what would be a new message is told together at %(time)s",
+    "gates": "progress waits for its rule (%(gates)s) since the last that was told here; 100 %% always passes",
+    "requests": "at most %(count)s in %(time)s that operations ask for; what is above that is told together at the end",
+    "failure": "a failure: nobody is notified for %(time)s, in case its run is begun again",
+    "alike": "if another run failed with this error in the %(time)s before, both are grouped: it is told below that",
+    "no_state": "no state of the operation: told at once, beside the live message",
+    "skipped": "it did nothing: no message is begun for it, only one that stands is kept up to date",
+    "low": "its priority is Low: no message is begun for it, only one that stands is kept up to date",
+    "in_thread": "if batch %(batch)s has a message here, it is told in its thread",
+    "by_edits": "if batch %(batch)s has a message here, it is told by its edits alone",
+    "outcome": "an outcome: told at once",
+    "first": "the first message waits %(time)s after the operation's first event",
+    "edits": "edits keep %(time)s apart; meanwhile a newer state replaces an older one",
+}
 
 
 def explanation_of(
@@ -130,59 +134,73 @@ def _rule(trace: Trace) -> dict[str, Any]:
     return {"rule": trace.rule, "conditions": conditions, "notify": trace.notify, "matches": trace.matches}
 
 
-def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
-    """Yield the possible holds of a message at this address as sentences; earlier messages are not known here."""
+class Hold(str):
+    """A sentence of `HOLDS`; pages translate `of`, and fill in the `values`."""
+
+    of: str
+    values: Mapping[str, str]
+
+    def __new__(cls, name: str, **values: str) -> "Hold":
+        of = HOLDS[name]
+        self = super().__new__(cls, of % values if values else of)
+        self.of, self.values = of, values
+        return self
+
+
+def holds(event: Event, target: Target, zone: str) -> Iterator[Hold]:
+    """Yield the possible holds of a message at this address; earlier messages are not known here."""
     how = target.how
     if target.hold_reason:
-        yield sentences(Held)[target.hold_reason]
+        yield Hold(target.hold_reason)
         return
     if isinstance(how, Digest):
-        yield DIGEST % {"time": _local(how.windows[0].end, zone)}
+        yield Hold("digest", time=_local(how.windows[0].end, zone))
         return
     if how.quiet_window and not how.bypass_quiet_hours:
-        yield QUIET % {"time": _local(how.quiet_window.end, zone)}
+        yield Hold("quiet", time=_local(how.quiet_window.end, zone))
     if event.name == "operation.progress" and how.gates:
-        yield GATES % {"distance": " or ".join(_steps(gate) for gate in how.gates)}
+        yield Hold("gates", gates=" / ".join(map(_keys, how.gates)))
     if isinstance(how, Live):
         yield from _live_holds(event, target.presentation, how)
     if limit := target.limits.requested:
-        yield REQUESTED % {"count": f"{limit.count}", "time": spoken(limit.per)}
+        yield Hold("requests", count=f"{limit.count}", time=spoken(limit.per))
     if target.hold:
-        yield FAILURE % {"time": spoken(target.hold)}
+        yield Hold("failure", time=spoken(target.hold))
     if target.group and signature(error_of(event)):
-        yield BELOW % {"time": spoken(target.group)}
+        yield Hold("alike", time=spoken(target.group))
 
 
-def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:
+def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[Hold]:
     if event.name not in KNOWN_EVENTS:
-        yield NO_STATE
+        yield Hold("no_state")
         return
     if live.update_only:
-        yield SKIPPED if event.quiet else sentences(Held)[Held.SHOWN_BESIDE]
+        yield Hold("skipped" if event.quiet else Held.SHOWN_BESIDE)
         return
     if not presentation.new_message:
-        yield LOW
+        yield Hold("low")
         return
     if event.member_of and not event.about_batch:
-        yield (IN_THREAD if presentation.batch_reply else BY_EDITS) % {"batch": event.member_of}
+        yield Hold("in_thread" if presentation.batch_reply else "by_edits", batch=event.member_of)
     if event.terminal:
         if not live.quiet_window or live.bypass_quiet_hours:
-            yield OUTCOME
+            yield Hold("outcome")
     else:
         if live.post_after:
-            yield FIRST % {"time": spoken(live.post_after)}
+            yield Hold("first", time=spoken(live.post_after))
         if live.min_interval:
-            yield EDITS % {"time": spoken(live.min_interval)}
+            yield Hold("edits", time=spoken(live.min_interval))
 
 
 def _local(seconds: float, zone: str) -> str:
     return f"{datetime.fromtimestamp(seconds, ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
 
 
-def _steps(gate: Gate) -> str:
-    """`10 points`, `60s`, or both."""
-    points = [f"{gate.increment:g} points"] if gate.increment else []
-    return " and ".join([*points, spoken(gate.interval)] if gate.interval else points)
+def _keys(gate: Gate) -> str:
+    """Return `min_progress_increment 10, min_interval 60s`, or one of them."""
+    increment = f"min_progress_increment {gate.increment:g}" if gate.increment else ""
+    interval = f"min_interval {spoken(gate.interval)}" if gate.interval else ""
+    return ", ".join(filter(None, (increment, interval)))
 
 
 def _stated(event: Event) -> dict[str, Any]:

@@ -10,13 +10,21 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from relay.console.pages import HERE
+from relay.operating.explanation import HOLDS
 from relay.operating.sentences import KINDS, NEXT, SENTENCES
 from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences
 from relay.rendering.translations import placeholders
 
 CATALOGUE = HERE / "locales" / "de" / "messages.po"
 REASONS = (Held, Superseded, Lapsed, Waiting, Dead)  # whose sentences pages show
-SAID = ("N_", "Done", "View", "phrase", "Unknown")  # whose texts a page shows: the first text, of a view its title
+SAID = (
+    "N_",
+    "Done",
+    "View",
+    "phrase",
+    "Unknown",
+    "Hold",
+)  # whose texts a page shows: the first text, of a view its title
 
 
 def test_every_text_is_there_in_german() -> None:
@@ -39,7 +47,7 @@ def test_no_text_stands_there_twice() -> None:
 def _said() -> Iterator[str]:
     for kind in REASONS:
         yield from sentences(kind).values()
-    yield from (*SENTENCES.values(), *KINDS.values(), NEXT)
+    yield from (*SENTENCES.values(), *KINDS.values(), NEXT, *HOLDS.values())
     for template in sorted(HERE.rglob("*.html")):
         with template.open("rb") as file:
             for _, _, text, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), {}):

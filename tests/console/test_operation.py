@@ -184,6 +184,23 @@ async def test_progress_is_said_to_lack_what_its_rule_held_it_for(store: Store, 
         assert too_soon["why"]["text"] == "too little time has passed since it was last told here"
 
 
+async def test_notes_below_the_rules_are_in_the_readers_language(page: Open) -> None:
+    await moved(page, 60)
+    await page.take("started", 0, "live", status="Running", operationId="op-2", batchId="50 %")
+    notes, pages = {}, {}
+    for id_ in ("op-1", "op-2"):
+        [event] = (await page.api(f"/operation?id={id_}"))["events"]
+        [destination] = event["explanation"]["destinations"]
+        notes[id_] = destination["holds"]
+        pages[id_] = [words(await page.page(f"/operation?id={id_}&lang={language}")) for language in ("en", "de")]
+        assert all(note in pages[id_][0] for note in notes[id_])
+    german = pages["op-1"][1] + pages["op-2"][1]
+
+    assert "progress waits for its rule (min_progress_increment 10)" in notes["op-1"][0]
+    assert "was seine Regel verlangt (min_progress_increment 10); 100 % kommen immer durch" in german
+    assert "hat der Stapel 50 % hier eine Nachricht, zeigen es nur deren Aktualisierungen" in german
+
+
 async def test_what_one_address_did_not_get_is_said_though_another_did(page: Open, store: Store) -> None:
     await completed(page, "pair")
     gone, here = sorted(await claim(store, "email"), key=lambda delivery: delivery.address)
