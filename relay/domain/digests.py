@@ -16,6 +16,7 @@ MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group th
 MOST_CAUSES = 3  # of a batch's failures, in its row
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
+SPACE = ("platform", "tenant", "project")
 
 
 def totals(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -33,19 +34,20 @@ def totals(entries: Sequence[Entry]) -> dict[str, Any]:
 
 def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
     """Leave out operations whose batch is among the entries and reports them; it takes the causes of theirs."""
-    batches = {_place(entry, "id"): entry for entry in entries if entry.get("batch")}
+    batches: dict[object, list[Entry]] = {}
+    for entry in entries:
+        if entry.get("batch"):
+            batches.setdefault(entry.get("id"), []).append(entry)
     failed: dict[tuple[object, ...], list[Entry]] = {}
     alone = []
     for entry in entries:
-        batch = batches.get(_place(entry, "member_of"))
+        batch = next((batch for batch in batches.get(entry.get("member_of"), ()) if _may_hold(batch, entry)), None)
         unreported = batch is not None and section_of(entry) == "attention" and section_of(batch) != "attention"
         if batch is None or batch.get("id") == entry.get("id") or unreported:
             alone.append(entry)
         elif entry.get("error"):
-            failed.setdefault(_place(batch, "id"), []).append(entry)
-    return [
-        {**entry, "error": _causes(failed[key])} if (key := _place(entry, "id")) in failed else entry for entry in alone
-    ]
+            failed.setdefault(_place(batch), []).append(entry)
+    return [{**entry, "error": _causes(failed[key])} if (key := _place(entry)) in failed else entry for entry in alone]
 
 
 def _causes(failed: Sequence[Entry]) -> str:
@@ -55,8 +57,13 @@ def _causes(failed: Sequence[Entry]) -> str:
     return "; ".join(cause.rstrip(".") for cause in causes[:MOST_CAUSES])
 
 
-def _place(entry: Entry, name: str) -> tuple[object, ...]:
-    return (*(entry.get(part) for part in ("platform", "tenant", "project")), entry.get(name))
+def _may_hold(batch: Entry, entry: Entry) -> bool:
+    """Return whether the batch's platform, tenant and project are those that the entry states; it may state none."""
+    return all(entry.get(part) in (None, "", batch.get(part)) for part in SPACE)
+
+
+def _place(entry: Entry) -> tuple[object, ...]:
+    return (*(entry.get(part) for part in SPACE), entry.get("id"))
 
 
 def per_day(entries: Iterable[Entry], zone: str) -> dict[str, tuple[int, int]]:
@@ -124,7 +131,7 @@ def digest_groups(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for number, entry in enumerate(entries):
         name = fold(str(entry.get("name") or ""))
-        whose = tuple(entry.get(part) for part in ("platform", "tenant", "project"))
+        whose = tuple(entry.get(part) for part in SPACE)
         key = (*whose, entry.get("type"), entry.get("status"), name.casefold())
         groups.setdefault((number,) if entry.get("batch") or not name else key, []).append(entry)
     return [dict(group[0]) if len(group) == 1 else _merged(group) for group in groups.values()]

@@ -26,7 +26,8 @@ OTHER: Row = {"id": "3", "status": "Completed", "at": AT}
         ([GOOD, BAD, OTHER], ["2", "1", "3"], 2, 1),
         ([BATCH | {"failed_count": 0}, GOOD, OTHER], ["b", "3"], 2, 0),
         ([BATCH | {"failed_count": 0}, BAD], ["2", "b"], 1, 1),  # the batch does not tell of it
-        ([BATCH | {"tenant": "another"}, GOOD], ["b", "1"], 1, 1),
+        ([BATCH | {"tenant": "another"}, GOOD | {"tenant": "a"}], ["b", "1"], 1, 1),
+        ([BATCH | {"tenant": "a"}, GOOD], ["b"], 0, 1),  # the batch's own source states more
         ([BATCH | {"member_of": "b"}], ["b"], 0, 1),  # a sender that uses one id for both
     ],
 )
