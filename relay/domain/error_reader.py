@@ -22,6 +22,17 @@ WORDS = (
 )  # fmt: skip
 NESTED = ("error", "errors", "exception", "cause", "details", "fault", "status")
 
+# What libraries say before the cause: where it was. Behind it, a phone still shows the cause.
+_POOL = r"HTTPS?ConnectionPool\(host='(?P<where>[^']+)', port=\d+\): "
+_PLACED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"connection to server (?:at|on socket) \"(?P<where>[^\"]+)\"[^:]*? failed: (?:FATAL: +)?(?P<cause>.+)",
+        rf"{_POOL}Max retries exceeded with url: \S+ \(Caused by \w+\("
+        r"(?:\w+\(\d*,? ?)*['\"]?(?:<[^>]*>[:,] )?['\"]?(?P<cause>.+?)(?:['\"]\)+|\)*)$",
+        rf"{_POOL}(?P<cause>.+)",
+    )
+)
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -36,7 +47,15 @@ def cause_of(error: object) -> str:
 
 @lru_cache(256)
 def _read(text: str) -> str:
-    return _cut(_explained(text))
+    return _cut(_cause_first(" ".join(_explained(text).split())))
+
+
+def _cause_first(line: str) -> str:
+    for placed in _PLACED:
+        if found := placed.search(line):
+            where = "" if found["where"] in found["cause"] else f" ({found['where']})"
+            return line[: found.start()] + found["cause"] + where + line[found.end() :]
+    return line
 
 
 def _explained(text: str, depth: int = 0) -> str:
@@ -87,8 +106,7 @@ def _embedded(text: str, depth: int) -> str:
     return ""
 
 
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
+def _cut(line: str) -> str:
     if len(line) <= LONGEST:
         return line
     start = line[: boundary(line, LONGEST - 1)]
