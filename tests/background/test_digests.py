@@ -194,7 +194,7 @@ class TestDelivery:
 
         assert (early, again) == ([], [])
         assert sorted(mail.address for mail in mails) == ["a@example.com", "b@example.com"]
-        assert "4 ×" in mails[0].content["text"]
+        assert "4 Läufe" in mails[0].content["text"]
         assert mails[0].language == "de"
 
     async def test_a_digest_compares_itself_with_the_one_before(self, world: World) -> None:
