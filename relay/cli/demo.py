@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 
 import click
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.text import Text
 from relay.cli.logs import configure
 from relay.cli.options import visible
 from relay.cli.screen import console as screen
-from relay.cli.serve import run_loop
+from relay.cli.serve import run_loop, stop_event
 from relay_sandbox.demo import Demo
 from relay_sandbox.demo.demo import SPEED
 from relay_sandbox.demo.watching import DemoEvent
@@ -42,9 +41,7 @@ def demo(*, until_done: bool, speed: float) -> None:
 
     async def run() -> None:
         nonlocal status
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stop = stop_event()
         async with Demo.open(os.environ, lambda event: _show(console, event), speed) as stage:
             _addresses(console, stage)
             playing = asyncio.create_task(stage.play())

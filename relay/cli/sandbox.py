@@ -1,9 +1,7 @@
 """relay sandbox: the whole Async Operations API on this machine."""
 
-import asyncio
 import errno
 import secrets
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import click
 
 from relay.cli.logs import configure, form_of
-from relay.cli.serve import run_loop
+from relay.cli.serve import run_loop, stop_event
 from relay.errors import RelayError
 
 
@@ -45,9 +43,7 @@ def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, r
 async def _serve(token: str, **options: Any) -> None:
     from relay_sandbox.service import sandbox as open_sandbox  # noqa: PLC0415 - `--help` needs no HTTP
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
     async with open_sandbox(token=token, **options) as serving:
         click.echo(f"API    {serving.address}/api/TENANT/PROJECT/async")
         click.echo(f"page   {serving.address}/#token={token}")

@@ -53,6 +53,14 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     run(main)
 
 
+def stop_event() -> asyncio.Event:
+    """Return an event that SIGTERM or Ctrl-C sets, on the loop that runs."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
 @click.command()
 @config_option
 @click.option(

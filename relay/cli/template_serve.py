@@ -1,8 +1,6 @@
 """relay template preview --serve: the console's pages of templates by themselves, on loopback, until Ctrl-C."""
 
-import asyncio
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from relay.authoring.studio import Gallery
 from relay.authoring.workspace import Workspace
+from relay.cli.serve import stop_event
 from relay.console.access.browser import HEADERS, PAGES, alike
 from relay.console.context import Context
 from relay.console.facts import Unknown
@@ -39,9 +38,7 @@ async def serve(read: Callable[[], Workspace]) -> None:
     # The part of a `Context` that pages of templates use.
     parts = {"zone": read().reader.timezone, "clock": time.time, "faults": {}, "copies_kept": False}
     context = SimpleNamespace(gallery=Gallery(workspace), **parts)
-    key, stop = secrets.token_urlsafe(24), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    key, stop = secrets.token_urlsafe(24), stop_event()
     runner = web.AppRunner(_app(context, key), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
