@@ -37,11 +37,17 @@ class Records:
         self._history, self._trail = Forgetting(store), AuditTrail(store.plain)
 
     async def tick(self, now: float) -> None:
-        """Forget what is old or too much. Raises StoreUnavailable; the next tick goes on where this ended."""
+        """Forget what is old or too much. Raises StoreUnavailable; a key of another type keeps nothing else from it."""
         fullness = await self._store.fullness()
-        await self._history.forget(now, self._config().retention, fullness)
-        await self._store.copies.trim(SHARE if fullness > FULL else 1.0)
-        await self._trail.trim(now)
+        ended = await asyncio.gather(
+            self._history.forget(now, self._config().retention, fullness),
+            self._store.copies.trim(SHARE if fullness > FULL else 1.0),
+            self._trail.trim(now),
+            return_exceptions=True,
+        )
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
 
 
 @dataclass(eq=False)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
+from relay.background.upkeep import Records
+from relay.engine.records import HISTORIES
 from relay.errors import StoreUnavailable
 from relay.store import Store, audit, keys
 from relay.store.audit import KEEP_DAYS, Act, AuditTrail, Notes
 from relay.store.sealing import Sealer
 from tests.support.audit import acts_of
+from tests.support.configuration import configured
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -133,3 +136,13 @@ async def test_a_row_that_is_not_sealed_is_not_shown_and_ends_no_genuine_act(
         (entry,) = await acts_of(store.redis, store.sealer)
     assert (entry.actor, entry.outcome) == ("eve@host-1", "3 of 3")
     assert {line["event"] for line in lines} == {"record.unreadable"}
+
+
+async def test_a_key_of_another_type_beside_it_does_not_keep_it(trail: AuditTrail, store: Store) -> None:
+    await trail.note(Act(JANA, "reload", outcome="taken"))
+    (entry,) = await acts_of(store.redis)
+    await store.redis.set(f"{keys.PREFIX}{HISTORIES}", "not an index")
+
+    with pytest.raises(StoreUnavailable):
+        await Records(store, configured).tick(entry.at.timestamp() + KEEP_DAYS * 86_400 + 1)
+    assert await acts_of(store.redis) == []
