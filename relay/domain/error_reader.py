@@ -47,7 +47,7 @@ def cause_of(error: object) -> str:
 
 @lru_cache(256)
 def _read(text: str) -> str:
-    return _cut(_cause_first(" ".join(_explained(text).split())))
+    return _cut(_cause_first(" ".join(_explained(text).split())[:MAX_LINE]))
 
 
 def _cause_first(line: str) -> str:
