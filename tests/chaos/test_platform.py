@@ -1,7 +1,6 @@
 """relay is killed while runs start, progress and end, and the platform gives up on what it could not deliver."""
 
 import asyncio
-import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from relay.platform.models import Filters, RetryPolicy, StartOperation
 from relay.platform.registration import register, request
 from tests.chaos.load import DURABLE
 from tests.support.patience import busyness, patience
-from tests.support.ports import own_host
+from tests.support.ports import free_place
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.sandbox import TOKEN, SandboxProcess
@@ -36,12 +35,6 @@ MEANWHILE = {
     "starts and fails": (0, 3, "failure"),
     "starts and goes on": (0.5, 16, "success"),
 }
-
-
-def free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def configured(folder: Path, url: str) -> Path:
@@ -91,13 +84,13 @@ def shown(lines: list[dict[str, Any]]) -> set[str]:
 
 @pytest.mark.timeout(240)
 async def test_after_five_minutes_without_relay_everything_that_matters_has_been_told_once(tmp_path: Path) -> None:
-    host = own_host()  # where no other test's server takes the port while relay is away
+    host, port = free_place()  # where no other test's server takes the port while relay is away
     with (
         RedisServer(**DURABLE) as server,
         SandboxProcess("--speed", f"{SPEED / busyness():.0f}", "--data-dir", str(tmp_path / "sandbox")) as sandbox,
     ):
         async with (
-            surroundings(server.url, RELAY_HOST=host, RELAY_ADMIN_HOST=host, RELAY_PORT=str(free_port(host))) as around,
+            surroundings(server.url, RELAY_HOST=host, RELAY_ADMIN_HOST=host, RELAY_PORT=port) as around,
             OperationsClient(sandbox.url, tenant="t", project="p", token=TOKEN) as client,
             RunningRelay(configured(tmp_path, sandbox.url), around.env) as relay,
         ):

@@ -9,7 +9,6 @@ import itertools
 import json
 import math
 import signal
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -21,11 +20,11 @@ import pytest
 
 from relay_sandbox.standins.inbox import Inbox
 from tests.chaos.load import DURABLE
-from tests.support import haproxy
 from tests.support.commands import Serving
 from tests.support.events import body
+from tests.support.haproxy import haproxy
 from tests.support.patience import patience
-from tests.support.ports import own_host
+from tests.support.ports import free_place
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Sender
 from tests.support.stage import CONFIG, SECRET, Surroundings, now, surroundings
@@ -36,15 +35,6 @@ pytestmark = pytest.mark.soak
 SENDERS, PACE = 5, 0.05  # connections, and seconds between two events on one of them
 MAILED = 25  # every so manieth event is told
 DELIVERING = 1.0  # seconds that the mail server takes for a mail: what a stop finds under way
-needs_haproxy = pytest.mark.skipif(not haproxy.BINARY, reason="haproxy is not installed: apt-get install haproxy")
-
-
-def free_place() -> str:
-    """host:port that nobody else takes, not even to connect from it."""
-    host = own_host()
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return f"{host}:{probe.getsockname()[1]}"
 
 
 class SlowInbox(Inbox):
@@ -132,7 +122,7 @@ async def fleet(folder: Path) -> AsyncIterator[Fleet]:
         around = await stack.enter_async_context(surroundings(redis.url, STAGE_SMTP=f"{inbox.smtp_port}"))
         two = Fleet(around, inbox)
         for name in ("one", "two"):
-            host, _, port = free_place().rpartition(":")
+            host, port = free_place()
             relay = Serving(file, {**around.env, "RELAY_HOST": host, "RELAY_PORT": port, "RELAY_ADMIN_HOST": host})
             two.relays[name] = await stack.enter_async_context(relay)
         yield two
@@ -141,11 +131,10 @@ async def fleet(folder: Path) -> AsyncIterator[Fleet]:
         await asyncio.gather(*(relay.wait() for relay in two.relays.values()))
 
 
-@needs_haproxy
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("reuse", ["http-reuse safe", "http-reuse always"])
 async def test_behind_haproxy_no_request_fails(tmp_path: Path, reuse: str) -> None:
-    async with fleet(tmp_path) as two, haproxy.haproxy(free_place(), two.urls, reuse) as balancer:
+    async with fleet(tmp_path) as two, haproxy(":".join(free_place()), two.urls, reuse) as balancer:
         traffic = Traffic(balancer.url)
 
         async def all_up() -> bool:

@@ -14,7 +14,7 @@ from relay.store import Store
 from tests.support import events
 from tests.support.address import Address, address
 from tests.support.clock import Clock
-from tests.support.haproxy import BINARY, haproxy_before_redis
+from tests.support.haproxy import haproxy_before_redis
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer, follow
 from tests.support.targets import room
@@ -82,7 +82,6 @@ async def test_the_watch_finds_the_new_primary_by_itself(pair: Pair, store: Stor
     assert (await health.readiness()).ready
 
 
-@pytest.mark.skipif(not BINARY, reason="there is no haproxy")
 async def test_behind_haproxy_as_documented_the_address_leads_to_whoever_is_the_primary(pair: Pair) -> None:
     for server in (pair.first, pair.second):
         await server.execute_command("ACL", "SETUSER", "relay", "on", ">PASSWORD", "~*", "+@all")

@@ -1,4 +1,4 @@
-"""A real haproxy in front of several relays, set up as docs/deployment.md and docs/high-availability.md say."""
+"""A real haproxy in front of several servers, set up as docs/deployment.md and docs/high-availability.md say."""
 
 import asyncio
 import contextlib
@@ -10,41 +10,27 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support.ports import free_ports
+from tests.support.programs import needs
 from tests.support.waiting import until
 
-BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
 PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("deployment.md", "high-availability.md")]
 FRONT = """\
 global
-    stats socket {directory}/stats
+    stats socket {folder}/stats
 defaults
-    mode http
-    timeout connect 5s
-    timeout client 30s
-    timeout server 30s
-frontend senders
-    bind {place}
-    default_backend relay
-"""
-
-REDIS_FRONT = """\
-global
-    stats socket {directory}/stats
-defaults
-    mode tcp
-    timeout client 1h
+    {defaults}
 frontend clients
     bind {place}
-    default_backend redis
+    default_backend {name}
 """
 
 
 class Haproxy:
     """`url` is where senders reach it."""
 
-    def __init__(self, directory: Path, place: str) -> None:
+    def __init__(self, folder: Path, place: str) -> None:
         self.url = f"http://{place}"
-        self._socket = directory / "stats"
+        self._socket = folder / "stats"
 
     async def up(self) -> set[str]:
         """The names of the relays that it sends to."""
@@ -60,41 +46,41 @@ class Haproxy:
 async def haproxy(place: str, relays: Mapping[str, str], more: str) -> AsyncIterator[Haproxy]:
     """Listen on `place` (host:port) for the relays at these addresses; the line `more` goes into the backend."""
     servers = {name: urlsplit(url).netloc for name, url in relays.items()}
-    async with _running(
-        FRONT.format(directory="{directory}", place=place) + _backend("relay", servers, more)
-    ) as folder:
+    defaults = ("mode http", "timeout connect 5s", "timeout client 30s", "timeout server 30s")
+    async with _running("relay", place, defaults, servers, more) as folder:
         yield Haproxy(folder, place)
 
 
 @contextlib.asynccontextmanager
 async def haproxy_before_redis(ports: Sequence[int]) -> AsyncIterator[str]:
     """The URL of whichever server at these ports of loopback is the primary."""
-    (port,) = free_ports(1)
+    place = f"127.0.0.1:{free_ports(1)[0]}"
     servers = {f"server{number}": f"127.0.0.1:{number}" for number in ports}
-    front = REDIS_FRONT.format(directory="{directory}", place=f"127.0.0.1:{port}")
-    async with _running(front + _backend("redis", servers)):
-        yield f"redis://127.0.0.1:{port}/0"
+    async with _running("redis", place, ("mode tcp", "timeout client 1h"), servers):
+        yield f"redis://{place}/0"
 
 
 @contextlib.asynccontextmanager
-async def _running(text: str) -> AsyncIterator[Path]:
-    """A haproxy with this configuration, and its directory."""
-    directory = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))  # pytest's own is too long for a socket
-    text = text.replace("{directory}", str(directory))
-    (directory / "haproxy.cfg").write_text(text, "utf-8")
-    assert BINARY
+async def _running(
+    name: str, place: str, defaults: Sequence[str], servers: Mapping[str, str], *more: str
+) -> AsyncIterator[Path]:
+    """A haproxy with the documentation's backend of this name, further lines and these servers; its folder."""
+    program = needs("haproxy", "haproxy")
+    folder = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))  # pytest's own is too long for a socket
+    front = FRONT.format(folder=folder, defaults="\n    ".join(defaults), place=place, name=name)
+    (folder / "haproxy.cfg").write_text(front + _backend(name, servers, *more), "utf-8")
     process = await asyncio.create_subprocess_exec(
-        BINARY, "-db", "-f", str(directory / "haproxy.cfg"), stderr=asyncio.subprocess.DEVNULL
+        program, "-db", "-f", str(folder / "haproxy.cfg"), stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        await until(lambda: process.returncode is not None or (directory / "stats").exists())
-        assert process.returncode is None, f"haproxy ended with status {process.returncode} on:\n{text}"
-        yield directory
+        await until(lambda: process.returncode is not None or (folder / "stats").exists())
+        assert process.returncode is None, f"haproxy ended with status {process.returncode}"
+        yield folder
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
-        shutil.rmtree(directory)
+        shutil.rmtree(folder)
 
 
 def _backend(name: str, servers: Mapping[str, str], *more: str) -> str:

@@ -28,3 +28,11 @@ def own_host() -> str:
     """
     dice = random.SystemRandom()  # `random` itself is seeded alike in all processes of a test run
     return f"127.{dice.randrange(1, 255)}.{dice.randrange(256)}.1" if sys.platform == "linux" else "127.0.0.1"
+
+
+def free_place() -> tuple[str, str]:
+    """A host and a port that nobody else takes, not even to connect from it."""
+    host = own_host()
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return host, f"{probe.getsockname()[1]}"
