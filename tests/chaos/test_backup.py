@@ -2,13 +2,10 @@
 
 import itertools
 import re
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,10 +14,9 @@ from relay.store.embedded.server import running_url
 from relay.store.queries.admin import Admin
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
-from tests.chaos.load import Load
+from tests.chaos.load import Load, event_of
 from tests.support.commands import relay
 from tests.support.embedded import filled
-from tests.support.events import body
 from tests.support.ports import own_host
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, SECRET, TOKEN, post
@@ -30,14 +26,6 @@ pytestmark = pytest.mark.slow
 
 DESTINATIONS = {"english@example.com": "english", "german@example.com": "german"}
 STAGED = {"STAGE_SECRET": SECRET, "STAGE_TOKEN": TOKEN, "STAGE_SLACK": "http://127.0.0.1:9", "STAGE_SMTP": "9"}
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A path short enough for a socket."""
-    path = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
-    yield path
-    shutil.rmtree(path)
 
 
 @asynccontextmanager
@@ -51,12 +39,6 @@ async def admin_of(data_dir: Path) -> AsyncIterator[Admin]:
 
 def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
-
-
-def event_of(operation: str) -> dict[str, Any]:
-    """Return what `Load` has sent of this operation."""
-    event = body("operation.completed", 100, status="Completed", operationId=operation, operationName=operation)
-    return event | {"eventId": f"evt-{operation}", "tenantId": "mail"}
 
 
 async def nothing_pending(admin: Admin) -> bool:

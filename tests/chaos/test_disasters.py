@@ -3,8 +3,12 @@
 import pytest
 
 from tests.chaos.disasters import STORES, disasters
+from tests.support.patience import patience
+from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT
 
 pytestmark = pytest.mark.slow
+
+DIVIDED = 3  # votes of Sentinels that nobody wins, one after the other
 
 
 @pytest.mark.timeout(300)
@@ -14,6 +18,15 @@ async def test_a_few_disasters_lose_nothing_and_repeat_only_the_unknown(store: s
 
     assert report.faults == [], report
     assert report.counts["events"] > 0
+
+
+@pytest.mark.timeout(300)
+async def test_a_primary_that_is_killed_is_replaced_in_time() -> None:
+    report = await disasters("sentinels", 1, only=("primary killed",))
+
+    assert report.faults == [], report
+    # They call it down, and agree on who replaces it; if they are divided, they try again. Then relay looks.
+    assert max(report.pauses["primary killed"]) < patience((DOWN_AFTER + DIVIDED * 2 * FAILOVER_TIMEOUT) / 1000 + 5)
 
 
 @pytest.mark.timeout(300)

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from tests.chaos.load import DURABLE, Load
+from tests.chaos.load import DURABLE, Load, event_of
 from tests.chaos.test_outages import readiness
-from tests.chaos.test_taking_over import SlowInbox, mailed
+from tests.chaos.test_taking_over import SlowInbox
 from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
@@ -44,11 +44,11 @@ async def test_a_full_redis_takes_nothing_and_is_drained() -> None:
             env = {**around.env, "STAGE_SMTP": str(inbox.smtp_port), "RELAY_HOST": own_host()}
             async with RunningRelay(CONFIG, env) as relay:
                 for number in range(OPERATIONS):
-                    assert (await post(relay.url, mailed(f"op-{number}"))).status == 202
+                    assert (await post(relay.url, event_of(f"op-{number}"))).status == 202
                 await until(lambda: inbox.waiting)
                 redis = around.store.redis
                 await redis.config_set("maxmemory", 1)
-                refused = [(await post(relay.url, mailed(f"op-{OPERATIONS}"))).status for _ in range(3)]
+                refused = [(await post(relay.url, event_of(f"op-{OPERATIONS}"))).status for _ in range(3)]
                 inbox.open.set()
                 ledger = await around.settled()
                 full, _ = await readiness(relay.admin_url)
@@ -68,4 +68,4 @@ async def test_a_full_redis_takes_nothing_and_is_drained() -> None:
 
 
 async def taken(relay: RunningRelay) -> bool:
-    return (await post(relay.url, mailed(f"op-{OPERATIONS}"))).status == 202
+    return (await post(relay.url, event_of(f"op-{OPERATIONS}"))).status == 202

@@ -3,14 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.chaos.load import DURABLE
+from tests.chaos.load import DURABLE, event_of
 from tests.chaos.test_outages import readiness
 from tests.support.commands import Serving, relay
-from tests.support.events import body
 from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Surroundings, post, surroundings
@@ -19,12 +17,6 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 INBOX = "{relay}:inbox"
-
-
-def mailed(operation: str, event: str = "operation.completed", percentage: int = 100, **more: Any) -> dict[str, Any]:
-    status = "Completed" if event == "operation.completed" else "Running"
-    document = body(event, percentage, status=status, operationId=operation, operationName=operation)
-    return document | {"tenantId": "mail", "eventId": f"evt-{operation}-{percentage}"} | more
 
 
 @pytest.fixture
@@ -48,7 +40,7 @@ async def serving(around: Surroundings, folder: Path, role: str) -> AsyncIterato
 
 async def test_one_receives_and_the_other_tells(around: Surroundings, home: Path) -> None:
     async with serving(around, home / "d", "deliver"), serving(around, home / "r", "receive") as receiving:
-        answers = [await post(receiving.url, mailed("op-1")) for _ in range(2)]
+        answers = [await post(receiving.url, event_of("op-1")) for _ in range(2)]
         mails = await around.mails(2)
         ledger = await around.settled()
         status, checks = await readiness(receiving.admin_url)
@@ -62,7 +54,7 @@ async def test_one_receives_and_the_other_tells(around: Surroundings, home: Path
 
 async def test_where_nobody_delivers_events_are_kept_and_readyz_says_so(around: Surroundings, home: Path) -> None:
     async with serving(around, home / "r", "receive") as receiving:
-        answer = await post(receiving.url, mailed("op-1"))
+        answer = await post(receiving.url, event_of("op-1"))
         status, checks = await readiness(receiving.admin_url)
         paused = await relay(
             "pause", "english", "--reason", "test", "-c", CONFIG, env={**around.env, "STAGE_DATA": str(home / "r")}
@@ -88,7 +80,7 @@ async def test_where_nobody_delivers_the_inbox_takes_so_many_bytes_and_outcomes_
     around: Surroundings, home: Path
 ) -> None:
     async def statuses(receiving: Serving, operation: str) -> list[int]:
-        events = mailed(operation, "operation.progress", 40), mailed(operation)
+        events = event_of(operation, "operation.progress"), event_of(operation)
         return [(await post(receiving.url, event)).status for event in events]
 
     redis = around.store.redis

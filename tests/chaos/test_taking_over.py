@@ -17,7 +17,7 @@ from relay.channels.email.channel import Email
 from relay.engine.receipts import CALL
 from relay.store.journal.lease import LASTS
 from relay_sandbox.standins.inbox import Inbox
-from tests.support.events import body
+from tests.chaos.load import DURABLE, event_of
 from tests.support.patience import busyness, patience
 from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
@@ -54,7 +54,7 @@ class SlowInbox(Inbox):
 async def environment(kind: str) -> AsyncIterator[dict[str, str]]:
     """Return where relay finds its Redis."""
     if kind == "external":
-        with RedisServer(appendonly="yes", appendfsync="always") as server:
+        with RedisServer(**DURABLE) as server:
             yield {"RELAY_REDIS_URL": server.url}
         return
     home = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
@@ -119,12 +119,12 @@ async def test_a_process_frozen_beyond_its_lease_repeats_nothing_that_another_on
             start = len(relay.lines)
             relay.send_signal(signal.SIGCONT)
             await relay.wait_for_line("partition.lost", start)
-            answers = [await post(one.url, mailed("op-more")) for one in (relay, other)]
+            answers = [await post(one.url, event_of("op-more")) for one in (relay, other)]
             await all_told(inbox, frozen, MAILS + 2)
 
         copies = Counter((mail.recipient, mail.id) for mail in inbox.mails)
         print(f"all told {took:.1f} s after the freeze, {sum(copies.values()) - len(copies)} twice")
-        assert answers[0].document == {"status": "accepted", "eventId": "evt-op-more"}
+        assert answers[0].document == {"status": "accepted", "eventId": "evt-op-more-100"}
         assert answers[1].status == 200
         # What was under way when it froze may have arrived; nothing else came again.
         assert sum(count > 1 for count in copies.values()) <= Email.max_concurrency
@@ -136,13 +136,13 @@ async def test_a_process_that_stops_hands_over_at_once_and_finishes_what_it_send
     async with environment("external") as redis, SlowInbox(most=2) as inbox:
         env = staged(inbox) | redis
         async with RunningRelay(CONFIG, env, grace=60) as relay, RunningRelay(CONFIG, env) as other:
-            assert (await post(relay.url, mailed("op-1"))).status == 202
+            assert (await post(relay.url, event_of("op-1"))).status == 202
             await until(lambda: inbox.waiting == 2)
             relay.send_signal(signal.SIGTERM)
             stopped = time.monotonic()
             await other.wait_for_line("partition.owned")
             owned = time.monotonic() - stopped
-            answer = await post(other.url, mailed("op-2"))
+            answer = await post(other.url, event_of("op-2"))
             await all_told(inbox, stopped, 2)
             told = time.monotonic() - stopped
             # Longer than it takes until a process counts as gone that gives no sign of life.
@@ -151,7 +151,7 @@ async def test_a_process_that_stops_hands_over_at_once_and_finishes_what_it_send
             inbox.open.set()
             await all_told(inbox, stopped, 4)
             status = await relay.wait()
-            again = await post(other.url, mailed("op-1"))
+            again = await post(other.url, event_of("op-1"))
 
         print(f"owned {owned:.1f} s after SIGTERM, the next event told after {told:.1f} s")
         assert (answer.document["deliveries"], again.status, status) == (2, 200, 0)
@@ -159,14 +159,9 @@ async def test_a_process_that_stops_hands_over_at_once_and_finishes_what_it_send
         assert max(owned, told) < AT_ONCE * busyness()
 
 
-def mailed(operation: str) -> dict[str, Any]:
-    event = body("operation.completed", 100, status="Completed", operationId=operation)
-    return event | {"tenantId": "mail", "eventId": f"evt-{operation}"}
-
-
 async def in_the_middle_of_mails(relay: RunningRelay, inbox: SlowInbox) -> None:
     for number in range(OPERATIONS):
-        assert (await post(relay.url, mailed(f"op-{number}"))).status == 202
+        assert (await post(relay.url, event_of(f"op-{number}"))).status == 202
     await until(lambda: inbox.waiting == Email.max_concurrency)
 
 
