@@ -118,11 +118,3 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def modes(directory: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Gives everything else its turn until the condition holds."""
-    while True:
-        if condition():
-            return
-        await asyncio.sleep(0)

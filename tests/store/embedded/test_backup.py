@@ -11,7 +11,8 @@ import pytest
 from relay.errors import EmbeddedRedisError
 from relay.store.embedded.backup import ABOUT, FOLDER, MANIFEST, back_up, put_back
 from relay.store.embedded.server import EmbeddedRedis
-from tests.support.embedded import client, filled, modes, until
+from tests.support.embedded import client, filled, modes
+from tests.support.waiting import until
 
 BACKUPS = 5
 ABOUT_IT = {"taken": "2026-01-20T11:40:00Z", "relay": "0.1.0"}

@@ -23,12 +23,12 @@ from tests.support.embedded import (
     filled,
     pid_of,
     restarted,
-    until,
     written,
 )
 from tests.support.programs import needs
 from tests.support.queue import accept, counts
 from tests.support.targets import room
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
