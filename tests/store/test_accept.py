@@ -5,11 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.events import Event
-from relay.errors import ConfigError, StoreUnavailable
+from relay.errors import ConfigError
 from relay.store import Store, keys
-from relay.store.queries.admin import Admin
 from tests.support import events
-from tests.support.queue import send
 from tests.support.targets import room
 
 
@@ -35,21 +33,6 @@ async def test_an_event_older_than_what_is_known_is_late(store: Store, first: Ev
     await store.accept(first, [room()])
 
     assert (await store.accept(then, [room()])).status == status
-
-
-async def test_a_full_redis_refuses_with_nothing_done_and_drains(redis_store: Store) -> None:
-    await redis_store.report(events.completed(), [room()])
-    event = events.completed(operationId="op-2")
-    await redis_store.redis.config_set("maxmemory", 1)
-    try:
-        with pytest.raises(StoreUnavailable):
-            await redis_store.report(event, [room()])
-        await send(redis_store)
-    finally:
-        await redis_store.redis.config_set("maxmemory", 0)
-
-    assert (await Admin(redis_store).ledger()).counts["delivered"] == 1
-    assert (await redis_store.report(event, [room()])).status == "accepted"
 
 
 async def test_forgotten_scripts_are_sent_again(redis_store: Store) -> None:
