@@ -14,17 +14,13 @@ from relay.store.queries.admin import Admin
 from relay.store.sentinel import parse
 from tests.support import events
 from tests.support.certificates import make_certificate
-from tests.support.load import Load, load
-from tests.support.patience import patience
 from tests.support.ports import free_ports
 from tests.support.queue import send
 from tests.support.redis_server import RedisServer
-from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT, NAME, SentinelServer, Watched, watched
+from tests.support.sentinels import NAME, SentinelServer, Watched, watched
 from tests.support.targets import room
 from tests.support.tls_front import tls_front
 from tests.support.waiting import until
-
-DIVIDED = 3  # votes that nobody wins, one after the other
 
 
 def test_the_url_says_whom_to_ask_and_as_whom_to_speak_to_the_primary() -> None:
@@ -39,13 +35,6 @@ def test_the_url_says_whom_to_ask_and_as_whom_to_speak_to_the_primary() -> None:
 async def group() -> AsyncIterator[Watched]:
     async with watched() as group:
         yield group
-
-
-@pytest.fixture
-async def used(group: Watched) -> AsyncIterator[Load]:
-    """A store that is watched over as in relay, and used all the time."""
-    async with load(group.url) as using:
-        yield using
 
 
 @pytest.mark.slow
@@ -133,18 +122,6 @@ async def refused(url: str) -> str:
 
 @pytest.mark.slow
 class TestFailingOver:
-    @pytest.mark.timeout(120)
-    async def test_a_primary_that_is_killed_takes_nothing_along(self, group: Watched, used: Load) -> None:
-        await used.more(50)
-        before = await group.kill_primary()
-        await group.replaced(before)
-        await used.more(50)
-
-        await used.end()
-        assert await used.forgotten() == []
-        # They call it down, and agree on who replaces it; if they are divided, they try again. Then relay looks.
-        assert used.longest < patience((DOWN_AFTER + DIVIDED * 2 * FAILOVER_TIMEOUT) / 1000 + 5)
-
     @pytest.mark.timeout(120)
     async def test_a_replica_that_comes_has_to_confirm_from_its_first_moment(self, group: Watched) -> None:
         """Nobody has inspected Redis since: it could be promoted, and the other one's word would not count."""

@@ -9,8 +9,8 @@ import pytest
 
 from relay.channels.email.channel import SIZE, Email
 from relay.domain.deliveries import Notification
+from tests.channels.email.postfix import Postfix, needs_postfix
 from tests.support.certificates import Certificate
-from tests.support.postfix import Postfix, needs_postfix
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, needs_postfix]
