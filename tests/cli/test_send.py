@@ -1,11 +1,15 @@
 """relay send: an event that the running relay signs and sends to itself, and what it was answered."""
 
 import json
+import time
 from pathlib import Path
 
 from relay.store.queries.reachability import OperatorPauses
 from tests.cli.asking import Commands
 from tests.support.events import body
+from tests.support.serving import change
+from tests.support.silences import added, silence
+from tests.support.stage import Surroundings, running
 
 
 async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(cli: Commands, tmp_path: Path) -> None:
@@ -31,3 +35,17 @@ async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(cli: Commands
     event.write_text('{"event": "operation.failed"}')
     refused = await cli("send", event, "--now")
     assert (refused.exit_code, "422 Unprocessable" in refused.output) == (1, True)
+
+
+async def test_a_silence_of_a_job_that_a_template_names_is_said(
+    around: Surroundings, config: Path, tmp_path: Path
+) -> None:
+    change(config, "timezone:", 'job: "{operationType} {parameters.dataset}"\ntimezone:')
+    event = tmp_path / "event.json"
+    stated = {"operationType": "Load", "parameters": {"dataset": "orders"}}
+    event.write_text(json.dumps(body("operation.failed", 40, **stated) | {"tenantId": "mail"}))
+    async with running(around, config):
+        await added(around.store, silence(time.time(), destinations=(), jobs=("Load orders",)))
+        sent = await Commands(around, config)("send", event)
+
+    assert sent.output.count("silence s-1 until ") == 2, sent.output

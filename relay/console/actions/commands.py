@@ -21,6 +21,7 @@ from relay.console.context import Context, way_of
 from relay.console.facts import Form, Name, NameForm
 from relay.console.view import Done, refused
 from relay.console.views.dead import READ
+from relay.console.views.related import with_job
 from relay.console.views.source import shown
 from relay.domain import documents
 from relay.domain.documents import decode
@@ -191,7 +192,7 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
 async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], event: Event) -> None:
     """Add what silences and pauses hold there to the explanation."""
     now, zone = context.clock(), context.config().timezone
-    silences = Silences(await SilenceList(context.store).all()).matching(event, now)
+    silences = Silences(await SilenceList(context.store).all()).matching(with_job(event, context.config().job), now)
     pauses = await OperatorPauses(context.store).all(now)
     holds = [(its.destinations, f"silence {its.id}", its.ends, its.reason) for its in silences]
     holds += [((name,), f"paused by {its.by}", its.until or 0.0, its.cause) for name, its in pauses.items()]

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,13 +14,13 @@ from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
 from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_facts
 from relay.console.views.operations import expected, run_page
-from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown
+from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, with_job
 from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
 from relay.domain.identity import error_of, error_words
-from relay.domain.jobs import Job, named
+from relay.domain.jobs import Job
 from relay.domain.outcomes import before
 from relay.engine import names
 from relay.errors import AmbiguousId
@@ -103,7 +102,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     except AmbiguousId as error:
         several = [one_of_several(id_, use) for use in error.spaces if isinstance(use, Space)]
         return OperationFacts(id=id_, several=several)
-    events = [_with_job(event, context.config().job) for event in events]
+    events = [with_job(event, context.config().job) for event in events]
     job = await Jobs(context.store).of(events[-1]) if events else None
     facts = facts_of(timeline)
     lines = facts["timeline"]
@@ -124,12 +123,6 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         lines=fold(lines),
         related=[*related(id_, timeline, events, job)],
     )
-
-
-def _with_job(event: Event, template: str) -> Event:
-    """Add what the template says of its job, as when it came: that is not kept with the event."""
-    its = event.operation
-    return replace(event, job=named(template, its.document, event.document)) if template and its else event
 
 
 def _of_newest(event: Event | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from relay.console.views.obstacles import sources
 from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.domain.jobs import Job
+from relay.domain.jobs import Job, named
 from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
 from relay.store.queries.jobs import Jobs
@@ -73,6 +74,12 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event], job: Job | 
             if (id_ := first_text(row.get("operationId")))
         }
         yield from [*members.values()][:MOST]
+
+
+def with_job(event: Event, template: str) -> Event:
+    """Add what the template says of its job, as when it came: that is not kept with the event."""
+    its = event.operation
+    return replace(event, job=named(template, its.document, event.document)) if template and its else event
 
 
 def unknown(context: Context, id_: str) -> Unknown:
