@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from relay.store import Store
+from tests.background.runs import MINUTE, Watched
 from tests.support.clock import Clock
-from tests.support.runs import MINUTE, Watched
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from relay.platform.github import Hook
 from relay.receiving.redelivery import CatchUp
 from relay.receiving.signature_settings import Signature
 from relay.receiving.sources import Source
+from tests.background.github import HOOK, TOKEN, github
 from tests.support.foreign import workflow_run
-from tests.support.github import HOOK, TOKEN, github
 from tests.support.inprocess import relay_beside
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.background.runs import HOUR, MINUTE, Watched, iso
 from tests.support import records
 from tests.support.bundles import send
 from tests.support.clock import Clock
-from tests.support.runs import HOUR, MINUTE, Watched, iso
 
 DAY = 24 * HOUR
 OFF = "silent: off, flat: off, remind: off, startup_grace: 0s"

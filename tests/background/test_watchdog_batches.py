@@ -6,10 +6,10 @@ from relay.config import parse_config
 from relay.domain.events import Event
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
+from tests.background.runs import HOUR, MINUTE, Watched, iso
 from tests.support import events, records
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import send
-from tests.support.runs import HOUR, MINUTE, Watched, iso
 
 MEMBERS = ("op-1", "op-2", "op-3")
 

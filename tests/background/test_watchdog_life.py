@@ -8,8 +8,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from relay.store.queries.admin import Admin
+from tests.background.runs import HOUR, MINUTE, Watched
 from tests.support import records
-from tests.support.runs import HOUR, MINUTE, Watched
 
 
 async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> None:

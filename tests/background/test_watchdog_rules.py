@@ -1,8 +1,8 @@
 """What the watchdog finds: alarms, reminders and recoveries over hours of a run."""
 
 from relay.store.queries.runs import Runs
+from tests.background.runs import HOUR, MINUTE, Watched, iso
 from tests.support import events, records
-from tests.support.runs import HOUR, MINUTE, Watched, iso
 
 
 async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(relay: Watched) -> None:

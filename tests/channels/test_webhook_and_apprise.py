@@ -24,13 +24,13 @@ from relay.errors import ConfigError, DeliveryError
 from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.queries.admin import Admin
+from tests.channels.slack_channel import notification
 from tests.support import events
 from tests.support.certificates import Certificate
 from tests.support.clock import Clock
 from tests.support.flow import RENDERER
 from tests.support.patience import patience
 from tests.support.queue import dead_letters
-from tests.support.slack_channel import notification
 from tests.support.workers import worker_of
 
 PATH, SECRET = "/hooks/the-path-is-a-secret", "whsec_0bDgbUlF3q5p0nXtJ8vC1mWzK7yR4sQe9aHf2LiNoTk="

@@ -10,11 +10,11 @@ from relay.store import Store
 from relay.store.sessions import Link, Sessions
 from relay.store.signing_keys import SigningKeys, name_of
 from tests.cli.asking import Commands
+from tests.cli.serving import change
 from tests.support.auth import TOKEN
 from tests.support.commands import relay
 from tests.support.console import stage_config
 from tests.support.redis_server import RedisServer
-from tests.support.serving import change
 from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
 
 JANA = "jana@host-1"

@@ -11,6 +11,7 @@ from click.testing import Result
 
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
+from tests.cli.serving import change
 from tests.support.clock import Clock
 from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
@@ -18,7 +19,6 @@ from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import NAME, watched
-from tests.support.serving import change
 
 SECRET = "${RELAY_WEBHOOK_SECRET}"
 

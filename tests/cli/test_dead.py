@@ -14,12 +14,12 @@ from relay.coordinator import build_sealer
 from relay.operating.acts import short
 from relay.store import Store
 from tests.cli.asking import Commands
+from tests.cli.serving import started
 from tests.support.console import stage_config
 from tests.support.events import completed
 from tests.support.inprocess import relay
 from tests.support.queue import claim_one, dead_letters
 from tests.support.redis_server import RedisServer
-from tests.support.serving import started
 from tests.support.stage import CONFIG, Stage
 from tests.support.targets import mail
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.cli.asking import Commands
+from tests.cli.serving import change
 from tests.support.events import body
-from tests.support.serving import change
 from tests.support.stage import Stage, Surroundings, running
 
 DIGEST = """

@@ -12,8 +12,8 @@ from relay.operating.sentences import sentence_of, watch_lines
 from relay.operating.timeline import facts_of, fold
 from relay.store.queries.timelines import Counted, Timeline
 from tests.cli.asking import Commands
+from tests.cli.serving import change, started
 from tests.support.events import body
-from tests.support.serving import change, started
 from tests.support.stage import Stage, Surroundings, running
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 
 from relay.receiving.signatures import sign
+from tests.cli.serving import change, events, started
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.commands import Serving, relay
 from tests.support.ports import free_ports
-from tests.support.serving import change, events, started
 from tests.support.stage import SECRET, Surroundings, now
 
 pytestmark = pytest.mark.slow

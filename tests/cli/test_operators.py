@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from relay_sandbox.standins.slack import Fault
+from tests.cli.serving import change, events, started
 from tests.support.commands import Serving, relay
-from tests.support.serving import change, events, started
 from tests.support.stage import Surroundings, post
 
 pytestmark = pytest.mark.soak

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from tests.cli.serving import change, embedded, events, started
 from tests.support.commands import Serving, relay
 from tests.support.patience import patience
 from tests.support.sender import read_reply
-from tests.support.serving import change, embedded, events, started
 from tests.support.stage import CONFIG, Surroundings, post
 from tests.support.waiting import until
 

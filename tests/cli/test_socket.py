@@ -13,12 +13,12 @@ from relay.app import GRACE
 from relay.console.command_socket import CommandSocket
 from relay_sandbox.standins.slack import Fault
 from tests.cli.asking import Commands
+from tests.cli.serving import change, started
 from tests.support.audit import acts_of
 from tests.support.auth import LOOKER, TOKEN, TOKENS
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.redis_server import RedisServer
-from tests.support.serving import change, started
 from tests.support.stage import CONFIG, Stage, running, stage, surroundings
 from tests.support.waiting import until
 

@@ -7,7 +7,7 @@ import pytest
 from relay.cli.options import actor
 from relay.store.queries.suppressions import UNSUBSCRIBED, Suppressions
 from tests.cli.asking import Commands
-from tests.support.serving import started
+from tests.cli.serving import started
 from tests.support.stage import Stage
 
 GONE = "gone@example.com"

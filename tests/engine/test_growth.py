@@ -6,9 +6,9 @@ from typing import Any
 from relay.domain.parsing import parse
 from relay.engine.intake import Report
 from relay.engine.state import Changes
-from tests.support.pure_life.configurations import QUEUES
-from tests.support.pure_life.workers import Work
-from tests.support.pure_life.world import World
+from tests.engine.life.configurations import QUEUES
+from tests.engine.life.workers import Work
+from tests.engine.life.world import World
 
 RUNS = 60
 

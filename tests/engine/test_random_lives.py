@@ -1,6 +1,6 @@
 """Random lives of the engine: whatever happens, all of it arrives in the end, and none of it twice.
 
-`tests/support/pure_life` has what happens, without any server. After every step the ledger adds up, whatever waits
+`tests/engine/life` has what happens, without any server. After every step the ledger adds up, whatever waits
 is found, and each index says what records say; at the end, when all is well again, every event that was accepted
 arrived, is held, collected or dead, nothing is stuck, and nothing is left that nobody needs.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.pure_life import faults_of
+from tests.engine.life import faults_of
 
 EACH = 25  # lives of one test
 STEPS = 25

@@ -14,10 +14,10 @@ from relay.engine.state import NotLoaded
 from relay.engine.step import step
 from relay.engine.take import MANY, OLDEST, STARVED, Take
 from relay.errors import StoreUnavailable
+from tests.engine.life.reading import Loading
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending, subjects
 from tests.support import events
-from tests.support.pure_life.reading import Loading
 from tests.support.targets import mail, room, team
 
 ROOM = room(limits=Limits())

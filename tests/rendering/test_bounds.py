@@ -15,9 +15,9 @@ from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering import AVOIDED_FOR, IsolatedRenderer, Rendered
 from relay.rendering.bounds import Bounds
+from tests.rendering.templates_of_others import FILE, LOOPS, NOTE
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render
-from tests.support.templates_of_others import FILE, LOOPS, NOTE
 
 PAUSE = 0.05  # seconds for which nothing may hold up the event loop
 OWN_WORDING = "Failed: Comprehensive…Analysis"

@@ -11,8 +11,8 @@ import pytest
 from relay.channels.slack.limits import validate
 from relay.rendering import Renderer
 from relay.rendering.formats.email import _cut
+from tests.rendering.golden import agreed
 from tests.support import digests
-from tests.support.golden import agreed
 from tests.support.mails import LANGUAGES, mail
 
 

@@ -8,9 +8,9 @@ from relay.domain.display import HIDDEN, TEXT_BUDGET, length
 from relay.rendering import Renderer
 from relay.rendering.jobs import action
 from relay.rendering.texts import clean, cut, inert, safe_url
+from tests.rendering.slack_reading import mrkdwn
 from tests.support.events import event_of
 from tests.support.renderers import Build, only, progress, render, text_of
-from tests.support.slack_reading import mrkdwn
 
 
 def test_what_hides_is_found_in_texts_that_python_calls_printable_too() -> None:

@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 
 from relay.app import Relay
+from tests.rendering.templates_of_others import FILE, LOOPS, NOTE
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, post, running, surroundings
-from tests.support.templates_of_others import FILE, LOOPS, NOTE
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow

@@ -15,9 +15,9 @@ from relay.channels.email.messages import Mailbox, compose
 from relay.domain.deliveries import Notification
 from relay.rendering import Renderer
 from relay.rendering.formats.email import MAX_DIGEST, MAX_HTML
+from tests.rendering.golden import GOLDEN, agreed
 from tests.support import digests, samples
 from tests.support.every_case import every_case
-from tests.support.golden import GOLDEN, agreed
 from tests.support.mails import (
     CHANGES,
     LANGUAGES,

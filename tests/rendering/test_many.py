@@ -8,8 +8,8 @@ import pytest
 
 from relay.rendering import Renderer
 from relay.rendering.filters import SIGNS
+from tests.rendering.slack_reading import texts
 from tests.support import samples, slacks
-from tests.support.slack_reading import texts
 
 Body = dict[str, Any]
 CAUSES = [f"SAP extractor did not answer for {300 + n} s." for n in range(11)] + [

@@ -9,9 +9,9 @@ from relay.domain.deliveries import Kind
 from relay.domain.events import Outcome
 from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES
+from tests.rendering.slack_reading import shown
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
-from tests.support.slack_reading import shown
 from tests.support.slacks import KINDS, NAMES, past_ends, rendered
 
 

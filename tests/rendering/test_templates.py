@@ -16,9 +16,9 @@ from relay.domain.deliveries import Kind
 from relay.rendering import Renderer
 from relay.rendering.translatable import translatable
 from relay.rendering.translations import OF_ALERTS, placeholders
+from tests.rendering.slack_reading import strings
 from tests.support import samples, slacks
 from tests.support.mails import mail
-from tests.support.slack_reading import strings
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = tuple(samples.bodies())

@@ -1,6 +1,6 @@
 """The sandbox answers the whole documented API, with every documented field."""
 
-from tests.support.documented import shape
+from tests.sandbox.documented import shape
 from tests.support.events import SEED, seed
 from tests.support.sandbox import Stage
 

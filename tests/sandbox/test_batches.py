@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.documented import shape
+from tests.sandbox.documented import shape
 from tests.support.events import seed
 from tests.support.sandbox import Stage
 

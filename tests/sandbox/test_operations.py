@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from relay_sandbox.storage.changes import LEASE
 from relay_sandbox.storage.state import PREFIX
-from tests.support.documented import shape
+from tests.sandbox.documented import shape
 from tests.support.events import seed
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage

@@ -17,6 +17,7 @@ from relay.store import Store
 from relay.store.cluster import MOVING, _Nodes, parse
 from relay.store.journal.items import PATIENCE
 from relay.store.keys import PREFIX
+from tests.store.tls_front import tls_front
 from tests.support import events
 from tests.support.certificates import make_certificate
 from tests.support.clusters import SLOT, Clustered, ClusterServer, clustered
@@ -25,7 +26,6 @@ from tests.support.ports import free_ports
 from tests.support.queue import claim, counts, send
 from tests.support.redis_server import RedisServer
 from tests.support.targets import room
-from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "deployment.md"

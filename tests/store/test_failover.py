@@ -11,8 +11,8 @@ from relay.config import parse_config
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
+from tests.store.address import Address, address
 from tests.support import events
-from tests.support.address import Address, address
 from tests.support.clock import Clock
 from tests.support.haproxy import haproxy_before_redis
 from tests.support.ports import free_ports

@@ -12,7 +12,8 @@ import pytest
 from relay.store import Store
 from relay.store.keys import PREFIX
 from relay.store.queries.admin import Admin
-from tests.support import events, owning
+from tests.store import owning
+from tests.support import events
 from tests.support.clusters import clustered
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import watched

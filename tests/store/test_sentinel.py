@@ -12,6 +12,7 @@ from relay.store import Store
 from relay.store.client import Promise
 from relay.store.queries.admin import Admin
 from relay.store.sentinel import parse
+from tests.store.tls_front import tls_front
 from tests.support import events
 from tests.support.certificates import make_certificate
 from tests.support.ports import free_ports
@@ -19,7 +20,6 @@ from tests.support.queue import send
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import NAME, SentinelServer, Watched, watched
 from tests.support.targets import room
-from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from relay.channels.email.channel import Email
 from relay.channels.email.session import Timeouts
-from tests.support.mail_channel import Connect, channel
+from tests.channels.email.mail_channel import Connect, channel
 from tests.support.scripted_smtp import ScriptedSmtp
 
 

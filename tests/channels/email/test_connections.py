@@ -8,7 +8,7 @@ import pytest
 
 from relay.channels.email.channel import Email
 from relay.channels.email.session import Timeouts
-from tests.support.mail_channel import MAIL, Connect, Smtp, failing, impatient, settings
+from tests.channels.email.mail_channel import MAIL, Connect, Smtp, failing, impatient, settings
 from tests.support.patience import patience
 from tests.support.scripted_smtp import FIN, GOOD, RST, SILENCE, Reply
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from relay.channels.email.channel import Email
 from relay.errors import DeliveryError
+from tests.channels.email.mail_channel import MAIL, PASSWORD, Connect, Smtp, failing, outcome, settings
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.mail_channel import MAIL, PASSWORD, Connect, Smtp, failing, outcome, settings
 from tests.support.scripted_smtp import GOOD, Reply, ScriptedSmtp, scripted
 
 

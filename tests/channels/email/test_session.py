@@ -9,7 +9,7 @@ from aiosmtplib import SMTPResponseException, SMTPServerDisconnected
 from relay.channels.email.errors import MailError, Stage, failed
 from relay.channels.email.session import Server, Session, Timeouts
 from relay.errors import DeliveryError
-from tests.support.mail_channel import MAIL, PASSWORD, Connect, Smtp, channel, failing, impatient, outcome
+from tests.channels.email.mail_channel import MAIL, PASSWORD, Connect, Smtp, channel, failing, impatient, outcome
 from tests.support.scripted_smtp import CUT, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay_sandbox.standins.slack import SlackStandin
+from tests.channels.slack_channel import TOKEN, Connect
 from tests.support.clock import Clock
-from tests.support.slack_channel import TOKEN, Connect
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from relay.channels.slack.channel import Slack
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support.slack_channel import CONTENT, POST, decision, failing, posted, section
+from tests.channels.slack_channel import CONTENT, POST, decision, failing, posted, section
 
 
 class TestRefusedMessages:

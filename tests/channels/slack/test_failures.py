@@ -9,8 +9,7 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.errors import refused
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support.patience import patience
-from tests.support.slack_channel import (
+from tests.channels.slack_channel import (
     POST,
     TOKEN,
     Connect,
@@ -19,6 +18,7 @@ from tests.support.slack_channel import (
     notification,
     posted,
 )
+from tests.support.patience import patience
 
 AWAY, UNKNOWN = (False, "channel", False), (False, "channel", True)  # Slack or the way there is broken
 CODES = {

@@ -6,14 +6,14 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay_sandbox.standins.slack import Fault, SlackStandin, User
-from tests.support.clock import Clock
-from tests.support.patience import patience
-from tests.support.slack_channel import (
+from tests.channels.slack_channel import (
     CONTENT,
     Connect,
     notification,
     posted,
 )
+from tests.support.clock import Clock
+from tests.support.patience import patience
 
 
 class TestMentions:

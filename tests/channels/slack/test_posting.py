@@ -4,7 +4,7 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support.slack_channel import (
+from tests.channels.slack_channel import (
     CONTENT,
     POST,
     UPDATE,

@@ -5,7 +5,7 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Conversation, Fault, SlackStandin
-from tests.support.slack_channel import failing
+from tests.channels.slack_channel import failing
 
 CONVERSATIONS = {
     "#open": Conversation("C0OPEN0001", "open"),

@@ -14,7 +14,7 @@ from relay.domain.deliveries import PERSON
 from relay.domain.links import Presser
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Conversation, SlackStandin
-from tests.support.slack_channel import Connect, notification
+from tests.channels.slack_channel import Connect, notification
 
 FOLDER = Path(__file__).parents[3] / "relay" / "channels" / "slack"
 METHOD = re.compile(r"(?:apps|auth|bots|chat|conversations|reactions|team|usergroups|users|views)\.[a-zA-Z.]+")

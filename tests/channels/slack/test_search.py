@@ -10,7 +10,7 @@ from relay.channels.slack.search import MARGIN
 from relay.domain.deliveries import Receipt
 from relay.errors import CannotFind, DeliveryError
 from relay_sandbox.standins.slack import Conversation, Fault, SlackStandin
-from tests.support.slack_channel import POST, Connect, decision, failing, notification
+from tests.channels.slack_channel import POST, Connect, decision, failing, notification
 
 HISTORY, REPLIES, JOINED = "conversations.history", "conversations.replies", "users.conversations"
 LOST = (Fault(status=503, applied=True, body=b""), Fault(close=True, applied=True))

@@ -7,7 +7,7 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import NewMessageLimit, SlackSettings
 from relay.config import parse_config
-from tests.support.slack_channel import TOKEN
+from tests.channels.slack_channel import TOKEN
 
 
 def settings(keys: str) -> SlackSettings:

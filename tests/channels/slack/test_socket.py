@@ -18,8 +18,8 @@ from relay.channels.slack.socket import Socket
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from relay_sandbox.standins.slack_sockets import Sockets
+from tests.channels.slack_channel import TOKEN
 from tests.support.patience import patience
-from tests.support.slack_channel import TOKEN
 from tests.support.waiting import until
 
 APP_TOKEN = "xapp-1-A0STANDIN1-SECRET"

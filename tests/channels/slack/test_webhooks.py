@@ -11,8 +11,8 @@ from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.errors import ConfigError, DeliveryError
 from relay_sandbox.standins.slack import Fault, SlackStandin
+from tests.channels.slack_channel import CONTENT, Connect, failing, notification
 from tests.support.patience import patience
-from tests.support.slack_channel import CONTENT, Connect, failing, notification
 
 SECRET = "the-secret-of-a-webhook"
 OPS: dict[str, Any] = {"address": "#ops", "kind": "each"}

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from relay.engine.state import Record
+from relay.engine.step import step as engine_step
 from relay.store.client import connect
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
@@ -21,6 +22,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
 P = "{relay}:"
+ENGINE = engine_step.__module__.rpartition(".")[0]  # all of which is imported with its step
+RECORDS = [kind for kind in Record.__subclasses__() if kind.__module__.startswith(f"{ENGINE}.")]
 
 
 @pytest.fixture

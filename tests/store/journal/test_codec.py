@@ -18,9 +18,9 @@ from relay.engine.take import Take
 from relay.errors import NotSealed, Unsealable
 from relay.store.journal.codec import Codec, Unreadable
 from relay.store.sealing import Sealer
+from tests.store.journal.conftest import RECORDS
 from tests.store.journal.toy import KINDS, Add, Counter, Press
 from tests.support import events
-from tests.support.engine_state import RECORDS
 from tests.support.targets import room
 
 

@@ -15,9 +15,8 @@ from relay.engine.records import Operation
 from relay.engine.state import Changes, Record, State
 from relay.engine.step import step
 from relay.engine.take import Take
-from tests.store.journal.conftest import Open, Process, kept, stored
+from tests.store.journal.conftest import RECORDS, Open, Process, kept, stored
 from tests.support import events
-from tests.support.engine_state import RECORDS
 from tests.support.memory import Memory
 from tests.support.memory_store import Configured
 from tests.support.targets import mail, room

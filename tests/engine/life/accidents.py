@@ -24,8 +24,8 @@ from relay.engine.withholding import AddSilence, EndSilence
 from relay.interactivity.buttons import ACTIONS, TAKE, Button, action_requested, action_targets
 from relay.policy.schedules import windows
 from relay.policy.watchdog import decide, event_of, next_look
-from tests.support.pure_life.configurations import ASKING, BOUNCING, READER, changed, usual
-from tests.support.pure_life.world import World
+from tests.engine.life.configurations import ASKING, BOUNCING, READER, changed, usual
+from tests.engine.life.world import World
 
 DAY = 86_400_000
 FORWARD = [1, 3, 10, 31, 100, 900, 5000, 40_000, 300_000]  # seconds

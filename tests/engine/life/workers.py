@@ -14,11 +14,11 @@ from relay.engine.suppressions import Suppression
 from relay.errors import DeliveryError
 from relay.policy.retry import Patience, RetryPolicy, retry_in
 from relay.store.queue import baseline_of
-from tests.support.pure_life.configurations import BOUNCING
-from tests.support.pure_life.record import Attempt
+from tests.engine.life.configurations import BOUNCING
+from tests.engine.life.record import Attempt
 
 if TYPE_CHECKING:
-    from tests.support.pure_life.world import World
+    from tests.engine.life.world import World
 
 EDITED = ("live", "roundup")
 

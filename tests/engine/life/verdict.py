@@ -8,7 +8,7 @@ from relay.domain.deliveries import Digest, Live
 from relay.domain.events import Event
 from relay.engine.arrival import OUTCOMES
 from relay.policy.presentation import variant_of
-from tests.support.pure_life.record import BUNDLES, MOVING, Attempt, Dead, Expected, Record, fact_of, lane_of, place_of
+from tests.engine.life.record import BUNDLES, MOVING, Attempt, Dead, Expected, Record, fact_of, lane_of, place_of
 
 PASSING = ("operation.progress", "operation.phase.completed", "operation.stalled", "operation.recovered")
 BUNDLE_KINDS = ("digest", "roundup", "rolling")

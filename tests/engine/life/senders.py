@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from tests.support.pure_life.configurations import ASKING
-from tests.support.pure_life.platform import Message, Platform
+from tests.engine.life.configurations import ASKING
+from tests.engine.life.platform import Message, Platform
 
 
 class Sender:

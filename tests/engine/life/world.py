@@ -23,13 +23,13 @@ from relay.engine.take import Take, Taken
 from relay.errors import InvalidEvent
 from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
+from tests.engine.life.configurations import QUEUES, LifeSettings, usual
+from tests.engine.life.handing_out import HandOuts
+from tests.engine.life.partition import Partition
+from tests.engine.life.record import Attempt, Dead, Record
+from tests.engine.life.senders import Message, Sender
+from tests.engine.life.workers import Work
 from tests.support.memory import Memory
-from tests.support.pure_life.configurations import QUEUES, LifeSettings, usual
-from tests.support.pure_life.handing_out import HandOuts
-from tests.support.pure_life.partition import Partition
-from tests.support.pure_life.record import Attempt, Dead, Record
-from tests.support.pure_life.senders import Message, Sender
-from tests.support.pure_life.workers import Work
 
 APART = 1100  # ms between two messages: runs that begin in one second are one by their times
 PACES = (0, 100, 400, 1000, 9000)  # ms between two steps

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from tests.support.pure_life.accidents import befall
-from tests.support.pure_life.ending import end_well
-from tests.support.pure_life.partition import brief
-from tests.support.pure_life.verdict import Verdict
-from tests.support.pure_life.world import World
+from tests.engine.life.accidents import befall
+from tests.engine.life.ending import end_well
+from tests.engine.life.partition import brief
+from tests.engine.life.verdict import Verdict
+from tests.engine.life.world import World
 
 ALIKE = 24  # characters by which a fault is the same
 

@@ -1,6 +1,6 @@
 """A process that reports one event after the other: of each that is acknowledged it writes down the operation.
 
-python -m tests.support.owning URL DURABILITY
+python -m tests.store.owning URL DURABILITY
 """
 
 import asyncio

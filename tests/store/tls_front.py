@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 
-from tests.support.address import copy
+from tests.store.address import copy
 
 HANDSHAKE = b"\x16"
 

@@ -14,10 +14,10 @@ from relay.engine.state import Changes, NotLoaded
 from relay.engine.step import step
 from relay.engine.take import Take
 from relay.errors import RelayError
+from tests.engine.life.configurations import LifeSettings, usual
+from tests.engine.life.invariants import Invariants
+from tests.engine.life.reading import Loading, copied
 from tests.support.memory import Memory
-from tests.support.pure_life.configurations import LifeSettings, usual
-from tests.support.pure_life.invariants import Invariants
-from tests.support.pure_life.reading import Loading, copied
 
 REFUSED, IN_PARTS, TWICE = 0.02, 0.02, 0.01  # of the commits, or of the steps
 MOST_LOADS = 3000  # of one step

@@ -10,10 +10,10 @@ from relay.engine.receipts import Lapse
 from relay.engine.suppressions import Unsuppress
 from relay.engine.withholding import EndSilence
 from relay.errors import InvalidEvent
-from tests.support.pure_life.configurations import ASKING, BOUNCING, QUEUES, READER, usual
-from tests.support.pure_life.record import Dead
-from tests.support.pure_life.workers import Work
-from tests.support.pure_life.world import World
+from tests.engine.life.configurations import ASKING, BOUNCING, QUEUES, READER, usual
+from tests.engine.life.record import Dead
+from tests.engine.life.workers import Work
+from tests.engine.life.world import World
 
 ROUNDS = 600
 PATIENT, LONG = 200, 3600.0  # rounds after which it is waited longer, and so many seconds: for what people removed

@@ -19,11 +19,11 @@ from relay.engine.receipts import Failed, Withhold
 from relay.engine.recipients import milliseconds
 from relay.engine.suppressions import Suppression
 from relay.engine.take import Take
+from tests.engine.life.record import BUNDLES, fact_of
 from tests.support.memory import Memory
-from tests.support.pure_life.record import BUNDLES, fact_of
 
 if TYPE_CHECKING:
-    from tests.support.pure_life.world import World
+    from tests.engine.life.world import World
 
 SLACK = 2  # ms: times are rounded
 
