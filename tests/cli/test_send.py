@@ -6,8 +6,8 @@ from pathlib import Path
 
 from relay.store.queries.reachability import OperatorPauses
 from tests.cli.asking import Commands
+from tests.cli.serving import change
 from tests.support.events import body
-from tests.support.serving import change
 from tests.support.silences import added, silence
 from tests.support.stage import Surroundings, running
 
