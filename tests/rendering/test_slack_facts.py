@@ -58,7 +58,7 @@ def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
 PROGRESS, REPLY, ROOT_BELOW, REPLY_BELOW = (1, 1), (3, 1), (2, 2), (3, 2)
 DONE = "▰▰▰▰▰▰▰▱▱▱ Discovery (3 of 5) · expected to finish on 9 Mar at 15:40 CET"
 PHASES = "Extraction 12 · Data Loading 17 · Discovery 22 · Conformance 27 (usually 14) · Reporting 17 min"
-THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · same error in 2 of 11 runs before"
+THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · same error 2 times before"
 
 
 @pytest.mark.parametrize(
