@@ -6,13 +6,12 @@ The last document of a batch mostly states neither.
 import json
 from collections.abc import Mapping
 
-from relay.domain.documents import rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, Event
 from relay.domain.identity import error_of, message_of
 
 MEMBERS = "members"  # the fact: operation's id → `{"cause", "name"}`, as far as they are known
-MOST = 20  # operations; of a larger batch only the causes
+MOST = 20  # operations; causes take the places of names
 MAX_ID = 128  # characters
 MAX_NAME = 80
 
@@ -22,15 +21,20 @@ Members = Mapping[str, Mapping[str, str]]
 def with_member(event: Event, known: str) -> str:
     """Return the fact of the batch with what this event states of one of its operations."""
     member = event.operation
-    if member is None or event.batch is None or len(member.id) > MAX_ID:
+    if member is None or len(member.id) > MAX_ID:
         return known
-    members = members_of(known)
+    members = {**members_of(known)}
     before = members.get(member.id, {})
-    name = member.name[:MAX_NAME] if len(rows(event.batch.document.get("operations"))) <= MOST else ""
     cause = cause_of(message_of(error_of(event))) if member.status in FAILED else ""
-    new = {key: text for key, text in (("cause", cause), ("name", name or before.get("name", ""))) if text}
-    if new == before or (not before and len(members) == MOST):
+    name = member.name[:MAX_NAME] or before.get("name", "")
+    new = {key: text for key, text in (("cause", cause), ("name", name)) if text}
+    if new == before:
         return known
+    if member.id not in members and len(members) == MOST:
+        named = next((id_ for id_, said in members.items() if "cause" not in said), "")
+        if not cause or not named:
+            return known
+        del members[named]
     return json.dumps({**members, member.id: new}, ensure_ascii=False)
 
 

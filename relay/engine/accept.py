@@ -5,7 +5,7 @@ from relay.engine import escalations, jobs, outcomes, watch
 from relay.engine.arrival import Arrival
 from relay.engine.dispatch import dispatch
 from relay.engine.draft import Draft
-from relay.engine.known import end_in_batch, link_retry, mark_shared
+from relay.engine.known import end_in_batch, link_retry, mark_shared, tell_batch
 from relay.engine.ledger import count_event, note
 from relay.engine.names import DIGEST
 from relay.engine.order import (
@@ -55,6 +55,7 @@ def accept(d: Draft, a: Arrival) -> Accepted:
         jobs.keep_end(d, o, a, new_run=before is not None)
     update_summary(o, a)
     end_in_batch(d, a)
+    tell_batch(d, a)
     link_retry(d, a)
     return _notify(d, o, a, seq, reused=used, new_run=before is not None)
 

@@ -11,6 +11,7 @@ space, original_space   where another tenant had the id, or the original's, firs
 
 from collections.abc import Mapping
 
+from relay.domain.batch_members import MEMBERS, with_member
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import names, watch
@@ -137,3 +138,14 @@ def end_in_batch(d: Draft, a: Arrival) -> None:
     o = d.get(Operation, target)
     if o is None or run >= (o.run or 0):  # one that was run again goes on
         watch.unwatch(d, target)
+
+
+def tell_batch(d: Draft, a: Arrival) -> None:
+    """Let a batch know what its operation is called and why it failed: the batch's own events may not say so."""
+    event = a.event
+    if not event.member_of or event.about_batch or a.progress or a.watch or a.action:
+        return
+    name = names.operation(event.member_of, event.space(event.member_of))
+    batch = d.get(Operation, name)
+    if batch and (fact := with_member(event, batch.facts.get(MEMBERS, ""))) != batch.facts.get(MEMBERS, ""):
+        d.edit(Operation, name).facts[MEMBERS] = fact

@@ -74,12 +74,16 @@ async def test_a_member_whose_message_stands_already_keeps_it(brisk: Flow) -> No
     assert group.text
 
 
-async def test_a_batch_that_is_over_says_why_its_operations_failed_which_its_document_does_not(brisk: Flow) -> None:
+@pytest.mark.parametrize("said_by", ["batch", "operation"])
+async def test_a_batch_that_is_over_names_what_failed_and_why_which_its_document_does_not(
+    brisk: Flow, said_by: str
+) -> None:
     await brisk.tell(batch_event("batch.started"), wait=3)
     rows = []
     for number, status in enumerate(["Failed", "Failed", "Completed"]):
         error = {"error": {"message": f"Worker {number} died"}} if status == "Failed" else {}
-        await brisk.tell({**member_event(status, number), **error}, wait=3)
+        own = outcome_of(status, operationId=f"op-{number}", operationName=f"Member {number}", batchId="batch-1")
+        await brisk.tell((own if said_by == "operation" else member_event(status, number)) | error, wait=3)
         rows.append({"operationId": f"op-{number}", "operationKey": f"part-{number}", "status": status})
     await brisk.tell(batch_event("batch.completed", batch={"status": "Completed", "operations": rows}), wait=10)
 
