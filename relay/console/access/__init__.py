@@ -1,7 +1,6 @@
 """Access to the console by one-time links, OpenID Connect, an authenticating proxy, or API tokens."""
 
 from relay.console.access.auth import ConsoleAuth
-from relay.console.access.browser import Render
 from relay.console.access.identity import IDENTITY, Identity
 
-__all__ = ["IDENTITY", "ConsoleAuth", "Identity", "Render"]
+__all__ = ["IDENTITY", "ConsoleAuth", "Identity"]
