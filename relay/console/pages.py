@@ -14,7 +14,6 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from babel import negotiate_locale
 from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -77,8 +76,8 @@ def _environment(language: Language) -> Environment:
     environment.filters.update(
         label=lambda word, kind="": language.of(kind).label(word),
         symbol=FILTERS["symbol"],
-        number=partial(_number, language),
-        percent=lambda value: "" if value is None else format_percent(value / 100, locale=language.locale),
+        number=language.patterns.decimal,
+        percent=language.patterns.percent,
         why=partial(why, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
@@ -154,14 +153,6 @@ def _lasting(seconds: float | None) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
-
-
-def _number(language: Language, value: float | None) -> str:
-    if value is None:
-        return ""
-    if value == int(value):  # as most are
-        return language.patterns.decimal(int(value))
-    return format_decimal(value, locale=language.locale)
 
 
 def static_routes() -> list[web.RouteDef]:
