@@ -84,7 +84,8 @@ def buttons(message: Message) -> dict[str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def scene(redis: RedisServer, answers: dict[str, list[Any]] | None = None, **env: str) -> AsyncIterator[Scene]:
+async def place(redis: RedisServer, answers: dict[str, list[Any]] | None = None, **env: str) -> AsyncIterator[Scene]:
+    """Slack and a platform, where relay is still to start."""
     given: dict[str, list[Any]] = {CANCEL: [CANCELLED], RETRY: [RETRIED], f"GET {SCOPE}/operations": [(503, {})],
              f"GET {SCOPE}/operation/op-1": [(503, {})], f"GET {SCOPE}/operation/op-2": [(503, {})],
              **(answers or {})}  # fmt: skip
@@ -92,11 +93,15 @@ async def scene(redis: RedisServer, answers: dict[str, list[Any]] | None = None,
         scripted_platform(given) as platform,
         surroundings(redis.url, STAGE_PLATFORM=platform.url, **env) as around,
     ):
-        one = Scene(around, platform)
-        async with serving(one):
-            yield one
+        yield Scene(around, platform)
         assert (await around.ledger()).imbalance == 0
         assert around.slack.violations == []
+
+
+@asynccontextmanager
+async def scene(redis: RedisServer, answers: dict[str, list[Any]] | None = None, **env: str) -> AsyncIterator[Scene]:
+    async with place(redis, answers, **env) as one, serving(one):
+        yield one
 
 
 @asynccontextmanager

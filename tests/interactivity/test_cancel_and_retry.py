@@ -12,13 +12,12 @@ from tests.interactivity.pressing import (
     RETRY,
     Scene,
     buttons,
+    place,
     serving,
     threaded,
 )
-from tests.support.platform import scripted_platform
 from tests.support.queue import dead_letters
 from tests.support.redis_server import RedisServer
-from tests.support.stage import surroundings
 
 
 async def test_a_cancel_reaches_the_platform_once_and_is_told_in_the_thread(begun: Scene) -> None:
@@ -65,11 +64,7 @@ async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_press
 
 
 async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: RedisServer) -> None:
-    async with (
-        scripted_platform({CANCEL: [CANCELLED]}) as platform,
-        surroundings(redis_server.url, STAGE_PLATFORM=platform.url) as around,
-    ):
-        one = Scene(around, platform)
+    async with place(redis_server) as one:
         async with serving(one):
             await one.tell("operation.started")
             await one.root()

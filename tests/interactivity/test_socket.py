@@ -13,12 +13,11 @@ from relay.app import Relay
 from relay.interactivity.socket import CHECK, PressSocket
 from relay.rendering.translations import TAKEN
 from relay_sandbox.standins.slack_sockets import Sockets
-from tests.interactivity.pressing import ANALYST, CANCEL, CANCELLED, CONFIG, LEAD, SCOPE, Scene
+from tests.interactivity.pressing import ANALYST, CANCEL, CONFIG, LEAD, Scene, place
 from tests.support.audit import acts_of
 from tests.support.patience import patience
-from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
-from tests.support.stage import running, surroundings
+from tests.support.stage import running
 from tests.support.waiting import until
 
 APP_TOKEN = "xapp-1-A0STANDIN1-SECRET"
@@ -32,17 +31,12 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 @asynccontextmanager
-async def scene(redis: RedisServer, **options: Any) -> AsyncIterator[tuple[Scene, Sockets]]:
+async def scene(redis: RedisServer) -> AsyncIterator[tuple[Scene, Sockets]]:
     """A relay whose presses come by a socket."""
-    quiet = {f"GET {SCOPE}/{what}": [(503, {})] for what in ("operations", "operation/op-1")}
-    env = {"STAGE_BUTTONS": "socket", "STAGE_APP_TOKEN": APP_TOKEN}
-    async with (
-        scripted_platform({CANCEL: [CANCELLED], **quiet}) as platform,
-        surroundings(redis.url, STAGE_PLATFORM=platform.url, **env) as around,
-    ):
-        sockets = around.slack.interact_by_sockets(APP_TOKEN)
-        async with running(around, CONFIG, **options) as relay:
-            yield Scene(around, platform, relay), sockets
+    async with place(redis, STAGE_BUTTONS="socket", STAGE_APP_TOKEN=APP_TOKEN) as one:
+        sockets = one.around.slack.interact_by_sockets(APP_TOKEN)
+        async with running(one.around, CONFIG) as one.relay:
+            yield one, sockets
         assert (sockets.connected, sockets.faults) == (0, [])
 
 
