@@ -57,18 +57,6 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(cli: Comma
     assert "It ends on the next day: that time of day has passed already." in tomorrow.output
 
 
-async def test_what_cannot_be_is_refused(cli: Commands) -> None:
-    for arguments, says in (
-        (["--destination", "rom", "--for", "2h"], "there is no destination rom; did you mean room?"),
-        (["--priority", "critcal", "--for", "2h"], "there is no priority Critcal; did you mean Critical?"),
-        (["--all", "--for", "31d"], "it lasts longer than 30 days"),
-    ):
-        done = await cli("silence", "add", *arguments, "--reason", "Upgrade")
-
-        assert (done.exit_code, says in done.output) == (1, True), arguments
-    assert await SilenceList(cli.store).all() == []
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -151,7 +151,9 @@ async def test_one_is_begun_and_ended_and_both_are_written_down(page: Open, stor
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"destination": "rom", "lasts": "2h", "reason": "x"}, "there is no destination rom"),
+        ({"destination": "rom", "lasts": "2h", "reason": "x"}, "there is no destination rom; did you mean room?"),
+        ({"priority": "critcal", "lasts": "2h"}, "there is no priority Critcal; did you mean Critical?"),
+        ({"everything": "true", "lasts": "31d"}, "it lasts longer than 30 days"),
         ({"lasts": "2h", "reason": "x"}, "it names nothing that it is for"),
         ({"destination": "room", "reason": "x"}, "when does it end?"),
         ({"destination": "room", "begins": "9999-12-31T23:00", "until": "18:00", "reason": "x"}, "18:00: expected"),
