@@ -56,8 +56,8 @@ class Case:
         return verify(self.scheme, request, self.secrets, header=self.header, tolerance=TOLERANCE, now=self.now)
 
 
-def hexed(body: bytes = BODY, secret: bytes = SECRET) -> bytes:
-    return hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
+def hexed(body: bytes = BODY) -> bytes:
+    return hmac.new(SECRET, body, hashlib.sha256).hexdigest().encode()
 
 
 def based(body: bytes = BODY, secret: bytes = SECRET) -> bytes:

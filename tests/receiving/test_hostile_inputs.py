@@ -96,16 +96,14 @@ PURE_PYTHON: Mapping[str, int] = {
 }  # fmt: skip
 
 
-async def assert_harmless(
-    hostile: Callable[[Sender], bytes], status: int, caplog: pytest.LogCaptureFixture, source: str = "ops"
-) -> None:
+async def assert_harmless(hostile: Callable[[Sender], bytes], status: int, caplog: pytest.LogCaptureFixture) -> None:
     with capture_logs() as lines, caplog.at_level(logging.DEBUG):
         async with receiving(max_body=MAX_BODY, body_timeout=1.0) as front:
-            sender = front.sender(source)
+            sender = front.sender()
             sent = hostile(sender)
             reply = await sender.exchange(sent, bodiless=sent.startswith(b"HEAD"))
             taken = len(front.events)
-            after = await front.sender("ops").post(GOOD)
+            after = await sender.post(GOOD)
 
     assert reply.status == status
     assert_tells_nothing(reply)

@@ -83,13 +83,9 @@ async def between(redis_server: RedisServer, tmp_path: Path, clock: Clock) -> As
             yield Between(platform, around, f"http://{host}:{port}")
 
 
-async def run_workflow(there: Between, tmp_path: Path, parameters: str = "") -> str:
+async def run_workflow(there: Between, tmp_path: Path) -> str:
     """Return what the JavaScript program says; it looks each minute, and here without waiting for that."""
-    text = (
-        there.program("workflow.js")
-        .replace("checkStatus(), 60000)", "checkStatus(), 0)")
-        .replace("parameters: {", f"parameters: {{{parameters}", 1)
-    )
+    text = there.program("workflow.js").replace("checkStatus(), 60000)", "checkStatus(), 0)")
     batch = "process.once('beforeExit', async () => console.log((await submitBatchOperations()).batchId))"
     (tmp_path / "workflow.js").write_text(f"const token = '{TOKEN}';\n{text}\n{batch};\n")
     process = await asyncio.create_subprocess_exec(

@@ -125,7 +125,7 @@ async def refused(url: str) -> str:
 
 @pytest.mark.slow
 async def test_a_wrong_kind_of_address_is_one_sentence(group: Clustered) -> None:
-    stranger, (port,) = await group.another(await group.owner()), free_ports(1)
+    stranger, (port,) = await group.another(), free_ports(1)
     with RedisServer(port=str(port)):
         single = await refused(f"redis+cluster://127.0.0.1:{port}")
     away = await refused(f"redis+cluster://:a-password@127.0.0.1:{port}")
@@ -155,7 +155,7 @@ async def contents(*nodes: ClusterServer) -> dict[str, str]:
 async def test_a_script_waits_for_a_move_that_ends_soon(group: Clustered, store: Store) -> None:
     await store.prepare("memory")
     await store.report(events.completed(operationId="op-1"), [room()])
-    target = await group.another(await group.owner())
+    target = await group.another()
     source = await group.begin_move(target)
     accept = asyncio.create_task(store.report(events.completed(operationId="op-2"), [room()]))
     await group.move_keys(source, target)
@@ -171,7 +171,7 @@ async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(group: Cluste
     await store.prepare("memory")
     for number in range(10):
         await store.report(events.completed(operationId=f"op-{number}"), [room()])
-    target = await group.another(await group.owner())
+    target = await group.another()
     source = await group.begin_move(target)
     moved = await group.move_keys(source, target, but=f"{PREFIX}ledger")
     before = await contents(source, target)
@@ -204,10 +204,7 @@ async def test_a_user_with_the_rights_of_the_docs_and_a_password() -> None:
         await store.prepare("memory")
         await store.report(events.completed(operationId="op-1"), [room()])
         await store.quarantine.keep("ops", b"{", {}, "no JSON", fault=False)
-        target = await group.another(await group.owner())
-        source = await group.begin_move(target)
-        await group.move_keys(source, target)
-        await group.end_move(source, target)
+        await group.move(await group.another())
         listed = len((await store.quarantine.page()).rows)
         await store.quarantine.keep("ops", b"[", {}, "no JSON", fault=False)
         await send(store)

@@ -42,8 +42,8 @@ DAY = 86_400.0
 MERGER = "the merger that nobody may read of"
 
 
-def sealer(*secrets: bytes, kept: float = 100 * DAY) -> Sealer:
-    return Sealer({f"key-{secret[:1].decode()}": secret for secret in secrets}, kept)
+def sealer(*secrets: bytes) -> Sealer:
+    return Sealer({f"key-{secret[:1].decode()}": secret for secret in secrets}, 100 * DAY)
 
 
 def secretive(name: str = "op-1") -> Event:

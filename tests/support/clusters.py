@@ -82,7 +82,7 @@ class Clustered:
         await self.met()
         for number, node in enumerate(nodes[self.primaries :]):
             await self.follow(node, nodes[number % self.primaries])
-        await until(lambda: self._agreed(SLOT))
+        await until(self._agreed)
 
     def stop(self) -> None:
         for node in self.running:
@@ -103,59 +103,60 @@ class Clustered:
     def running(self) -> list[ClusterServer]:
         return [node for node in self.nodes.values() if node.running]
 
-    async def owner(self, slot: int = SLOT) -> ClusterServer:
-        """The primary that has this slot, as all that run agree."""
-        return self.nodes[await until(lambda: self._agreed(slot))]
+    async def owner(self) -> ClusterServer:
+        """The primary that has relay's slot, as all that run agree."""
+        return self.nodes[await until(self._agreed)]
 
-    async def _agreed(self, slot: int) -> int | None:
-        named = [_owner(await node.ask("CLUSTER", "SLOTS"), slot) for node in self.running]
+    async def _agreed(self) -> int | None:
+        named = [_owner(await node.ask("CLUSTER", "SLOTS")) for node in self.running]
         return named[0] if len(set(named)) == 1 else None
 
     async def replicas(self, primary: ClusterServer) -> list[ClusterServer]:
         ids = {row.split()[0] for row in await primary.ask("CLUSTER", "REPLICAS", primary.id)}
         return [node for node in self.running if node.id in ids]
 
-    async def another(self, than: ClusterServer) -> ClusterServer:
-        """A primary, not this one."""
+    async def another(self) -> ClusterServer:
+        """A primary that has not the slot."""
+        owner = await self.owner()
         for node in self.running:
-            if node is not than and (await node.info("replication"))["role"] == "master":
+            if node is not owner and (await node.info("replication"))["role"] == "master":
                 return node
         raise AssertionError("there is no other primary")
 
-    async def begin_move(self, target: ClusterServer, slot: int = SLOT) -> ClusterServer:
+    async def begin_move(self, target: ClusterServer) -> ClusterServer:
         """Open the slot at both sides; returns the source."""
-        source = await self.owner(slot)
-        await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
-        await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        source = await self.owner()
+        await target.ask("CLUSTER", "SETSLOT", SLOT, "IMPORTING", source.id)
+        await source.ask("CLUSTER", "SETSLOT", SLOT, "MIGRATING", target.id)
         return source
 
-    async def move_keys(self, source: ClusterServer, target: ClusterServer, slot: int = SLOT, *, but: str = "") -> int:
+    async def move_keys(self, source: ClusterServer, target: ClusterServer, *, but: str = "") -> int:
         """Move all keys `but` one, a few at a time; how many that were."""
         auth = ["AUTH", target.password] if target.password else []
         moved = 0
-        while keys := [key for key in await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 11) if key != but]:
+        while keys := [key for key in await source.ask("CLUSTER", "GETKEYSINSLOT", SLOT, 11) if key != but]:
             await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, *auth, "KEYS", *keys)
             moved += len(keys)
         return moved
 
-    async def end_move(self, source: ClusterServer, target: ClusterServer, slot: int = SLOT) -> None:
+    async def end_move(self, source: ClusterServer, target: ClusterServer) -> None:
         for node in (target, source):
-            await node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
-        assert await self.owner(slot) is target
+            await node.ask("CLUSTER", "SETSLOT", SLOT, "NODE", target.id)
+        assert await self.owner() is target
 
-    async def move(self, target: ClusterServer, slot: int = SLOT) -> None:
+    async def move(self, target: ClusterServer) -> None:
         """Key by key."""
-        source = await self.begin_move(target, slot)
-        await self.move_keys(source, target, slot)
-        await self.end_move(source, target, slot)
+        source = await self.begin_move(target)
+        await self.move_keys(source, target)
+        await self.end_move(source, target)
 
-    async def move_at_once(self, target: ClusterServer, slot: int = SLOT) -> None:
+    async def move_at_once(self, target: ClusterServer) -> None:
         """In one step, as Valkey 9 does it."""
-        source = await self.owner(slot)
-        await source.ask("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", target.id)
+        source = await self.owner()
+        await source.ask("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", SLOT, SLOT, "NODE", target.id)
 
         async def done() -> bool:
-            return await self.owner(slot) is target
+            return await self.owner() is target
 
         await until(done)
 
@@ -221,20 +222,20 @@ class Clustered:
         await self.met()
         await until(covered)
 
-    async def replaced(self, before: ClusterServer, slot: int = SLOT) -> ClusterServer:
+    async def replaced(self, before: ClusterServer) -> ClusterServer:
         """The new owner of the slot, once all agree that it is another."""
 
         async def found() -> ClusterServer | None:
-            owner = await self.owner(slot)
+            owner = await self.owner()
             return owner if owner is not before else None
 
         node: ClusterServer = await until(found)
         return node
 
 
-def _owner(ranges: list[Any], slot: int) -> int | None:
+def _owner(ranges: list[Any]) -> int | None:
     """The port of the primary that has the slot."""
-    return next((int(primary[1]) for first, last, primary, *_ in ranges if first <= slot <= last), None)
+    return next((int(primary[1]) for first, last, primary, *_ in ranges if first <= SLOT <= last), None)
 
 
 @contextlib.asynccontextmanager

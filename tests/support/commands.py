@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import pty
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,21 +44,6 @@ async def relay(
         status = await _run(arguments, environment(env), cwd, streams, server)
         texts = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode() for file in (out, err)]
     return Done(status, *texts)
-
-
-async def relay_itself(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
-    """Run `python -m relay …` to its end, with its imports: where these are what the test is about."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", *map(str, arguments), cwd=cwd, env=environment(env),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), patience())
-    except TimeoutError:
-        process.kill()
-        await process.communicate()
-        raise
-    return Done(process.returncode or 0, out.decode(), err.decode())
 
 
 async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT, typed: str = "") -> Done:

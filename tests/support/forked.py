@@ -1,8 +1,7 @@
 """A process that has imported all of relay, and forks for each command.
 
 So a command is a process of its own, with its own streams, variables and log, and starts in a fraction of the time.
-Only what `python -m relay` does before the command, above all its imports, is left out: that needs a process which is
-really started (`commands.relay_itself`).
+Only what `python -m relay` does before the command, above all its imports, is left out.
 
 A request is one connection: the three standard streams and what to run. It is answered with the command's pid, and
 then with its exit status.

@@ -87,9 +87,8 @@ class MemoryJournal:
     process: str
     settings: Any
     decided: Callable[[Any, Any], None] = lambda entry, outcome: None
-    owns: bool = True
-    is_owned: bool = True
-    term: int = 1
+    owns = is_owned = True
+    term = 1
 
     def may_send(self) -> bool:
         return True

@@ -7,7 +7,7 @@ import base64
 import json
 import secrets
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -42,10 +42,8 @@ class Provider:
     info: Mapping[str, Any] = field(default_factory=dict)
     spoil: Callable[[dict[str, Any]], dict[str, Any]] = dict
     sign: Callable[[dict[str, Any]], str] | None = None
-    algorithm: str = "RS256"
     metadata: dict[str, Any] = field(default_factory=dict)
     published: list[Any] = field(default_factory=lambda: [*KEYS.values()])
-    keys_beside: Sequence[Any] = ()  # which it publishes as well
     answer: Mapping[str, str] = field(default_factory=dict)  # what comes back besides, or instead
     refusals: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -58,8 +56,8 @@ class Provider:
         claims = self.spoil(claims)
         if self.sign:
             return self.sign(claims)
-        key = KEYS[self.algorithm]
-        return str(jwt.encode({"alg": self.algorithm, "kid": key.kid}, claims, key))
+        key = KEYS["RS256"]
+        return str(jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key))
 
     async def discovery(self, _request: web.Request) -> web.Response:
         return web.json_response({
@@ -73,8 +71,7 @@ class Provider:
         } | self.metadata)  # fmt: skip
 
     async def keys(self, _request: web.Request) -> web.Response:
-        own = KeySet(self.published).as_dict(private=False)["keys"]
-        return web.json_response({"keys": [*self.keys_beside, *own]})
+        return web.json_response(KeySet(self.published).as_dict(private=False))
 
     async def authorize(self, request: web.Request) -> web.Response:
         """RFC 6749 §4.1.1, RFC 7636 §4.3: nobody is sent anywhere but where the client said before."""

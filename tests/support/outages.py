@@ -21,6 +21,7 @@ LOOPBACK = "127.0.0.1"
 SLACK_HOST, HOOKS_HOST, MAIL_HOST = "slack.localhost", "hooks.localhost", "mail.localhost"
 
 # Limits far above the traffic, so that what is late is late for the outage's sake.
+POSTS = 20  # a second
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "%(secret)s"}}}}
 channels:
@@ -69,13 +70,12 @@ class World:
 
 
 @asynccontextmanager
-async def world(open_store: Callable[..., Store], clock: Clock, *, posts: int = 20) -> AsyncIterator[World]:
-    """Open a world with so many `posts_per_second`."""
+async def world(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
-        slack = await stack.enter_async_context(SlackStandin(clock=clock, posts_per_second=posts))
+        slack = await stack.enter_async_context(SlackStandin(clock=clock, posts_per_second=POSTS))
         smtp = await stack.enter_async_context(ScriptedSmtp())
         unknown = stack.enter_context(name_service())
-        text = config_text(slack, smtp, posts=posts)
+        text = config_text(slack, smtp)
         flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, open_store)
         for conversation in ("#team", "#room", "#alerts"):
             slack.workspace.conversation(conversation, create=True)
@@ -84,12 +84,12 @@ async def world(open_store: Callable[..., Store], clock: Clock, *, posts: int = 
         yield world
 
 
-def config_text(slack: SlackStandin, smtp: ScriptedSmtp, *, posts: int = 20) -> str:
+def config_text(slack: SlackStandin, smtp: ScriptedSmtp) -> str:
     """Return a relay's configuration in which each host has a name of `name_service`."""
     return CONFIG % {
         "slack": slack.base_url.replace(LOOPBACK, SLACK_HOST),
         "webhook": slack.webhook("#alerts").replace(LOOPBACK, HOOKS_HOST),
-        "mail": MAIL_HOST, "smtp": smtp.port, "posts": posts, "live": AT_ONCE, "secret": SECRET,
+        "mail": MAIL_HOST, "smtp": smtp.port, "posts": POSTS, "live": AT_ONCE, "secret": SECRET,
     }  # fmt: skip
 
 

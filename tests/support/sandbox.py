@@ -116,7 +116,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(redis_url: str, clock: Clock, *, speed: float = 1.0, tick: float = 0.0) -> AsyncIterator[Stage]:
+async def stage(redis_url: str, clock: Clock, *, tick: float = 0.0) -> AsyncIterator[Stage]:
     """`tick`: seconds that pass before each GET, for a program that waits between them."""
 
     @web.middleware
@@ -129,7 +129,7 @@ async def stage(redis_url: str, clock: Clock, *, speed: float = 1.0, tick: float
         state = State.open(redis_url)
         stack.push_async_callback(state.aclose)
         links = Links("", await state.key())
-        context = SandboxContext(state, clock, links, speed)
+        context = SandboxContext(state, clock, links, 1.0)
         server = ApiServer(context, TOKEN)
         served = server.app()
         served.middlewares.append(time_passes)

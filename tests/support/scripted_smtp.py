@@ -49,9 +49,8 @@ EXTENSIONS = ("SIZE 10000000", "AUTH PLAIN LOGIN", "ENHANCEDSTATUSCODES")
 
 @dataclass(frozen=True)
 class Taken:
-    """A mail that was answered with 2xx, and its envelope as it came."""
+    """A mail that was answered with 2xx, and its recipient as it came."""
 
-    mail_from: str
     rcpt_to: str
     data: bytes
 
@@ -131,7 +130,7 @@ class ScriptedSmtp:
             writer.close()
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        sender = recipient = ""
+        within, recipient = False, ""
         if reply := self._next("connect"):
             await self._do(reply, writer)
             if self._implicit:
@@ -140,7 +139,7 @@ class ScriptedSmtp:
         while line := (await reader.readuntil(b"\r\n")).decode().rstrip("\r\n"):
             stage = line.split(" ")[0].lower()
             await self._hear(line)
-            if stage == "mail" and sender:  # RFC 5321 §4.1.4: only RSET, or the end of the mail, makes room for another
+            if stage == "mail" and within:  # RFC 5321 §4.1.4: only RSET, or the end of the mail, makes room for another
                 await self._do("503 5.5.1 nested MAIL command", writer)
                 continue
             if not await self._answer(stage, writer):
@@ -149,20 +148,18 @@ class ScriptedSmtp:
                 case "starttls" if self._tls:
                     await self._encrypt(writer, self._tls)
                 case "rset":
-                    sender = ""
+                    within = False
                 case "mail":
-                    sender = line.partition(":")[2]
+                    within = True
                 case "rcpt":
                     recipient = line.partition(":")[2]
                 case "data":
-                    await self._take(sender, recipient, reader, writer)
-                    sender = ""
+                    await self._take(recipient, reader, writer)
+                    within = False
                 case "quit":
                     return
 
-    async def _take(
-        self, sender: str, recipient: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _take(self, recipient: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The mail itself."""
         if reply := self._next("body"):
             await reader.readexactly(100)
@@ -170,7 +167,7 @@ class ScriptedSmtp:
         data = await _mail(reader)
         await self._hear(".")
         if await self._answer("dot", writer):
-            self.taken.append(Taken(sender, recipient, data))
+            self.taken.append(Taken(recipient, data))
 
     async def _encrypt(self, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
         if reply := self._next("handshake"):

@@ -94,13 +94,13 @@ class Sender:
             timestamp=self.clock() - age,
         )  # fmt: skip
 
-    def raw(self, body: bytes, headers: Mapping[str, str] | None = None, *, method: str = "POST") -> bytes:
+    def raw(self, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         """A signed request as it goes over the wire; `headers` replace and add, an empty value leaves one out."""
         url = urlsplit(self.url)
         lines = {"Host": url.netloc, "Content-Type": "application/json", "Content-Length": f"{len(body)}"}
         lines |= self.sign(body) | dict(headers or {})
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
-        return f"{method} {url.path} HTTP/1.1\r\n{head}\r\n".encode() + body
+        return f"POST {url.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
     async def exchange(
         self, *pieces: bytes | AsyncIterable[bytes], whole: bool = False, bodiless: bool = False

@@ -135,13 +135,13 @@ PHASES = ("Extraction", "Data Loading", "Discovery", "Conformance", "Reporting")
 CAUSE = "SAP extractor did not answer for 300 s."
 
 
-def past_ends(successes: int, failures: int = 0, *, minutes: int = 88, conformance: int = 14) -> tuple[Outcome, ...]:
+def past_ends(successes: int, failures: int = 0, *, minutes: int = 88) -> tuple[Outcome, ...]:
     """Runs of the same job on the days before, the failures being the last ones."""
     last = datetime(2026, 3, 9, 13, 2, tzinfo=UTC).timestamp()
     ends = []
     for back in range(successes + failures, 0, -1):
         ended, lasted = last - back * 86_400.0, (minutes + back % 3 - 1) * 60.0
-        phases = tuple(zip(PHASES, (720.0, 1020.0, 1320.0, conformance * 60.0, 1020.0), strict=True))
+        phases = tuple(zip(PHASES, (720.0, 1020.0, 1320.0, 840.0, 1020.0), strict=True))
         failed = back <= failures
         status, error = (
             ("Failed", signature({"code": "SOURCE_TIMEOUT", "message": CAUSE})) if failed else ("Completed", "")

@@ -37,12 +37,12 @@ class Run:
         yield self.end, event | ({"error": error} if self.status == "Failed" else {})
 
 
-def busy(count: int, seconds: float, before: float = 30.0) -> list[Run]:
+def busy(count: int, seconds: float) -> list[Run]:
     """Runs of which a third has its message before the outage, and all end in it."""
     runs = []
     for number in range(count):
         share = number / count
-        start = -before * (1 - share) if number % 3 == 0 else share * seconds * 0.8
+        start = -30.0 * (1 - share) if number % 3 == 0 else share * seconds * 0.8
         end = max(start, 0) + (seconds - max(start, 0)) * 0.9
         status = "Completed" if number % 4 == 1 else "Failed"
         runs.append(Run(f"run-{number}", start, (start + end) / 2 if start > 0 else end / 2, end, status))

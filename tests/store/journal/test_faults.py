@@ -38,11 +38,6 @@ def once(name: str, fate: Fate, times: int = 1) -> Any:
     return decide
 
 
-async def total(process: Process, name: str = "x") -> int:
-    found = await process.submit(Look(name))
-    return found["total"] if found else 0
-
-
 @pytest.mark.parametrize("fate", ["lose answer", "lose call", "hold"])
 async def test_a_commit_in_doubt_is_sent_again_and_counts_once(
     open_process: Open, redis: Redis, between: Proxy, fate: Fate
@@ -87,7 +82,7 @@ async def test_a_commit_of_an_owner_that_died_is_refused_under_the_next(
 
     assert all(b"refused" in answer for answer in await between.release())
 
-    assert await total(second) == 1
+    assert (await second.submit(Look("x")))["total"] == 1
     assert await ledger(redis) == {"pressed": 1}
 
 
