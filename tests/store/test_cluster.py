@@ -17,14 +17,13 @@ from relay.store import Store
 from relay.store.cluster import MOVING, _Nodes, parse
 from relay.store.journal.items import PATIENCE
 from relay.store.keys import PREFIX
-from tests.store.tls_front import tls_front
 from tests.support import events
 from tests.support.certificates import make_certificate
 from tests.support.clusters import SLOT, Clustered, ClusterServer, clustered
 from tests.support.patience import patience
 from tests.support.ports import free_ports
 from tests.support.queue import claim, counts, send
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, with_tls
 from tests.support.targets import room
 from tests.support.waiting import until
 
@@ -222,17 +221,14 @@ async def test_a_user_with_the_rights_of_the_docs_and_a_password() -> None:
 @pytest.mark.slow
 async def test_tls_to_every_node(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
-    (front,) = free_ports(1)
-    async with (
-        clustered(primaries=1, replicas=0, cluster_announce_port=str(front)) as group,
-        tls_front(front, group.ports[0], certificate.context) as before_redis,
-    ):
-        store = Store.open(f"rediss+cluster://127.0.0.1:{front}?ssl_ca_certs={certificate.authority}", process="w")
+    (port,) = free_ports(1)
+    async with clustered(primaries=1, replicas=0, **with_tls(certificate, port)):
+        store = Store.open(f"rediss+cluster://127.0.0.1:{port}?ssl_ca_certs={certificate.authority}", process="w")
         await store.prepare()
         status = (await store.report(events.completed(), [room()])).status
+        reached = {client["laddr"] for client in await store.redis.client_list() if client["laddr"].startswith("127.")}
         await store.aclose()
-        stranger = await refused(f"rediss+cluster://127.0.0.1:{front}")
+        stranger = await refused(f"rediss+cluster://127.0.0.1:{port}")
 
-    assert status == "accepted"
-    assert before_redis.secured > 0
+    assert (status, reached) == ("accepted", {f"127.0.0.1:{port}"})
     assert "certificate verify failed" in stranger

@@ -12,12 +12,11 @@ from relay.store import Store
 from relay.store.client import Promise
 from relay.store.queries.admin import Admin
 from relay.store.sentinel import parse
-from tests.store.tls_front import tls_front
 from tests.support import events
 from tests.support.certificates import make_certificate
 from tests.support.ports import free_ports
 from tests.support.queue import send
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, with_tls
 from tests.support.sentinels import NAME, SentinelServer, Watched, watched
 from tests.support.targets import room
 from tests.support.waiting import until
@@ -205,26 +204,24 @@ class TestFailingOver:
 @pytest.mark.slow
 async def test_tls_to_the_sentinels_and_to_the_primary(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
-    primary, sentinel, *fronts = free_ports(4)
-    with RedisServer(port=str(primary)), SentinelServer(sentinel, fronts[0], quorum=1):
-        async with (
-            tls_front(fronts[0], primary, certificate.context) as before_redis,
-            tls_front(fronts[1], sentinel, certificate.context) as before_sentinel,
-        ):
-            store = Store.open(
-                f"rediss+sentinel://127.0.0.1:{fronts[1]}/{NAME}?ssl_ca_certs={certificate.authority}", process="w"
-            )
+    clear, primary, sentinel = free_ports(3)
+    binary, *more = [
+        value if name == "binary" else f"{name.replace('_', '-')} {value}\n"
+        for name, value in with_tls(certificate, sentinel).items()
+    ]
+    url = f"rediss+sentinel://127.0.0.1:{sentinel}/{NAME}"
+    with (
+        RedisServer(**with_tls(certificate, primary)),
+        SentinelServer(clear, primary, quorum=1, more="".join(more), binary=binary),
+    ):
+        store = Store.open(f"{url}?ssl_ca_certs={certificate.authority}", process="w")
 
-            async def prepared() -> bool:
-                with contextlib.suppress(StoreUnavailable):  # the Sentinel has not seen the primary yet
-                    return bool(await store.prepare("memory"))
-                return False
+        async def prepared() -> bool:
+            with contextlib.suppress(StoreUnavailable):  # the Sentinel has not seen the primary yet
+                return bool(await store.prepare("memory"))
+            return False
 
-            await until(prepared)
-            assert (await store.report(events.completed(), [room()])).status == "accepted"
-            await store.aclose()
-            stranger = f"rediss+sentinel://127.0.0.1:{fronts[1]}/{NAME}"
-            assert await refused(stranger) == "Redis: the Sentinel does not answer"
-
-    assert before_redis.secured > 0
-    assert before_sentinel.secured > 0
+        await until(prepared)
+        assert (await store.report(events.completed(), [room()])).status == "accepted"
+        await store.aclose()
+        assert await refused(url) == "Redis: the Sentinel does not answer"

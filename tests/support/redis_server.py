@@ -21,7 +21,9 @@ from redis.retry import Retry
 
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.launch import ends_with_parent
+from tests.support.certificates import Certificate
 from tests.support.patience import patience
+from tests.support.programs import needs
 from tests.support.waiting import until
 
 OPTIONS = {"port": "0", "save": "", "appendonly": "no", "unixsocketperm": "700", "unixsocket": "redis.sock"}
@@ -34,7 +36,7 @@ class RedisServer:
     directory goes with the object. Only the one process started here is ever signalled.
     """
 
-    def __init__(self, binary: Path | None = None, **options: str) -> None:
+    def __init__(self, binary: str = "", **options: str) -> None:
         # Not pytest's tmp_path: that is too long for the path of a socket.
         self.directory = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
         weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
@@ -124,6 +126,15 @@ class RedisServer:
                 assert process.poll() is None, f"the server ended with status {process.returncode}:\n{self.log}"
                 assert time.monotonic() < deadline, f"the server does not answer:\n{self.log}"
                 time.sleep(0.002)
+
+
+def with_tls(certificate: Certificate, port: int) -> dict[str, str]:
+    """Options of a server that takes TLS at this port. The packaged one cannot: it is Debian's."""
+    return {
+        "binary": needs("valkey-server", "valkey-server"), "tls_port": f"{port}", "tls_auth_clients": "no",
+        "tls_replication": "yes", "tls_cert_file": str(certificate.authority), "tls_key_file": str(certificate.key),
+        "tls_ca_cert_file": str(certificate.authority),
+    }  # fmt: skip
 
 
 async def follow(replica: AsyncRedis, port: int) -> None:

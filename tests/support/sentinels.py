@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from relay.store.embedded.binary import find_server
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
@@ -25,8 +24,8 @@ QUICKLY = {"info-period": 500, "publish-period": 200}
 class SentinelServer(RedisServer):
     """One Sentinel: the same binary, with a file that it may write to."""
 
-    def __init__(self, port: int, primary: int, *, quorum: int = 2, more: str = "") -> None:
-        super().__init__()
+    def __init__(self, port: int, primary: int, *, quorum: int = 2, more: str = "", binary: str = "") -> None:
+        super().__init__(binary)
         (self.directory / "sentinel.conf").write_text(
             f"port {port}\nbind 127.0.0.1\nunixsocket redis.sock\nunixsocketperm 700\n"
             f"sentinel monitor {NAME} 127.0.0.1 {primary} {quorum}\n"
@@ -34,7 +33,7 @@ class SentinelServer(RedisServer):
             f"sentinel failover-timeout {NAME} {FAILOVER_TIMEOUT}\n{more}"
         )
         self.port = port
-        self._command = [str(find_server()), "sentinel.conf", "--sentinel"]
+        self._command = [self._command[0], "sentinel.conf", "--sentinel"]
 
 
 @dataclass
