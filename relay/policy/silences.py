@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
@@ -62,8 +62,7 @@ class Silences:
             promised = event.document.get("kind") == "silence"
             whole = self._whole(now, delivery)
             return _held([silence for silence in whole if silence.then == "summary" or not promised], event, "bundled")
-        documents = [event.operation.document] if event.operation else []
-        job = named(template, *documents, event.document) if template else ""
+        job = named(template, *documents_of(event, delivery.history)) if template else ""
         matching = [silence for silence in self._active_for(event, now, job) if silence.is_at(delivery.destination)]
         return _held(matching, event, "bundled")
 
@@ -87,6 +86,13 @@ class Silences:
 def matcher(silence: Silence) -> Callable[[Mapping[str, tuple[str, ...]]], bool]:
     """Return a check of what an event states: whether the silence is for it, at any destination."""
     return partial(_matches, _patterns(silence))
+
+
+def documents_of(event: Event, history: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
+    """List the documents that may state a job, newest first: of each event the operation, then the whole body."""
+    events = (event, *reversed(history))
+    stated = [(other.operation.document, other.document) for other in events if other.operation]
+    return [document for pair in stated for document in pair]
 
 
 def _patterns(silence: Silence) -> Patterns:

@@ -110,7 +110,8 @@ async def test_a_job_that_a_template_names_is_that_of_its_operations(
         await page.take("started", 0, "room", operationId="op-7", status="Running", startTime=began, **load)
         await SilenceList(store).add(silence(clock(), jobs=("Load orders",)))
         clock.advance(60)
-        await page.take("progress", 5, "room", operationId="op-7", status="Running", startTime=began, **load)
+        unstated = load | {"parameters": {}}
+        await page.take("progress", 5, "room", operationId="op-7", status="Running", startTime=began, **unstated)
         (going,) = (await page.api("/now"))["runs"]
         operation = await page.api("/operation?id=op-7")
 

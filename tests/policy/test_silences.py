@@ -136,6 +136,13 @@ class TestDeliveries:
         assert its.hold(failed, NOW, "{operationType}")
         assert its.hold(failed, NOW) is None
 
+    def test_a_template_names_it_by_what_earlier_events_stated(self) -> None:
+        stated, failed = events.progress(10, parameters={"dataset": "orders"}), events.failed(parameters=None)
+        its = Silences([silence(NOW, jobs=("orders",))])
+
+        assert its.hold(delivery(failed, history=(stated, failed)), NOW, "{parameters.dataset}")
+        assert its.hold(delivery(failed), NOW, "{parameters.dataset}") is None
+
     @pytest.mark.parametrize("name", [ACTION_REQUESTED, ACTION_DONE])
     def test_what_somebody_waits_for_is_not_held(self, name: str) -> None:
         assert Silences([silence(NOW)]).hold(delivery(replace(events.failed(), name=name)), NOW) is None

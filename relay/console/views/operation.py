@@ -102,7 +102,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     except AmbiguousId as error:
         several = [one_of_several(id_, use) for use in error.spaces if isinstance(use, Space)]
         return OperationFacts(id=id_, several=several)
-    events = [with_job(event, context.config().job) for event in events]
+    events = [with_job(event, context.config().job, events) for event in events]
     job = await Jobs(context.store).of(events[-1]) if events else None
     facts = facts_of(timeline)
     lines = facts["timeline"]

@@ -17,6 +17,7 @@ from relay.domain.facts import Space
 from relay.domain.jobs import Job, named
 from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
+from relay.policy.silences import documents_of
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.timelines import Timeline
 
@@ -76,10 +77,9 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event], job: Job | 
         yield from [*members.values()][:MOST]
 
 
-def with_job(event: Event, template: str) -> Event:
-    """Add what the template says of its job, as when it came: that is not kept with the event."""
-    its = event.operation
-    return replace(event, job=named(template, its.document, event.document)) if template and its else event
+def with_job(event: Event, template: str, history: Sequence[Event] = ()) -> Event:
+    """Add what the template says of its job by this and other events of its run: that is not kept with the event."""
+    return replace(event, job=named(template, *documents_of(event, history))) if template else event
 
 
 def unknown(context: Context, id_: str) -> Unknown:
