@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -11,7 +12,6 @@ from relay.config import parse_config
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
-from tests.store.address import Address, address
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.haproxy import haproxy_before_redis
@@ -27,9 +27,9 @@ CONFIG = 'sources: {async-operations: {signature: {secrets: {current: "a-secret-
 
 @dataclass
 class Pair:
-    """Two servers behind one address; the second follows the first until the failover."""
+    """Two servers behind one address, a link to a socket; the second follows the first until the failover."""
 
-    address: Address
+    address: Path
     first: Redis
     second: Redis
     ports: tuple[int, int]
@@ -37,23 +37,30 @@ class Pair:
     async def fail_over(self) -> None:
         """As an operator does before maintenance: no connection is closed by it."""
         await self.second.execute_command("REPLICAOF", "NO", "ONE")
-        self.address.port = self.ports[1]
+        self.lead_to(self.second)
         await follow(self.first, self.ports[1])
+
+    def lead_to(self, server: Redis) -> None:
+        """Let new connections reach this one, as after a change in the DNS; those that stand stay where they are."""
+        self.address.unlink(missing_ok=True)
+        self.address.symlink_to(server.connection_pool.connection_kwargs["path"])
 
 
 @pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
+async def pair(home: Path) -> AsyncIterator[Pair]:
     ports = free_ports(2)
     one, two = (RedisServer(port=str(port), repl_diskless_sync_delay="0") for port in ports)
     with one, two:
-        async with address(ports[0]) as behind, Redis.from_url(one.url) as first, Redis.from_url(two.url) as second:
+        async with Redis.from_url(one.url) as first, Redis.from_url(two.url) as second:
+            pair = Pair(home / "redis.sock", first, second, (ports[0], ports[1]))
+            pair.lead_to(first)
             await follow(second, ports[0])
-            yield Pair(behind, first, second, (ports[0], ports[1]))
+            yield pair
 
 
 @pytest.fixture
 async def store(pair: Pair) -> AsyncIterator[Store]:
-    store = Store.open(pair.address.url, process="w")
+    store = Store.open(f"unix://{pair.address}?db=0", process="w")
     await store.prepare("memory")
     yield store
     await store.aclose()
