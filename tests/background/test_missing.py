@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.engine.records import Delivery
 from tests.background.runs import HOUR, MINUTE, Watched, iso
 from tests.support import records
-from tests.support.bundles import send
 from tests.support.clock import Clock
+from tests.support.queue import claim
 
 DAY = 24 * HOUR
 OFF = "silent: off, flat: off, remind: off, startup_grace: 0s"
@@ -76,7 +77,7 @@ async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begin
     await until(daily, "2024-01-25 09:00")
     assert daily.words == ["stalled missing", "recovered missing"]
     assert daily.told[1].document["recovered"]["seconds"] == 100 * MINUTE
-    assert await records.members(daily.store, "missing") == []
+    assert records.members(daily.store, "missing") == []
 
 
 async def test_the_next_one_is_missed_too_and_a_late_run_is_not_that_one(daily: Watched) -> None:
@@ -155,10 +156,10 @@ async def test_an_expectation_that_a_reload_adds_knows_earlier_jobs_and_tells_no
 async def test_it_goes_where_the_expectation_says_instead_of_by_rules(process: Callable[..., Watched]) -> None:
     relay = process(watchdog=expecting(f"{DAILY}, notify: analysts"))
     await runs(relay, "2024-01-24 06:00", 1)
-    before = await queued(relay)
+    before = queued(relay)
     await until(relay, "2024-01-25 07:00")
-    during = await queued(relay)
-    mails = [mail.event.name for mail in await send(relay.store)]
+    during = queued(relay)
+    mails = [mail.event.name for mail in await claim(relay.store, "email")]
     await run(relay, "Sales 7")
     await relay.tick()
 
@@ -167,8 +168,8 @@ async def test_it_goes_where_the_expectation_says_instead_of_by_rules(process: C
     assert mails == ["operation.stalled"] * 2
 
 
-async def queued(relay: Watched) -> dict[str, int]:
-    channels = await records.channels(relay.store)
+def queued(relay: Watched) -> dict[str, int]:
+    channels = [delivery.channel for delivery in records.all_of(relay.store, Delivery)]
     return {name: channels.count(name) for name in ("slack", "email")}
 
 

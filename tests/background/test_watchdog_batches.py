@@ -74,7 +74,7 @@ async def test_it_stands_below_the_message_of_the_batch_which_goes_on_to_show_wh
 
 
 async def due_name(relay: Watched) -> str:
-    (name,) = await records.members(relay.store, "watch")
+    (name,) = records.members(relay.store, "watch")
     return name
 
 

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from relay.engine.records import Operation
 from relay.store.queries.admin import Admin
 from tests.background.runs import HOUR, MINUTE, Watched
 from tests.support import records
@@ -32,7 +33,8 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
 async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
     for name in ("op-1", "op-2"):
         await relay.progress(40, operationId=name)
-    await records.write(relay.store, "op-1", "alarms", damage)
+    first, _ = records.all_of(relay.store, Operation)
+    first.alarms = damage
 
     await relay.passes(2 * HOUR, every=MINUTE)
 
@@ -49,13 +51,14 @@ async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Cal
     assert relay.words == ["stalled silent", "stalled silent 1", "stalled silent 2", "stalled silent 3",
                            "stalled silent 4 last"]  # fmt: skip
     assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(29 * 24 * HOUR, abs=6 * HOUR)
-    assert await records.members(relay.store, "watch") == []
+    assert records.members(relay.store, "watch") == []
 
 
 async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay: Watched) -> None:
     await relay.progress(40)
     await relay.passes(16 * MINUTE)
-    await records.forget(relay.store, *await records.operations(relay.store))
+    for operation in records.all_of(relay.store, Operation):
+        del relay.store.shared.memory.records[operation.key]
     before = REGISTRY.get_sample_value("relay_runs_left_stalled_total") or 0.0
     relay.clock.advance(31 * 24 * HOUR)
 
@@ -64,7 +67,7 @@ async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay
 
     assert [line["runs"] for line in lines if line["event"] == "watchdog.left_stalled"] == [1]
     assert REGISTRY.get_sample_value("relay_runs_left_stalled_total") == before + 1
-    assert await records.members(relay.store, "watch") + await records.members(relay.store, "stalled") == []
+    assert records.members(relay.store, "watch") + records.members(relay.store, "stalled") == []
 
 
 async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Callable[..., Watched]) -> None:

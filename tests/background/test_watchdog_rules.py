@@ -1,8 +1,9 @@
 """What the watchdog finds: alarms, reminders and recoveries over hours of a run."""
 
+from relay.engine.records import Operation
 from relay.store.queries.runs import Runs
 from tests.background.runs import HOUR, MINUTE, Watched, iso
-from tests.support import events, records
+from tests.support import records
 
 
 async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(relay: Watched) -> None:
@@ -66,7 +67,7 @@ async def test_an_end_ends_everything(relay: Watched) -> None:
 
     assert relay.words == ["stalled silent"]
     assert (await Runs(relay.store).tick(0)).stalled == 0
-    assert await records.members(relay.store, "watch") == []
+    assert records.members(relay.store, "watch") == []
 
 
 async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:
@@ -79,7 +80,8 @@ async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> Non
         await relay.progress(percentage)
         await relay.passes(MINUTE)
 
-    assert await records.read(relay.store, events.progress(1).subject, "gaps") == [60000, 60000]
+    (operation,) = records.all_of(relay.store, Operation)
+    assert operation.gaps == [60000, 60000]
 
 
 async def ten_runs(relay: Watched, minutes: float = 20) -> None:

@@ -81,7 +81,7 @@ async def _pause(store: Store, _: Clock) -> None:
 
 
 async def _break(store: Store, clock: Clock) -> None:
-    await records.pause(store, "channel:email", since=int(clock() * 1000), reason="535 who are you")
+    records.pause(store, "channel:email", since=int(clock() * 1000), reason="535 who are you")
 
 
 async def _silence(store: Store, clock: Clock, **then: str) -> None:

@@ -46,7 +46,7 @@ async def test_the_name_of_a_team_stands_for_all_of_its_destinations(
 
 async def test_resuming_says_what_is_still_in_the_way(page: Open, store: Store, clock: Clock) -> None:
     await OperatorPauses(store).pause("english", "Move", "ana")
-    await records.pause(store, "channel:email", since=int(clock() * 1000), reason="535 who are you")
+    records.pause(store, "channel:email", since=int(clock() * 1000), reason="535 who are you")
 
     shown = await page.act("/destinations/resume", name="english")
 

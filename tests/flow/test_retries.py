@@ -61,7 +61,7 @@ async def test_a_retry_that_was_heard_of_before_it_named_its_original_keeps_its_
 
     assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Failed", "Completed"]
     assert (await brisk.ledger()).imbalance == 0
-    assert await records.members(brisk.store, "watch") == []
+    assert records.members(brisk.store, "watch") == []
 
 
 async def test_a_thin_report_behind_the_one_that_names_the_original_follows_it(brisk: Flow) -> None:

@@ -1,9 +1,8 @@
-"""Targets whose messages are bundled, and what a worker does with the bundles."""
+"""Targets whose messages are bundled."""
 
 from typing import Any
 
-from relay.domain.deliveries import Delivery, Digest, Receipt, Target, Window
-from relay.store import Store
+from relay.domain.deliveries import Digest, Target, Window
 from tests.support.clock import Clock
 from tests.support.targets import changed, mail
 
@@ -19,15 +18,6 @@ def digest(now: float, **changes: Any) -> Target:
 
 def night(now: float, target: Target, hours: float = 8) -> Target:
     return changed(target, quiet_window=Window(now - 60, now + hours * 3600))
-
-
-async def send(store: Store) -> list[Delivery]:
-    """Let all mails that are due arrive."""
-    deliveries = list((await store.claim("email", 50)).deliveries)
-    for delivery in deliveries:
-        await store.mark_sending(delivery)
-        await store.complete(delivery, Receipt("250 ok"))
-    return deliveries
 
 
 def next_day(clock: Clock, days: int = 1) -> None:
