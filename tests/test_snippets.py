@@ -14,6 +14,7 @@ import shlex
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
@@ -39,7 +40,6 @@ from tests.support.pages import blocks
 from tests.support.patience import patience
 from tests.support.ports import own_host
 from tests.support.sender import Sender
-from tests.support.stage import now
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ async def env(reader: Path) -> AsyncIterator[dict[str, str]]:
                      "RELAY_ADMIN_HOST": host, "RELAY_DATA_DIR": str(reader / "data"),
                      "PATH": f"{reader}/bin:{os.environ['PATH']}"}  # fmt: skip
         async with Serving(file, variables) as serving:
-            sender = Sender(f"{serving.url}/webhooks/async-operations", NEEDED["RELAY_WEBHOOK_SECRET"], clock=now)
+            sender = Sender(f"{serving.url}/webhooks/async-operations", NEEDED["RELAY_WEBHOOK_SECRET"], clock=time.time)
             event = body("operation.completed", 100, operationId=OPERATION, status="Completed")
             reply = await sender.post({name: value for name, value in event.items() if name != "timestamp"})
             assert reply.status == 202, reply.body

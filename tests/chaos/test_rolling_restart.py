@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from tests.support.patience import patience
 from tests.support.ports import free_place
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Sender
-from tests.support.stage import CONFIG, SECRET, Surroundings, now, surroundings
+from tests.support.stage import CONFIG, SECRET, Surroundings, surroundings
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.soak
@@ -78,7 +79,7 @@ class Traffic:
     async def _post(self, client: aiohttp.ClientSession, event: Mapping[str, object]) -> str:
         url = f"{self.balancer}/webhooks/async-operations"
         data = json.dumps(event).encode()
-        headers = {"Content-Type": "application/json", **Sender(url, secret=SECRET, clock=now).sign(data)}
+        headers = {"Content-Type": "application/json", **Sender(url, secret=SECRET, clock=time.time).sign(data)}
         try:
             async with client.post(url, data=data, headers=headers) as response:
                 await response.read()

@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import ssl
+import time
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ from tests.cli.serving import change, events, started
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.commands import Serving, relay
 from tests.support.ports import free_ports
-from tests.support.stage import SECRET, Surroundings, now
+from tests.support.stage import SECRET, Surroundings
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 async def post(session: aiohttp.ClientSession, url: str, number: int, tls: ssl.SSLContext) -> int:
     """Signed, as the platform does it."""
     event = json.dumps(started(operationId=f"op-{number}")).encode()
-    headers = sign("hmac-sha256", event, SECRET.encode(), message_id="", timestamp=int(now()))
+    headers = sign("hmac-sha256", event, SECRET.encode(), message_id="", timestamp=int(time.time()))
     async with session.post(
         f"{url}/webhooks/async-operations", data=event, headers={"Content-Type": "application/json", **headers}, ssl=tls
     ) as response:

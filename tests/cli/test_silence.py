@@ -1,5 +1,6 @@
 """relay silence, relay pause and relay resume, on a running relay."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from tests.cli.asking import Commands
 from tests.support.events import body
 from tests.support.inprocess import relay
 from tests.support.silences import silence
-from tests.support.stage import Stage, now
+from tests.support.stage import Stage
 
 BERLIN = "Europe/Berlin"
 NOON = datetime(2026, 3, 28, 11, tzinfo=UTC).timestamp()  # 12:00 in Berlin, on the day before summer time begins
@@ -40,7 +41,7 @@ def test_what_is_no_time_is_said(text: str) -> None:
 
 async def test_they_are_listed_until_they_are_over_and_then_on_demand(cli: Commands) -> None:
     nothing = await cli("silence", "list")
-    await SilenceList(cli.store).add(silence(now(), reason="Move \x1b[2J", jobs=("Sales *",)))
+    await SilenceList(cli.store).add(silence(time.time(), reason="Move \x1b[2J", jobs=("Sales *",)))
     done = await cli("silence", "list")
     ended = await cli("silence", "expire", "s-1", "s-none")
     listed = await cli("silence", "list")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -72,7 +73,7 @@ class Between:
 async def between(redis_server: RedisServer, tmp_path: Path, clock: Clock) -> AsyncIterator[Between]:
     config = tmp_path / "relay.yaml"
     config.write_text(CONFIG)
-    clock.now = stage.now() - 60 * MINUTE
+    clock.now = time.time() - 60 * MINUTE
     with RedisServer() as redis:
         async with (
             stage.surroundings(redis_server.url) as around,

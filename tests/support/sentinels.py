@@ -127,18 +127,16 @@ class Watched:
         """Once every other server follows the primary, and the Sentinels could have it replaced again."""
 
         async def following() -> bool:
-            async with Redis.from_url(self.servers[await self.primary()].url) as redis:
-                replication = await redis.info("replication")
-            rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
-            online = sum(row["state"] == "online" for row in rows)
+            primary = await self.primary()
+            if await self.followers(primary) != self.servers.keys() - {primary}:
+                return False
             known = [await self.ask("MASTER", NAME, number=number) for number in range(len(self.sentinels))]
-            well = all(
+            return all(
                 row["flags"] == "master"
                 and int(row["num-slaves"]) == len(self.servers) - 1
                 and int(row["num-other-sentinels"]) == len(self.sentinels) - 1
                 for row in map(_pairs, known)
             )
-            return replication["role"] == "master" and online == len(self.servers) - 1 and well
 
         await until(following)
 

@@ -3,10 +3,10 @@
 import asyncio
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,6 @@ from tests.support.waiting import until
 CONFIG = Path(__file__).parents[1] / "data" / "stage.yaml"
 SECRET, TOKEN = "kFv8-the-secret-of-the-platform", "Tz4-the-token-of-the-callback"
 CALLBACKS = ("progress", "completion", "error", "batch-start", "operation-complete", "batch-complete")
-
-
-def now() -> float:
-    return datetime.now(UTC).timestamp()
 
 
 @dataclass
@@ -108,7 +104,7 @@ class Stage:
 async def post(url: str, document: Any, source: str = "async-operations", **knobs: Any) -> Reply:
     """Send as the platform would: signed to the webhook, with a token to the callbacks."""
     scheme, secret = ("token", TOKEN) if source in CALLBACKS else ("hmac-sha256", SECRET)
-    sender = Sender(f"{url}/webhooks/{source}", secret=secret, scheme=scheme, clock=now)
+    sender = Sender(f"{url}/webhooks/{source}", secret=secret, scheme=scheme, clock=time.time)
     return await sender.post(document, **knobs)
 
 

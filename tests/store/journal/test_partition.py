@@ -96,18 +96,6 @@ async def test_what_is_not_in_memory_is_decided_as_if_it_were_absent_and_anew_wh
     assert stepped == [Add("z", "e")]  # it is new, as was thought
 
 
-async def test_a_name_that_cannot_be_written_costs_no_neighbour_its_answer(open_process: Open) -> None:
-    process = await open_process().start()
-    pressed = ("x", "a"), ("\ud800", "b"), ("y", "\ud800"), ("z", "c")
-
-    answers = await asyncio.gather(
-        *(process.submit(Press(name), act=act) for name, act in pressed), return_exceptions=True
-    )
-
-    assert answers[0] == answers[3] == 1
-    assert all(isinstance(answer, HandlingFailed) for answer in answers[1:3])
-
-
 @pytest.mark.parametrize("hot", [1, 256 << 20])
 async def test_an_index_is_read_in_pages_and_a_small_memory_reads_again(
     open_process: Open, redis: Redis, hot: int
@@ -140,18 +128,23 @@ async def test_a_lazy_entry_is_answered_at_once_and_written_with_the_next_commit
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [Broken(), Broken(unwritable=True), Broken(wrong_type=True), Add("\ud800", "e"), Add("x", "\ud800")],
+    ("broken", "act"),
+    [
+        *((entry, "") for entry in (Broken(), Broken(unwritable=True), Broken(wrong_type=True))),
+        (Add("\ud800", "e"), ""), (Add("x", "\ud800"), ""), (Press("\ud800"), "b"), (Press("y"), "\ud800"),
+    ],
     ids=repr,
-)
-async def test_what_is_broken_costs_no_neighbour_its_place(open_process: Open, redis: Redis, broken: object) -> None:
+)  # fmt: skip
+async def test_what_is_broken_costs_no_neighbour_its_place(
+    open_process: Open, redis: Redis, broken: object, act: str
+) -> None:
     await redis.set(P + "no-index", "text")
     process = await open_process().start()
     await process.submit(Hand("lent"), lazy=True)
 
     answers = await asyncio.gather(
         *(process.submit(Add("x", f"e{n}"), admission=EVENT) for n in range(5)),
-        process.submit(broken, admission=EVENT),
+        process.submit(broken, act=act, admission=EVENT),
         *(process.submit(Add("x", f"f{n}"), admission=EVENT) for n in range(5)),
         return_exceptions=True,
     )
