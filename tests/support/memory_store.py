@@ -135,6 +135,7 @@ class MemoryStore(Queue):
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
         self.plain = Plain(self.redis, None)
+        self.copies = Copies(self.plain, None)
         self.bundles = Bundles(self)
         self.quarantine = Quarantine()
 
