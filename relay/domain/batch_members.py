@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, Event
-from relay.domain.identity import error_of, message_of
+from relay.domain.identity import by_cause, error_of, message_of
 
 MEMBERS = "members"  # the fact: operation's id → `{"cause", "name"}`, as far as they are known
 MOST = 20  # operations; causes take the places of names
@@ -42,3 +42,13 @@ def members_of(fact: str) -> Members:
     """Read the fact; {} for ''."""
     members: Members = json.loads(fact) if fact else {}
     return members
+
+
+def causes_of(fact: str) -> list[str]:
+    """Return a line for each cause, the most frequent first: `Load: No room`, `3 × No room`."""
+    failed = [{"name": said.get("name", id_), "error": said["cause"]}
+              for id_, said in members_of(fact).items() if "cause" in said]  # fmt: skip
+    return [
+        f"{len(alike)} × {alike[0]['error']}" if len(alike) > 1 else f"{alike[0]['name']}: {alike[0]['error']}"
+        for alike in by_cause(failed)
+    ]

@@ -22,6 +22,7 @@ _lasting_of = attrgetter(*LASTING)
 LABELS = frozenset(name for name, text in TEXTS.items() if text.labels)
 AUDIENCE = "audience"
 PRESSED = "pressed"
+BATCH_NAME = "batch_name"  # apart from `name`, by which runs have jobs
 PARTS = ("phase", "results", "error", "cancellation", "batch")
 OUTCOME_PARTS = ("error", "results", "cancellation")
 MAX_FIELDS = 20  # of a part that are compared
@@ -89,8 +90,8 @@ def facts(event: Event) -> dict[str, str]:
         elif operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
             stated |= {"retry": str(event.retry)}
         stated[FAILED_PHASE] = event.failed_phase
-    if event.about_batch:
-        stated[MEMBERS] = event.members
+    if event.about_batch and event.batch:
+        stated |= {BATCH_NAME: event.batch.name, MEMBERS: event.members}
     if event.pressed:
         stated[PRESSED] = json.dumps(event.pressed, ensure_ascii=False)
     return {key: value for key, value in stated.items() if value}

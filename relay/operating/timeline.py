@@ -7,6 +7,7 @@ from typing import Any
 from relay.domain.jobs import Alarms
 from relay.engine.records import Operation
 from relay.operating.clocks import iso
+from relay.store.queries.questions import stated_by
 from relay.store.queries.timelines import Counted, Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
@@ -37,8 +38,8 @@ def facts_of(timeline: Timeline) -> dict[str, Any]:
     """Return the operation and its timeline as plain data, times in ISO 8601, UTC; lines for several have `count`."""
     o = timeline.operation
     return {
+        **stated_by(o),
         "subject": timeline.subject,
-        **{key: o.facts.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project")},
         "status": o.status,
         "percentage": _number(o.summary.get("percentage", o.percentage)),
         "retry": o.run,

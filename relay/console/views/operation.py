@@ -17,12 +17,14 @@ from relay.console.views.operations import expected, run_page
 from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, with_job
 from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, verdicts
+from relay.domain.digest_entries import went_wrong
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
 from relay.domain.identity import error_of, error_words
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before
 from relay.engine import names
+from relay.engine.records import Operation
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
@@ -31,6 +33,7 @@ from relay.policy.silences import Silences
 from relay.rendering.jobs import error
 from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
+from relay.store.queries.operations import causes, shown_status
 from relay.store.queries.silences import SilenceList
 from relay.store.queries.waiting import Place, Waiting
 
@@ -51,7 +54,9 @@ class OperationFacts(Facts):
     """`several`: the operations with this id, if there is more than one; all else is empty then.
 
     deliveries  those that wait, then those that ended
-    error     of its newest event: code and cause; `trace`: all that it states, if that says more
+    shown     status as people read it, as in lists
+    error     of its newest event: code and cause; of a batch with failures a line for each cause; `trace`: all that it
+              states, if that says more
     link      to its page at the platform
     job       by which it is silenced
     silences  that match the newest event now
@@ -68,6 +73,7 @@ class OperationFacts(Facts):
     type: str = ""
     priority: str = ""
     status: str = ""
+    shown: str = ""
     percentage: float | None = None
     phase: str = ""
     retry: float | None = None
@@ -109,13 +115,14 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     return OperationFacts.merged(
         **{name: value for name, value in facts.items() if name in OperationFacts.model_fields},
         id=timeline.subject,
+        shown=shown_status(timeline.operation),
         phase=timeline.operation.phase,
         over=facts["status"] in TERMINAL,
         first=facts["first_event_at"],
         last=facts["last_event_at"],
         link=run_page(context.config(), timeline.operation.summary, Space.of(timeline.operation.facts)),
         job=job.name if job else "",
-        **_of_newest(events[-1] if events else None),
+        **_why(timeline.operation, events[-1] if events else None),
         **await _expected(context, job, events),
         **await _judged(context, lines, events, ended),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
@@ -125,9 +132,9 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     )
 
 
-def _of_newest(event: Event | None) -> dict[str, str]:
-    if event is None:
-        return {}
+def _why(o: Operation, event: Event | None) -> dict[str, str]:
+    if event is None or event.about_batch:
+        return {"error": "\n".join(causes(o)) if went_wrong(o.summary) else ""}
     document = error_of(event)
     rest = {name: value for name, value in document.items() if name not in IN_ERROR and value not in ("", None)}
     more = [error(document)["trace"], json.dumps(rest, ensure_ascii=False, indent=2) if rest else ""]

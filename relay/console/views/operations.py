@@ -17,7 +17,7 @@ from relay.store.queries.operations import Goes, OperationRow, Operations
 MOST = 50
 # What the watchdog's rules have found, each followed by since when.
 STALLED = {
-    "silent": N_("nothing was heard of it since"),
+    "silent": N_("no event since"),
     "flat": N_("it has not moved since"),
     "overdue": N_("by its own estimate it should have ended"),
     "deadline": N_("its deadline was"),
@@ -44,7 +44,8 @@ class Told(Facts):
 class OperationListed(OfOperation):
     """`state` is running, stalled or over. `first`: time of its first event; of an active one, its start.
 
-    cause  of its failure, in one line
+    shown  its status as people read it: also the rule of its alarm, or Partial, of a batch with failures
+    cause  of its failure, in one line; of a batch its causes
     link   to its page at the platform
     told   the destinations of its failure or alarm, on the first page alone
     """
@@ -54,6 +55,7 @@ class OperationListed(OfOperation):
     batch: str = ""
     is_batch: bool
     status: str
+    shown: str
     state: str
     percentage: float | None
     phase: str
@@ -101,7 +103,7 @@ def _going(config: Config, row: Goes) -> OperationListed:
 
 
 def listed(config: Config, row: OperationRow, **more: Any) -> OperationListed:
-    cause, link = str(row.summary.get("error", "")), run_page(config, row.summary, row)
+    cause, link = "; ".join(row.causes), run_page(config, row.summary, row)
     return OperationListed.merged(row, operation=row.subject, cause=cause, link=link, **more)
 
 

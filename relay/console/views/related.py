@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Unknown, phrase
 from relay.console.views.obstacles import sources
+from relay.domain.batch_members import MEMBERS, members_of
 from relay.domain.documents import first_text, rows
-from relay.domain.events import Event
+from relay.domain.events import Document, Event
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, named
 from relay.errors import StoreUnavailable
@@ -69,12 +70,18 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event], job: Job | 
         listed = [
             row for event in events for row in rows(event.batch.document.get("operations") if event.batch else ())
         ]
+        known = members_of(timeline.operation.facts.get(MEMBERS, ""))
         members = {
-            id_: _operation(MEMBER, id_, space, first_text(row.get("operationName")), first_text(row.get("status")))
+            id_: _operation(MEMBER, id_, space, _name(row, known.get(id_, {})), first_text(row.get("status")))
             for row in listed
             if (id_ := first_text(row.get("operationId")))
         }
         yield from [*members.values()][:MOST]
+
+
+def _name(row: Document, known: Mapping[str, str]) -> str:
+    """Return the name of a batch's operation by its row, or by the events that were about it."""
+    return first_text(row.get("operationName"), known.get("name"), row.get("operationKey"))
 
 
 def with_job(event: Event, template: str, history: Sequence[Event] = ()) -> Event:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from relay.domain.events import FAILED
+from relay.domain.batch_members import MEMBERS, causes_of
+from relay.domain.digest_entries import went_wrong
 from relay.domain.jobs import Run
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
 from relay.engine.runs import run_of
@@ -28,13 +29,20 @@ OF_BATCHES = frozenset(("batch.started", "batch.operation.completed", "batch.com
 class OperationRow(OfOperation):
     """An operation, or with `is_batch` a batch. `first` is the time of its first event, `last` of its last.
 
-    `summary` is its newest state (relay.domain.digest_entries).
+    state    running, stalled or over
+    shown    its status as people read it: `shown_status`
+    failed   it, or an operation of the batch
+    causes   why, a line for each
+    summary  its newest state (relay.domain.digest_entries)
     """
 
     batch: str
     is_batch: bool
     status: str
-    state: str  # running, stalled or over
+    state: str
+    shown: str
+    failed: bool
+    causes: Sequence[str]
     percentage: float | None
     phase: str
     first: float
@@ -71,7 +79,7 @@ class Operations(Questions):
         looked, failed = [*ended][:limit], list[OperationRow]()
         for begin in range(0, len(looked), STEP):
             rows = filter(None, await self._read(looked[begin : begin + STEP]))
-            failed += [row for row in rows if row.status in FAILED and row.state == "over" and row.last >= since]
+            failed += [row for row in rows if row.failed and row.state == "over" and row.last >= since]
         cut = (ended[looked[-1]] - KEEP_DOCUMENTS) / 1000 if len(ended) > limit else None
         return Page(sorted(failed, key=lambda row: -row.last), "", len(looked), cut)
 
@@ -97,7 +105,21 @@ class Operations(Questions):
         ]
 
 
+def shown_status(o: Operation) -> str:
+    """Return the rule of its open alarm; Partial of a batch that ended with failures; else its status."""
+    if o.rank != TERMINAL:
+        return run_of(o).alarms.shown or o.status
+    return "Partial" if o.status == "Completed" and went_wrong(o.summary) else o.status
+
+
+def causes(o: Operation) -> list[str]:
+    """Return why it failed, of a batch a line for each cause; where none is known, the names of what failed."""
+    whole = o.summary.get("error") or o.summary.get("failing")
+    return causes_of(o.facts.get(MEMBERS, "")) or ([f"{whole}"] if whole else [])
+
+
 def _row(o: Operation, *, stalled: bool) -> OperationRow:
+    failed = o.rank == TERMINAL and went_wrong({**o.summary, "status": o.status})
     return OperationRow(
         operation=o.name,
         **stated_by(o),
@@ -105,6 +127,9 @@ def _row(o: Operation, *, stalled: bool) -> OperationRow:
         is_batch=not OF_BATCHES.isdisjoint(o.seqs),
         status=o.status,
         state="over" if o.rank == TERMINAL else "stalled" if stalled else "running",
+        shown=shown_status(o) if stalled or o.rank == TERMINAL else o.status,
+        failed=failed,
+        causes=causes(o) if failed else (),
         percentage=o.percentage,
         phase=o.phase,
         first=(o.first or 0) / 1000,

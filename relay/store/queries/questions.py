@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
-from relay.domain.facts import NOWHERE, Space
+from relay.domain.facts import BATCH_NAME, NOWHERE, Space
 from relay.engine import known, names
 from relay.engine.draft import Draft
 from relay.engine.known import Facts
@@ -63,7 +63,8 @@ class OfDelivery(OfOperation):
 def stated_by(o: Operation | None) -> dict[str, Any]:
     """Return what rows about an operation say of it."""
     facts = o.facts if o else {}
-    return {"subject": o.subject if o else "", **{name: facts.get(name, "") for name in STATED}}
+    stated = {name: facts.get(name, "") for name in STATED}
+    return {"subject": o.subject if o else "", **stated, "name": stated["name"] or facts.get(BATCH_NAME, "")}
 
 
 def delivery_of(x: Delivery, o: Operation | None) -> dict[str, Any]:
