@@ -45,6 +45,13 @@ _NAME = re.compile(r"[A-Za-z][\w.:-]{0,127}", re.ASCII)
 COUNTING = ("progress", "execution")
 COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
 LENGTH = 12  # hexadecimal digits of a signature
+STACKS = ("stackTrace", "stacktrace", "stack_trace", "traceback", "stack")  # fields with a trace
+# A message that says only that something failed: `Job aborted.`
+_UNSPECIFIC = re.compile(
+    r"|(?:the )?(?:\w+ )?(?:(?:has|was|is) )?(?:been )?(?:failed|aborted|crashed|terminated|an? error)\W*"
+    r"|(?:an? )?(?:\w+ ){0,2}(?:error|exception|failure)(?: (?:has )?occurred)?\W*",
+    re.IGNORECASE,
+)
 MAX_WORDS = 300  # characters of an error that people read
 # What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
 _QUOTED = re.compile(
@@ -195,9 +202,15 @@ def error_of(event: Event) -> Mapping[str, Any]:
 
 
 def message_of(error: Mapping[str, Any]) -> str:
-    """Return what the error says, as it was printed; '' for nothing."""
-    said = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
-    return said if isinstance(said, str) else "" if said is True else f"{said}"
+    """Return what the error says, as it was printed; '' for nothing. Where that is only that it failed, its trace."""
+    stated = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
+    said = stated if isinstance(stated, str) else "" if stated is True else f"{stated}"
+    return stack_of(error) or said if _UNSPECIFIC.fullmatch(said.strip()) else said
+
+
+def stack_of(error: Mapping[str, Any]) -> str:
+    """Return the trace that the error states beside its message; '' without one."""
+    return next((text for name in STACKS if isinstance(text := error.get(name), str) and text.strip()), "")
 
 
 def by_cause(failed: Sequence[_Row]) -> list[list[_Row]]:

@@ -109,7 +109,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             or text(row, "operationKey") or language.title(kind, key, alone=True),
             "status": status,
             "status_label": language.label(status),
-            "cause": cause_of(text(stated, *CAUSES)),
+            "cause": language.cause(cause_of(text(stated, *CAUSES))),
             "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
             "blocked_by": [],

@@ -194,12 +194,12 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "recommendations": lambda values: [
         recommendation(row, values.formats) for row in rows(values.outcome.get("recommendations"))
     ],
-    "error": lambda values: error(mapping(values.merged.get("error"))),
+    "error": lambda values: error(mapping(values.merged.get("error")), values.formats.language),
     "cancellation": lambda values: (
         cancellation(mapping(values.merged.get("cancellation")), values.event, values.base)
         | presser(values.event, values.events)
     ),
-    "phase": lambda values: phase(mapping(values.merged.get("phase"))),
+    "phase": lambda values: phase(mapping(values.merged.get("phase")), values.formats.language),
     "job": lambda values: job(values.event, values.state[0], values.merged, values.quick_pct),
     "digest": lambda values: digest(values.event, values.formats.language, values.base, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},

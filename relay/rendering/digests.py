@@ -107,7 +107,7 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
         "type_label": language.label(text(entry, "type")),
         "partial": partial,
         "over": over,
-        "error": text(entry, "error") if status not in ("Completed", "Running") else "",
+        "error": language.cause(text(entry, "error")) if status not in ("Completed", "Running") else "",
         "at": iso(ended_at(entry)) or "",
         "started_at": text(entry, "started", "created"),
         "expected_at": "" if over else iso(expected) or "",

@@ -13,11 +13,12 @@ from relay.domain.documents import mapping, rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import TERMINAL, Event, Outcome
 from relay.domain.failed_phases import reason_of
-from relay.domain.identity import error_of, has_failed, signature
+from relay.domain.identity import error_of, has_failed, message_of, signature, stack_of
 from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
 from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import between, clean, iso, number, text, time
+from relay.rendering.translations import Language
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -181,20 +182,26 @@ def recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any]
     }
 
 
-def error(document: Mapping[str, Any]) -> dict[str, Any]:
+def error(document: Mapping[str, Any], language: Language) -> dict[str, Any]:
     """Return the error. `cause` is its message in one line, `trace` the whole of it where that says more."""
     message = document.get("message") or document.get("errorMessage") or document.get("detail")
     message = message.strip() if isinstance(message, str) else ""
-    cause = cause_of(message)
+    cause = cause_of(message_of(document))
     return {
         **document,
         "code": text(document, "code", "errorCode"),
         "message": message,
-        "cause": cause,
-        "trace": "" if " ".join(message.split()) == cause else message,
+        "cause": language.cause(cause),
+        "trace": trace_of(document),
         "phase": text(document, "phase"),
         "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
     }
+
+
+def trace_of(document: Mapping[str, Any]) -> str:
+    """Return all that an error's document prints, where that is more than its cause: its trace, or its message."""
+    whole = (stack_of(document) or message_of(document)).strip()
+    return "" if " ".join(whole.split()) == cause_of(message_of(document)) else whole
 
 
 def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:
@@ -235,13 +242,13 @@ def presser(event: Event, events: Sequence[Event]) -> dict[str, str]:
     return {"by": f"{text(names, 'realName', 'userName', 'user')} (Slack)", "reason": ""}
 
 
-def phase(document: Mapping[str, Any]) -> dict[str, Any]:
+def phase(document: Mapping[str, Any], language: Language) -> dict[str, Any]:
     return {
         **document,
         "name": text(document, "phaseName", "name"),
         "duration": document.get("duration") or phase_seconds(document),
         "failed": has_failed(document),
-        "reason": cause_of(reason_of(document)),
+        "reason": language.cause(cause_of(reason_of(document))),
         "records": number(document, "recordsProcessed"),
         "results": mapping(document.get("results")),
     }

@@ -18,6 +18,8 @@ from relay.rendering.formats.slack import FORMS
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import (
+    EXIT_CODE,
+    MEANINGS,
     NAMELESS,
     NAMELESS_BATCH,
     NOTICES,
@@ -100,7 +102,8 @@ def _header(text: str) -> str:
 
 
 # What code says: of alerts, of batches, of recommendations, for true and false, and in its own sentences.
-WORDS = ("Pending", "Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), NAMELESS, *NOTICES)
+WORDS = ("Pending", "Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), NAMELESS, *NOTICES,
+         EXIT_CODE, *sorted(MEANINGS))  # fmt: skip
 
 
 def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:

@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal, format_percent
 
+from relay.domain.error_tools import SIGNALS
 from relay.domain.events import ALERT
 from relay.errors import TemplateError
 from relay.rendering.texts import short_id
@@ -51,6 +52,9 @@ SHOWN_KEYS = (
     "modelsGenerated", "reportsCreated", "dataQualityScore", "overallConfidenceScore", "activitiesDiscovered",
     "uniquePaths", "reason",
 )  # fmt: skip
+MEANINGS = frozenset(SIGNALS.values())
+EXIT_CODE = "Exit code"
+_EXIT_CODE = re.compile(rf"{EXIT_CODE} \d+")
 MAX_KEPT = 100  # characters of a word that is remembered
 VALUE = re.compile(r"%\(\w+\)s|%%")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
@@ -117,6 +121,16 @@ class Language:
         """Name a status, type, priority or key of a document: `recordsLoaded` as "Records loaded"."""
         spoken = WORDINGS.get(word) or humanise(word)
         return self.translations.gettext(spoken) if spoken else ""
+
+    def cause(self, cause: str) -> str:
+        """Say what relay itself makes of exit codes (`SIGNALS`) in this language; what was reported stays as it is."""
+        code, _, meaning = cause.rpartition(": ")
+        own = meaning if code else meaning[:1].lower() + meaning[1:]
+        if own not in MEANINGS or not (_EXIT_CODE.fullmatch(code) or not code):
+            return cause
+        said = self.translations.gettext(own)
+        number = code.removeprefix(EXIT_CODE)
+        return f"{self.translations.gettext(EXIT_CODE)}{number}: {said}" if code else said[:1].upper() + said[1:]
 
     def title(self, kind: str, key: str, *, alone: bool = False) -> str:
         """Name a run that has no name: by its type, `alone` with its id too; by that where its type is unknown."""

@@ -63,4 +63,4 @@ def test_a_text_object_without_its_text_costs_no_message() -> None:
     full, words, line = degraded_versions({"text": "Failed: x", "blocks": blocks}, "<@U012AB3CD>")
 
     assert full["blocks"][0]["text"]["text"].startswith("<@U012AB3CD>")
-    assert words["text"] == line["text"] == "<@U012AB3CD> Failed: x"
+    assert words["text"] == line["text"] == "Failed: x <@U012AB3CD>"

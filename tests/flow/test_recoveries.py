@@ -102,7 +102,7 @@ def missing(flow: Flow, priority: str, days: int = 0) -> Missing:
 
 @pytest.mark.parametrize(
     ("priority", "label"),
-    [("Normal", "Not begun"), ("High", "Not begun"), ("Critical", "<!subteam^S0DATATEAM> Not begun, critical")],
+    [("Normal", "Not begun"), ("High", "Not begun"), ("Critical", "Not begun, critical")],
 )
 async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, priority: str, label: str) -> None:
     late = missing(flow, priority)
@@ -110,7 +110,8 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     await flow.intake.ingest(alarm(late, flow.clock()))
     await flow.wait(2)
     (message,) = flow.roots()
-    assert message.text.startswith(f"{label}: Sales – was expected on ")
+    assert message.text.startswith(f"{label}: Sales – should have begun on ")
+    assert message.text.endswith(" <!subteam^S0DATATEAM>") == (priority == "Critical")
     assert "View run" not in str(message.blocks)
 
     await flow.intake.ingest(recovery(late, flow.clock(), flow.clock()))

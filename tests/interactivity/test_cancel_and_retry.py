@@ -92,5 +92,6 @@ async def test_a_run_that_was_cancelled_by_a_button_names_who_pressed(
     assert buttons(message) == {}
     shown = message.blocks[0]["text"]["text"]
     reason = ": Too expensive" if says == "user123" else "."
-    assert f" – By {says}{reason}" in message.text
+    told = f"Too expensive (by {says})." if says == "user123" else f"By {says}."
+    assert f" – {told}" in message.text
     assert shown.endswith(f" was cancelled by {says}{reason}")

@@ -48,8 +48,8 @@ def by_id(raw: str) -> str:
 def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise: str = "") -> list[Message]:
     """Return the message in three degrees, the fullest first: as the templates made it, its words, one plain line.
 
-    `content` has `text`, and may have `blocks`; all of it is mrkdwn, escaped already. `mentions` go before everything
-    else; `otherwise` is the text of a message that has none.
+    `content` has `text`, and may have `blocks`; all of it is mrkdwn, escaped already. `mentions` go before the blocks
+    and behind the text; `otherwise` is the text of a message that has none.
     """
     text, blocks = content.get("text"), content.get("blocks") or ()
     words = "\n".join(texts_in(blocks)) or text or otherwise
@@ -57,11 +57,11 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
     plain = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", line).split())
     return [
         {
-            "text": truncate_mrkdwn(_joined(mentions, line), MAX_SECTION),
+            "text": _with_mentions(line, mentions, MAX_SECTION),
             "blocks": fit_blocks(_addressed(blocks, mentions)),
         },
-        {"text": truncate_mrkdwn(_joined(mentions, words), MAX_SECTION), "blocks": []},
-        {"text": truncate_mrkdwn(_joined(mentions, plain), MAX_LINE), "blocks": []},
+        {"text": _with_mentions(words, mentions, MAX_SECTION), "blocks": []},
+        {"text": _with_mentions(plain, mentions, MAX_LINE), "blocks": []},
     ]
 
 
@@ -105,8 +105,11 @@ def _permalink(home: str, message: Mapping[str, str], root: str) -> str:
     return f"{home}archives/{channel}/p{ts.replace('.', '')}{inside}"
 
 
-def _joined(mentions: str, text: str) -> str:
-    return f"{mentions} {text}" if mentions else text
+def _with_mentions(text: str, mentions: str, limit: int) -> str:
+    """Put them behind the text, whole: a locked phone shows its beginning."""
+    if not mentions:
+        return truncate_mrkdwn(text, limit)
+    return f"{truncate_mrkdwn(text, limit - len(mentions) - 1)} {mentions}"
 
 
 def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:

@@ -20,7 +20,7 @@ from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.digest_entries import went_wrong
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
-from relay.domain.identity import error_of, error_words
+from relay.domain.identity import STACKS, error_of, error_words
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before
 from relay.engine import names
@@ -30,7 +30,7 @@ from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
-from relay.rendering.jobs import error
+from relay.rendering.jobs import trace_of
 from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import causes, shown_status
@@ -38,7 +38,7 @@ from relay.store.queries.silences import SilenceList
 from relay.store.queries.waiting import Place, Waiting
 
 MOST_WAITING, MOST_SHOWN = 50, 50_000  # deliveries, and characters of an error, that are shown
-IN_ERROR = ("code", "errorCode", "message", "errorMessage", "detail")  # what `error_words` reads
+IN_ERROR = ("code", "errorCode", "message", "errorMessage", "detail", *STACKS)  # what stands above the rest
 
 
 class OperationQuestion(Question):
@@ -137,7 +137,7 @@ def _why(o: Operation, event: Event | None) -> dict[str, str]:
         return {"error": "\n".join(causes(o)) if went_wrong(o.summary) else ""}
     document = error_of(event)
     rest = {name: value for name, value in document.items() if name not in IN_ERROR and value not in ("", None)}
-    more = [error(document)["trace"], json.dumps(rest, ensure_ascii=False, indent=2) if rest else ""]
+    more = [trace_of(document), json.dumps(rest, ensure_ascii=False, indent=2) if rest else ""]
     trace = "\n\n".join(filter(None, more))[:MOST_SHOWN]
     return {"error": error_words(event), "trace": trace}
 

@@ -12,7 +12,7 @@ class TestRefusedMessages:
         message = await posted(channel, slack, mentions=("@here",))
 
         words = "🔴 *Failed* · Order-to-Cash Q3 EMEA\nSAP extractor did not answer for 300 s."
-        assert (message.text, message.blocks) == (f"<!here> {words}", [])
+        assert (message.text, message.blocks) == (f"{words} <!here>", [])
         assert message.metadata["event_payload"]["delivery_id"] == "d-1"
 
     async def test_in_the_end_one_plain_line_is_left(self, channel: Slack, slack: SlackStandin) -> None:

@@ -32,7 +32,7 @@ async def test_a_message_arrives_with_its_blocks(slack: SlackStandin, connect: C
     receipt = await by_webhook(connect, slack).send(notification(mentions=("U0ANALYST1",), **OPS))
 
     (message,) = slack.messages("#ops")
-    assert (message.text, message.blocks[1:]) == (f"<@U0ANALYST1> {CONTENT['text']}", CONTENT["blocks"][1:])
+    assert (message.text, message.blocks[1:]) == (f"{CONTENT['text']} <@U0ANALYST1>", CONTENT["blocks"][1:])
     assert message.blocks[0]["text"]["text"].startswith("<@U0ANALYST1> ")
     assert (receipt.detail, receipt.thread) == ("#ops, by its webhook", {})
     assert (slack.violations, len(slack.calls)) == ([], 1)
