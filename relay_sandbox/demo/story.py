@@ -85,7 +85,7 @@ def expectations(
         )
 
     return {
-        FAILED: root("Sales Data", "Failed"),
+        FAILED: root("Sales Data", "CRITICAL"),
         "Slack: the enrichment's outcome in its thread": reply("Sales Data"),
         "mail: the failure to the analyst": mail("analyst@", "Sales Data"),
         "mail: the critical failure to the team lead": mail("lead@", "Sales Data"),

@@ -24,7 +24,7 @@ def test_sixty_rows_of_a_digest_find_room(renderer: Renderer) -> None:
     assert len(re.findall(r'/runs"[^>]*>\+ ', content["html"])) == 3
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "2 h (usually 45 min)"), ("de", "2 h (üblich 45 min)")])
+@pytest.mark.parametrize(("language", "words"), [("en", "2 h (usually 45 min)"), ("de", "2 h (üblich: 45 min)")])
 def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
     renderer: Renderer, language: str, words: str
 ) -> None:

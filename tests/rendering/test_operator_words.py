@@ -90,7 +90,7 @@ def test_the_end_says_how_long_it_lasted_and_what_it_has_left(
     assert gone == "relay: Slack: the configuration does not name it any more"
     assert content["text"] == "relay: Slack: messages get through again"
     assert section["text"]["text"].replace("\u00a0", " ").endswith(words)
-    assert ("1 other trouble lasts." in context["elements"][0]["text"]) is bool(standing)
+    assert ("1 other problem remains." in context["elements"][0]["text"]) is bool(standing)
 
 
 def test_of_many_a_message_shows_some_and_says_how_many_more(renderer: Renderer) -> None:

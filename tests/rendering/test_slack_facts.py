@@ -67,7 +67,7 @@ THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02
         (past_ends(23, minutes=88), "completed", PROGRESS, f"{DONE}, as usual"),
         (past_ends(23, minutes=74), "completed", PROGRESS, f"{DONE}, 20 min later than usual"),
         (past_ends(23), "completed", REPLY, PHASES),
-        (past_ends(23), "failed", ROOT_BELOW, "First failure in 24 runs · last success 8 Mar, 14:02 CET"),
+        (past_ends(23), "failed", ROOT_BELOW, "First failure after 23 successes · last success 8 Mar, 14:02 CET"),
         (past_ends(9, 2), "failed", REPLY_BELOW, THIRD),
         (past_ends(1), "failed", REPLY_BELOW, "last success 8 Mar, 14:02 CET"),
         (past_ends(9, 3), "completed", REPLY, "Works again after 3 failures"),
