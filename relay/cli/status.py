@@ -58,7 +58,8 @@ def _look() -> Facts:
 def page(facts: Facts, now: datetime) -> Iterator[Any]:
     """Yield the parts of what is shown, one below the other."""
     headline = facts["headline"]
-    yield Text(shown(headline["sentence"]["text"]), f"bold {COLOURS[headline['tone']]}")
+    said = ", ".join(sentence["text"] for sentence in headline["sentences"])
+    yield Text(shown(said), f"bold {COLOURS[headline['tone']]}")
     for obstacle in facts["obstacles"]:
         yield from _obstacle(obstacle)
     if facts["redis"] is None:
@@ -84,7 +85,9 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "": lambda row: f"stalled: {row['trouble']['text']}" if row["trouble"] else "late" if row["late"] else "",
         }),
         ("Failed", facts["failures"], {
-            "operation": lambda row: row["name"] or row["operation"],
+            "operation": lambda row: (row["name"] or row["operation"])
+            + (f" and {row['count'] - 1} more" if row["count"] > 1 else ""),
+            "cause": "cause",
             "status": "status",
             "priority": "priority",
             "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",

@@ -5,7 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay import metrics
+from relay.console.views.now import NowFacts
 from relay.domain.jobs import Alarm, Alarms, Job
 from relay.engine.records import MISSING
 from relay.policy.missing import Missing
@@ -41,7 +44,22 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(pag
     assert first["trouble"]["text"] == "no event since"
     since = r" <time[^>]*>{}, 12:00:00</time>, <time[^>]*>{}"
     assert re.search("no event since" + since.format("20 Jan 2024", "20 min"), english)
+    assert "No sign of life" in english
+    assert ("<b>2</b><span>running" in english, "<b>1</b><span>stalled" in english) == (True, True)
     assert re.search("kein Ereignis seit" + since.format("20.01.2024", "vor 20"), german)
+
+
+@pytest.mark.parametrize(
+    ("stalled", "failed", "says"),
+    [
+        (1, 15, "1 run is stalled, 15 runs failed in the last 24 hours"),
+        (2, 0, "2 runs are stalled"),
+        (0, 1, "1 run failed in the last 24 hours"),
+    ],
+)
+def test_the_headline_counts_what_is_stalled_and_what_failed(stalled: int, failed: int, says: str) -> None:
+    facts = NowFacts(ready=True, checks={}, obstacles=[], durability="", stalled=stalled, failed=failed)
+    assert ", ".join(part.text for part in facts.headline.sentences) == says
 
 
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
@@ -92,7 +110,7 @@ async def test_what_failed_in_the_last_day_comes_first_the_critical_ones_before_
     assert [(row["operation"], row["priority"]) for row in facts["failures"]] == [
         ("op-1", "Critical"), ("op-2", "High"), ("op-0", "Normal"),
     ]  # fmt: skip
-    assert "3 operations failed in the last 24 hours" in html
+    assert "3 runs failed in the last 24 hours" in html
     assert html.index("operation?id=op-1") < html.index("Running operations")
     assert "Everything is reaching people" not in html
     assert "Nothing was sent yet by slack, email" in later
@@ -119,6 +137,37 @@ async def test_what_failed_is_said_with_its_cause_who_was_told_and_a_link(
     assert (operation["error"], operation["percentage"], operation["link"]) == ("E1: Gone: No answer", 60, row["link"])
     assert operation["trace"] == f'{trace}\n\n{{\n  "host": "sap-1"\n}}'
     assert html.index("E1: Gone: No answer") < html.index("Who was told")
+
+
+async def test_failures_of_one_cause_are_one_row(page: Open, store: Store, clock: Clock) -> None:
+    async def fails(number: int, message: str) -> None:
+        run = {"operationId": f"op-{number}", "operationName": f"Load {number}"}
+        failed = body("operation.failed", 40, status="Failed", **run)
+        error = {"error": {"message": message}} if message else {}
+        await page.ingest.ingest(event_of(failed | {"tenantId": "room"} | error))
+
+    await fails(0, "could not connect to db-7:5400")
+    await send(store)  # the first alone is told
+    for number in range(1, 12):
+        clock.advance(1)
+        await fails(number, f"could not connect to db-7:{5400 + number}")
+    for number in range(20, 23):
+        await fails(number, "")
+    facts, html = await page.api("/now"), await page.page("/now")
+
+    alike = [(row["name"], row["count"], [other["name"] for other in row["others"]]) for row in facts["failures"]]
+    assert (facts["failed"], alike[0]) == (15, ("Load 11", 12, [f"Load {number}" for number in range(10, -1, -1)]))
+    assert sorted(alike[1:]) == [(f"Load {number}", 1, []) for number in range(20, 23)]
+    assert {"destination": "room", "state": "told"} in facts["failures"][0]["told"]
+    assert "12 × could not connect to db-7:5411" in html
+    assert "and 11 more" in html
+    assert ">Load 0</a>" in html
+
+
+async def test_a_run_without_a_type_begins_no_line_with_a_dot(page: Open) -> None:
+    await page.take("failed", 40, "room", operationId="op-1", operationType="", status="Failed", operationName="Load")
+    for path in ("/now", "/operations"):
+        assert not re.search(r"<small>\s*(<span[^>]*>)?\s*·", await page.page(path)), path
 
 
 async def test_a_digest_of_tomorrow_is_no_backlog(store: Store, clock: Clock, tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
 """The first page: obstacles, recent failures with their recipients, active runs, and relay's parts."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, computed_field
 
 from relay.background.figures import PROMISES
+from relay.config import Config
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, NoQuestion, Phrase, Time, phrase
+from relay.console.facts import N_, Facts, NoQuestion, OfOperation, Phrase, Time, phrase
 from relay.console.views import health
 from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth
 from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources
 from relay.console.views.operations import OperationListed, RunFacts, Told, listed, runs
 from relay.console.views.verdicts import Around, verdicts
 from relay.domain.events import FAILED, PRIORITIES
+from relay.domain.identity import by_cause
 from relay.errors import StoreUnavailable
 from relay.operating.timeline import lines_in
 from relay.store.queries.jobs import Jobs
@@ -24,14 +26,16 @@ from relay.store.queries.runs import TroubleMemory
 
 MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
 DAY = 86_400.0
-ONE_FAULT, ONE_FAILED = N_("1 thing stands in the way"), N_("1 operation failed in the last 24 hours")
+MOST_ALIKE = 20  # failures of one cause that are named
+ONE_FAULT, ONE_FAILED = N_("1 thing stands in the way"), N_("1 run failed in the last 24 hours")
+ONE_STALLED = N_("1 run is stalled")
 
 
 class Headline(Facts):
-    """Is everything reaching people? `tone` is ok, warn or bad."""
+    """Is everything reaching people? `tone` is ok, warn or bad; `sentences` are one, joined by commas."""
 
     tone: str
-    sentence: Phrase
+    sentences: list[Phrase]
 
 
 class HealthFacts(Facts):
@@ -41,11 +45,18 @@ class HealthFacts(Facts):
     checks: dict[str, str]
 
 
+class Failure(OperationListed):
+    """The gravest of `count` failures of one cause, the newest of these; `others` of them, as many as are named."""
+
+    count: int
+    others: list[OfOperation]
+
+
 class NowFacts(Facts):
     """`checks` of relay's parts that are not ok; `obstacles` the same in words, with remedies.
 
-    `failed` operations of the last 24 hours (back to `failed_since`), the gravest in `failures`; `waiting` by channel,
-    `pending` also what goes out later.
+    `failed` operations of the last 24 hours (back to `failed_since`), the gravest causes in `failures`; `waiting` by
+    channel, `pending` also what goes out later.
     """
 
     ready: bool
@@ -54,7 +65,7 @@ class NowFacts(Facts):
     durability: str
     failed: int = 0
     failed_since: Time = None
-    failures: list[OperationListed] = Field(default_factory=list)
+    failures: list[Failure] = Field(default_factory=list)
     running: int = 0
     stalled: int = 0
     waiting: dict[str, int] = Field(default_factory=dict)
@@ -73,20 +84,27 @@ class NowFacts(Facts):
     def headline(self) -> Headline:
         """Return the gravest of all this in a sentence."""
         faults, down = len(self.obstacles), any(row.state == "failing" for row in self.channels)
-        tone, sentence = "ok", phrase(N_("Everything is reaching people"))
+        tone, sentences = "ok", [phrase(N_("Everything is reaching people"))]
         if not self.ready:
-            tone, sentence = "bad", phrase(N_("relay takes no events now"))
+            tone, sentences = "bad", [phrase(N_("relay takes no events now"))]
         elif faults:
             several = N_("%(count)s things stand in the way")
-            tone, sentence = "bad" if down else "warn", phrase(several if faults > 1 else ONE_FAULT, count=faults)
-        elif self.failed and not self.dead:
-            several = N_("%(count)s operations failed in the last 24 hours")
-            tone, sentence = "warn", phrase(several if self.failed > 1 else ONE_FAILED, count=self.failed)
-        elif self.dead or self.stalled:
-            tone, sentence = "warn", phrase(N_("Messages go out, and some want a look"))
+            tone, sentences = "bad" if down else "warn", [phrase(several if faults > 1 else ONE_FAULT, count=faults)]
+        elif self.dead:
+            tone, sentences = "warn", [phrase(N_("Messages go out, and some want a look"))]
+        elif self.stalled or self.failed:
+            tone, sentences = "warn", [*self._wrong()]
         elif untried := [row.name for row in self.channels if row.state == "never_tried"]:
-            tone, sentence = "warn", phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))
-        return Headline(tone=tone, sentence=sentence)
+            tone, sentences = "warn", [phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))]
+        return Headline(tone=tone, sentences=sentences)
+
+    def _wrong(self) -> Iterator[Phrase]:
+        for count, one, several in (
+            (self.stalled, ONE_STALLED, N_("%(count)s runs are stalled")),
+            (self.failed, ONE_FAILED, N_("%(count)s runs failed in the last 24 hours")),
+        ):
+            if count:
+                yield phrase(several if count > 1 else one, count=count)
 
 
 async def health_checks(context: Context, _question: NoQuestion) -> HealthFacts:
@@ -127,16 +145,17 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         operations.failed(clock - DAY),
         health.redis(context),
     )
-    gravest = sorted(failed.rows, key=_gravity)[:MOST_FAILURES]
+    gravest = _by_cause(failed.rows)[:MOST_FAILURES]
     stalled = [row.operation for row in going if row.operation.state == "stalled"]
-    told = await _told(context, [row.operation for row in (*stalled, *gravest)])
+    # Of failures of one cause the first was told: the others were told with it.
+    told = await _told(context, [row.operation for row in (*stalled, *(rows[n] for rows in gravest for n in (0, -1)))])
     return NowFacts.merged(
         facts,
         counts,
         obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance, missing.values()),
         failed=len(failed.rows),
         failed_since=failed.looked_to,
-        failures=[listed(config, row, told=told[row.operation]) for row in gravest],
+        failures=[_alike(config, rows, told) for rows in gravest],
         waiting=waiting,
         oldest_due=min((at for name, at in due.items() if waiting.get(name)), default=None),
         dead=ledger.counts.get("dead", 0),
@@ -153,12 +172,29 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
 async def _told(context: Context, operations: Sequence[str]) -> dict[str, list[Told]]:
     """Return by operation what became of its newest failure or alarm at each destination."""
     told: dict[str, list[Told]] = {}
+    operations = [*dict.fromkeys(operations)]
     for name, story in zip(operations, await context.admin.stories(operations), strict=True):
         lines = [*lines_in(story)]
         grave = [n for n, line in enumerate(lines) if line["what"] == "accepted" and _is_grave(line)]
         rows = verdicts(lines[grave[-1] :] if grave else lines, Around())
         told[name] = [Told.merged(row) for row in rows]
     return told
+
+
+def _by_cause(failed: Sequence[OperationRow]) -> list[list[OperationRow]]:
+    """Group failures by their causes, each without one by itself: the gravest first, of these the largest group."""
+    ordered = {row.operation: row for row in sorted(failed, key=_gravity)}
+    groups = by_cause([{"error": "; ".join(row.causes), "status": name} for name, row in ordered.items()])
+    rows = [[ordered[row["status"]] for row in group] for group in groups]
+    return sorted(rows, key=lambda group: _gravity(group[0]))
+
+
+def _alike(config: Config, rows: Sequence[OperationRow], told: Mapping[str, list[Told]]) -> Failure:
+    first, last = told[rows[0].operation], told[rows[-1].operation]
+    reached = {row.destination: row for row in (*first, *(row for row in last if row.state == "told"))}
+    others = [OfOperation.merged(row, operation=row.subject) for row in rows[1 : 1 + MOST_ALIKE]]
+    row = listed(config, rows[0], told=[*reached.values()])
+    return Failure.merged(row, count=len(rows), others=others)
 
 
 def _is_grave(line: Mapping[str, Any]) -> bool:
