@@ -7,17 +7,18 @@ percentage, phase, variants, anomalies, records, rule (of the watchdog; empty: n
 also batch, total, done_count, completed_count, failed_count and failing (the names of the first that failed).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from relay.domain.batch_members import Members, members_of
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, TERMINAL, Document, Event
-from relay.domain.identity import message_of
+from relay.domain.identity import by_cause, message_of
 from relay.domain.outcomes import stated_duration, stated_end
 
 Entry = Mapping[str, Any]
@@ -25,11 +26,11 @@ Entry = Mapping[str, Any]
 LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "platform": 128, "tenant": 128,
            "project": 128, "failing": 160, "member_of": 256}  # fmt: skip
 FAILING = 3  # members of a batch that are named
+MOST_CAUSES = 3  # of their failures
 
 _iso = lru_cache(1024)(datetime.isoformat)  # when a run began is in each event of it
 _STARTED = ("startTime", "startedAt", "batchStartTime")
 _CREATED = ("dateCreated", "retryAttemptDate")
-_NAMES = ("operationName", "name", "operationKey")
 _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 
@@ -107,7 +108,9 @@ def _of_batch(event: Event) -> dict[str, Any]:
     members = rows(document.get("operations"))
     expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
-    texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(members)}
+    failed = [_failed(member, members_of(event.members)) for member in members if member.get("status") in FAILED]
+    texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(failed),
+             "error": causes_of(failed)}  # fmt: skip
     return _cleaned(texts) | _stated(
         batch=True,
         started=_first(_STARTED, document) or None,
@@ -120,12 +123,27 @@ def _of_batch(event: Event) -> dict[str, Any]:
     )
 
 
-def _failing(members: Sequence[Document]) -> str:
+def _failed(member: Document, known: Members) -> dict[str, str]:
+    """Return the name and the cause of a failed operation, as the batch states them, or the operation's own events."""
+    said = known.get(f"{member.get('operationId')}", {})
+    names = (member.get("operationName"), member.get("name"), said.get("name"), member.get("operationKey"))
+    error = member.get("error")
+    cause = cause_of(message_of(error)) if isinstance(error, Mapping) else error if isinstance(error, str) else ""
+    return {"name": next((name for name in names if isinstance(name, str) and name), ""),
+            "error": cause or said.get("cause", "")}  # fmt: skip
+
+
+def _failing(failed: Sequence[Mapping[str, str]]) -> str:
     """List the names of the first operations of a batch that failed."""
-    failed = [member for member in members if member.get("status") in FAILED]
-    names = (next((member[key] for key in _NAMES if member.get(key)), "") for member in failed[:FAILING])
-    rest = [ELLIPSIS] if len(failed) > FAILING else []
-    return ", ".join([*(name for name in names if isinstance(name, str) and name), *rest])
+    names = [one["name"] for one in failed[:FAILING] if one["name"]]
+    return ", ".join([*names, *([ELLIPSIS] if len(failed) > FAILING else [])])
+
+
+def causes_of(failed: Iterable[Entry]) -> str:
+    """Return the causes that most have: `2 × no room; worker died`; '' where none is stated."""
+    groups = by_cause([one for one in failed if one.get("error")])
+    causes = [f"{len(group)} × {group[0]['error']}" if len(group) > 1 else group[0]["error"] for group in groups]
+    return "; ".join(cause.rstrip(".") for cause in causes[:MOST_CAUSES])
 
 
 def ended_at(entry: Entry) -> datetime | None:

@@ -6,14 +6,12 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.domain.digest_entries import Entry, duration_of, ended_at, section_of, went_wrong
+from relay.domain.digest_entries import Entry, causes_of, duration_of, ended_at, section_of, went_wrong
 from relay.domain.documents import iso
 from relay.domain.events import FAILED, PRIORITIES, TERMINAL, Document
-from relay.domain.identity import by_cause
 from relay.domain.jobs import Job, fold
 
 MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
-MOST_CAUSES = 3  # of a batch's failures, in its row
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 SPACE = ("platform", "tenant", "project")
@@ -47,14 +45,9 @@ def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
             alone.append(entry)
         elif entry.get("error"):
             failed.setdefault(_place(batch), []).append(entry)
-    return [{**entry, "error": _causes(failed[key])} if (key := _place(entry)) in failed else entry for entry in alone]
-
-
-def _causes(failed: Sequence[Entry]) -> str:
-    """Return the causes that most have: `2 × no room; worker died`."""
-    groups = by_cause(failed)
-    causes = [f"{len(group)} × {group[0]['error']}" if len(group) > 1 else group[0]["error"] for group in groups]
-    return "; ".join(cause.rstrip(".") for cause in causes[:MOST_CAUSES])
+    return [
+        {**entry, "error": causes_of(failed[key])} if (key := _place(entry)) in failed else entry for entry in alone
+    ]
 
 
 def _may_hold(batch: Entry, entry: Entry) -> bool:

@@ -82,7 +82,7 @@ def _cause(group: list[dict[str, Any]], members: list[dict[str, Any]]) -> dict[s
     """Return what failed for one cause, in the words of the first; what waits for several of it counts once."""
     names = [member["name"] for member in group]
     blocked = [member for member in members if not {*names}.isdisjoint(member["blocked_by"])]
-    return {**group[0], "count": len(group), "names": names, "blocks": len(blocked)}
+    return {**group[0], "count": len(group), "members": group, "names": names, "blocks": len(blocked)}
 
 
 def _members(event: Event, document: Mapping[str, Any], language: Language) -> list[dict[str, Any]]:

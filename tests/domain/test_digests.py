@@ -1,5 +1,7 @@
 """Digests count each run once, and know how long it took as its messages do."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +69,16 @@ def test_a_digest_knows_how_long_a_run_took_as_its_message_does(operation: Row, 
 
     assert duration_of(entry) == seconds
     assert entry["member_of"] == "b"
+
+
+def test_the_row_of_a_batch_says_why_its_operations_failed() -> None:
+    members = [{"operationId": f"{n}", "operationKey": f"k-{n}", "status": "Failed"} for n in range(3)]
+    members[2]["error"] = "no room"  # type: ignore[assignment]
+    body = {"event": "batch.completed", "timestamp": AT, "batch": {"batchId": "b", "operations": members}}
+    known = {"0": {"cause": "Worker 1 died", "name": "Load"}, "1": {"cause": "Worker 2 died"}}
+    entry = summarize(replace(parse(body, source="s", received_at=RECEIVED), members=json.dumps(known)))
+
+    assert (entry["error"], entry["failing"]) == ("2 × Worker 1 died; no room", "Load, k-1, k-2")
 
 
 def test_failures_are_of_one_cause_where_the_history_of_a_job_has_one_error() -> None:

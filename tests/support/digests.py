@@ -33,7 +33,8 @@ ATTENTION = [
 DONE = [
     entry(
         10, "Month-end batch", "Completed", batch=True, total=20, done_count=20, completed_count=18, failed_count=2,
-        failing="AP invoices DE, Cash application", duration=11_520,
+        failing="AP invoices DE, Cash application", error="2 × SAP extractor did not answer for 300 s",
+        duration=11_520,
     ),
     entry(11, "Customer Journey Analysis", "Completed", variants=347, anomalies=23, records=187_248, duration=2700),
     entry(12, "Invoice Matching DE", "Completed", records=1_284_530, duration=5700),
