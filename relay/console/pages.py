@@ -22,6 +22,7 @@ from relay.console.facts import N_, why
 from relay.console.folding import folded
 from relay.operating.sentences import Say, sentence_of
 from relay.rendering.filters import FILTERS
+from relay.rendering.localized_values import Localizer
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
 
@@ -81,7 +82,7 @@ def _environment(language: Language) -> Environment:
         why=partial(why, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
-        lasting=_lasting,
+        lasting=Localizer(language, ZoneInfo("UTC"), datetime.fromtimestamp(0, UTC)).duration,
         folded=folded,
         written=partial(json.dumps, ensure_ascii=False, indent=2),
     )
@@ -139,20 +140,6 @@ def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
 @lru_cache(4096)  # a page has many, and mostly the same when it is loaded again
 def _formatted(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
     return format_datetime(moment.astimezone(zone), form, locale=language)
-
-
-def _lasting(seconds: float | None) -> str:
-    """Return `11m 43s`: its two greatest units; below ten seconds with a tenth."""
-    if seconds is None:
-        return ""
-    if 0 < seconds < 9.95:
-        return f"{round(seconds, 1):g}s"
-    left, parts = round(seconds), list[str]()
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"
 
 
 def static_routes() -> list[web.RouteDef]:

@@ -44,6 +44,9 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(page: Open, clock: C
     assert (facts["low"], facts["median"], facts["high"]) == (600, 600, 600)
     (cause,) = facts["causes"]
     assert (cause["count"], cause["words"], cause["operation"]) == (2, "SOURCE_TIMEOUT: It failed.", "op-5")
+    assert '<td data-label="Cause">SOURCE_TIMEOUT: It failed.</td>' in html
+    assert facts["ends"][6]["cause"] == "SOURCE_TIMEOUT: It failed."
+    assert "10 min" in html
     assert [end["operation"] for end in facts["ends"]] == [f"op-{n}" for n in reversed(range(12))]
     assert 'href="/console/operation?id=op-7&amp;tenant=room&amp;project=project-1"' in html
     assert (facts["succeeded"], facts["failed"], facts["failing"]) == (10, 2, 0)

@@ -296,3 +296,24 @@ async def test_an_id_that_several_use_is_a_choice(page: Open) -> None:
     assert details == {f"tenant {tenant}, project project-1" for tenant in ("room", "live")}
     assert "Which one is meant?" in await page.page("/operation?id=op-1")
     assert (await page.api("/operation?id=op-1&tenant=live&project=project-1"))["tenant"] == "live"
+
+
+async def test_whom_a_rule_missed_by_one_condition_is_named_with_it(store: Store, clock: Clock, tmp_path: Path) -> None:
+    rules = """\
+  - {name: grave, events: [operation.failed], priorities: [High, Critical], notify: [english, room]}
+  - {name: reports, events: ["operation.*"], operation_types: [Report], notify: [german]}
+  - {name: elsewhere, events: ["operation.*"], tenants: [other], notify: [pair]}
+  - {name: ends, events: [operation.completed], notify: [team]}
+"""
+    async with console(store, clock, config=more_destinations(tmp_path, "", rules)) as page:
+        run = {"status": "Failed", "operationId": "op-1", "operationType": "Load", "priority": ""}
+        await page.take("failed", 60, "room", **run)
+        rows = (await page.api("/operation?id=op-1"))["verdicts"]
+        german = words(await page.page("/operation?id=op-1&lang=de"))
+
+    assert {row["destination"]: (row["state"], row["why"] and row["why"]["text"]) for row in rows} == {
+        "room": ("waiting", "it is in the queue"),
+        "english": ("held", "the run has no priority (the rule wants High, Critical)"),
+        "german": ("held", "operation_types is Load (the rule wants Report)"),
+    }
+    assert "english nicht benachrichtigt der Lauf nennt keine Priorität (die Regel verlangt High, Critical)" in german

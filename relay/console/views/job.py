@@ -67,7 +67,7 @@ class JobsFacts(Facts):
 
 
 class RunEnd(OfOperation):
-    """One run that ended; `duration` in seconds, `verdict` quick, usual, slow or '', `error` its signature."""
+    """One run that ended; `duration` in seconds, `verdict` quick, usual, slow or ''; `error`: signature of `cause`."""
 
     name: str = Field(default="", exclude=True)  # as links to operations want it
     status: str
@@ -77,6 +77,7 @@ class RunEnd(OfOperation):
     verdict: str
     priority: str
     error: str
+    cause: str
 
 
 class CauseFacts(Facts):
@@ -133,19 +134,23 @@ async def job(context: Context, question: JobQuestion) -> JobFacts:
         text = N_("No run of the job %(name)s is known to have ended. Jobs are known for 90 days.")
         raise Unknown(text, name=meant.name)
     lasts, operations = usual(ends), await history.operations(ends)
+    causes = await _causes(history, ends, operations)
+    words = {row.error: row.words for row in causes}
     return JobFacts.merged(
         meant, **_counted(ends),
         low=lasts.low if lasts else None, high=lasts.high if lasts else None,
         others=sum(not end.succeeded and not end.failed for end in ends),
-        causes=await _causes(history, ends, operations),
-        ends=[_end(end, lasts, operations.get(end.run)) for end in reversed(ends)],
+        causes=causes,
+        ends=[_end(end, lasts, operations.get(end.run), words.get(end.error, "")) for end in reversed(ends)],
         part=meant.type if context.config().job else meant.part or meant.type,
     )  # fmt: skip
 
 
-def _end(end: Outcome, lasts: Usual | None, o: Operation | None) -> RunEnd:
+def _end(end: Outcome, lasts: Usual | None, o: Operation | None, cause: str) -> RunEnd:
     verdict = lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else ""
-    return RunEnd.merged(Space.of(o.facts if o else {}), end, operation=o.subject if o else "", verdict=verdict)
+    return RunEnd.merged(
+        Space.of(o.facts if o else {}), end, operation=o.subject if o else "", verdict=verdict, cause=cause
+    )
 
 
 async def _causes(history: Jobs, ends: Sequence[Outcome], operations: Mapping[str, Operation]) -> list[CauseFacts]:

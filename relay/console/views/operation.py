@@ -16,7 +16,7 @@ from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink
 from relay.console.views.operations import expected, run_page
 from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, with_job
 from relay.console.views.silences import SilenceFacts, silence_facts
-from relay.console.views.verdicts import Around, Verdict, verdicts
+from relay.console.views.verdicts import Around, Verdict, missed, verdicts
 from relay.domain.digest_entries import went_wrong
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
@@ -193,9 +193,11 @@ async def _judged(
     current = Silences((await SilenceList(context.store).read("")).silences or ())
     silences = current.matching(newest, context.clock()) if newest else ()
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
+    by_rules = await explained(context, events)
+    rules = chain.from_iterable(event.explanation["rules"] for event in by_rules)
     return {
-        "verdicts": rows,
-        "events": await explained(context, events),
+        "verdicts": rows + missed(rules, listed),
+        "events": by_rules,
         "silences": [
             silence_facts(silence, context.clock())
             for silence in silences

@@ -1,6 +1,6 @@
 """Why a message did, or did not, arrive at each destination: one line of what is known, in words. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,10 @@ OF_THE_ADDRESS = frozenset({"suppressed"})  # says something of the address, and
 ONE_ADDRESS = frozenset({Held.UNSUBSCRIBED, Held.BOUNCED, Held.SUPPRESSED})  # holds it there, and at no other
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
 ORDER = ("dead", "waiting", "told", "digest", "held", "superseded", "dropped", "nobody")
+
+# Conditions on what another event, or another's run, would state.
+ELSEWHERE = frozenset({"events", "statuses", "sources", "tenants", "projects"})
+MOST_MISSED = 10  # destinations that were missed by one condition
 
 # The remedy, and its page; {} is the destination's name.
 LIST = N_("The list of who is not written to is on the destination's page.")
@@ -109,6 +113,29 @@ def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
     """Return one for each destination in the lines, and one for events without any."""
     rows = [_verdict(name, track, around) for name, track in _tracks_of(timeline).items()]
     return sorted(rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
+
+
+def missed(rules: Iterable[Line], listed: Collection[str]) -> list[Verdict]:
+    """Return one for each further destination that a rule would have told but for one condition on the run itself.
+
+    `rules` as they are explained, of the newest event first.
+    """
+    rows: dict[str, Verdict] = {}
+    for rule in rules:
+        failing = [one for one in rule["conditions"] if not one["holds"]]
+        if len(failing) == 1 and failing[0]["name"] not in ELSEWHERE:
+            why = _missed(failing[0])
+            rows = {name: Verdict(destination=name, state="held", why=why) for name in rule["notify"]} | rows
+    return [row for name, row in rows.items() if name not in listed][:MOST_MISSED]
+
+
+def _missed(condition: Line) -> Phrase:
+    name, actual, wanted = condition["name"], condition["actual"], ", ".join(condition["wanted"])
+    if name == "priorities" and not actual:
+        return phrase(N_("the run has no priority (the rule wants %(wanted)s)"), wanted=wanted)
+    if not actual:
+        return phrase(N_("%(name)s is not stated (the rule wants %(wanted)s)"), name=name, wanted=wanted)
+    return phrase(N_("%(name)s is %(actual)s (the rule wants %(wanted)s)"), name=name, actual=actual, wanted=wanted)
 
 
 def _tracks_of(timeline: Iterable[Line]) -> dict[str, _Track]:
