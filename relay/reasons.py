@@ -36,7 +36,7 @@ class Held(Reason):
     OVERFLOW = "overflow", "more new messages than the conversation takes; one rolling message shows it"
     REQUESTED = (
         "requested",
-        "operations had asked for as many messages there as message_limit allows; one tells the rest",
+        "runs had asked for as many messages there as message_limit allows; one tells the rest",
     )
     BACKLOG = "backlog", "too much waited for something broken; one round-up tells it once that works again"
     LOW_PRIORITY = "low_priority", "its priority is Low, and no message stands here to keep up to date"
@@ -48,7 +48,7 @@ class Held(Reason):
         "its failure was sent here and the run did not start again; only edited messages show the completion",
     )
     SAME_CAUSE = "same_cause", "others failed for the same cause just before; those that follow are told together"
-    NOT_ALLOWED = "not_allowed", "the operation asks for {address}, and dynamic_destinations does not allow it"
+    NOT_ALLOWED = "not_allowed", "the run asks for {address}, and dynamic_destinations does not allow it"
     UNSUBSCRIBED = "unsubscribed", "the reader of {address} has unsubscribed"
     BOUNCED = "bounced", "mails to {address} bounced, so nothing is sent there; `relay suppressed remove` ends that"
     SUPPRESSED = "suppressed", "{address} is on the list of `relay suppressed`"
@@ -105,7 +105,7 @@ class Dead(Reason):
     PAUSED_TOO_LONG = "paused_too_long", "it waited for too long for what was failing"
     CHANNEL_REMOVED = "channel_removed", "its channel is not configured any more"
     WORKER_CRASHED = "worker_crashed", "it ended every process that took it"
-    UNREADABLE = "unreadable", "relay itself could not read it; a mended relay tells it after a replay"
+    UNREADABLE = "unreadable", "relay could not read it; after an update it can be replayed"
     DESTINATION_REMOVED = "destination_removed", "the newest configuration has not had its destination for three days"
     EXPIRED = "expired", "what it should tell is no longer known"
 

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from relay.console.access.browser import STATIC
 from relay.console.facts import N_, why
 from relay.console.folding import folded
-from relay.operating.sentences import Say, sentence_of
+from relay.operating.sentences import sentence_of
 from relay.rendering.filters import FILTERS
 from relay.rendering.localized_values import Localizer
 from relay.rendering.translations import Catalogues, Language
@@ -60,8 +60,8 @@ class Pages:
         return words % values if values else words
 
     def render(self, template: str, language: str, values: Mapping[str, Any]) -> str:
-        translate = self._catalogues.language(language).translations.gettext
-        return self._environments[language].get_template(template).render(_timed(language, values, translate))
+        words = self._catalogues.language(language)
+        return self._environments[language].get_template(template).render(_timed(words, values))
 
 
 def _environment(language: Language) -> Environment:
@@ -89,10 +89,10 @@ def _environment(language: Language) -> Environment:
     return environment
 
 
-def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str, Any]:
+def _timed(words: Language, values: Mapping[str, Any]) -> dict[str, Any]:
     """Add what a template says times with: both go by when the page is made, and by the relay's zone."""
     now, zone = values["now"], ZoneInfo(values["zone"])
-    language = CLOCKS.get(language, language)
+    language, translate = CLOCKS.get(words.code, words.code), words.translations.gettext
 
     def at(moment: datetime | None) -> Markup:
         """Return the time by the zone's clock."""
@@ -123,7 +123,8 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
 
     def sentence(line: Mapping[str, Any]) -> Markup:
         """Return a line of an operation's timeline in words."""
-        return dated(sentence_of(line, values["zone"], translate))
+        spoken = {**line, "status": words.label(line["status"])} if line.get("status") else line
+        return dated(sentence_of(spoken, values["zone"], translate))
 
     return {**values, "at": at, "ago": ago, "dated": dated, "sentence": sentence}
 

@@ -33,7 +33,7 @@ from relay.receiving.openapi import Address
 ALL, MESSAGE, SOURCE = "all.html", "message.html", "source.html"
 VIEWS: Sequence[View] = (
     View("/now", now.now, "now.html", "Now", listed=True),
-    View("/operation", operation.operation, "operation.html", "Operation"),
+    View("/operation", operation.operation, "operation.html", "Run"),
     View("/operations", operations.operations, "operations.html", "Operations", listed=True),
     View("/jobs", job.jobs, "jobs.html", "Jobs", listed=True),
     View("/job", job.job, "job.html", "Job"),

@@ -31,19 +31,19 @@ SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
 # The possible holds of a message, as sentences.
 HOLDS: Mapping[str, str] = {
     **sentences(Held),
-    "digest": "told together with everything else at %(time)s",
+    "digest": "included in the digest at %(time)s",
     "quiet": "quiet hours: what would be a new message is told together at %(time)s",
     "gates": "progress waits for its rule (%(gates)s) since the last that was told here; 100 %% always passes",
-    "requests": "at most %(count)s in %(time)s that operations ask for; what is above that is told together at the end",
+    "requests": "at most %(count)s in %(time)s that runs ask for; what is above that is told together at the end",
     "failure": "a failure: nobody is notified for %(time)s, in case its run is begun again",
     "alike": "if another run failed with this error in the %(time)s before, both are grouped: it is told below that",
-    "no_state": "no state of the operation: told at once, beside the live message",
+    "no_state": "no state of the run: told at once, beside the live message",
     "skipped": "it did nothing: no message is begun for it, only one that stands is kept up to date",
     "low": "its priority is Low: no message is begun for it, only one that stands is kept up to date",
     "in_thread": "if batch %(batch)s has a message here, it is told in its thread",
     "by_edits": "if batch %(batch)s has a message here, it is told by its edits alone",
     "outcome": "an outcome: told at once",
-    "first": "the first message waits %(time)s after the operation's first event",
+    "first": "the first message waits %(time)s after the run's first event",
     "edits": "edits keep %(time)s apart; meanwhile a newer state replaces an older one",
 }
 

@@ -143,7 +143,7 @@ WAYS: Mapping[str, tuple[Sequence[str], str]] = {
     "who was told": (["Invoices 4"], "analysts told"),
     "why it was not told": ([f"#{REASONS['silenced']}"], "silence s-closing held it"),
     "why it never came": ([f"#{REASONS['bad signature']}", "What was refused"], "signature missing, wrong or too old"),
-    "silence a job": (["Invoices 4", "Silence operations like this", "for 2 hours"], "named Invoices #, of"),
+    "silence a job": (["Invoices 4", "Silence runs like this", "for 2 hours"], "named Invoices #, of"),
     "replay dead letters": (
         ["partners", "Replay its dead letters…", "Replay all of them"], f"{DEAD} put back into the queue"
     ),
@@ -158,7 +158,7 @@ async def test_what_is_asked_at_night_is_three_steps_away_by_keyboard_alone(oper
         await page.evaluate("document.querySelector('header.bar').offsetHeight") < 64
     )  # the search is beside the rest
     for step in steps:
-        await tab_to(page, "Operation id" if step.startswith("#") else step)
+        await tab_to(page, "Run id" if step.startswith("#") else step)
         if step.startswith("#"):
             await page.keyboard.type(step[1:])
         async with page.expect_navigation():
@@ -194,7 +194,7 @@ async def test_a_row_of_a_list_is_two_lines_on_a_phone_and_one_more_with_a_cause
 async def test_a_silence_says_what_it_would_hold_while_it_is_filled_in(operator: Showing) -> None:
     page = await operator.open("/silences")
     await page.get_by_role("textbox", name="Job").fill("Invoices *")
-    await page.get_by_text("It would hold: 1 run now, ").wait_for()
+    await page.get_by_text("Would be held back: 1 run now, ").wait_for()
 
 
 async def press(page: Any, button: str, outcome: str, *, role: str = "status") -> None:
@@ -223,10 +223,10 @@ async def test_dead_letters_are_replayed_and_a_destination_paused(
         page = await shown.open("/destination?name=analysts")
         await page.get_by_label("Reason").fill("Their server moves")
         await page.get_by_label("It lasts").fill("soon")
-        await press(page, "Pause: let what is for it wait", "Nothing was done", role="alert")
+        await press(page, "Pause: messages wait until it is resumed", "Nothing was done", role="alert")
         assert await page.get_by_label("Reason").input_value() == "Their server moves"
         await page.get_by_label("It lasts").fill("2h")
-        await press(page, "Pause: let what is for it wait", "analysts is paused until")
+        await press(page, "Pause: messages wait until it is resumed", "analysts is paused until")
         await press(page, "Resume", "analysts goes on")
 
         page = await shown.open("/silences")

@@ -111,7 +111,7 @@ async def test_what_failed_in_the_last_day_comes_first_the_critical_ones_before_
         ("op-1", "Critical"), ("op-2", "High"), ("op-0", "Normal"),
     ]  # fmt: skip
     assert "3 runs failed in the last 24 hours" in html
-    assert html.index("operation?id=op-1") < html.index("Running operations")
+    assert html.index("operation?id=op-1") < html.index('id="runs"')
     assert "Everything is reaching people" not in html
     assert "Nothing was sent yet by slack, email" in later
 
@@ -186,7 +186,7 @@ async def test_a_digest_of_tomorrow_is_no_backlog(store: Store, clock: Clock, tm
     assert (facts["waiting"]["email"], facts["oldest_due"]) == (0, None)
     assert facts["pending"] > sum(facts["waiting"].values())
     assert due["waiting"]["email"] == 1
-    assert re.search(r"everything else at <time[^>]*>21 Jan 2024, 08:30:00</time>", operation)
+    assert re.search(r"included in the digest at <time[^>]*>21 Jan 2024, 08:30:00</time>", operation)
 
 
 async def test_a_channel_that_gets_nothing_out_is_the_first_thing_shown(page: Open, store: Store, clock: Clock) -> None:

@@ -198,7 +198,7 @@ async def test_notes_below_the_rules_are_in_the_readers_language(page: Open) -> 
 
     assert "progress waits for its rule (min_progress_increment 10)" in notes["op-1"][0]
     assert "was seine Regel verlangt (min_progress_increment 10); 100 % kommen immer durch" in german
-    assert "hat der Stapel 50 % hier eine Nachricht, zeigen es nur deren Aktualisierungen" in german
+    assert "hat der Batch 50 % hier eine Nachricht, zeigen es nur deren Aktualisierungen" in german
 
 
 async def test_what_one_address_did_not_get_is_said_though_another_did(page: Open, store: Store) -> None:

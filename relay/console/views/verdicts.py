@@ -36,7 +36,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "silenced": (N_("The silence can be ended before its time; then it is told, if that was chosen."), "/silences"),
     Held.MUTED: (N_("Somebody pressed Mute below its message; Unmute is there as well."), ""),
     **dict.fromkeys(ONE_ADDRESS, (LIST, "/destination?{}")),
-    Held.NOT_ALLOWED: (N_("dynamic_destinations says whom operations may ask for."), ""),
+    Held.NOT_ALLOWED: (N_("dynamic_destinations says whom runs may ask for."), ""),
     Held.LOW_PRIORITY: (N_("A rule that names the priority Low begins a message for it."), "#rules"),
     Held.NO_OUTCOME: (N_("Mode each or live of the destination tells more."), "/destination?{}"),
     Held.NOT_MAILED: (N_("A rule that names the event mails it."), "#rules"),
@@ -208,7 +208,7 @@ def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phras
     if kind == "dead" and last.get("error"):
         return why, phrase("%(error)s", error=str(last["error"])), code
     if kind == "digested":
-        return phrase(N_("it is told together with everything else of its time")), None, code
+        return phrase(N_("included in the next digest")), None, code
     return why, None, code
 
 
@@ -223,7 +223,7 @@ def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | N
         error = phrase("%(error)s", error=str(track.last["error"]))
         return phrase(text, attempt=f"{track.last['attempt']:g}"), error, ""
     if not track.delivered and name in around.first:
-        text = N_("live.post_after: the first message waits %(time)s after the operation's first event")
+        text = N_("live.post_after: the first message waits %(time)s after the run's first event")
         return phrase(text, time=spoken(around.first[name])), None, ""
     return phrase(N_("it is in the queue")), None, ""
 
