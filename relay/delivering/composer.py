@@ -101,6 +101,7 @@ class Composer:
             healed=delivery.mishap,
             taken=delivery.taken,
             waited=delivery.waited,
+            alike=delivery.alike,
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)

@@ -12,7 +12,7 @@ from typing import ClassVar
 from relay.engine import names
 from relay.engine.bodies import lend
 from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bundle
-from relay.engine.deliveries import create, supersede
+from relay.engine.deliveries import create, from_standing, supersede
 from relay.engine.draft import Draft
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
 from relay.engine.recipients import ESSENTIAL
@@ -168,6 +168,7 @@ def _move_to_bundle(d: Draft, x: Delivery, cause: Cause, window: int) -> bool:
 def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
     """Make it a reply in another one's thread. One that has no message of its own yet needs none for that."""
     if x.kind == "reply":
+        _count_alike(d, lane)
         leave_queues(d, x)
         leave(d, x, apart=x.queue != MAIN)  # among the messages it was one: others may be waiting to go under it
         x.lane, x.queue, x.row = lane, REPLIES, True
@@ -188,7 +189,23 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
     supersede(d, x, "covered_by_cause")
     lend(d, row.body, text)
     create(d, row)
+    _count_alike(d, lane)
     return True
+
+
+def _count_alike(d: Draft, lane: str) -> None:
+    """Let the message of the first failure say how many more there are. What waits there shows it when it is sent."""
+    thread = d.get(Thread, lane)
+    first = d.get(Operation, thread.standing["operation"]) if thread and thread.standing else None
+    if thread is None or first is None:
+        return
+    run, count = thread.alike
+    thread = d.edit(Thread, lane)
+    thread.alike = first.run or 0, count + 1 if run == (first.run or 0) else 1
+    if not thread.waiting and (thread.posted or thread.sending):
+        edit = from_standing(f"{lane}-alike-{thread.alike[0]}-{thread.alike[1]}", thread.standing)
+        edit.due, edit.urgency, edit.event, edit.seq = d.now, "1", thread.shown, thread.shown_seq
+        create(d, edit)
 
 
 def _is_sent_beside(d: Draft, x: Delivery) -> bool:

@@ -49,13 +49,14 @@ def delivery_of(d: Draft, x: Delivery) -> HandedOut:
     wording: Wording = "healed" if healed else "also" if x.row else ""
     window = x.cause[0] / 1000 if grouped and x.cause else 0.0
     taken = dict(o.taken) if x.kind == "live" else {}
+    alike = thread.alike[1] if x.kind == "live" and thread.alike[0] == (o.run or 0) else 0
     kind, created = OF_BUNDLES.get(x.kind, cast("Kind", x.kind)), datetime.fromtimestamp(x.created / 1000, UTC)
     return HandedOut(
         id=x.name, ticket=x.ticket, destination=x.destination, channel=x.channel, address=x.address, kind=kind,
         event=event, history=history, thread=dict(thread.receipt), attempt=x.attempts + 1, created_at=created,
         unknown=x.unknowns > 0, lane=lane_of(x), options=_options(x), broadcast=x.kind == "reply" and x.loud,
         wording=wording, group=grouped, window=window, mishap=healed[2] if healed else "", trial=_trial(d, x),
-        host=x.calls.get("own", ""), taken=taken, waited=x.escalated / 1000,
+        host=x.calls.get("own", ""), taken=taken, alike=alike, waited=x.escalated / 1000,
     )  # fmt: skip
 
 

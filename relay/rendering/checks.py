@@ -124,7 +124,8 @@ def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     return format_of(channel).kinds
 
 
-PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail", "healed", "taken")
+PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail", "healed", "taken",
+               "alike")  # fmt: skip
 FORGIVING = ("default", "d")
 
 

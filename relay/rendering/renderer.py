@@ -129,6 +129,7 @@ class Renderer:
         healed: str = "",
         taken: Mapping[str, str] | None = None,
         waited: float = 0.0,
+        alike: int = 0,
     ) -> dict[str, Any]:
         """Return the content of one notification, as the channel's format makes it. TemplateError names file and line.
 
@@ -137,6 +138,7 @@ class Renderer:
         healed        what had gone wrong with the run that this one makes good
         taken         the person who looks at the run: user, userName, realName
         waited        seconds for which an escalated run was not taken
+        alike         how many more runs failed for its cause
         """
         request = request_of(channel, kind, event, destination, history)
         options = self.options
@@ -147,6 +149,7 @@ class Renderer:
         values["kind"] = kind
         values["healed"] = line(clean(healed))
         values["taken"] = presser_of(taken or {}) | {"waited": waited}
+        values["alike"] = alike
         values["brand"] = options.brand.values
         # Tokens are ours, and of no use with a single character changed.
         values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704

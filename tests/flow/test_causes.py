@@ -41,6 +41,12 @@ async def test_five_failures_of_one_cause_are_one_message_and_rows_below_it(bris
     assert ["Also: " in str(reply.blocks) for reply in brisk.replies()] == [False, True, True, True, True]
     assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
     assert all(root.text.startswith("Failed") for root in brisk.roots())  # each shows itself what became of it
+    said = [root.ts for root in brisk.roots() if "4 more runs failed for the same reason" in str(root.blocks)]
+    assert said == [first.thread_ts]
+    await brisk.tell(
+        event_of("operation.started", operationId="op-0", retryNumber=1), failing(0, retryNumber=1), wait=5
+    )
+    assert not any("more runs failed" in str(root.blocks) for root in brisk.roots())  # that was the run before
     assert (await brisk.ledger()).imbalance == 0
 
 
