@@ -199,7 +199,7 @@ class Delivery:
     window: float = 0.0  # seconds for which they are grouped
     mishap: str = ""  # healed: what had gone wrong
     taken: Mapping[str, str] = field(default_factory=dict)  # live: who looks at it: user, userName, realName
-    alike: int = 0  # live: how many more failed for its cause, which are told below it
+    alike: int = 0  # live: how many more failed for its cause, in its thread
     waited: float = 0.0  # escalated: seconds for which it was not taken
     trial: Trial = Trial()
     host: str = ""  # that it is sent to with a credential of its own; '': the channel's

@@ -181,7 +181,7 @@ class Thread(Record):
     alike: tuple[int, int] = (
         0,
         0,
-    )  # the run that failed, and how many more failed for its cause, which are told below it
+    )  # the run that failed, and how many more failed for its cause, in its thread
     retained: int = 0  # as of Operation
 
     @property
