@@ -59,9 +59,11 @@ async def test_a_link_says_what_the_silence_would_hold(page: Open, store: Store)
         ("destination=room", 2, 3), ("destination=team&type=x", 0, 0), ("everything=true", 2, 3),
     ):  # fmt: skip
         held = (await page.api(f"/silences?{query}"))["withheld"]
-        assert held == {"runs": runs, "messages": messages, "more": False}, query
+        assert (held["runs"], held["messages"], held["more"]) == (runs, messages, False), query
     assert "<b>2 runs now, 2 messages of the last 24 hours</b>" in await page.page("/silences?job=Sales")
     assert (await page.api("/silences"))["withheld"] is None
+    assert (await page.api("/silences?everything=true"))["withheld"]["names"] == ["Sales 2", "Sales 1", "HR"]
+    assert ": Sales 2, Sales 1, HR" in await page.page("/silences?everything=true")
 
 
 async def test_a_link_says_what_it_would_hold_of_jobs_that_a_template_names(

@@ -133,6 +133,8 @@ def _missed(condition: Line) -> Phrase:
     name, actual, wanted = condition["name"], condition["actual"], ", ".join(condition["wanted"])
     if name == "priorities" and not actual:
         return phrase(N_("the run has no priority (the rule wants %(wanted)s)"), wanted=wanted)
+    if name == "priorities":
+        return phrase(N_("its priority is %(actual)s (the rule wants %(wanted)s)"), actual=actual, wanted=wanted)
     if not actual:
         return phrase(N_("%(name)s is not stated (the rule wants %(wanted)s)"), name=name, wanted=wanted)
     return phrase(N_("%(name)s is %(actual)s (the rule wants %(wanted)s)"), name=name, actual=actual, wanted=wanted)

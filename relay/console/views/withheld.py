@@ -16,33 +16,44 @@ from relay.store.queries.operations import Operations
 from relay.store.queries.questions import OfOperation
 
 DAY = 86_400.0
+MOST_NAMED = 6
 MOST_RUNS, MOST_MESSAGES, PAGE = 500, 1000, 200  # that are looked at
 
 
 class Withheld(Facts):
-    """Runs that go on now, and messages of the last 24 hours; `more`: not all of them were looked at."""
+    """Runs that go on now, and messages of the last 24 hours; `more`: not all of them were looked at.
+
+    `names` of the first runs of both.
+    """
 
     runs: int
     messages: int
     more: bool
+    names: list[str]
 
 
 async def withheld(context: Context, matchers: Mapping[str, list[str]]) -> Withheld:
-    """Count what a silence of these would hold."""
+    """Count, and name a few of, what a silence of these would hold."""
     now, config, history = context.clock(), context.config(), History(context.store)
     silence = _silence(config, matchers, now)
     fits = matcher(silence)
-    going = await Operations(context.store).running(MOST_RUNS)
-    runs = sum(map(fits, await _stated(context, [row.operation for row in going])))
-    messages, looked, cursor = 0, 0, ""
+    going = [row.operation for row in await Operations(context.store).running(MOST_RUNS)]
+
+    async def meant(rows: Sequence[OfOperation]) -> list[str]:
+        stated = await _stated(context, rows)
+        return [row.name or row.subject for row, its in zip(rows, stated, strict=True) if fits(its)]
+
+    runs, messages, looked, cursor = await meant(going), list[str](), 0, ""
     while looked < MOST_MESSAGES:
         page = await history.page(outcome="delivered", since=now - DAY, cursor=cursor, limit=PAGE)
         looked, cursor = looked + len(page.rows), page.cursor
         at_one = [row for row in page.rows if row.subject and silence.is_at(row.destination)]
-        messages += sum(map(fits, await _stated(context, at_one)))
+        messages += await meant(at_one)
         if not cursor:
             break
-    return Withheld(runs=runs, messages=messages, more=bool(cursor) or len(going) == MOST_RUNS)
+    names = [*dict.fromkeys(runs + messages)][:MOST_NAMED]
+    more = bool(cursor) or len(going) == MOST_RUNS
+    return Withheld(runs=len(runs), messages=len(messages), more=more, names=names)
 
 
 def _silence(config: Config, matchers: Mapping[str, list[str]], now: float) -> Silence:
