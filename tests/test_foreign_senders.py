@@ -248,8 +248,8 @@ async def test_alerts_of_one_body_are_told_apart_when_they_fire_are_resolved_and
     await here.around.settled()
 
     down = "InstanceDown (db-{0}:9100) – db-{0}:9100 does not answer"
-    assert began == [(False, f"Firing: {down.format(number)}.") for number in (1, 2)]
-    assert mails == [f"✕ Ausgelöst: {down.format(number)}" for number in (1, 2)]
+    assert began == [(False, f"CRITICAL: {down.format(number)}.") for number in (1, 2)]
+    assert mails == [f"✕ KRITISCH: {down.format(number)}" for number in (1, 2)]
     assert [row["status"] for row in reply.document["events"]] == ["accepted", "duplicate"]
     assert ended == ["✓ Behoben: InstanceDown (db-1:9100) – 12 min"]
     assert mailed(here, "oncall@example.com") == [f"✕ Ausgelöst: {down.format(1)}"]
