@@ -80,7 +80,9 @@ async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(r
         await running_stage.around.slack.wait_for(
             lambda: bool(running_stage.around.slack.messages("#team")), patience()
         )
-    messages = await running_stage.around.messages("#team", lambda found: len(found) == 2 and "CRITICAL" in found[0].text)
+    messages = await running_stage.around.messages(
+        "#team", lambda found: len(found) == 2 and "CRITICAL" in found[0].text
+    )
     await running_stage.around.settled()
 
     root, reply = messages

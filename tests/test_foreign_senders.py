@@ -252,7 +252,7 @@ async def test_alerts_of_one_body_are_told_apart_when_they_fire_are_resolved_and
     assert mails == [f"✕ KRITISCH: {down.format(number)}" for number in (1, 2)]
     assert [row["status"] for row in reply.document["events"]] == ["accepted", "duplicate"]
     assert ended == ["✓ Behoben: InstanceDown (db-1:9100) – 12 min"]
-    assert mailed(here, "oncall@example.com") == [f"✕ Ausgelöst: {down.format(1)}"]
+    assert mailed(here, "oncall@example.com") == [f"✕ KRITISCH: {down.format(1)}"]
     assert sorted(told(here)) == sorted(
         [*began, *((reply, "Resolved: InstanceDown (db-1:9100) – 12 min") for reply in (False, True))]
     )
