@@ -178,10 +178,7 @@ class Thread(Record):
     healed: tuple[int, int, str] | None = None  # the run that makes a failure good, how many in a row, what was wrong
     bundle: str = ""  # the list that has it while the cap is exceeded
     first_failed: str = ""  # of a batch: the delivery of its first failure
-    alike: tuple[int, int] = (
-        0,
-        0,
-    )  # the run that failed, and how many more failed for its cause, in its thread
+    alike: tuple[int, int] = (0, 0)  # a run that failed, and how many more failed for its cause, in its thread
     retained: int = 0  # as of Operation
 
     @property
