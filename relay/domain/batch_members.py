@@ -4,14 +4,14 @@ The last document of a batch mostly states neither.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from relay.domain.error_reader import cause_of
-from relay.domain.events import FAILED, Event
+from relay.domain.events import FAILED, Document, Event
 from relay.domain.identity import by_cause, error_of, message_of
 
-MEMBERS = "members"  # the fact: operation's id → `{"cause", "name"}`, as far as they are known
-MOST = 20  # operations; causes take the places of names
+MEMBERS = "members"  # the fact: operation's id → `{"cause", "name", "failed"}`, as far as they are known
+MOST = 20  # operations; those that failed take the places of others
 MAX_ID = 128  # characters
 MAX_NAME = 80
 
@@ -25,14 +25,16 @@ def with_member(event: Event, known: str) -> str:
         return known
     members = {**members_of(known)}
     before = members.get(member.id, {})
-    cause = cause_of(message_of(error_of(event))) if member.status in FAILED else ""
+    failed = member.status in FAILED
+    cause = cause_of(message_of(error_of(event))) if failed else ""
     name = member.name[:MAX_NAME] or before.get("name", "")
-    new = {key: text for key, text in (("cause", cause), ("name", name)) if text}
+    stated = {"cause": cause, "name": name, "failed": member.status if failed else ""}
+    new = {key: text for key, text in stated.items() if text}
     if new == before:
         return known
     if member.id not in members and len(members) == MOST:
-        named = next((id_ for id_, said in members.items() if "cause" not in said), "")
-        if not cause or not named:
+        named = next((id_ for id_, said in members.items() if "failed" not in said), "")
+        if not failed or not named:
             return known
         del members[named]
     return json.dumps({**members, member.id: new}, ensure_ascii=False)
@@ -42,6 +44,13 @@ def members_of(fact: str) -> Members:
     """Read the fact; {} for ''."""
     members: Members = json.loads(fact) if fact else {}
     return members
+
+
+def with_failed(listed: Sequence[Document], known: Members) -> list[Document]:
+    """Return a batch's operations with those that failed by their own events, where the batch lists none at all."""
+    if listed:
+        return [*listed]
+    return [{"operationId": id_, "status": said["failed"]} for id_, said in known.items() if "failed" in said]
 
 
 def causes_of(fact: str) -> list[str]:

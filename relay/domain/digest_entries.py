@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from relay.domain.batch_members import Members, members_of
+from relay.domain.batch_members import Members, members_of, with_failed
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import cause_of
@@ -105,10 +105,11 @@ def _figures(results: Document) -> dict[str, Any]:
 def _of_batch(event: Event) -> dict[str, Any]:
     batch = event.batch
     document = batch.document if batch else {}
-    members = rows(document.get("operations"))
+    known = members_of(event.members)
+    members = with_failed(rows(document.get("operations")) or (), known if event.terminal else {})
     expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
-    failed = [_failed(member, members_of(event.members)) for member in members if member.get("status") in FAILED]
+    failed = [_failed(member, known) for member in members if member.get("status") in FAILED]
     texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(failed),
              "error": causes_of(failed)}  # fmt: skip
     return _cleaned(texts) | _stated(

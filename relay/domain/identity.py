@@ -37,6 +37,7 @@ ADDRESS_STATUSES = {
 }  # fmt: skip
 
 _Row = TypeVar("_Row", bound=Mapping[str, Any])
+ALSO_CALLED = {"operation.timeout": "operation.failed"}  # its status says which
 PATTERN = r"[A-Za-z*][\w.:*-]{0,127}"  # of event names
 KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, *WATCH_EVENTS})
 KNOWN_TYPES = (*BATCH_EVENTS, *OPERATION_EVENTS)  # batch.operation.completed before operation.completed
@@ -71,6 +72,7 @@ def event_name(envelope: Document, operation: Operation | None, batch: Batch | N
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise InvalidEvent(key, "expected the event's name, for instance operation.progress")
         name = _unprefixed(name) if "specversion" in envelope else name
+        name = ALSO_CALLED.get(name, name)
         status = operation.status if operation else ""
         if name in ("operation.started", "operation.progress") and status in TERMINAL:
             return EVENT_OF_STATUS[status]  # the run is over: the last progress is its outcome

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from relay.domain.batch_members import members_of
+from relay.domain.batch_members import members_of, with_failed
 from relay.domain.documents import rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import TERMINAL, Event
@@ -57,6 +57,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
         "status": status,
         "status_label": language.label(status),
         "operations": members,
+        "listed": bool(rows(document.get("operations"))),
         "total": total,
         "done": done,
         **{name: counts[name] for name in ("completed", "failed", "cancelled", "running")},
@@ -90,7 +91,7 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
     operation = event.operation
     members: list[dict[str, Any]] = []
     known: Mapping[str, Mapping[str, str]] = clean(members_of(event.members))
-    for row in rows(document.get("operations")):
+    for row in with_failed(rows(document.get("operations")) or (), known if event.status in TERMINAL else {}):
         key = text(row, "operationId", "id")
         needs = row.get("dependencies")
         this = operation if operation and clean(operation.id) == key else None

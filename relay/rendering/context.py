@@ -38,6 +38,9 @@ BATCH_OF_STATUS = {
 }  # fmt: skip
 
 
+PAUSED = "operation.paused"  # an event that relay has no message for; its run is no running one
+
+
 class Request(NamedTuple):
     """One message, by what its template's file is named after."""
 
@@ -60,7 +63,7 @@ def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
         return "operation.stalled"
     if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
         return event.name  # it is about no run that would go on
-    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
+    if event.name != PAUSED and (kind == "live" or (event.terminal and event.name in OPERATION_EVENTS)):
         return OF_STATUS.get(event.status, event.name)
     return event.name
 

@@ -27,7 +27,7 @@ SOURCE = "en"  # the language the templates are written in: needs no catalogue
 WORDINGS = {
     "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
-    "operation.paused": "Paused", "operation.resumed": "Resumed",
+    "DataExtraction": "Data extraction", "operation.paused": "Paused", "operation.resumed": "Resumed",
 }  # fmt: skip
 # Titles of what has no name.
 NAMELESS = "Run %(id)s"

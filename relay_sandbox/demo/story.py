@@ -89,7 +89,7 @@ def expectations(
         "Slack: the enrichment's outcome in its thread": reply("Sales Data"),
         "mail: the failure to the analyst": mail("analyst@", "Sales Data"),
         "mail: the critical failure to the team lead": mail("lead@", "Sales Data"),
-        "Slack: the report, stalled": reply("Weekly Conformance", STALLED),
+        "Slack: the report, stalled": reply("Weekly", STALLED),
         "Slack: the batch, completed": root("Monthly Process Mining", "Completed"),
         "mail: the batch to the analyst": mail("analyst@", "Monthly Process Mining"),
         "Slack: the analysis, completed": root("Customer Journey", "Completed"),

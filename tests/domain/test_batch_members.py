@@ -20,12 +20,16 @@ def ended(number: int, status: str, *, name: str = "", **error: Any) -> Event:
 @pytest.mark.parametrize(
     ("event", "known", "members"),
     [
-        (ended(1, "Failed", message="No\nroom"), {}, {"op-1": {"cause": "No room"}}),
-        (ended(1, "Failed"), {}, {}),
+        (ended(1, "Failed", message="No\nroom"), {}, {"op-1": {"cause": "No room", "failed": "Failed"}}),
+        (ended(1, "Failed"), {}, {"op-1": {"failed": "Failed"}}),
         (ended(1, "Completed"), {}, {}),
         (ended(1, "Completed", name="Load"), {}, {"op-1": {"name": "Load"}}),
-        (ended(1, "Timeout", message="late"), {"op-1": {"name": "Load"}}, {"op-1": {"cause": "late", "name": "Load"}}),
-        (ended(1, "Completed"), {"op-1": {"cause": "no room"}}, {"op-1": {}}),  # it was run again
+        (
+            ended(1, "Timeout", message="late"),
+            {"op-1": {"name": "Load"}},
+            {"op-1": {"cause": "late", "name": "Load", "failed": "Timeout"}},
+        ),
+        (ended(1, "Completed"), {"op-1": {"cause": "no room", "failed": "Failed"}}, {"op-1": {}}),  # it was run again
     ],
 )
 def test_a_batch_remembers_what_was_said_of_its_operations(

@@ -27,6 +27,7 @@ def at(document: dict[str, Any], default: str) -> Any:
         *((body(progress=progress), "percentage", kept)
           for progress, kept in ((67, 67), (67.0, 67), ({"percentage": 67}, 67), (-5, 0), ({"percentage": 250}, 100))),
         (body("operation.progress", status="Failed"), "name", "operation.failed"),
+        (body("operation.timeout", status="Timeout"), "name", "operation.failed"),
         (body() | {"timestamp": "2024-01-20T11:40:00"}, "occurred_at", RECEIVED),  # in UTC
         (body(status="RUNNING"), "status", "Running"),
         (body(priority="high"), "priority", "High"),

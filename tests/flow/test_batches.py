@@ -74,9 +74,10 @@ async def test_a_member_whose_message_stands_already_keeps_it(brisk: Flow) -> No
     assert group.text
 
 
+@pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize("said_by", ["batch", "operation"])
 async def test_a_batch_that_is_over_names_what_failed_and_why_which_its_document_does_not(
-    brisk: Flow, said_by: str
+    brisk: Flow, said_by: str, *, listed: bool
 ) -> None:
     await brisk.tell(batch_event("batch.started"), wait=3)
     rows = []
@@ -85,7 +86,10 @@ async def test_a_batch_that_is_over_names_what_failed_and_why_which_its_document
         own = outcome_of(status, operationId=f"op-{number}", operationName=f"Member {number}", batchId="batch-1")
         await brisk.tell((own if said_by == "operation" else member_event(status, number)) | error, wait=3)
         rows.append({"operationId": f"op-{number}", "operationKey": f"part-{number}", "status": status})
-    await brisk.tell(batch_event("batch.completed", batch={"status": "Completed", "operations": rows}), wait=10)
+    await brisk.tell(
+        batch_event("batch.completed", batch={"status": "Completed", "operations": rows * listed}), wait=10
+    )
 
     (root,) = brisk.roots()
     assert "❌ 2 × Worker 0 died: Member 0 and 1 more" in str(root)
+    assert root.text.startswith("2 of 3 failed: " if listed else "2 failed: ")

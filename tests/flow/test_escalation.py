@@ -40,7 +40,7 @@ async def test_a_failure_that_nobody_takes_reaches_each_step_once(brisk: Flow) -
     await brisk.wait(3600, step=10)
 
     [message] = brisk.messages("#room")
-    assert shown(message).startswith("Not taken for 15 min: ")
+    assert shown(message).startswith("CRITICAL, untaken 15 min: ")
     assert "the source did not answer" in shown(message)
     [reply] = brisk.replies()
     assert "Not taken for 30 min" in shown(reply)

@@ -120,7 +120,7 @@ def test_a_batch_without_a_name_is_called_by_its_size(renderer: Renderer, langua
     assert "|batch-567e8400>" in said
     assert ("Datenanreicherung op-prep-" if language == "de" else "Data enrichment op-prep-") in said
     mail = rendered(renderer, "email", body, language=language)
-    assert f": {title} – " in mail["subject"]
+    assert mail["subject"].endswith(f": {title}")
     assert f"\n{title}\nbatch-567e8400\n" in mail["text"]
 
 

@@ -91,7 +91,7 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
         ("operation.phase.completed", "each", "operation.phase.completed"),
         ("operation.phase.completed", "live", "operation.progress"),
         ("operation.paused", "each", "operation.paused"),
-        ("operation.paused", "live", "operation.progress"),
+        ("operation.paused", "live", "operation.paused"),
         ("operation.timeout", "each", "operation.timeout"),
         ("operation.timeout", "live", "operation.timeout"),
         ("operation.timeout", "reply", "operation.timeout"),

@@ -62,7 +62,7 @@ def taken(content: dict[str, Any]) -> None:
 
 def plain(content: dict[str, Any]) -> None:
     label, _, rest = content["text"].partition(": ")
-    assert re.fullmatch(r"[A-ZÜ][\w', ]{3,30}", label.replace(NBSP, " "))
+    assert re.fullmatch(r"[A-ZÜ\d][\w', ]{3,30}", label.replace(NBSP, " "))
     assert rest
     assert length(content["text"]) <= 400
     assert not re.search(r"[<>\n▰▱]", content["text"])
