@@ -65,6 +65,15 @@ async def test_operations_of_a_batch_have_the_names_that_they_stated(ended: Open
     ]  # fmt: skip
 
 
+async def test_an_operation_that_only_its_batch_reported_leads_nowhere_and_says_why_it_failed(ended: Open) -> None:
+    own = {"operationId": "op-load", "batchId": "bx-1", "status": "Completed"}
+    await ended.ingest.ingest(event_of({"event": "operation.completed", "tenantId": "live", "operation": own}))
+    members = [row for row in (await ended.api("/operation?id=bx-1"))["related"] if row["kind"] == "member"]
+
+    assert [(bool(row["page"]), row["cause"]) for row in members] == [(True, ""), (False, CAUSE), (False, "")]
+    assert f"Match invoices <small>Failed: {CAUSE}</small>" in await ended.page("/operation?id=bx-1")
+
+
 async def test_failures_of_several_operations_for_one_cause_are_counted(page: Open) -> None:
     for key, second in (("load", "Pending"), ("match", "Failed")):
         await page.ingest.ingest(

@@ -14,7 +14,16 @@ from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
 from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_facts
 from relay.console.views.operations import expected, run_page
-from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, with_job
+from relay.console.views.related import (
+    Explained,
+    Named,
+    explained,
+    listed_members,
+    one_of_several,
+    related,
+    unknown,
+    with_job,
+)
 from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, missed, verdicts
 from relay.domain.digest_entries import went_wrong
@@ -110,6 +119,8 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         return OperationFacts(id=id_, several=several)
     events = [with_job(event, context.config().job, events) for event in events]
     job = await Jobs(context.store).of(events[-1]) if events else None
+    members = listed_members(events)
+    heard = await context.admin.heard_of(members) if members else ()
     facts = facts_of(timeline)
     lines = facts["timeline"]
     return OperationFacts.merged(
@@ -128,7 +139,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
         deliveries=[*await _waiting(context, id_, space, lines), *(ended_facts(row) for row in ended)],
         lines=fold(lines),
-        related=[*related(id_, timeline, events, job)],
+        related=[*related(id_, timeline, events, job, heard)],
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -31,12 +31,13 @@ UNKNOWN = N_(
 
 
 class Named(Facts):
-    """`kind` is what it is to the operation; `page` leads to it."""
+    """`kind` is what it is to the operation; `page` leads to it, and `cause` is of one that has no page."""
 
     kind: str
     name: str
     page: str
     detail: str = ""
+    cause: str = ""
 
 
 def address(page: str, **query: str) -> str:
@@ -54,8 +55,21 @@ def one_of_several(id_: str, space: Space) -> Named:
     return _operation("", id_, space, detail=", ".join(parts))
 
 
-def related(asked: str, timeline: Timeline, events: Sequence[Event], job: Job | None) -> Iterator[Named]:
-    """`asked` is the id by which it was asked for: of a retry under a new id the story is the original's."""
+def listed_members(events: Sequence[Event]) -> dict[str, Document]:
+    """Return the newest rows of a batch's operations by their ids; {} of an operation."""
+    listed = [row for event in events if event.about_batch and event.batch
+              for row in rows(event.batch.document.get("operations"))]  # fmt: skip
+    return {id_: row for row in listed if (id_ := first_text(row.get("operationId")))}
+
+
+def related(
+    asked: str, timeline: Timeline, events: Sequence[Event], job: Job | None, heard: Collection[str] = ()
+) -> Iterator[Named]:
+    """Yield what the operation or batch belongs to, and what belongs to it.
+
+    asked   the id by which it was asked for: of a retry under a new id the story is the original's
+    heard   ids of a batch's operations that have a page of their own; of the others only their batch's events spoke
+    """
     space = Space.of(timeline.operation.facts)
     newest = events[-1] if events else None
     if asked != timeline.subject:
@@ -67,16 +81,11 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event], job: Job | 
     if job:
         yield Named(kind=JOB, name=job.title, page=address("job", **job._asdict()))
     if newest and newest.about_batch:
-        listed = [
-            row for event in events for row in rows(event.batch.document.get("operations") if event.batch else ())
-        ]
         known = members_of(timeline.operation.facts.get(MEMBERS, ""))
-        members = {
-            id_: _operation(MEMBER, id_, space, _name(row, known.get(id_, {})), first_text(row.get("status")))
-            for row in listed
-            if (id_ := first_text(row.get("operationId")))
-        }
-        yield from [*members.values()][:MOST]
+        for id_, row in [*listed_members(events).items()][:MOST]:
+            said = known.get(id_, {})
+            member = _operation(MEMBER, id_, space, _name(row, said), first_text(row.get("status")))
+            yield member if id_ in heard else member.model_copy(update={"page": "", "cause": said.get("cause", "")})
 
 
 def _name(row: Document, known: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """Story of an operation or a batch, and its newest events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
+from relay.engine import names
 from relay.engine.ledger import HELD, LATE, STORY
 from relay.engine.records import Operation, story
 from relay.engine.runs import history
@@ -43,6 +44,11 @@ class Timelines(Questions):
         o = await self._record(Operation, name) or Operation(name)
         lines = await self._story(o)
         return Timeline(subject, o, lines) if o.subject or lines else None
+
+    async def heard_of(self, ids: Iterable[str]) -> set[str]:
+        """Return those of these ids under which an operation or batch is known."""
+        found = await self._named(Operation, (names.operation(id_) for id_ in ids))
+        return {o.subject for o in found.values() if o.subject}
 
     async def stories(self, operations: Sequence[str]) -> list[list[list[Any]]]:
         """Return what is listed of each of these records, without what is still counted."""
