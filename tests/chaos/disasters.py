@@ -28,6 +28,7 @@ from relay.store.journal.lease import LASTS
 from relay.store.queries.admin import Ledger
 from tests.chaos.load import DURABLE, SEED, Load
 from tests.support.clusters import clustered
+from tests.support.patience import busyness
 from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
@@ -413,7 +414,7 @@ async def _told(around: Surroundings) -> Ledger:
     while (ledger := await around.ledger()).counts.get("pending", 0):
         seen = len(around.inbox.mails)
         with contextlib.suppress(TimeoutError):  # the last one has arrived, and is being settled
-            await around.inbox.wait_for(lambda seen=seen: len(around.inbox.mails) > seen, STANDSTILL)
+            await around.inbox.wait_for(lambda seen=seen: len(around.inbox.mails) > seen, STANDSTILL * busyness())
         if len(around.inbox.mails) == seen:
             return await around.settled()
     return ledger
