@@ -120,7 +120,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     events = [with_job(event, context.config().job, events) for event in events]
     job = await Jobs(context.store).of(events[-1]) if events else None
     members = listed_members(events)
-    heard = await context.admin.heard_of(members) if members else ()
+    with_page = await context.admin.kept_of(members) if members else ()
     facts = facts_of(timeline)
     lines = facts["timeline"]
     return OperationFacts.merged(
@@ -139,7 +139,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
         deliveries=[*await _waiting(context, id_, space, lines), *(ended_facts(row) for row in ended)],
         lines=fold(lines),
-        related=[*related(id_, timeline, events, job, heard)],
+        related=[*related(id_, timeline, events, job, with_page)],
     )
 
 

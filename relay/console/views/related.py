@@ -63,12 +63,12 @@ def listed_members(events: Sequence[Event]) -> dict[str, Document]:
 
 
 def related(
-    asked: str, timeline: Timeline, events: Sequence[Event], job: Job | None, heard: Collection[str] = ()
+    asked: str, timeline: Timeline, events: Sequence[Event], job: Job | None, with_page: Collection[str] = ()
 ) -> Iterator[Named]:
     """Yield what the operation or batch belongs to, and what belongs to it.
 
-    asked   the id by which it was asked for: of a retry under a new id the story is the original's
-    heard   ids of a batch's operations that have a page of their own; of the others only their batch's events spoke
+    asked       the id by which it was asked for: of a retry under a new id the story is the original's
+    with_page   ids of a batch's operations that have a page of their own; of the others only their batch's events spoke
     """
     space = Space.of(timeline.operation.facts)
     newest = events[-1] if events else None
@@ -85,7 +85,7 @@ def related(
         for id_, row in [*listed_members(events).items()][:MOST]:
             said = known.get(id_, {})
             member = _operation(MEMBER, id_, space, _name(row, said), first_text(row.get("status")))
-            yield member if id_ in heard else member.model_copy(update={"page": "", "cause": said.get("cause", "")})
+            yield member if id_ in with_page else member.model_copy(update={"page": "", "cause": said.get("cause", "")})
 
 
 def _name(row: Document, known: Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ class Timelines(Questions):
         lines = await self._story(o)
         return Timeline(subject, o, lines) if o.subject or lines else None
 
-    async def heard_of(self, ids: Iterable[str]) -> set[str]:
+    async def kept_of(self, ids: Iterable[str]) -> set[str]:
         """Return those of these ids under which an operation or batch is known."""
         found = await self._named(Operation, (names.operation(id_) for id_ in ids))
         return {o.subject for o in found.values() if o.subject}
