@@ -12,7 +12,7 @@ from relay.config import Config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import Space
-from relay.domain.jobs import Job, fold, job_of, named
+from relay.domain.jobs import Job, documents_of, fold, job_of, named
 from relay.domain.outcomes import before, end_of, of_runs, usual
 from relay.engine.jobs import run_name
 from relay.errors import PlatformError, StoreUnavailable
@@ -119,7 +119,7 @@ class JobHistory:
             return await self._compared(event)
         if event.operation is None or event.about_batch or event.is_alert:  # what fires and is resolved has no streak
             return event
-        job = job_of(event, name=named(self._template, *_documents(event, history)))
+        job = job_of(event, name=named(self._template, *documents_of(event, history)))
         run = run_name(event)
         over = (run, event.received_at.timestamp()) if event.terminal else None
         if job is None or not (ends := await self._ends(job, over)):
@@ -164,10 +164,3 @@ class JobHistory:
         if len(self._answers) > MAX_JOBS:
             del self._answers[next(iter(self._answers))]
         return ends
-
-
-def _documents(event: Event, history: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
-    """List the documents, newest first: of each event the operation, then the whole body."""
-    events = (event, *reversed(history))
-    stated = [(other.operation.document, other.document) for other in events if other.operation]
-    return [document for pair in stated for document in pair]

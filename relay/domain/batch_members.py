@@ -4,7 +4,8 @@ The last document of a batch mostly states neither.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, Document, Event
@@ -53,11 +54,17 @@ def with_failed(listed: Sequence[Document], known: Members) -> list[Document]:
     return [{"operationId": id_, "status": said["failed"]} for id_, said in known.items() if "failed" in said]
 
 
-def causes_of(fact: str) -> list[str]:
-    """Return a line for each cause, the most frequent first: `Load: No room`, `3 × No room`."""
-    failed = [{"name": said.get("name", id_), "error": said["cause"]}
-              for id_, said in members_of(fact).items() if "cause" in said]  # fmt: skip
-    return [
-        f"{len(alike)} × {alike[0]['error']}" if len(alike) > 1 else f"{alike[0]['name']}: {alike[0]['error']}"
-        for alike in by_cause(failed)
-    ]
+def failed_of(fact: str) -> list[dict[str, str]]:
+    """Return the name and the cause of each operation of which a cause is known."""
+    known = members_of(fact)
+    return [{"name": said.get("name", id_), "error": said["cause"]} for id_, said in known.items() if "cause" in said]
+
+
+def causes_of(failed: Iterable[Mapping[str, Any]], *, named: bool = False) -> list[str]:
+    """Return a line for each cause of these (`error`, `name`), the most frequent first: `No room`, `3 × No room`.
+
+    `named`: what failed alone stands before its cause: `Load: No room`.
+    """
+    groups = by_cause([one for one in failed if one.get("error")])
+    alone = "{name}: {error}" if named else "{error}"
+    return [f"{len(alike)} × {alike[0]['error']}" if len(alike) > 1 else alone.format(**alike[0]) for alike in groups]

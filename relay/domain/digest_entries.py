@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from relay.domain.batch_members import Members, members_of, with_failed
+from relay.domain.batch_members import Members, causes_of, members_of, with_failed
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, TERMINAL, Document, Event
-from relay.domain.identity import by_cause, message_of
+from relay.domain.identity import message_of
 from relay.domain.outcomes import stated_duration, stated_end
 
 Entry = Mapping[str, Any]
@@ -111,7 +111,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
     failed = [_failed(member, known) for member in members if member.get("status") in FAILED]
     texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(failed),
-             "error": causes_of(failed)}  # fmt: skip
+             "error": causes_in_line(failed)}  # fmt: skip
     return _cleaned(texts) | _stated(
         batch=True,
         started=_first(_STARTED, document) or None,
@@ -129,7 +129,7 @@ def _failed(member: Document, known: Members) -> dict[str, str]:
     said = known.get(f"{member.get('operationId')}", {})
     names = (member.get("operationName"), member.get("name"), said.get("name"), member.get("operationKey"))
     error = member.get("error")
-    cause = cause_of(message_of(error)) if isinstance(error, Mapping) else error if isinstance(error, str) else ""
+    cause = cause_of(message_of(error) if isinstance(error, Mapping) else error)
     return {"name": next((name for name in names if isinstance(name, str) and name), ""),
             "error": cause or said.get("cause", "")}  # fmt: skip
 
@@ -140,11 +140,9 @@ def _failing(failed: Sequence[Mapping[str, str]]) -> str:
     return ", ".join([*names, *([ELLIPSIS] if len(failed) > FAILING else [])])
 
 
-def causes_of(failed: Iterable[Entry]) -> str:
+def causes_in_line(failed: Iterable[Entry]) -> str:
     """Return the causes that most have: `2 × no room; worker died`; '' where none is stated."""
-    groups = by_cause([one for one in failed if one.get("error")])
-    causes = [f"{len(group)} × {group[0]['error']}" if len(group) > 1 else group[0]["error"] for group in groups]
-    return "; ".join(cause.rstrip(".") for cause in causes[:MOST_CAUSES])
+    return "; ".join(cause.rstrip(".") for cause in causes_of(failed)[:MOST_CAUSES])
 
 
 def ended_at(entry: Entry) -> datetime | None:

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.domain.digest_entries import Entry, causes_of, duration_of, ended_at, section_of, went_wrong
+from relay.domain.digest_entries import Entry, causes_in_line, duration_of, ended_at, section_of, went_wrong
 from relay.domain.documents import iso
 from relay.domain.events import FAILED, PRIORITIES, TERMINAL, Document
 from relay.domain.jobs import Job, fold
@@ -45,9 +45,8 @@ def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
             alone.append(entry)
         elif entry.get("error"):
             failed.setdefault(_place(batch), []).append(entry)
-    return [
-        {**entry, "error": causes_of(failed[key])} if (key := _place(entry)) in failed else entry for entry in alone
-    ]
+    causes = {place: causes_in_line(rows) for place, rows in failed.items()}
+    return [{**entry, "error": causes[place]} if (place := _place(entry)) in causes else entry for entry in alone]
 
 
 def _may_hold(batch: Entry, entry: Entry) -> bool:

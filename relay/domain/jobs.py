@@ -4,7 +4,7 @@ Times are seconds since the epoch.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -91,6 +91,13 @@ def named(template: str, *documents: Mapping[str, Any]) -> str | None:
     """Fill in a template such as `{operationType} {parameters.dataset}`; None where no document has a field."""
     texts = {path: _stated(path, documents) for path in FIELD.findall(template)}
     return None if None in texts.values() else FIELD.sub(lambda match: texts[match[1]] or "", template)[:READ]
+
+
+def documents_of(event: Event, history: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
+    """List the documents that may state a job, newest first: of each event the operation, then the whole body."""
+    events = (event, *reversed(history))
+    stated = [(other.operation.document, other.document) for other in events if other.operation]
+    return [document for pair in stated for document in pair]
 
 
 @lru_cache(maxsize=4096)  # all events of a run have its name

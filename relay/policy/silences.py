@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
-from relay.domain.jobs import job_of, named
+from relay.domain.jobs import documents_of, job_of, named
 from relay.domain.silences import OF_EVENTS, Hold, Silence, strongest
 from relay.policy.matching import wildcards
 from relay.reasons import Held
@@ -86,13 +86,6 @@ class Silences:
 def matcher(silence: Silence) -> Callable[[Mapping[str, tuple[str, ...]]], bool]:
     """Return a check of what an event states: whether the silence is for it, at any destination."""
     return partial(_matches, _patterns(silence))
-
-
-def documents_of(event: Event, history: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
-    """List the documents that may state a job, newest first: of each event the operation, then the whole body."""
-    events = (event, *reversed(history))
-    stated = [(other.operation.document, other.document) for other in events if other.operation]
-    return [document for pair in stated for document in pair]
 
 
 def _patterns(silence: Silence) -> Patterns:

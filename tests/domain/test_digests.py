@@ -73,12 +73,12 @@ def test_a_digest_knows_how_long_a_run_took_as_its_message_does(operation: Row, 
 
 def test_the_row_of_a_batch_says_why_its_operations_failed() -> None:
     members = [{"operationId": f"{n}", "operationKey": f"k-{n}", "status": "Failed"} for n in range(3)]
-    members[2]["error"] = "no room"  # type: ignore[assignment]
+    members[2]["error"] = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no room'
     body = {"event": "batch.completed", "timestamp": AT, "batch": {"batchId": "b", "operations": members}}
     known = {"0": {"cause": "Worker 1 died", "name": "Load"}, "1": {"cause": "Worker 2 died"}}
     entry = summarize(replace(parse(body, source="s", received_at=RECEIVED), members=json.dumps(known)))
 
-    assert (entry["error"], entry["failing"]) == ("2 × Worker 1 died; no room", "Load, k-1, k-2")
+    assert (entry["error"], entry["failing"]) == ("2 × Worker 1 died; ValueError: no room", "Load, k-1, k-2")
 
 
 def test_failures_are_of_one_cause_where_the_history_of_a_job_has_one_error() -> None:

@@ -40,10 +40,10 @@ async def test_a_failure_that_nobody_takes_reaches_each_step_once(brisk: Flow) -
     await brisk.wait(3600, step=10)
 
     [message] = brisk.messages("#room")
-    assert shown(message).startswith("CRITICAL, untaken 15 min: ")
+    assert shown(message).startswith("CRITICAL, unclaimed 15 min: ")
     assert "the source did not answer" in shown(message)
     [reply] = brisk.replies()
-    assert "Not taken for 30 min" in shown(reply)
+    assert "Unclaimed for 30 min" in shown(reply)
     assert reply.broadcast
     assert mentions_in(brisk.calls(POST)[-1][1]) == ["<!subteam^S0DATATEAM>"]
     assert (await brisk.ledger()).imbalance == 0

@@ -15,10 +15,9 @@ from relay.domain.batch_members import MEMBERS, members_of
 from relay.domain.documents import first_text, rows
 from relay.domain.events import Document, Event
 from relay.domain.facts import Space
-from relay.domain.jobs import Job, named
+from relay.domain.jobs import Job, documents_of, named
 from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
-from relay.policy.silences import documents_of
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.timelines import Timeline
 

@@ -37,7 +37,7 @@ class DeadLetters(Questions):
         return [*await self._members(DEAD, descending=True)]
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
-        """With its body, and all that is known of it."""
+        """Return it with its body, and all that is known of it; None where there is none."""
         x = await self._record(Delivery, name)
         if x is None or not x.died:
             return None

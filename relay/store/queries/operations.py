@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from relay.domain.batch_members import MEMBERS, causes_of
+from relay.domain.batch_members import MEMBERS, causes_of, failed_of
 from relay.domain.digest_entries import went_wrong
 from relay.domain.jobs import Run
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
@@ -115,7 +115,7 @@ def shown_status(o: Operation) -> str:
 def causes(o: Operation) -> list[str]:
     """Return why it failed, of a batch a line for each cause; where none is known, the names of what failed."""
     whole = o.summary.get("error") or o.summary.get("failing")
-    return causes_of(o.facts.get(MEMBERS, "")) or ([f"{whole}"] if whole else [])
+    return causes_of(failed_of(o.facts.get(MEMBERS, "")), named=True) or ([f"{whole}"] if whole else [])
 
 
 def _row(o: Operation, *, stalled: bool) -> OperationRow:
