@@ -86,7 +86,7 @@ async def test_buttons_begin_one_until_tomorrow_morning_or_for_hours_without_a_r
     page: Open, store: Store, clock: Clock
 ) -> None:
     for preset, lasts in (("2h", 7200), ("tomorrow", (24 + 8 - 12) * 3600 - 20 * 60)):
-        assert "was added" in await page.act(
+        assert "Silenced until" in await page.act(
             "/silences/add", destination="room", preset=preset, lasts="5h", then="summary"
         )
         begun = (await SilenceList(store).all())[-1]
@@ -137,7 +137,7 @@ async def test_pages_of_what_may_be_silenced_lead_to_the_form_filled_in(page: Op
 
 
 async def test_one_is_begun_and_ended_and_both_are_written_down(page: Open, store: Store, clock: Clock) -> None:
-    assert "was added" in await page.act("/silences/add", destination="room", lasts="2h", reason="Upgrade")
+    assert "Silenced until" in await page.act("/silences/add", destination="room", lasts="2h", reason="Upgrade")
     (begun,) = await SilenceList(store).all()
     assert (begun.author, begun.destinations, begun.until) == ("ana", ("room",), clock() + 7200)
     for name, says in (

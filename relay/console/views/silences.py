@@ -136,10 +136,13 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
         await SilenceList(context.store).add(silence)
         act.outcome = "added"
     await _spread(context, identity)
-    text = N_("Silence %(id)s was added (%(scope)s), from %(begins)s until %(until)s.")
+    later = silence.starts > context.clock()
+    text = (
+        N_("Silenced from %(begins)s until %(until)s (%(id)s).") if later else N_("Silenced until %(until)s (%(id)s).")
+    )
     passed = CLOCK.fullmatch((fields["until"] or "").strip()) and begins[:10] != until[:10]
     more = [N_("It ends on the next day: that time of day has passed already.")] if passed else ()
-    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until}, more=more)
+    return Done(text, {"id": silence.id, "begins": begins, "until": until}, more=more)
 
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
