@@ -116,7 +116,7 @@ class Composer:
         A failure with too few before it mentions no one (`alerts`), neither does one that healed, and of one cause each
         name is mentioned once: the store says which no other of its failures has mentioned.
         """
-        below = delivery.wording == "also"
+        below = delivery.wording == "also" or (delivery.kind == "reply" and not delivery.broadcast)
         if delivery.wording == "healed" or not alerts(delivery.event, alert_after, countable=countable):
             return (), False
         if delivery.kind == "reply" and works_again(delivery.event, alert_after):

@@ -55,6 +55,10 @@ def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
         return False
     if x.kind == "each":
         return _move_to_bundle(d, x, cause, window)
+    first_failed = d.look(Thread, x.lane).first_failed
+    if x.name in (f"{first_failed}-batch", f"{first_failed}-reply"):  # readers of the batch look for it there
+        x.loud = False
+        return False
     return _move_to_thread(d, x, cause.lane)
 
 

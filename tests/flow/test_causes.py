@@ -86,3 +86,16 @@ async def test_members_of_a_batch_call_people_once_for_one_cause(brisk: Flow) ->
     assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
     assert [reply.broadcast for reply in brisk.replies()] == [True, False, False]
     assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
+
+
+async def test_the_first_failure_of_a_batch_is_in_its_thread_whichever_run_had_the_cause_before(brisk: Flow) -> None:
+    await run_and_fail(brisk, 1, priority="High", createdBy=OWNER)
+    await brisk.tell(batch_event("batch.started"), wait=3)
+    for number in range(7, 10):
+        await brisk.tell(member_event("Failed", number, priority="High", createdBy=OWNER) | {"error": ERROR}, wait=3)
+
+    run, batch = brisk.roots()
+    assert [reply.thread_ts for reply in brisk.replies()] == [run.ts, batch.ts, run.ts, run.ts]
+    assert ["Also: " in str(reply.blocks) for reply in brisk.replies()] == [False, False, True, True]
+    assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, False]
+    assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
