@@ -12,7 +12,7 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.jobs import Job, fold
+from relay.domain.jobs import Job, Start, fold
 from relay.domain.outcomes import of_runs, slow_after
 from relay.engine.draft import Settings
 from relay.errors import StoreUnavailable, Unsealable
@@ -55,7 +55,7 @@ class MissingRuns:
     _job_names: dict[Job, None] = field(default_factory=dict)  # that a pattern matches, the newest last
     _read: int = 0  # up to which ms of ends the names were read
     _settled: dict[Expectation, float] = field(default_factory=dict)  # the last time that was judged
-    _under_way: dict[Job, list[float]] | None = None  # of this tick: when the runs that go on began
+    _under_way: dict[Job, list[Start]] | None = None  # of this tick: the starts of the runs that go on
 
     async def look(self, settings: Watchdog, now: float, grace_until: float) -> None:
         """Raise and withdraw alarms. Raises StoreUnavailable; the next tick goes on."""
@@ -133,18 +133,18 @@ class MissingRuns:
         jobs = dict.fromkeys([*reversed(self._job_names), *await self._running_starts()])
         return [job for job in jobs if matches(pattern, job)]
 
-    async def _starts(self, jobs: Iterable[Job], now: float) -> tuple[list[float], str]:
-        """Return when runs of these began, also those that go on, and the priority that the last end states."""
+    async def _starts(self, jobs: Iterable[Job], now: float) -> tuple[list[Start], str]:
+        """Return the starts of runs of these, also those that go on, and the priority that the last end states."""
         jobs, starts_by_job = [*dict.fromkeys(jobs)], await self._running_starts()
         starts = [start for job in jobs for start in starts_by_job.get(job, ())]
         priority = ""
         for ends in await self.jobs.ends_of_each(jobs):
-            starts += [end.ended if end.started is None else end.started for end in of_runs(ends)]
+            starts += [(end.ended if end.started is None else end.started, "") for end in of_runs(ends)]
             priority = priority or (ends[-1].priority if ends else "")
         # Platforms write the first day of year 1 or the last of year 9999 for no time at all.
-        return [start for start in starts if 0.0 < start <= now + AHEAD], priority
+        return [start for start in starts if 0.0 < start[0] <= now + AHEAD], priority
 
-    async def _running_starts(self) -> dict[Job, list[float]]:
+    async def _running_starts(self) -> dict[Job, list[Start]]:
         if self._under_way is None:
             self._under_way = await self.runs.begun(named=bool(self.config().job))
         return self._under_way

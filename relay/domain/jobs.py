@@ -62,6 +62,7 @@ class Job(NamedTuple):
 
 
 LENGTHS = (len(Job._fields) - 1, len(Job._fields))  # of its key
+Start = tuple[float, str]  # when a run began, and its id; '' where only its end is known
 
 
 def job_of(event: Event, *, name: str | None = "") -> Job | None:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from relay.domain.documents import iso
 from relay.domain.events import SOURCE, Document, Event
-from relay.domain.jobs import Alarm, Alarms, Job, fold
+from relay.domain.jobs import Alarm, Alarms, Job, Start, fold
 from relay.domain.labels import BRANCH
 from relay.domain.parsing import parse
 
@@ -72,17 +72,20 @@ def alarm(missing: Missing, now: float) -> Event:
     return _event("operation.stalled", missing, now, {"stalled": part}, watch)
 
 
-def recovery(missing: Missing, began: float, now: float) -> Event:
+def recovery(missing: Missing, start: Start, now: float) -> Event:
     """Return the event that says it has begun."""
-    part = {"rule": RULE, "seconds": max(0, round(began - missing.since)), "flapping": False, "episode": 1}
+    began, run = start
+    part = {
+        "rule": RULE, "seconds": max(0, round(began - missing.since)), "flapping": False, "episode": 1, "run": run,
+    }  # fmt: skip
     raised = round(missing.at * 1000)
     watch = {"was": missing.alarms, "becomes": "", "open": False, "job": missing.dump(), "raised": raised}
     return _event("operation.recovered", missing, now, {"recovered": part}, watch)
 
 
-def start_of(missing: Missing, starts: Sequence[float]) -> float | None:
-    """Return when the missing run began; None while it has not."""
-    return min((start for start in starts if start > missing.after), default=None)
+def start_of(missing: Missing, starts: Sequence[Start]) -> Start | None:
+    """Return the missing run's start; None while it has not begun."""
+    return min((start for start in starts if start[0] > missing.after), default=None)
 
 
 def _event(name: str, missing: Missing, now: float, parts: Document, watch: Document) -> Event:

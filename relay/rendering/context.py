@@ -17,14 +17,14 @@ from relay.rendering.jobs import action, artifact, cancellation, error, job, pha
 from relay.rendering.links import Base, links, round_up_links
 from relay.rendering.localized_values import Localizer
 from relay.rendering.operations import operation
-from relay.rendering.texts import between, clean, iso, line, safe_url, time
+from relay.rendering.texts import between, clean, iso, line, safe_url, text, time
 
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
 STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
            "rhythm": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0,
            "last": False}  # fmt: skip
-RECOVERED = {"rule": "", "seconds": None, "flapping": False}
+RECOVERED = {"rule": "", "seconds": None, "flapping": False, "run": ""}
 
 
 # A live message shows the present state, whichever event came last.
@@ -166,9 +166,10 @@ def _links(values: Context) -> dict[str, str]:
     watched = event.name in WATCH_EVENTS and any(
         other.about_batch and other.subject == event.subject for other in values.history
     )
-    found = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
-    if missing_job(event):  # a run that has not begun has no page
-        found |= {"operation": "", "results": ""}
+    op = values["op"]
+    if missing_job(event):  # a run has a page once it has begun
+        op = op | {"id": text(values["recovered"], "run")}
+    found = links(templates, event, op, values["batch"], values["error"]["code"], alarm_of_batch=watched)
     return found | {"platform": safe_url(values.base.url)}
 
 

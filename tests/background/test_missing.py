@@ -76,7 +76,8 @@ async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begin
     await daily.progress(1, operationId="late", operationName="Sales 7", startTime=iso(daily.clock()))
     await until(daily, "2024-01-25 09:00")
     assert daily.words == ["stalled missing", "recovered missing"]
-    assert daily.told[1].document["recovered"]["seconds"] == 100 * MINUTE
+    recovered = daily.told[1].document["recovered"]
+    assert (recovered["seconds"], recovered["run"]) == (100 * MINUTE, "late")
     assert records.members(daily.store, "missing") == []
 
 

@@ -176,7 +176,8 @@ def test_a_run_that_has_not_begun_is_remembered_until_it_does() -> None:
     assert partition.statuses(missing_alarm(missing, START / 1000)) == ["accepted"]
     ((_, text),) = partition.d.table(MISSING).items()
 
-    assert partition.statuses(recovery(Missing.load(text), START / 1000, START / 1000)) == ["accepted"]
+    begun = recovery(Missing.load(text), (START / 1000, ""), START / 1000)
+    assert partition.statuses(begun) == ["accepted"]
     assert partition.d.table(MISSING) == {}
 
 

@@ -114,7 +114,7 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     assert message.text.endswith(" <!subteam^S0DATATEAM>") == (priority == "Critical")
     assert "View run" not in str(message.blocks)
 
-    await flow.intake.ingest(recovery(late, flow.clock(), flow.clock()))
+    await flow.intake.ingest(recovery(late, (flow.clock(), "op-7"), flow.clock()))
     await flow.wait(90)
     (message,) = flow.roots()
     assert message.text.startswith("Running: Sales – 30\xa0min later than expected")

@@ -124,7 +124,7 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
     missing = Missing(job, expected, expected - 86_400, told_at, "Critical")
     found |= {
         "operation.stalled.missing": dict(alarm(missing, told_at).document),
-        "operation.recovered.missing": dict(recovery(missing, began, began + 30).document),
+        "operation.recovered.missing": dict(recovery(missing, (began, "op-1"), began + 30).document),
     }
     recovered = {"rule": "flat", "seconds": 1920, "flapping": False}
     return found | {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.domain.jobs import Job, Run
+from relay.domain.jobs import Job, Run, Start
 from relay.engine import runs
 from relay.engine.clock import TICKS, KeepTroubles, LookAtTroubles, Reconciled, ReportTick, TakeTurn, TakeTurnFor, Ticks
 from relay.engine.housekeeping import ForgetDocuments
@@ -111,18 +111,18 @@ class Runs(Questions):
         if times:
             await self._store.submit(LookAgain([(run.operation, run.ticket, int(at * 1000)) for run, at in times]))
 
-    async def begun(self, *, named: bool = False) -> dict[Job, list[float]]:
-        """Return the beginnings of each job's present runs. `named`: a template names the jobs.
+    async def begun(self, *, named: bool = False) -> dict[Job, list[Start]]:
+        """Return when each job's present runs began, and their ids. `named`: a template names the jobs.
 
         All of them are looked at: it is asked seldom.
         """
-        starts: dict[Job, list[float]] = defaultdict(list)
+        starts: dict[Job, list[Start]] = defaultdict(list)
         async for o in self._each(Operation, await self._members(WATCH, MOST_RUNS)):
             with suppress(ValueError, TypeError):  # one that is damaged costs no other its place
                 run = run_of(o)
                 job = (read_job(o.job) if o.job else None) if named else run.job
                 if job and run.started is not None:
-                    starts[job].append(run.started)
+                    starts[job].append((run.started, run.subject))
         return starts
 
     async def history(self, operation: str) -> tuple[Event, ...]:
