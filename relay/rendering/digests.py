@@ -75,14 +75,14 @@ def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _dates(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return its days in its destination's zone: a daily one is named by the window's end, a week by its last day."""
+    """Return its days in its destination's zone; `week`, the calendar's, leaves out the half day before the end."""
     zone = ZoneInfo(text(document, "zone") or "UTC")
     start, end = (moment and moment.astimezone(zone) for moment in (time(document, "from"), time(document, "to")))
     if not start or not end:
         return {"first_day": "", "last_day": "", "day": "", "week": 0}
-    last = (end - HALF_A_DAY).date()
+    last = (end - timedelta.resolution).date()
     return {"first_day": start.date().isoformat(), "last_day": last.isoformat(), "day": end.date().isoformat(),
-            "week": last.isocalendar().week}  # fmt: skip
+            "week": (end - HALF_A_DAY).isocalendar().week}  # fmt: skip
 
 
 def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -> dict[str, Any]:
