@@ -43,6 +43,7 @@ APART = (0.0, 0.3, 1.2)  # seconds between two disasters
 BEYOND = LASTS + 1.5  # seconds after which another process may own what a silent one did
 STANDSTILL = 8.0  # seconds without a mail after which there should be none left
 GRACE = 10.0  # seconds of a stop
+AFTER = 2.0  # seconds more that the journal and the audit trail may wait for a Redis that is away
 MOST_NODES = 13
 READERS = ("english@example.com", "german@example.com")
 
@@ -142,6 +143,7 @@ async def _round(stand: Stand, only: Collection[str]) -> None:
     ]
     possible = [some for place in places if (some := [one for one in place if not only or one[0] in only])]
     drawn = [pick.choice(place) for place in pick.sample(possible, min(len(possible), pick.choice((1, 2, 2))))]
+    print(f"{time.time():.1f}: {' + '.join(name for name, _ in drawn)}", flush=True)
     watching = asyncio.create_task(_longest_pause(stand.load))
     await asyncio.gather(*(_later(befall, at and pick.choice(APART)) for at, (_, befall) in enumerate(drawn)))
     await stand.store.settled(stand.group)
@@ -198,7 +200,7 @@ async def _restart(stand: Stand, relay: RunningRelay) -> None:
     async with stand.locks[relay]:
         began = time.monotonic()
         status, took = await relay.stop(), time.monotonic() - began
-        if status or took > GRACE:
+        if status or took > GRACE + AFTER:
             stand.report.faults.append(f"a relay that was stopped ended with {status} after {took:.1f} s")
         await relay.start()
 
