@@ -21,7 +21,9 @@ Replicas = Counter[str]  # by address; those behind one NAT may share theirs
 class FailoverPool(SentinelConnectionPool, WiredPool):
     """Connections to such a primary, which is asked for with each new one."""
 
-    replication_id = ""  # of the primary that was inspected last: each promotion makes a new one
+    # Of the primary that was inspected last, free of doubt: each promotion makes a new one. None before that: during a
+    # failover only those are seen that the old primary still sends to, and the one that is promoted has left.
+    replication_id: str | None = None
     candidates = Replicas()  # the replicas that could take over; replaced, never changed in place
 
     @classmethod
@@ -69,7 +71,7 @@ def unconfirmed(
     candidates = before
     if isinstance(pool, FailoverPool):
         if pool.replication_id not in ("", replication.get("master_replid", "")):
-            return "the primary was replaced, and the new one is not inspected yet"
+            return "the primary is new to relay, and not inspected yet"
         pool.candidates = pool.candidates | online(replication)
         candidates = before | pool.candidates
     required = max(minimum, candidates.total())

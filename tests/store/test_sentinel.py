@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from relay.errors import StoreUnavailable
@@ -151,7 +152,7 @@ class TestFailingOver:
         await group.fail_over()
         await group.settled()
 
-        assert "the primary was replaced, and the new one is not inspected yet" in await doubts(store)
+        assert "the primary is new to relay, and not inspected yet" in await doubts(store)
 
         await until(lambda: _both(store))
         assert (await store.report(events.completed(), [room()])).status == "duplicate"
@@ -199,6 +200,29 @@ class TestFailingOver:
         with pytest.raises(StoreUnavailable):
             await store.report(events.completed(), [room()])
         await store.aclose()
+
+    async def test_a_process_that_starts_during_a_failover_promises_nothing(self, group: Watched) -> None:
+        """One is promoted, and the other one still confirms what the old primary takes, and loses it."""
+        before = await group.primary()
+        promoted = next(port for port in group.servers if port != before)
+        for number in range(len(group.sentinels)):  # or they would make it follow again
+            await group.ask("DEBUG", "publish-period", 60_000, number=number)
+        async with Redis.from_url(group.servers[promoted].url) as redis:
+            await redis.execute_command("REPLICAOF", "NO", "ONE")
+        watching, store = Store.open(group.url, process="x"), Store.open(group.url, process="w")
+
+        async def in_doubt() -> bool:
+            shortfall = (await watching.prepare("replicated", sealing=True)).shortfall
+            return f":{promoted} does not follow the primary yet" in shortfall
+
+        await until(in_doubt)
+        promise = await store.prepare("replicated")
+        with pytest.raises(StoreUnavailable):
+            await store.report(events.completed(), [room()])
+
+        assert (promise.replicas, bool(promise.shortfall)) == (1, True)
+        for one in (watching, store):
+            await one.aclose()
 
 
 @pytest.mark.slow
