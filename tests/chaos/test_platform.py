@@ -53,10 +53,10 @@ async def start(client: OperationsClient, plays: dict[str, tuple[float, float, s
             "delay": delay * MINUTE,
             "duration": minutes * MINUTE,
             "scenario": scenario,
-            "message": f"What {name} got no answer.",  # each has a cause of its own, and so a mail of its own
+            "message": f"No answer: {name}.",  # each has a cause of its own, and so a mail of its own
         }
         operation = StartOperation(
-            operation_type="DataEnrichment", operation_name=f"Run that {name}", parameters={"sandbox": sandbox}
+            operation_type="DataEnrichment", operation_name=name, parameters={"sandbox": sandbox}
         )
         started[name] = (await client.start(operation)).operation_id
     return started
@@ -74,7 +74,7 @@ async def ended(client: OperationsClient, operations: list[str]) -> dict[str, st
 
 
 def roots(around: Surroundings, name: str) -> list[Any]:
-    return [one for one in around.slack.messages("#team") if not one.thread_ts and f"Run that {name}" in one.text]
+    return [one for one in around.slack.messages("#team") if not one.thread_ts and name in one.text]
 
 
 def shown(lines: list[dict[str, Any]]) -> set[str]:
@@ -124,7 +124,7 @@ async def test_after_five_minutes_without_relay_everything_that_matters_has_been
         standing = roots(around, name)
         assert state in standing[-1].text, name
         replies = [one for one in around.slack.messages("#team") if one.thread_ts in {root.ts for root in standing}]
-        mails = [mail for mail in around.inbox.mails if f"Run that {name}" in mail.subject + mail.text]
+        mails = [mail for mail in around.inbox.mails if name in mail.subject + mail.text]
         assert len(mails) >= (state != "Cancelled"), name
         assert len(replies) >= (name in BEFORE and state != "Cancelled"), name
         repeats += len(standing) - 1 + max(0, len(replies) - 1) + max(0, len(mails) - 1)
