@@ -23,7 +23,7 @@ from relay.domain.links import PORT, LinkHosts
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language
-from relay.policy.matching import Rule
+from relay.policy.matching import Matcher, Rule
 from relay.policy.owners import Owners, Ownership, OwnerTable
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
@@ -166,6 +166,10 @@ class Config(Section):
     def destination_defaults(self) -> DestinationOptions:
         """Return the options of a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        return Matcher(self.rules)
 
     @cached_property
     def owner_table(self) -> OwnerTable:

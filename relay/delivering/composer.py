@@ -86,6 +86,8 @@ class Composer:
     ) -> Mapping[str, Any]:
         """Render the message; if a template fails, in relay's own wording: its fault never costs a message."""
         buttons = await self.buttons(delivery) if self.buttons and delivery.kind == "live" else ()
+        reached = self.config().matcher.reached(delivery.event)
+        rules = (rule for row in reached if row.destination == delivery.destination for rule in row.rules)
         # Asked last: a reload closes the previous renderer as soon as it has rendered what it was asked for by then.
         rendered = await self.renderer().message(
             templates,
@@ -97,6 +99,7 @@ class Composer:
             now=datetime.fromtimestamp(self.clock(), UTC),
             destination=delivery.destination,
             unsubscribe=unsubscribe,
+            rule=next(rules, ""),
             buttons=buttons,
             healed=delivery.mishap,
             taken=delivery.taken,

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from relay.domain.events import Event
 from relay.policy.destinations import Destination, DestinationOptions
-from relay.policy.matching import Rule
+from relay.policy.matching import Matcher
 from relay.policy.owners import Owners
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
@@ -35,7 +35,7 @@ class Configuration(Protocol):
     @property
     def retry(self) -> RetryPolicy: ...
     @property
-    def rules(self) -> tuple[Rule, ...]: ...
+    def matcher(self) -> Matcher: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import FAILED, Batch, Event
 from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
-from relay.policy.matching import Matcher, Reached
+from relay.policy.matching import Reached
 from relay.policy.presentation import OUTCOME_EVENTS, OWNER, is_failing_member, presentation_for, reply_in_batch_thread
 from relay.policy.reachability import Configuration, own_host
 from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
@@ -46,7 +46,7 @@ class Targets:
 
     def __init__(self, config: Configuration, channels: Channels) -> None:
         self.config = config
-        self.matcher = Matcher(config.rules)
+        self.matcher = config.matcher
         self._channels = channels
         self._services: dict[tuple[str, ...], Service] = {}  # by destination and owners, made when first reached
         self._live: dict[tuple[str, str], Destination] | None = None  # by channel and address

@@ -125,6 +125,7 @@ class Renderer:
         now: datetime,
         destination: str = "",
         unsubscribe: str = "",
+        rule: str = "",
         buttons: Sequence[Mapping[str, str]] = (),
         healed: str = "",
         taken: Mapping[str, str] | None = None,
@@ -134,6 +135,7 @@ class Renderer:
         """Return the content of one notification, as the channel's format makes it. TemplateError names file and line.
 
         unsubscribe   the address of the page where the reader ends it
+        rule          that sends it there
         buttons       under a live message, each an `action` and the `value` that comes back with a press
         healed        what had gone wrong with the run that this one makes good
         taken         the person who looks at the run: user, userName, realName
@@ -159,6 +161,7 @@ class Renderer:
             "language": localizer.language.code,
             "timezone": timezone,
             "unsubscribe": safe_url(unsubscribe),
+            "rule": rule,
         }
         if self.library.environment_for(request) is BuiltIn:
             return self._rendered_in(BuiltIn, request, values)

@@ -1,16 +1,19 @@
 """What a delivery looks like: its language, its mentions, its thread, and that it stays the same."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from relay.config import parse_config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.policy.presentation import presentation_for
 from relay.rendering import IsolatedRenderer
 from tests.support import events
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.targets import room, team
 from tests.support.workers import Bench
 
@@ -80,3 +83,12 @@ async def test_a_link_to_unsubscribe_is_where_the_channel_shows_it(bench: Bench,
     channel = SimpleNamespace(unsubscribes=unsubscribes, renders=False)
 
     assert (await composer.compose(DELIVERY, channel)).unsubscribe == link
+
+
+async def test_a_mail_says_which_rule_sends_it(bench: Bench) -> None:
+    config = parse_config(GOOD, env=SECRETS, channels=CHANNELS)
+    composer = Composer(lambda: config, lambda: bench.renderer, clock=bench.clock)
+    for event, foot in ((events.failed(), "address. Rule: failures reach people\n"), (DONE, "address.\n")):
+        mail = replace(DELIVERY, destination="analysts", channel="email", kind="each", event=event)
+
+        assert (await composer.compose(mail)).content["text"].endswith(foot)

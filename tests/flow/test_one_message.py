@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from relay.policy.matching import Matcher
 from relay.policy.recipients import DynamicDestinations
 from relay.store import Store
 from relay_sandbox.standins.slack import Fault
@@ -20,7 +21,8 @@ async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_t
     async with flowing(open_store, clock, live=AT_ONCE) as flow:
         rule = flow.config.rules[1].model_copy(update={"events": ("operation.failed",)})
         dynamic = DynamicDestinations(slack=("#room",))
-        flow.config = flow.config.model_copy(update={"rules": (rule,), "dynamic_destinations": dynamic})
+        changed = {"matcher": Matcher([rule]), "dynamic_destinations": dynamic}
+        flow.config = flow.config.model_copy(update=changed)
         requested: dict[str, Any] = {"notifications": {"slack": {"channel": "#room"}}}
         await flow.tell(event_of("operation.progress", 10, **requested), wait=90)
         await flow.send(outcome_of("Failed", **requested))

@@ -36,7 +36,6 @@ from relay.engine import names
 from relay.engine.records import Operation
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of, fold
-from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
 from relay.rendering.jobs import trace_of
@@ -190,7 +189,7 @@ async def _judged(
 ) -> dict[str, Any]:
     config, scopes = context.config(), _scopes(context.config(), timeline)
     newest = events[-1] if events else None
-    reached = Matcher(config.rules).reached(newest) if newest else ()
+    reached = config.matcher.reached(newest) if newest else ()
     paused = await context.admin.paused([*chain.from_iterable(scopes.values())])
     arrived = {row.destination: (permalink(row), row.copy) for row in reversed(ended) if row.outcome == "delivered"}
     around = Around(
