@@ -88,7 +88,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "operation": lambda row: (row["name"] or row["operation"])
             + (f" and {row['count'] - 1} more" if row["count"] > 1 else ""),
             "cause": "cause",
-            "status": "status",
+            "status": lambda row: "works again" if row["recovered"] else row["status"],
             "priority": "priority",
             "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",
         }),

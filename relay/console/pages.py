@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 from relay.console.access.browser import STATIC
 from relay.console.facts import N_, why
 from relay.console.folding import folded
+from relay.console.views.deliveries import ADDRESS
 from relay.operating.sentences import sentence_of
 from relay.rendering.filters import FILTERS
 from relay.rendering.localized_values import Localizer
@@ -28,7 +29,7 @@ from relay.resources import resource_dir
 
 HERE = Path(__file__).parent
 STATIC_FILES = HERE / "static"
-NOW = N_("just now")
+NOW, OPEN = N_("just now"), N_("Open the message")
 JUST_NOW = 5  # seconds around this moment
 LOCAL = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [A-Z+-]\w+")  # as relay/operating/clocks.py writes it
 CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
@@ -122,9 +123,13 @@ def _timed(words: Language, values: Mapping[str, Any]) -> dict[str, Any]:
         return Markup(LOCAL.sub(written, str(escape(text))))  # noqa: S704 - it is escaped
 
     def sentence(line: Mapping[str, Any]) -> Markup:
-        """Return a line of an operation's timeline in words."""
+        """Return a line of an operation's timeline in words, a permalink as a link."""
         spoken = {**line, "status": words.label(line["status"])} if line.get("status") else line
-        return dated(sentence_of(spoken, values["zone"], translate))
+        text, receipt = dated(sentence_of(spoken, values["zone"], translate)), line.get("receipt", "")
+        if not ADDRESS.fullmatch(receipt):
+            return text
+        link = Markup('<a href="{}" rel="noreferrer">{}</a>').format(receipt, translate(OPEN))
+        return text.replace(escape(receipt), link)
 
     return {**values, "at": at, "ago": ago, "dated": dated, "sentence": sentence}
 

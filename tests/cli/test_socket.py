@@ -144,7 +144,8 @@ async def test_status_is_the_consoles_first_page(cli: Commands, running_stage: S
     facts = await cli.facts("status")
 
     assert done.exit_code == 0
-    for part in ("stands in the way", "channel slack: ", "invalid_auth", "1 running", "1 for slack", "Failed"):
+    said = "1 thing needs attention, 1 message became a dead letter"
+    for part in (said, "channel slack: ", "invalid_auth", "1 running", "1 for slack", "Failed"):
         assert part in done.output
     assert facts["headline"]["tone"] == "bad"
 

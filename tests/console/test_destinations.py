@@ -174,4 +174,4 @@ async def test_whom_operations_ask_for_is_a_destination_as_well(store: Store, cl
         assert next(row for row in facts["rows"] if row["name"] == NAME)["by"] == "ana"
         assert facts["removed"] == []
         assert ([row["address"] for row in its["addresses"]], its["domains"]) == (["#asked"], ["example.com"])
-        assert "Whoever runs ask for" in await page.page(f"/destination?name={NAME}")
+        assert "Recipients that runs name" in await page.page(f"/destination?name={NAME}")

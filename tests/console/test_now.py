@@ -1,4 +1,4 @@
-"""The first page: what runs, and what stands in the way."""
+"""The first page: what fails, what runs, and what needs attention."""
 
 import re
 from dataclasses import replace
@@ -50,16 +50,43 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(pag
 
 
 @pytest.mark.parametrize(
-    ("stalled", "failed", "says"),
+    ("counts", "tone", "says"),
     [
-        (1, 15, "1 run is stalled, 15 runs failed in the last 24 hours"),
-        (2, 0, "2 runs are stalled"),
-        (0, 1, "1 run failed in the last 24 hours"),
+        ({}, "ok", "Everything is reaching people"),
+        ({"stalled": 1, "failed": 15}, "bad", "1 run is stalled, 15 runs failed in the last 24 hours"),
+        ({"stalled": 2}, "warn", "2 runs are stalled"),
+        ({"failed": 3, "recovered": 1}, "bad", "3 runs failed in the last 24 hours, 1 of them works again"),
+        ({"failed": 1, "recovered": 1}, "ok", "1 run failed in the last 24 hours, it works again"),
+        ({"dead": 2, "failed": 2, "recovered": 2}, "bad",
+         "2 messages became dead letters, 2 runs failed in the last 24 hours, all of them work again"),
     ],
-)
-def test_the_headline_counts_what_is_stalled_and_what_failed(stalled: int, failed: int, says: str) -> None:
-    facts = NowFacts(ready=True, checks={}, obstacles=[], durability="", stalled=stalled, failed=failed)
-    assert ", ".join(part.text for part in facts.headline.sentences) == says
+)  # fmt: skip
+def test_the_headline_counts_what_is_wrong_in_the_colour_of_the_gravest(
+    counts: dict[str, int], tone: str, says: str
+) -> None:
+    facts = NowFacts(ready=True, checks={}, obstacles=[], durability="", **counts)
+    assert (facts.headline.tone, ", ".join(part.text for part in facts.headline.sentences)) == (tone, says)
+
+
+async def test_what_works_again_comes_below_what_fails_now_and_says_so(page: Open, clock: Clock) -> None:
+    async def ends(status: str, name: str, number: int, priority: str = "Normal") -> None:
+        clock.advance(60)
+        run = {"operationId": f"op-{name}-{number}", "operationName": f"{name} {number}", "priority": priority}
+        event = body(f"operation.{status.lower()}", 100, status=status, **run)
+        await page.ingest.ingest(event_of(event | {"error": {"message": f"no {name}"}}))
+
+    await ends("Failed", "Load", 1, "Critical")
+    await ends("Failed", "Sync", 1)
+    await ends("Completed", "Load", 2)
+    await ends("Cancelled", "Load", 3)
+    await ends("Completed", "Sync", 2)
+    await ends("Failed", "Sync", 3)
+    facts, html = await page.api("/now"), await page.page("/now?lang=de")
+
+    rows = [(row["name"], row["count"], row["recovered"]) for row in facts["failures"]]
+    assert rows == [("Sync 3", 2, False), ("Load 1", 1, True)]
+    assert (facts["failed"], facts["recovered"]) == (3, 1)
+    assert html.index("Sync 3") < html.index("Load 1") < html.index("läuft wieder</span>") < html.index('id="runs"')
 
 
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:

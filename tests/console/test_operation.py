@@ -166,6 +166,7 @@ async def test_each_way_says_why_and_leads_to_what_can_be_done(page: Open, name:
     assert row["page"].startswith(case.page)
     assert (row["advice"] or {"text": ""})["text"].startswith(case.advice)
     assert (case.why or "Open the message") in text
+    assert LINK not in text  # it is a link, also in the timeline
     assert (case.more or "") in text
 
 

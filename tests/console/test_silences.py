@@ -121,8 +121,8 @@ async def test_ending_one_says_how_many_are_told(page: Open, store: Store, clock
     await hold(store, kept, await claim_one(store), "later")
     for name, says in (
         ("s-", "Several silences begin with s-"),
-        ("s-1", "told together now: 1."),
-        ("s-12", "What it held is not told"),
+        ("s-1", "now sent together: 1."),
+        ("s-12", "What it held back is not sent"),
     ):
         assert says in await page.act("/silences/expire", id=name)
 

@@ -45,7 +45,7 @@ def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
             "1 of 2 runs finished as planned; it took 45 min."]),
     ("de", ["Der einzige Lauf ist planmäßig fertig; Dauer 45 min.",
             "Der einzige Lauf ist nicht planmäßig fertig geworden.",
-            "Beide Läufe sind planmäßig fertig; Dauer im Median 1 h 10 min.",
+            "Beide Läufe sind planmäßig fertig; typische Dauer 1 h 10 min.",
             "1 von 2 Läufen planmäßig fertig; Dauer 45 min."]),
 ])  # fmt: skip
 def test_a_single_run_has_no_median(renderer: Renderer, language: str, words: list[str]) -> None:

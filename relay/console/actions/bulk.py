@@ -27,7 +27,7 @@ SENTENCES = {
 NOTES, MORE = "%(notes)s.", N_("There are more: do it again to go on.")
 GONE = N_("%(gone)s somebody else has just replayed or dropped.")
 NOTHING = N_("Nothing was done: %(notes)s.")
-UNFOUND = N_("Nothing was done: none of the newest is meant, and there are more than could be looked at.")
+UNFOUND = N_("Nothing was done: none of the newest matches, and there are more than could be examined.")
 ALL_GONE = N_("Nothing was done: somebody else has just replayed or dropped it.")
 
 

@@ -38,7 +38,7 @@ ADVICE: Mapping[str, str] = {
     Dead.RETRIES_EXHAUSTED: N_("Replay it once the other side works again; the last answer says what was wrong."),
     Dead.PAUSED_TOO_LONG: N_("Replay it once its destination can be reached again, or drop it if it is too old."),
     Dead.CHANNEL_REMOVED: N_("Configure its channel again and replay it, or drop it."),
-    Dead.WORKER_CRASHED: N_("Report it to whoever maintains relay; replay it after an update, or drop it."),
+    Dead.WORKER_CRASHED: N_("Report it to the maintainers of relay; replay it after an update, or drop it."),
     Dead.UNREADABLE: N_("Replay it once relay is updated."),
     Dead.DESTINATION_REMOVED: N_("Configure its destination again and replay it, or drop it."),
     Dead.EXPIRED: N_("There is nothing left that it could tell: drop it."),

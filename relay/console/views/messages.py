@@ -94,7 +94,7 @@ async def message_html(context: Context, question: MessageQuestion) -> Frame:
 async def _copy(context: Context, name: str) -> Copy:
     copy = await context.store.copies.of(name)
     if copy is None:
-        text = N_("The message as it was sent is not kept: that is for three days, where the console has a login.")
+        text = N_("There is no copy of this message: copies are kept for three days, if the console has a login.")
         raise Unknown(text)
     return copy
 

@@ -1,7 +1,7 @@
 """The first page: obstacles, recent failures with their recipients, active runs, and relay's parts."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, computed_field
@@ -17,6 +17,7 @@ from relay.console.views.operations import OperationListed, RunFacts, Told, list
 from relay.console.views.verdicts import Around, verdicts
 from relay.domain.events import FAILED, PRIORITIES
 from relay.domain.identity import by_cause
+from relay.domain.outcomes import of_runs, streaks
 from relay.errors import StoreUnavailable
 from relay.operating.timeline import lines_in
 from relay.store.queries.jobs import Jobs
@@ -28,8 +29,12 @@ MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
 DAY = 86_400.0
 MOST_ALIKE = 20  # failures of one cause that are named
 MOST_GROUPED = 1000  # failures, the gravest, that are grouped: that takes 40 ms
-ONE_FAULT, ONE_FAILED = N_("1 thing stands in the way"), N_("1 run failed in the last 24 hours")
-ONE_STALLED = N_("1 run is stalled")
+LAST_ENDS = 10  # of a job, which say whether it works again
+TONES = ("ok", "warn", "bad")
+ONE_FAULT, ONE_DEAD = N_("1 thing needs attention"), N_("1 message became a dead letter")
+ONE_STALLED, ONE_FAILED = N_("1 run is stalled"), N_("1 run failed in the last 24 hours")
+SOME_RECOVERED = N_("1 of them works again"), N_("%(count)s of them work again")
+ALL_RECOVERED = N_("it works again"), N_("all of them work again")
 
 
 class Headline(Facts):
@@ -47,17 +52,21 @@ class HealthFacts(Facts):
 
 
 class Failure(OperationListed):
-    """The gravest of `count` failures of one cause, the newest of these; `others` of them, as many as are named."""
+    """The gravest of `count` failures of one cause, the newest of these; `others` of them, as many as are named.
+
+    `recovered`: runs of all their jobs have completed since.
+    """
 
     count: int
+    recovered: bool
     others: list[OfOperation]
 
 
 class NowFacts(Facts):
     """`checks` of relay's parts that are not ok; `obstacles` the same in words, with remedies.
 
-    `failed` operations of the last 24 hours (back to `failed_since`), the gravest causes in `failures`; `waiting` by
-    channel, `pending` also what goes out later.
+    `failed` operations of the last 24 hours (back to `failed_since`), of which `recovered`; the gravest causes in
+    `failures`, those that fail now first; `waiting` by channel, `pending` also what goes out later.
     """
 
     ready: bool
@@ -65,6 +74,7 @@ class NowFacts(Facts):
     obstacles: list[Obstacle]
     durability: str
     failed: int = 0
+    recovered: int = 0
     failed_since: Time = None
     failures: list[Failure] = Field(default_factory=list)
     running: int = 0
@@ -83,29 +93,30 @@ class NowFacts(Facts):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def headline(self) -> Headline:
-        """Return the gravest of all this in a sentence."""
-        faults, down = len(self.obstacles), any(row.state == "failing" for row in self.channels)
-        tone, sentences = "ok", [phrase(N_("Everything is reaching people"))]
+        """Return all that is wrong, by the colour of the gravest."""
         if not self.ready:
-            tone, sentences = "bad", [phrase(N_("relay takes no events now"))]
-        elif faults:
-            several = N_("%(count)s things stand in the way")
-            tone, sentences = "bad" if down else "warn", [phrase(several if faults > 1 else ONE_FAULT, count=faults)]
-        elif self.dead:
-            tone, sentences = "warn", [phrase(N_("Messages go out, and some want a look"))]
-        elif self.stalled or self.failed:
-            tone, sentences = "warn", [*self._wrong()]
-        elif untried := [row.name for row in self.channels if row.state == "never_tried"]:
-            tone, sentences = "warn", [phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))]
-        return Headline(tone=tone, sentences=sentences)
+            return Headline(tone="bad", sentences=[phrase(N_("relay takes no events now"))])
+        if wrong := [*self._wrong()]:
+            tones, sentences = zip(*wrong, strict=True)
+            return Headline(tone=max(tones, key=TONES.index), sentences=[*sentences])
+        if untried := [row.name for row in self.channels if row.state == "never_tried"]:
+            sentence = phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))
+            return Headline(tone="warn", sentences=[sentence])
+        return Headline(tone="ok", sentences=[phrase(N_("Everything is reaching people"))])
 
-    def _wrong(self) -> Iterator[Phrase]:
-        for count, one, several in (
-            (self.stalled, ONE_STALLED, N_("%(count)s runs are stalled")),
-            (self.failed, ONE_FAILED, N_("%(count)s runs failed in the last 24 hours")),
+    def _wrong(self) -> Iterator[tuple[str, Phrase]]:
+        """Yield each with its colour: what failed is bad, what needs attention warns."""
+        states = {row.state for row in self.channels} | {row.state for row in self.destinations}
+        faults, failing = len(self.obstacles), self.failed - self.recovered
+        for tone, count, one, several in (
+            ("bad" if "failing" in states else "warn", faults, ONE_FAULT, N_("%(count)s things need attention")),
+            ("bad", self.dead, ONE_DEAD, N_("%(count)s messages became dead letters")),
+            ("warn", self.stalled, ONE_STALLED, N_("%(count)s runs are stalled")),
+            ("bad" if failing else "ok", self.failed, ONE_FAILED, N_("%(count)s runs failed in the last 24 hours")),
+            ("ok", self.recovered, *(SOME_RECOVERED if failing else ALL_RECOVERED)),
         ):
             if count:
-                yield phrase(several if count > 1 else one, count=count)
+                yield tone, phrase(several if count > 1 else one, count=count)
 
 
 async def health_checks(context: Context, _question: NoQuestion) -> HealthFacts:
@@ -146,7 +157,8 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         operations.failed(clock - DAY),
         health.redis(context),
     )
-    gravest = _by_cause(failed.rows)[:MOST_FAILURES]
+    recovered = await _recovered(context, failed.rows)
+    gravest = _by_cause(failed.rows, recovered)[:MOST_FAILURES]
     stalled = [row.operation for row in going if row.operation.state == "stalled"]
     # Of failures of one cause the first was told: the others were told with it.
     told = await _told(context, [row.operation for row in (*stalled, *(rows[n] for rows in gravest for n in (0, -1)))])
@@ -155,8 +167,9 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         counts,
         obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance, missing.values()),
         failed=len(failed.rows),
+        recovered=len(recovered),
         failed_since=failed.looked_to,
-        failures=[_alike(config, rows, told) for rows in gravest],
+        failures=[_alike(config, rows, told, recovered) for rows in gravest],
         waiting=waiting,
         oldest_due=min((at for name, at in due.items() if waiting.get(name)), default=None),
         dead=ledger.counts.get("dead", 0),
@@ -182,20 +195,38 @@ async def _told(context: Context, operations: Sequence[str]) -> dict[str, list[T
     return told
 
 
-def _by_cause(failed: Sequence[OperationRow]) -> list[list[OperationRow]]:
-    """Group failures by their causes, each without one by itself: the gravest first, of these the largest group."""
-    ordered = {row.operation: row for row in sorted(failed, key=_gravity)[:MOST_GROUPED]}
+def _by_cause(failed: Sequence[OperationRow], recovered: Collection[str]) -> list[list[OperationRow]]:
+    """Group failures by their causes, each without one by itself: the gravest first, of these the largest group.
+
+    Those that fail now go before all that work again, in each group and of the groups.
+    """
+
+    def rank(row: OperationRow) -> tuple[bool, int]:
+        return row.operation in recovered, _gravity(row)
+
+    ordered = {row.operation: row for row in sorted(failed, key=rank)[:MOST_GROUPED]}
     groups = by_cause([{"error": "; ".join(row.causes), "status": name} for name, row in ordered.items()])
     rows = [[ordered[row["status"]] for row in group] for group in groups]
-    return sorted(rows, key=lambda group: _gravity(group[0]))
+    return sorted(rows, key=lambda group: rank(group[0]))
 
 
-def _alike(config: Config, rows: Sequence[OperationRow], told: Mapping[str, list[Told]]) -> Failure:
+async def _recovered(context: Context, failed: Sequence[OperationRow]) -> set[str]:
+    """Return those of a job whose newest run completed."""
+    jobs = {row.operation: row.job for row in failed if row.job}
+    listed = [*dict.fromkeys(jobs.values())]
+    ends = await Jobs(context.store).ends_of_each(listed, LAST_ENDS)
+    well = {job for job, its in zip(listed, ends, strict=True) if streaks(of_runs(its)).successes}
+    return {operation for operation, job in jobs.items() if job in well}
+
+
+def _alike(
+    config: Config, rows: Sequence[OperationRow], told: Mapping[str, list[Told]], recovered: Collection[str]
+) -> Failure:
     first, last = told[rows[0].operation], told[rows[-1].operation]
     reached = {row.destination: row for row in (*first, *(row for row in last if row.state == "told"))}
     others = [OfOperation.merged(row, operation=row.subject) for row in rows[1 : 1 + MOST_ALIKE]]
     row = listed(config, rows[0], told=[*reached.values()])
-    return Failure.merged(row, count=len(rows), others=others)
+    return Failure.merged(row, count=len(rows), recovered=rows[0].operation in recovered, others=others)
 
 
 def _is_grave(line: Mapping[str, Any]) -> bool:

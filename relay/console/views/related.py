@@ -24,7 +24,7 @@ from relay.store.queries.timelines import Timeline
 MOST = 50  # members of a batch that are named
 BATCH, MEMBER, JOB, ORIGINAL, RETRY = N_("batch"), N_("member"), N_("job"), N_("first run"), N_("retried as")
 UNKNOWN = N_(
-    "relay has not heard of %(id)s, or no more: runs are known for 30 days after their last event. Their ids "
+    "relay does not know %(id)s, or no longer: runs are known for 30 days after their last event. Their ids "
     "are case-sensitive. Where its events were refused, the first page says why."
 )
 

@@ -162,8 +162,10 @@ async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
         return Done(N_("Nothing was ended: silence %(id)s was over already."), values, refused=True)
     await _spread(context, identity)
     if silence.then == "nothing":
-        return Done(N_("Silence %(id)s has ended. What it held is not told, as it was to be."), values)
-    text = N_("Silence %(id)s has ended. Deliveries that it held, and that are told together now: %(count)s.")
+        return Done(N_("Silence %(id)s has ended. What it held back is not sent, as chosen."), values)
+    if not count:
+        return Done(N_("Silence %(id)s has ended. It held nothing back."), values)
+    text = N_("Silence %(id)s has ended. Deliveries held back, now sent together: %(count)s.")
     return Done(text, {**values, "count": count})
 
 

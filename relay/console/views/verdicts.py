@@ -29,7 +29,7 @@ MOST_MISSED = 10  # destinations that were missed by one condition
 # The remedy, and its page; {} is the destination's name.
 LIST = N_("The list of who is not written to is on the destination's page.")
 ADVICE: Mapping[str, tuple[str, str]] = {
-    Held.NO_RULE: (N_("A rule below all of whose conditions held would tell it."), "#rules"),
+    Held.NO_RULE: (N_("A rule below notifies once all its conditions hold."), "#rules"),
     Held.INCREMENT: (N_("A smaller min_progress_increment in its rule would let more pass."), "#rules"),
     Held.INTERVAL: (N_("A shorter min_interval in its rule would let more pass."), "#rules"),
     Held.QUIET_HOURS: (N_("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),

@@ -52,8 +52,8 @@ class Jobs(Questions):
         [ends] = await self.ends_of_each([job])
         return ends
 
-    async def ends_of_each(self, listed: Sequence[Job]) -> list[tuple[Outcome, ...]]:
-        logs = await self._reader.logs([ends_of(jobs.name_of(its)) for its in listed], ENDS)
+    async def ends_of_each(self, listed: Sequence[Job], limit: int = ENDS) -> list[tuple[Outcome, ...]]:
+        logs = await self._reader.logs([ends_of(jobs.name_of(its)) for its in listed], limit)
         return [tuple(end for line in lines if (end := read_end(line))) for lines in logs]
 
     async def page(self, *, cursor: str = "", limit: int = 25) -> Page[JobEnd]:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from relay.domain.batch_members import MEMBERS, causes_of, failed_of
 from relay.domain.digest_entries import went_wrong
-from relay.domain.jobs import Run
+from relay.domain.jobs import Job, Run
+from relay.engine.jobs import read_job
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
 from relay.engine.runs import run_of
 from relay.store.queries.paging import Page, Position, Row, lines, page_of
@@ -33,6 +34,7 @@ class OperationRow(OfOperation):
     shown    its status as people read it: `shown_status`
     failed   it, or an operation of the batch
     causes   why, a line for each
+    job      the one that a failed run is of
     summary  its newest state (relay.domain.digest_entries)
     """
 
@@ -43,6 +45,7 @@ class OperationRow(OfOperation):
     shown: str
     failed: bool
     causes: Sequence[str]
+    job: Job | None
     percentage: float | None
     phase: str
     first: float
@@ -130,6 +133,7 @@ def _row(o: Operation, *, stalled: bool) -> OperationRow:
         shown=shown_status(o) if stalled or o.rank == TERMINAL else o.status,
         failed=failed,
         causes=causes(o) if failed else (),
+        job=(read_job(o.job) if o.job else run_of(o).job) if failed else None,
         percentage=o.percentage,
         phase=o.phase,
         first=(o.first or 0) / 1000,
