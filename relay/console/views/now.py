@@ -213,7 +213,7 @@ def _by_cause(failed: Sequence[OperationRow], recovered: Collection[str]) -> lis
 async def _recovered(context: Context, failed: Sequence[OperationRow]) -> set[str]:
     """Return those of a job whose newest run completed."""
     jobs = {row.operation: row.job for row in failed if row.job}
-    listed = [*dict.fromkeys(jobs.values())]
+    listed = [*dict.fromkeys(jobs.values())][:MOST_GROUPED]
     ends = await Jobs(context.store).ends_of_each(listed, LAST_ENDS)
     well = {job for job, its in zip(listed, ends, strict=True) if streaks(of_runs(its)).successes}
     return {operation for operation, job in jobs.items() if job in well}
