@@ -1,5 +1,6 @@
 """Silences in the console: listed with what each holds, begun and ended, and written down."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ async def test_pages_of_what_may_be_silenced_lead_to_the_form_filled_in(page: Op
 
 
 async def test_one_is_begun_and_ended_and_both_are_written_down(page: Open, store: Store, clock: Clock) -> None:
-    assert "Silenced until" in await page.act("/silences/add", destination="room", lasts="2h", reason="Upgrade")
+    receipt = await page.act("/silences/add", destination="room", priority="High", lasts="2h", reason="Upgrade")
+    assert re.search(r"Silenced until <time [^>]*>20 Jan 2024, 14:20:00</time>", receipt)
     (begun,) = await SilenceList(store).all()
     assert (begun.author, begun.destinations, begun.until) == ("ana", ("room",), clock() + 7200)
     for name, says in (
@@ -148,6 +150,7 @@ async def test_one_is_begun_and_ended_and_both_are_written_down(page: Open, stor
         assert says in await page.act("/silences/expire", id=name)
     actions = {(entry.actor, entry.action, entry.outcome) for entry in await acts_of(store.redis)}
     assert {("ana", "silence add", "added"), ("ana", "silence expire", "ended")} <= actions
+    assert "Priorität Hoch" in await page.page("/silences?lang=de")
 
 
 @pytest.mark.parametrize(
