@@ -117,5 +117,5 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     await flow.intake.ingest(recovery(late, (flow.clock(), "op-7"), flow.clock()))
     await flow.wait(90)
     (message,) = flow.roots()
-    assert message.text.startswith("Running: Sales – 30\xa0min later than expected")
+    assert message.text.startswith("Begun late: Sales – 30\xa0min later than expected")
     assert (await flow.ledger()).imbalance == 0

@@ -78,8 +78,8 @@ def test_the_cause_comes_first_and_the_whole_error_below(renderer: Renderer, lin
     ]
     assert "KeyError: 'id'" in content["subject"]
     assert [TRACE in (element.text or "") for element in html.iter("pre")] == [True]
-    assert f"The whole error:\n    {TRACE}\n" in content["text"]
-    link = "Read the whole error: https://mining.example.com/tenant-1/project-1/runs/"
+    assert f"Full error:\n    {TRACE}\n" in content["text"]
+    link = "Read the full error: https://mining.example.com/tenant-1/project-1/runs/"
     assert (link in content["text"]) is linked
 
 
