@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions, press_transport, pressers
 from relay.interactivity.endpoint import PATH
+from relay.policy.presentation import uncalled
 from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
 
@@ -105,9 +107,21 @@ def _summary(config: Config) -> dict[str, list[str]]:
             for name, destination in config.destinations.items()
         ],
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
+        "calls": [*_calls(config)],
         "buttons": _buttons(config),
         "expects": [f"{its.job}: next {its.next(time.time(), config.timezone):%Y-%m-%d %H:%M %Z}" for its in expected],
     }
+
+
+def _calls(config: Config) -> Iterator[str]:
+    """Yield which outcomes mention nobody at a destination that can mention people, and which the run's owner alone."""
+    for name, destination in config.destinations.items():
+        if getattr(CHANNELS[destination.channel], "calls", True) and destination.mode != "digest":
+            outcomes = uncalled(destination.mention)
+            if outcomes["nobody"]:
+                yield f"{name}: nobody for {', '.join(outcomes['nobody'])}"
+            if outcomes["owner"]:
+                yield f"{name}: only the owner, and nobody where none is known, for {', '.join(outcomes['owner'])}"
 
 
 def _buttons(config: Config) -> list[str]:

@@ -5,7 +5,7 @@ thread. So what people should look at is a new message or a broadcast reply, and
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -99,13 +99,12 @@ def mentions_for(
 ) -> tuple[str, ...]:  # fmt: skip
     """Return the mentions of a new message about this event, as the configuration writes names.
 
-    `mention` decides, `critical_failed` before `failed`, an empty list for none; without an entry the matrix mentions
+    `mention` decides (`entry_for`), an empty list for none; without an entry the matrix mentions
     the operation's owner: `owners`, else the one that its document states. `requested` names join them where the matrix
     mentions anyone, and on a failure without an entry. People are not mentioned for their own cancellation.
     """
     status = _status(event).lower()
-    priority = event.operation.priority.lower() if event.operation else ""
-    names = mention.get(f"{priority}_{status}", mention.get(status))
+    names = entry_for(mention, event.operation.priority if event.operation else "", status)
     call = _cell(event).call
     if not (call or (names is None and _status(event) in FAILED)):
         requested = ()
@@ -124,15 +123,32 @@ def mentions_for(
     return tuple(dict.fromkeys(called))
 
 
+def entry_for(mention: Mapping[str, Sequence[str]], priority: str, status: str) -> Sequence[str] | None:
+    """Return the most specific entry of `mention`; None without one. A time-out that has none is a failure."""
+    statuses = (status, "failed") if status == "timeout" else (status,)
+    keys = (key for name in statuses for key in (f"{priority.lower()}_{name}", name))
+    return next((mention[key] for key in keys if key in mention), None)
+
+
 def callable_names(mention: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """Return every name that this `mention` may call, with OWNER where it may be the owner's."""
     names = frozenset(name for names in mention.values() for name in names)
-    silent = (
-        cell.call and mention.get(f"{priority}_{status}".lower(), mention.get(status.lower())) is None
-        for status, row in MATRIX.items()
-        for priority, cell in zip(PRIORITIES, row, strict=True)
-    )
-    return names | {OWNER} if any(silent) else names
+    return names | {OWNER} if any(entry is None for _, entry in _calling(mention)) else names
+
+
+def uncalled(mention: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """List the outcomes whose mentions this `mention` switches off (`nobody`), and those of the `owner` alone."""
+    entries = [(outcome, (OWNER,) if entry is None else tuple(entry)) for outcome, entry in _calling(mention)]
+    groups = {"nobody": (), "owner": (OWNER,)}
+    return {who: [outcome for outcome, entry in entries if entry == names] for who, names in groups.items()}
+
+
+def _calling(mention: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Sequence[str] | None]]:
+    """Yield each outcome that the matrix mentions people for, with its entry."""
+    for status, row in MATRIX.items():
+        for priority, cell in zip(PRIORITIES, row, strict=True):
+            if cell.call:
+                yield f"{priority}_{status}".lower(), entry_for(mention, priority, status.lower())
 
 
 def _cell(event: Event, *, low_wanted: bool = False) -> Cell:

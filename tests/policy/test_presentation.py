@@ -8,7 +8,14 @@ import pytest
 from relay.domain.deliveries import Presentation
 from relay.domain.events import PRIORITIES, Event
 from relay.policy.destinations import QuietHours
-from relay.policy.presentation import MATRIX, callable_names, mentions_for, presentation_for, reply_in_batch_thread
+from relay.policy.presentation import (
+    MATRIX,
+    callable_names,
+    mentions_for,
+    presentation_for,
+    reply_in_batch_thread,
+    uncalled,
+)
 from relay.policy.presentation import OWNER as OWNERS
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
 from tests.support.matrix import CELLS, PASSING
@@ -163,6 +170,31 @@ def test_the_destinations_own_words_decide_before_the_matrix(
     mention: dict[str, tuple[str, ...]], expected: tuple[str, ...]
 ) -> None:
     assert mentions_for(told_as("Failed", "High"), (), mention) == expected
+
+
+@pytest.mark.parametrize(
+    ("mention", "expected"),
+    [
+        ({"failed": ("@analyst",), "critical_failed": ("@lead",)}, ("@lead",)),
+        ({"failed": ("@analyst",)}, ("@analyst",)),
+        ({"timeout": ("@ops",), "critical_failed": ("@lead",)}, ("@ops",)),
+        ({"critical_timeout": ("@night",), "timeout": ("@ops",)}, ("@night",)),
+        ({"timeout": (), "critical_failed": ("@lead",)}, ()),
+        ({"completed": ("@analyst",)}, ("j.mueller@example.com",)),
+    ],
+)
+def test_a_time_out_without_an_entry_calls_those_of_a_failure(
+    mention: dict[str, tuple[str, ...]], expected: tuple[str, ...]
+) -> None:
+    assert mentions_for(told_as("Timeout", "Critical"), (), mention) == expected
+    assert set(expected) - {"j.mueller@example.com"} <= callable_names(mention)
+
+
+def test_outcomes_that_call_nobody_are_known() -> None:
+    assert uncalled({"timeout": (), "critical_failed": ("@lead",), "failed": ("owner",)}) == {
+        "nobody": ["high_timeout", "critical_timeout"],
+        "owner": ["critical_completed", "high_failed", "high_stalled", "critical_stalled"],
+    }
 
 
 @pytest.mark.parametrize(
