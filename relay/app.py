@@ -32,7 +32,7 @@ from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
 from relay.opening import open_audit, open_presses, open_redis, open_silences, open_store, start
-from relay.outage import Outage
+from relay.outage import Outage, watching
 from relay.platform.lookups import Lookups
 from relay.receiving.key_cache import Fetch, fetch
 from relay.receiving.unknown_words import UnknownWords
@@ -104,10 +104,10 @@ class Relay:
         """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had or kept."""
         coordinator, clock = self._coordinator, self._clock
         config, renderer, channels = coordinator.config, coordinator.renderer, coordinator.channels
-        outage = Outage()  # how long it lasts is no matter of the calendar
         coordinator.log_warnings()
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
+            outage = stack.enter_context(watching(Outage()))  # how long one lasts is no matter of the calendar
             embedded = await open_redis(stack, config(), self._env)
             store = await open_store(stack, coordinator, embedded, delivers=self._delivers)
             if tracing := open_tracing(self._env):

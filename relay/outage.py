@@ -1,10 +1,15 @@
-"""A Redis that is away, in few lines of the log: when it goes, once a minute while it lasts, and when it is back.
+"""Why relay cannot answer, in few lines of the log: a Redis that is away, or an event loop that is held.
 
-Every call that Redis does not answer is reported here, many times a second; only `Health` knows that all is well.
+Every call that Redis does not answer is reported here, many times a second; only `Health` knows that all is well. The
+log has when it goes, once a minute while it lasts, and when it is back. While the loop is held, time-outs run out that
+say nothing of Redis.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
@@ -14,6 +19,11 @@ EVERY = 60.0  # seconds between two lines while it lasts
 CALM = 3.0  # seconds without a failure until it is over: a call that was under way may still fail after others succeed
 CROWDED = 0.8  # of Redis's maxmemory: from here on progress without a message is left to its sender
 FULL = 0.9  # from here on nothing is taken
+LOOK = 0.1  # seconds between two looks
+BLOCKED = 0.5  # seconds by which one comes too late
+LONG = 0.1  # seconds of work without a pause, whose cause is noted
+BUSY = 0.5  # part of the time in which this process computed; below it the machine was busy, or the process stopped
+EXCUSED = 0.5  # seconds after the loop was held, in which nothing is the fault of Redis
 MEANING = "events are answered 503, so that their senders try again; what is queued stays queued"
 
 
@@ -23,6 +33,7 @@ class Outage:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._begun: float | None = None
+        self._excused = float("-inf")
         self._last_failure = 0.0
         self._last_line = 0.0
         self.failures = 0
@@ -30,6 +41,8 @@ class Outage:
     def failed(self, reason: str) -> None:
         """Something could not be done because of Redis. A warning at first, for it may be a hiccup; then an error."""
         now = self._clock()
+        if now - self._excused < EXCUSED:
+            return
         self._last_failure = now
         self.failures += 1
         if self._begun is None:
@@ -39,6 +52,10 @@ class Outage:
             self._last_line = now
             log.error("redis.still_unavailable", reason=reason, seconds=round(now - self._begun),
                       failures=self.failures, meaning=MEANING)  # fmt: skip
+
+    def excuse(self) -> None:
+        """The event loop was held: what fails by that fails at once, and not because of Redis."""
+        self._excused = self._clock()
 
     def worked(self) -> None:
         """Redis answers, takes what is written, and keeps its promise."""
@@ -64,3 +81,44 @@ def room_in(shortfall: str, fullness: float) -> tuple[bool, dict[str, str]]:
             f"Redis uses {fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
         )
     return not shortfall and not full(fullness), lacks
+
+
+@contextmanager
+def watching(
+    outage: Outage, clock: Callable[[], float] = time.monotonic, computed: Callable[[], float] = time.thread_time
+) -> Iterator[Outage]:
+    """Report the running event loop where it is held, and excuse what fails by that. `computed`: seconds of CPU."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def look(due: float, before: float) -> None:
+        nonlocal timer
+        global _longest  # noqa: PLW0603 - a process has one loop
+        if (late := clock() - due) >= BLOCKED:
+            own = (cpu := computed() - before) >= BUSY * late
+            log.error("loop.blocked", seconds=round(late, 1), cpu=round(cpu, 1), **(_longest[1] if own else {}),
+                      meaning="relay itself computed" if own else "the machine was busy, or this process stopped",
+                      )  # fmt: skip
+            outage.excuse()
+        _longest = 0.0, {}
+        timer = later()
+
+    def later() -> asyncio.TimerHandle:  # a callback and not a task: it comes before time-outs that ran out meanwhile
+        return loop.call_later(LOOK, look, clock() + LOOK, computed())
+
+    timer = later()
+    try:
+        yield outage
+    finally:
+        timer.cancel()
+
+
+_longest: tuple[float, dict[str, Any]] = (0.0, {})  # since the last look
+
+
+def note(began: float, **whose: Any) -> None:
+    """Remember whose work this was, if it is the longest since the last look. `began`: time.perf_counter()."""
+    global _longest  # noqa: PLW0603
+    seconds = time.perf_counter() - began
+    if seconds > _longest[0]:
+        _longest = seconds, whose

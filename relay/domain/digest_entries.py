@@ -27,6 +27,7 @@ LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "p
            "project": 128, "failing": 160, "member_of": 256}  # fmt: skip
 FAILING = 3  # members of a batch that are named
 MOST_CAUSES = 3  # of their failures
+MOST_READ = 200  # errors of a batch, each of which differs
 
 _iso = lru_cache(1024)(datetime.isoformat)  # when a run began is in each event of it
 _STARTED = ("startTime", "startedAt", "batchStartTime")
@@ -109,7 +110,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     members = with_failed(rows(document.get("operations")) or (), known if event.terminal else {})
     expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
-    failed = [_failed(member, known) for member in members if member.get("status") in FAILED]
+    failed = _failed_of([member for member in members if member.get("status") in FAILED], known)
     texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(failed),
              "error": causes_in_line(failed)}  # fmt: skip
     return _cleaned(texts) | _stated(
@@ -124,14 +125,24 @@ def _of_batch(event: Event) -> dict[str, Any]:
     )
 
 
-def _failed(member: Document, known: Members) -> dict[str, str]:
-    """Return the name and the cause of a failed operation, as the batch states them, or the operation's own events."""
-    said = known.get(f"{member.get('operationId')}", {})
-    names = (member.get("operationName"), member.get("name"), said.get("name"), member.get("operationKey"))
-    error = member.get("error")
-    cause = cause_of(message_of(error) if isinstance(error, Mapping) else error)
-    return {"name": next((name for name in names if isinstance(name, str) and name), ""),
-            "error": cause or said.get("cause", "")}  # fmt: skip
+def _failed_of(members: Iterable[Document], known: Members) -> list[dict[str, str]]:
+    """Return name and cause of each failed operation, as the batch states them, or the operation's own events.
+
+    Of errors that all differ the first ones are read: reading thousands would hold the event loop.
+    """
+    read: dict[str, str] = {}
+    failed = []
+    for member in members:
+        said = known.get(f"{member.get('operationId')}", {})
+        names = (member.get("operationName"), member.get("name"), said.get("name"), member.get("operationKey"))
+        error = member.get("error")
+        error = next(iter(rows(error)), "") if isinstance(error, list) else error
+        text = message_of(error) if isinstance(error, Mapping) else error if isinstance(error, str) else ""
+        if text not in read and len(read) < MOST_READ:
+            read[text] = cause_of(text)
+        name = next((name for name in names if isinstance(name, str) and name), "")
+        failed.append({"name": name, "error": read.get(text) or said.get("cause", "")})
+    return failed
 
 
 def _failing(failed: Sequence[Mapping[str, str]]) -> str:

@@ -7,6 +7,7 @@ such a source reports known operations only, and neither recipients nor links.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from relay.domain.display import ELLIPSIS
@@ -54,9 +55,9 @@ def redacted(document: Document, *, about_batch: bool) -> dict[str, Any]:
 
 
 def _without(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, dict):
+    if type(value) is dict:
         return {key: _without(item, names) for key, item in value.items() if key not in names}
-    return [_without(item, names) for item in value] if isinstance(value, list) else value
+    return [_without(item, names) for item in value] if type(value) is list else value
 
 
 def _without_links(value: Any, names: frozenset[str]) -> Any:
@@ -76,6 +77,7 @@ def _without_links(value: Any, names: frozenset[str]) -> Any:
     return value
 
 
+@lru_cache(1024)  # documents repeat their keys, most of all those that are large
 def _field(key: str) -> str:
     """Return the field's name as it may be shown; '' for one whose name says that it holds an address."""
     return "" if key.lower().removesuffix("s").endswith(LINKS) else _inert(key)

@@ -17,7 +17,7 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
-from relay.outage import Outage
+from relay.outage import LONG, Outage, note
 from relay.receiving import handshakes, pings, request_body
 from relay.receiving.addresses import Route
 from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
@@ -39,7 +39,7 @@ OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
     415: "unsupported", 422: "invalid", 429: "rate_limited", 503: "unavailable",
 }  # fmt: skip
-NOT_DURABLE = "The event could not be made durable. Send it again: it is told once."
+UNCONFIRMED = "relay cannot confirm that the event is kept. Send it again: it counts once."
 NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
@@ -185,13 +185,17 @@ class Receiver:
         except ValueError as error:
             raise HttpProblem(400, f"{error}") from error
         try:
+            began = time.perf_counter()
             events = self._read(signed, identity, configured)
+            if time.perf_counter() - began >= LONG:
+                ids = (event.id for event in events if isinstance(event, Event))
+                note(began, source=configured.name, event_id=next(ids, ""))
             alone = len(events) == 1
             outcomes = await take_each(events, lambda event: self._take(event, configured, span, alone=alone))
             refused = [why for its in outcomes if (why := its.refusal)]
             return outcomes, await self._refuse(outcomes, refused, signed, identity, configured) if refused else ""
         except StoreUnavailable as error:
-            raise HttpProblem(503, NOT_DURABLE) from error
+            raise HttpProblem(503, UNCONFIRMED) from error
 
     async def _refuse(
         self, outcomes: list[Outcome], refused: list[Refusal], signed: SignedRequest, identity: EventIdentity,

@@ -65,7 +65,6 @@ def test_whom_a_source_may_not_name_and_what_else_holds_of_it_is_said() -> None:
         ('{"event": "operation.failed"}', "-: operation.operationId: expected an operation with an operationId"),
         ('{"event": ', "-: "),
         ("[]", "-: expected an object at the top"),
-        ('{"a": 1, "a": 2}', "-: an object has the same key twice"),
     ],
 )
 def test_what_is_no_event_is_refused_with_the_reason(content: str, complaint: str) -> None:

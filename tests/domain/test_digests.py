@@ -81,6 +81,20 @@ def test_the_row_of_a_batch_says_why_its_operations_failed() -> None:
     assert (entry["error"], entry["failing"]) == ("2 × Worker 1 died; ValueError: no room", "Load, k-1, k-2")
 
 
+def test_of_a_batch_of_thousands_equal_causes_are_all_counted_and_of_different_ones_the_first() -> None:
+    failed = [
+        {"operationId": f"{number}", "status": "Failed", "error": {"message": "no room"}} for number in range(9000)
+    ]
+    for number in range(0, 9000, 2):
+        word = "".join(chr(ord("a") + int(digit)) for digit in f"{number}")
+        failed[number]["error"] = [{"message": f"No table {word}"}]
+
+    document = {"event": "batch.completed", "batch": {"batchId": "b", "status": "Completed", "operations": failed}}
+    entry = summarize(parse(document, source="ops", received_at=RECEIVED))
+
+    assert (entry["failed_count"], entry["error"]) == (9000, "4500 × no room; No table a; No table c")
+
+
 def test_failures_are_of_one_cause_where_the_history_of_a_job_has_one_error() -> None:
     rows = [{"status": "Failed", "error": error} for error in
             ({"message": "Worker 3 died"}, "Worker 12 died", {"message": "No room"}, None)]  # fmt: skip

@@ -12,8 +12,8 @@ from relay.errors import NotJson
     "raw",
     [
         b"", b"null", b"[]", b"1", b'"x"', b"{", b"{} {}", b"\xef\xbb\xbf{}", '{"a": "ä"}'.encode("latin-1"),
-        "{}".encode("utf-16"), b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e999}', b'{"a": 1, "a": 2}',
-        b'{"a": {"b": 1, "b": 1}}', b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 400 + b"}", b'{"a": ' + b"9" * 5000 + b"}",
+        "{}".encode("utf-16"), b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e999}',
+        b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 400 + b"}", b'{"a": ' + b"9" * 5000 + b"}",
         b'{"a":' * 33 + b"1" + b"}" * 33, b'{"a": ' + b"1" * 5000 + b"e-4990}",
         b"[" * 100_000, b'{"a": 9223372036854775808}',
     ],
@@ -27,3 +27,7 @@ def test_plain_json_is_read() -> None:
     document = {"a": [1, 2.5, "ä\u0000", None, True, {"b": {}}], "big": 2**63 - 1}
 
     assert decode(json.dumps(document).encode()) == document
+
+
+def test_of_a_key_that_is_given_twice_the_last_one_counts() -> None:
+    assert decode(b'{"a": {"b": 1, "b": 2}, "a": 3, "c": {"d": 4, "d": 5}}') == {"a": 3, "c": {"d": 5}}

@@ -1,5 +1,6 @@
 """Entries that are decided together, on copies: nothing is taken over before they are committed."""
 
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import structlog
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, NotLoaded, Record, State
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, RelayError, StoreUnavailable, relay_line
+from relay.outage import LONG, note
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
 from relay.store.journal.writes import MOST_WRITES, count_writes
@@ -121,7 +123,14 @@ class Batch:
 
     def _take(self, entry: Any, act: str = "") -> Any:
         """Step it, and take over what it changes once nothing of it can fail."""
-        changes, answer = self._rules.step(self.draft, entry, self.now, self._settings)
+        began = time.perf_counter()
+        try:
+            changes, answer = self._rules.step(self.draft, entry, self.now, self._settings)
+        finally:
+            if time.perf_counter() - began >= LONG:
+                event = getattr(entry, "event", None)
+                whose = {"source": event.source, "event_id": event.id} if event else {}
+                note(began, entry=type(entry).__name__, **whose)
         value = self._rules.codec.dumped(answer) if act else b""
         self.draft.take(changes)
         self._writes += count_writes(changes)
