@@ -18,7 +18,19 @@ from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
 from relay.store.last_bodies import LastBodies
 from tests.support import foreign
-from tests.support.foreign import alert, alerts, build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
+from tests.support.every_case import every_case
+from tests.support.foreign import (
+    alert,
+    alerts,
+    build,
+    cloudwatch,
+    dbt_run,
+    jenkins,
+    pipeline,
+    uptime,
+    workflow_job,
+    workflow_run,
+)
 from tests.support.foreign_stage import CONFIG, mailed, post, sent, told
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Sender
@@ -260,3 +272,37 @@ async def test_alerts_of_one_body_are_told_apart_when_they_fire_are_resolved_and
     assert "❌ *InstanceDown (db-2:9100)* is firing: db-2:9100 does not answer" in shown
     assert "✅ *InstanceDown (db-1:9100)* is resolved." in shown
     assert "failed" not in shown.lower()
+
+
+# In which order the reports of a state come, by the minutes of their dates, and of which failures people hear.
+# Between two failures without a success they are one: senders repeat.
+ORDERS = {
+    "in turn": ([1, 2, 3], 2, "Failed"),
+    "the first two overtaken by each other": ([2, 1, 3], 1, "Failed"),
+    "the success last": ([1, 3, 2], 1, "Failed"),
+    "the first failure last": ([2, 3, 1], 1, "Failed"),
+    "the success second": ([3, 2, 1], 1, "Failed"),
+    "backwards but for the success": ([3, 1, 2], 1, "Failed"),
+    "and it goes on": ([1, 2, 3, 4, 5, 7, 6, 8], 3, "Completed"),
+}
+
+
+async def test_a_sender_that_states_one_time_alone_fails_again_after_a_success(here: Stage) -> None:
+    words = {"Failed": "Firing", "Completed": "Resolved"}
+    with every_case() as case:
+        for source, make in {"cloudwatch": cloudwatch, "uptime": uptime}.items():
+            for order, (minutes, failures, end) in ORDERS.items():
+                name = f"{source} {order}"
+                reports = [make(name, minute, "ALARM" if minute % 2 else "OK") for minute in minutes]
+                for report in reports:
+                    await sent(here, source, report)
+                    await here.around.settled()
+                subjects = [f"{mail.message['subject']}" for mail in here.around.inbox.mails]
+                shown = [row for row in told(here) if name in row[1]]
+                await sent(here, source, *reports, *reports)
+                await here.around.settled()
+                with case(name):
+                    assert len([subject for subject in subjects if name in subject]) == failures, shown
+                    (root,) = [text for reply, text in shown if not reply]
+                    assert root.startswith(words[end] if source == "uptime" else end)
+                    assert [row for row in told(here) if name in row[1]] == shown

@@ -14,10 +14,8 @@ from relay.cli.screen import Cell, print_list, when
 from relay.config.formats import preset, preset_names
 from relay.configfile.document import read
 from relay.configfile.validation import suggest
-from relay.domain.documents import decode
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
-from relay.formats.drafting import draft
 from relay.formats.faults import FormatError
 from relay.formats.mapping import Format
 
@@ -47,7 +45,7 @@ def try_(name: str, document: str, *, config: Path | None, headers: dict[str, st
     NAME is a preset or one of the configuration's formats. - reads the document from standard input. No relay is
     needed, and no secret. Exit status 1: it is refused.
     """
-    from relay.cli.explain import show_reading  # noqa: PLC0415 - `draft` and `bodies` need none of it
+    from relay.cli.explain import show_reading  # noqa: PLC0415 - `bodies` needs none of it
     from relay.operating.accounts import accounts  # noqa: PLC0415
     from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader  # noqa: PLC0415
 
@@ -84,22 +82,6 @@ def _named(name: str, config: Path | None) -> Format:
         names = {*preset_names(), *own}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")
     return preset(name)
-
-
-@format.command("draft")
-@click.argument("document", metavar="DOCUMENT.json")
-def draft_(document: str) -> None:
-    """Write a first format for a document by guessing, to be edited and checked.
-
-    It goes by the names of members, such as id, state and started, and by the form of times. - reads the document from
-    standard input. `relay check` then says what does not fit.
-    """
-    try:
-        lines = draft(decode(read_event(document)), "" if document == "-" else document)
-    except (RelayError, OSError) as error:
-        raise RelayError(f"{document}: {error}") from None
-    for line in lines:
-        click.echo(line)
 
 
 @format.command("bodies", cls=ClientCommand, short_help="List the last bodies of a source, or print one.")

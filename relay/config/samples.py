@@ -9,7 +9,7 @@ from relay.domain.documents import decode_any
 from relay.errors import NotJson, Problem
 from relay.formats.compiling import SAMPLES, compile_format
 from relay.formats.faults import FormatError
-from relay.formats.findings import Sample, findings
+from relay.formats.findings import Sample, findings, indistinct_runs
 from relay.formats.mapping import roots_of
 
 
@@ -24,10 +24,12 @@ def check_samples(file: Path, env: Mapping[str, str]) -> tuple[list[Problem], li
     for name, spec in formats.items():
         with contextlib.suppress(FormatError):  # which is reported elsewhere
             form, path = compile_format(spec), ("formats", name)
+            found = list(indistinct_runs(form))
             if isinstance(spec, dict) and SAMPLES in spec:
                 samples = list(_samples(file.parent / spec[SAMPLES], document, (*path, SAMPLES)))
-                for place, message, certain in findings(form, samples) if samples else ():
-                    (document.report if certain else document.warn)((*path, *place), message)
+                found += findings(form, samples) if samples else ()
+            for place, message, certain in found:
+                (document.report if certain else document.warn)((*path, *place), message)
     return document.problems[problems:], document.warnings[warnings:]
 
 

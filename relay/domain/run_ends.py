@@ -2,7 +2,8 @@
 
 A report is of another run only by what both state: the execution, the attempt, the run's own start; an end after the
 recorded one with a sign in between that the run went on; or, within one source, another error under another event id.
-What one of them leaves out is no difference, so the second report of an end completes the first.
+What one of them leaves out is no difference, so the second report of an end completes the first. Where a format states
+one time alone, an opposite status that is dated later is of another run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from relay.domain.outcomes import stated_end
 STARTS = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share
 ATTEMPTS = ("attempt", "attemptNumber")  # within the operation: beside it they may number the webhook's own tries
 MAX_ENDS = 8  # ends of one operation that are recorded
-SECOND = 1000  # ms; some senders leave out the fractions
+SECOND, MINUTE = 1000, 60_000  # ms; some senders leave out the fractions
 DIGEST = 4  # bytes
 UNSTATED = "-"
 
@@ -38,6 +39,7 @@ class RunEnd(NamedTuple):
     id: str = ""
     code: str = ""
     cause: str = ""
+    latest: str = ""  # of a format's: the status by the report that is dated last
 
     @classmethod
     def of(cls, event: Event) -> "RunEnd":
@@ -51,6 +53,7 @@ class RunEnd(NamedTuple):
             sent=_ms(event.occurred_at) if event.dated else 0,
             source=_digest(f"{event.source} {event.producer}"), id=_digest(event.id),
             code=_digest(f"{code}" if code else ""), cause=signature({**error, "code": "", "errorCode": ""}),
+            latest=event.status if event.mapped else "",
         )  # fmt: skip
 
     @property
@@ -62,7 +65,7 @@ class RunEnd(NamedTuple):
         return bool(
             differ(self.execution, report.execution)
             or (_attempts(self, report) and self.attempt != report.attempt)
-            or _times_differ(self.started, report.started)
+            or self._starts_differ(report)
             or self._ended_again(report, went_on)
             or self._failed_otherwise(report)
         )
@@ -74,16 +77,24 @@ class RunEnd(NamedTuple):
 
     def precedes(self, recorded: "RunEnd") -> bool:
         """Return whether it is known to be older than what is recorded."""
-        for mine, other in ((self.ended, recorded.ended), (self.started, recorded.started)):
-            if _times_differ(mine, other):
-                return mine < other
+        if _times_differ(self.ended, recorded.ended):
+            return self.ended < recorded.ended
+        if self._starts_differ(recorded):
+            return self.started < recorded.started
         return _attempts(self, recorded) and _number(self.attempt) < _number(recorded.attempt)
 
     def started_after(self, recorded: "RunEnd") -> bool:
         """Return whether this start states a time after the recorded end, or after the start of that run."""
-        return 0 < recorded.ended < self.started or (
-            _times_differ(recorded.started, self.started) and recorded.started < self.started
-        )
+        return 0 < recorded.ended < self.started or (self._starts_differ(recorded) and recorded.started < self.started)
+
+    def turn(self, report: "RunEnd") -> int:
+        """Return 1 where a report that states its date alone is the opposite and later, -1 if earlier, else 0."""
+        opposite = {self.latest or self.status, report.status}
+        known, alone = max(self.sent, self.ended), not (report.attempt or report.started or report.ended)
+        if not (known and report.sent and alone and "Completed" in opposite and opposite.intersection(FAILED)):
+            return 0
+        later = report.sent - known
+        return 0 if abs(later) <= SECOND else 1 if later > 0 else -1
 
     def differences(self, report: "RunEnd") -> tuple[str, ...]:
         """Name what a report of the same end states otherwise."""
@@ -96,7 +107,14 @@ class RunEnd(NamedTuple):
         if report.source != self.source:  # errors and ids are compared within one source
             report = report._replace(id="", code="", cause="")
         stated = RunEnd._make(mine or other for mine, other in zip(self, report, strict=True))
-        return stated._replace(run=self.run, restarts=self.restarts)
+        stated = stated._replace(run=self.run, restarts=self.restarts)
+        newer = bool(self.latest) and report.sent > self.sent
+        return stated._replace(sent=report.sent, latest=report.status) if newer else stated
+
+    def _starts_differ(self, other: "RunEnd") -> bool:
+        """Return whether both state a start, and not the same; of one attempt it may differ by seconds."""
+        one_attempt = bool(self.attempt) and self.attempt == other.attempt
+        return _times_differ(self.started, other.started, MINUTE if one_attempt else SECOND)
 
     def _ended_again(self, report: "RunEnd", went_on: int) -> bool:
         recorded, ended = self.ended or self.sent, report.ended
@@ -173,11 +191,11 @@ def differ(left: str, right: str) -> bool:
     return bool(left and right) and left != right
 
 
-def _times_differ(left: int, right: int) -> bool:
+def _times_differ(left: int, right: int, by: int = SECOND) -> bool:
     if not (left and right):
         return False
-    rounded = left % SECOND == 0 or right % SECOND == 0
-    return abs(left - right) >= (SECOND if rounded else 1)
+    rounded = by > SECOND or left % SECOND == 0 or right % SECOND == 0
+    return abs(left - right) >= (by if rounded else 1)
 
 
 def _ms(time: datetime) -> int:

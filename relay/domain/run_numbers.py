@@ -60,7 +60,11 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
         return event
     before, report = remembered.get("ends", ""), RunEnd.of(event)
     ends = read_ends(before)
-    if event.is_alert and ends:
+    if event.mapped and ends and "ended" in remembered and (turn := ends[-1].turn(report)):
+        later = ends[-1].run + (report.failed or not event.is_alert)  # what resolves an alert is of its run
+        run = later if turn > 0 else min(event.retry, ends[-1].run - 1)  # that is late, or comes again
+        restarts = run - (event.retry - event.restarts)
+    elif event.is_alert and ends:
         run = _run_of_alert(report, ends, event.received_at.timestamp() * 1000)
         restarts = run - (event.retry - event.restarts)
     else:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from relay.configfile.validation import nearest
+from relay.domain.events import FAILED, TERMINAL
 from relay.formats.cases import Case, Part, Place
 from relay.formats.compiling import ABSENT, PRESENT
 from relay.formats.leaves import meant
@@ -12,6 +13,7 @@ from relay.formats.paths import BODY, MAX_ITEMS, Roots, names_in, word_of
 from relay.formats.values import Table, says
 
 NEEDED = {("run",), ("status",), ("phase", "name"), ("phase", "status"), ("phases", "of"), ("phases", "name")}
+TELL_APART = {("attempt",), ("started",), ("ended",), ("at",)}  # fields by which runs of one id differ
 SHOWN = 40  # characters of a value
 
 
@@ -30,6 +32,15 @@ class Finding(NamedTuple):
     certain: bool = True
 
 
+def indistinct_runs(form: Format) -> Iterator[Finding]:
+    """Yield the cases that state nothing by which two runs of one id differ."""
+    for case in form.cases:
+        run = next((part.value for part in case.parts if part.place == ("run",)), None)
+        if case.status and run and len(run.paths) == 1 and TELL_APART.isdisjoint(part.place for part in case.parts):
+            text = 'nothing tells runs of one id apart, so a second failure is a repetition; add at, or "{id}/{start}"'
+            yield Finding((*case.place, "run"), text, certain=False)
+
+
 def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
     """Yield what the samples show to be wrong."""
     reached: dict[int, list[Sample]] = {}
@@ -39,6 +50,16 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
     ignored = reached.get(-1, [])
     for sample in ignored:
         yield Finding((), f"no case is about {sample.name}, so it is ignored", certain=False)
+    statuses = {case.status(sample.roots) for number, case in enumerate(form.cases) if case.status
+                for sample in reached.get(number, ())}  # fmt: skip
+    if not statuses or None in statuses:
+        pass  # a word that no row has is said below
+    elif not (there := statuses & TERMINAL):
+        yield Finding((), "no sample is of a run that ends; add one that succeeded and one that failed", certain=False)
+    elif there.isdisjoint(FAILED):
+        yield Finding(
+            (), "no sample is of a run that failed, so nothing shows that one is told; add one", certain=False
+        )
     for number, case in enumerate(form.cases):
         found = _of_case(case, reached[number]) if number in reached else _of_conditions(case, ignored)
         yield from (finding._replace(place=(*case.place, *finding.place)) for finding in found)

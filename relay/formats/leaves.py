@@ -12,16 +12,16 @@ DEEPEST = 8
 BEYOND = frozenset('"{}|&=[]$')  # signs that a name in a path cannot have as it is
 
 
-def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the paths to texts, numbers and nulls, with these; of lists those in the first item."""
+def _leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths to texts, numbers and nulls; of lists those in the first item."""
     if type(value) is dict and len(names) < DEEPEST:
         for name, member in value.items():
             if name.isprintable() and name and not BEYOND.intersection(name):
-                yield from leaves(member, (*names, f'"{name}"' if "." in name or name != name.strip() else name))
+                yield from _leaves(member, (*names, f'"{name}"' if "." in name or name != name.strip() else name))
     elif type(value) is list and value and len(names) < DEEPEST:
-        yield from leaves(value[0], (*names, "0"))
+        yield from _leaves(value[0], (*names, "0"))
     elif names and type(value) not in (dict, list):
-        yield names, value
+        yield names
 
 
 def meant(document: Any, names: Sequence[str]) -> Sequence[str]:
@@ -29,12 +29,12 @@ def meant(document: Any, names: Sequence[str]) -> Sequence[str]:
     near = _corrected(document, names)
     if near == names:
         return near
-    paths = [path for path, _ in islice(leaves(document), MOST)]
-    alike = [path for path in paths if letters(path) == letters(names)]  # batch_no for batch.no
+    paths = [*islice(_leaves(document), MOST)]
+    alike = [path for path in paths if _letters(path) == _letters(names)]  # batch_no for batch.no
     return min(alike, default=()) or near or min((path for path in paths if path[-1] == names[-1]), default=())
 
 
-def letters(names: Iterable[str]) -> str:
+def _letters(names: Iterable[str]) -> str:
     """Return the letters and digits of the names, in small letters."""
     return "".join(sign for name in names for sign in name.casefold() if sign.isalnum())
 

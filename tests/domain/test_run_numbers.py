@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import Any
 
 import pytest
 
 from relay.domain.events import Event
 from relay.domain.facts import fill
+from relay.domain.run_ends import RunEnd, read_ends, write_ends
 from relay.domain.run_numbers import compare, latest_begin, number_run
 from tests.support import events
 
@@ -96,3 +99,58 @@ def test_each_end_after_a_sign_that_the_run_went_on_is_of_another_run_though_all
         ends, runs = told.compared.after, [*runs, told.retry]
 
     assert runs == [0, 1, 2]
+
+
+def dated(status: str, second: float, *, mapped: bool = True, received: int = 50, **stated: Any) -> Event:
+    """An end whose report states when it was, and nothing else that tells runs apart."""
+    make: Callable[..., Event] = {"Failed": events.failed, "Cancelled": events.cancelled}.get(status, events.completed)
+    moment = datetime(2024, 1, 20, 11, tzinfo=UTC) + timedelta(seconds=second)
+    event = make(progress=None, retryNumber=None, **stated)
+    return replace(event, mapped=mapped, occurred_at=moment, received_at=moment + timedelta(seconds=received))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "report", "turn"),
+    [
+        ([dated("Failed", 0)], dated("Completed", 2), 1),
+        ([dated("Completed", 2)], dated("Failed", 60), 1),
+        ([dated("Failed", 0)], dated("Completed", 1), 0),  # of one moment: it corrects what is known
+        ([dated("Failed", 0), dated("Completed", 1)], dated("Failed", 60), 1),
+        ([dated("Failed", 0), dated("Completed", 30, mapped=False)], dated("Failed", 60), 1),  # the platform was asked
+        ([dated("Failed", 0)], dated("Failed", 60), 0),  # senders repeat
+        ([dated("Failed", 0), dated("Failed", 60)], dated("Completed", 30), -1),
+        ([dated("Completed", 60)], dated("Failed", 30), -1),
+        ([dated("Failed", 0)], dated("Cancelled", 60), 0),
+        ([dated("Failed", 0)], dated("Completed", 60, startTime="2024-01-20T10:00:00Z"), 0),  # it states more
+    ],
+)
+def test_an_opposite_end_that_states_its_date_alone_is_of_another_run(
+    earlier: list[Event], report: Event, turn: int
+) -> None:
+    first, *others = map(RunEnd.of, earlier)
+    known = reduce(RunEnd.completed, others, first)
+
+    assert known.turn(RunEnd.of(report)) == turn
+    assert read_ends(write_ends([known])) == [known]
+
+
+def test_an_end_that_reconciliation_corrects_is_no_new_run() -> None:
+    known = compare(dated("Failed", 0), {}).compared
+    assert known
+
+    told = compare(dated("Completed", 60, mapped=False), {"ends": known.after, "ended": "1705748400000"})
+    assert told.retry == 0
+    assert told.compared
+    assert told.compared.completes == "Failed"
+
+
+@pytest.mark.parametrize(("second", "attempt", "same"), [(9, 2, True), (9, 3, False), (90, 2, False)])
+def test_an_attempt_stated_equal_outweighs_a_start_that_differs_by_seconds(
+    second: int, attempt: int, same: bool
+) -> None:
+    stated = {"progress": None, "startTime": "2024-01-20T11:00:00Z", "retryNumber": 2}
+    later = {"startTime": f"2024-01-20T11:0{second // 60}:{second % 60:02}Z", "retryNumber": attempt}
+    first, other = (RunEnd.of(events.failed(**(stated | more))) for more in ({}, later))
+
+    assert first.begins_anew(other, 0) is not same
+    assert other.started_after(first) is not same

@@ -9,7 +9,7 @@ import pytest
 from relay.config.formats import preset, preset_names
 from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError
-from relay.formats.findings import Sample, findings
+from relay.formats.findings import Sample, findings, indistinct_runs
 from relay.formats.mapping import roots_of
 from tests.formats.test_presets import SENT as READ
 from tests.support import foreign
@@ -84,8 +84,34 @@ def test_what_has_no_sample_and_what_no_case_is_about_is_said() -> None:
     assert found({}, {"when": {"kind": "audit"}, "ignore": "x"}) == [
         ": no case is about 3.json, so it is ignored", ": no sample reaches this case"
     ]  # fmt: skip
+    without = {"of": "state", "Running": ["RUN", "HOLD"]}
+    assert ": no sample is of a run that ends; add one that succeeded and one that failed" in found(
+        {"status": without | {"ignore": "ERR"}}
+    )
+    assert found({"status": without | {"Completed": "ERR"}})[0] == (
+        ": no sample is of a run that failed, so nothing shows that one is told; add one"
+    )
     null = compile_format(GOOD | {"run": "err.no"})
     assert "finds nothing in 1.json: refused (422), unless a `when` leaves it out" in str([*findings(null, SAMPLES)])
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ({"run": "no"}, True), ({"run": "{no}"}, True), ({"run": "{no}/{t0}"}, False),
+        ({"run": "no", "at": "t0"}, False), ({"run": "no", "attempt": "try"}, False),
+        ({"run": "no", "phase": {"name": "x", "status": "y"}}, False),
+    ],
+)  # fmt: skip
+def test_a_case_with_nothing_that_tells_runs_apart_is_named(case: dict[str, Any], said: bool) -> None:
+    status = {"of": "s", "Failed": "x"}
+    if "phase" in case:  # an event about a phase has its run's id
+        case["phase"]["status"] = status
+    else:
+        case["status"] = status
+    places = [place for place, _, _ in indistinct_runs(compile_format({"cases": [case]}))]
+
+    assert places == [("cases", 0, "run")] * said
 
 
 @pytest.mark.parametrize(
@@ -159,5 +185,6 @@ def test_check_reads_samples_beside_the_configuration_with_their_headers(tmp_pat
     assert result.exit_code == 1
     assert ": formats.billing.run: no sample has batch.nr; did you mean batch.no?\n" in result.output
     assert "warning: " in result.output.partition("formats.billing.code: no sample has err.number\n")[0]
+    assert "formats.billing.run: nothing tells runs of one id apart" in result.output
     assert "formats.billing.samples: " in result.output
     assert "2.json: Expecting" in result.output

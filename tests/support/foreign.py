@@ -213,3 +213,20 @@ def of_a_backup(kind: str, data: Document | None = None, **attributes: str) -> D
     return cloud_event(
         type=f"com.example.backup.{kind}", subject="b-7", time="2026-11-21T05:00:00Z", data=data, **attributes
     )
+
+
+def cloudwatch(name: str, minute: int, state: str) -> Document:
+    """EventBridge's "CloudWatch Alarm State Change": one time, and nothing that counts."""
+    return {
+        "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+        "time": f"2026-11-21T02:{minute:02}:00Z",
+        "detail": {"alarmName": name, "state": {"value": state, "reason": f"{name} crossed {minute}."}},
+    }  # fmt: skip
+
+
+def uptime(name: str, minute: int, state: str) -> Document:
+    """Uptime Kuma's webhook, whose status is a number and whose time has no zone."""
+    return {
+        "heartbeat": {"status": int(state == "OK"), "time": f"2026-11-21 02:{minute:02}:00.250", "msg": f"{name} fell"},
+        "monitor": {"id": name, "name": name}, "msg": f"[{name}]",
+    }  # fmt: skip

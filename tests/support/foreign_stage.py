@@ -13,6 +13,7 @@ SCHEMES = {
     "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
     "billing": ("hmac-sha256", None), "alerts": ("token", None), "jenkins": ("token", None),
     "lineage": ("token", None), "terraform": (hmac_scheme("sha512", "hex"), "X-TFE-Notification-Signature"),
+    "cloudwatch": ("token", None), "uptime": ("token", None),
 }  # fmt: skip
 
 
