@@ -183,17 +183,25 @@ async def test_a_saved_template_is_seen_without_a_reload(operator: Showing, worl
         assert await page.locator("#drawn details").get_attribute("open") is not None  # it stays as it is read
 
 
-async def test_a_row_of_a_list_is_two_lines_on_a_phone_and_one_more_with_a_cause(operator: Showing) -> None:
+LONG = "Comprehensive Procure-to-Pay Conformance Analysis for Manufacturing"
+
+
+async def test_a_row_of_a_list_is_two_lines_on_a_phone_and_one_more_with_a_cause(
+    operator: Showing, world: Lived
+) -> None:
+    await world.tell("operation.completed", "op-long", "finance", status="Completed", operationName=LONG)
+    await calm(world)
     page = await operator.open("/operations", width=360)
     heights = "(rows) => rows.map((row) => row.offsetHeight - (row.querySelector('.cause')?.offsetHeight ?? 0))"
     rows = await page.locator("table.list tbody tr").evaluate_all(heights)
     assert rows
     assert max(rows) < 70
+    end = page.locator("th span", has_text="Manufacturing").last  # which tells the name from others with this beginning
+    assert await end.evaluate("(one) => one.getBoundingClientRect().right < innerWidth")
 
 
 async def test_nothing_of_a_table_is_cut_off_on_a_phone(german: Showing, world: Lived) -> None:
-    name = "Comprehensive Procure-to-Pay Conformance Analysis for Manufacturing"
-    await world.tell("operation.completed", "op-long", "finance", status="Completed", operationName=name)
+    await world.tell("operation.completed", "op-long", "finance", status="Completed", operationName=LONG)
     await calm(world)
     cut = "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)"
     for path in ("/now", "/jobs", "/deliveries", "/operations", "/operation?id=op-long"):
