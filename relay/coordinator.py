@@ -6,7 +6,7 @@ began: old channels are closed when relay stops.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +34,9 @@ def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRend
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
     quick_pct = config.watchdog.quick_pct if config.watchdog else None
-    links = replace(platform.link_templates, console=config.console.url)
-    options = RenderOptions(platform.base_url, quick_pct=quick_pct, hosts=config.link_hosts, links=links, brand=brand)
+    options = RenderOptions(
+        platform.base_url, quick_pct=quick_pct, hosts=config.link_hosts, links=config.link_templates, brand=brand
+    )
     return IsolatedRenderer([*custom, resource_dir("templates")], options, data_dir=data_dir)
 
 

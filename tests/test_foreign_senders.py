@@ -77,6 +77,7 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     assert root == (False, "Completed: Nightly checks – 9 min 30 s. Works again after 1 failure.")
     assert [reply for reply, _ in replies] == [True, True]
     shown, told_so = (str(message) for message in here.around.slack.messages("#team")[:2])
+    assert "dead.example.com" not in f"{shown}{told_so}{here.around.inbox.mails[0].message}"  # of other sources
     assert "https://github.com/acme/shop/actions/runs/7700000001/attempts/2" in shown
     assert "<@U0ADA4711>" in told_so  # the owner, by `people`
     assert sorted(mail.recipient for mail in here.around.inbox.mails) == ["ada@example.com", "leads@example.com"]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from relay.config import Config
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
@@ -55,7 +56,9 @@ class Workspace:
     @property
     def sample_links(self) -> LinkTemplates:
         """The pages of runs that are configured; of the others, where the samples' would be."""
-        pages = {name: SAMPLE_URL + path for name, path in SAMPLE_PAGES.items() if not getattr(self.links, name)}
+        pages: dict[str, Any] = {
+            name: SAMPLE_URL + path for name, path in SAMPLE_PAGES.items() if not getattr(self.links, name)
+        }
         return replace(self.links, **pages)
 
     @property
@@ -69,7 +72,7 @@ def workspace_of(config: Config) -> Workspace:
     return Workspace(
         directories=(*([config.templates] if config.templates else ()), resource_dir("templates")),
         base_url=platform.base_url,
-        links=platform.link_templates,
+        links=config.link_templates,
         link_hosts=config.link_hosts,
         brand=Brand(**config.brand.model_dump()),
         reader=default,

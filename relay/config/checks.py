@@ -197,16 +197,22 @@ def _check_links(config: Config, document: Document, channels: Channels) -> None
         return
     address = urlsplit(config.server.public_url)
     if any(getattr(channels[its.channel], "unsubscribes", False) for its in config.destinations.values()):
-        if not address.hostname:
+        if not address.hostname and ("server", "public_url") not in document.lines:
             text = "not set, so mails have no unsubscribe link; expected relay's address on the internet, https://…"
             document.warn(("server", "public_url"), text)
-        elif address.scheme != "https" and not is_loopback(address.hostname):
+        elif address.hostname and address.scheme != "https" and not is_loopback(address.hostname):
             text = "mail programs offer one-click unsubscribe only for https addresses"
             document.warn(("server", "public_url"), text)
-    if not config.platform.links.operation:
+    own = not all(source.format for source in config.sources.values())  # whose pages `links` are of
+    asked = ("platform", "links", "operation") in document.lines  # '' says that there are none
+    if own and not (asked or config.platform.links.operation):
         text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
         document.warn(("platform", "links", "operation"), f"{text} operation, such as {EXAMPLE}")
-    if config.link_hosts.shown and not all(source.format for source in config.sources.values()):
+    named = {source.format for source in config.sources.values() if source.reader and not source.reader.links}
+    for name in sorted(named & config.formats.keys()) if config.platform.links.operation else ():
+        text = "not set, so messages do not link to its runs: platform.links are of sources without a format; expected"
+        document.warn(("formats", name, "link"), f'{text} such as "https://ci.example.com/runs/{{id}}"')
+    if config.link_hosts.shown and own and not asked:
         text = "not set, and neither are base_url and links: messages link to any host that an event names; list "
         document.warn(("platform", "link_hosts"), f"{text}the allowed hosts, or '*'")
 

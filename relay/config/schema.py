@@ -4,6 +4,7 @@ docs/configuration.md explains every key; `relay.config.loading` reads them from
 """
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import FIELD
-from relay.domain.links import PORT, LinkHosts
+from relay.domain.links import PORT, LinkHosts, LinkTemplates
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language
@@ -193,6 +194,13 @@ class Config(Section):
         if not own.names and not (own.shown and foreign):
             return own
         return LinkHosts.named({*own.names, *(host for its in self.sources.values() for host in its.hosts)})
+
+    @cached_property
+    def link_templates(self) -> LinkTemplates:
+        """Return the pages of the platform's runs; those of formats have their own."""
+        ours = {source.platform for source in self.sources.values() if not source.format}
+        foreign = frozenset(source.platform for source in self.sources.values()) - ours
+        return replace(self.platform.link_templates, console=self.console.url, foreign=foreign)
 
     def destinations_of(self, name: str) -> tuple[str, ...]:
         """Return the destinations of a name: a team's, else the name itself."""

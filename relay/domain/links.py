@@ -33,9 +33,9 @@ MAX_TOKEN = 2_000
 
 @dataclass(frozen=True, slots=True)
 class LinkTemplates:
-    """Templates of the pages, '' for none; `tenant` and `project` fill in for an event that names none.
+    """Templates of the platform's pages, '' for none; `tenant` and `project` fill in for an event that names none.
 
-    `console` is where browsers reach relay's console.
+    `console` is where browsers reach relay's console. Runs of the `foreign` platforms have other pages.
     """
 
     operation: str = ""
@@ -46,6 +46,11 @@ class LinkTemplates:
     tenant: str = ""
     project: str = ""
     console: str = ""
+    foreign: frozenset[str] = frozenset()
+
+    def of(self, platform: str, *, mapped: bool = False) -> "LinkTemplates":
+        """Return those of a run: none but the console's for one of another platform, or that a format reads."""
+        return LinkTemplates(console=self.console) if mapped or platform in self.foreign else self
 
     @property
     def hosts(self) -> tuple[str, ...]:

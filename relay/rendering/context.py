@@ -108,7 +108,7 @@ class Context(dict[str, Any]):
         )
         self.formats = formats
         self.base = base
-        self.link_templates = links
+        self.link_templates = links.of(event.platform, mapped=event.mapped)
         self.live = live
         self.quick_pct = quick_pct
 

@@ -1,7 +1,7 @@
 """`links` of a message: pages for people. Pure.
 
-They are those of the configuration (`platform.links`), else a page that the platform named (`trackingUrl`). Addresses
-of the platform's API answer programs that have a token, and are no links.
+They are those of the configuration (`platform.links`), else a page that the platform named (`trackingUrl`). Runs of
+formats have the latter alone. Addresses of the platform's API answer programs that have a token, and are no links.
 """
 
 from collections.abc import Mapping
@@ -111,6 +111,7 @@ def silence_link(console: str, event: Event) -> str:
 def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Whose, base: Base) -> str:
     """Return the page of one run or batch of a digest, from its entry (relay.domain.digest_entries)."""
     tracking, key = address(text(entry, "path"), event, base), text(entry, "id")
+    templates = templates.of(text(entry, "platform"))
     values = _of_entry(templates, entry) | {name: text(entry, name) for name in ("type", "name", "status", "phase")}
     if entry.get("batch") is True:
         return batch_link(templates, values | {"batchId": key}, tracking)
@@ -119,8 +120,9 @@ def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Whose, b
 
 def round_up_links(templates: LinkTemplates, event: Event) -> dict[str, str]:
     """Return the links of a message about many runs: the page that lists all of them, if there is one."""
-    entries = [_of_entry(templates, entry) for entry in rows(event.document.get("entries"))]
-    pages = {safe_url(fill(templates.runs, clean(origin))) for origin in entries or [of_event(templates, event)]}
+    entries = [(templates.of(text(entry, "platform")), entry) for entry in rows(event.document.get("entries"))]
+    origins = [(its, _of_entry(its, entry)) for its, entry in entries] or [(templates, of_event(templates, event))]
+    pages = {safe_url(fill(its.runs, clean(origin))) for its, origin in origins}
     only = pages.pop() if len(pages) == 1 else ""
     return {"operation": "", "batch": "", "results": "", "runbook": "", "runs": only, "silence": ""}
 

@@ -67,6 +67,17 @@ def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, exp
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("format_", "told"),
+    [("run: id, status: {of: s, Failed: x}", True), ("run: id, status: {of: s, Failed: x}, link: page", False)],
+)
+def test_who_relied_on_the_platforms_links_for_a_format_is_told(format_: str, told: bool) -> None:
+    links = "}\nplatform: {links: {operation: 'https://app.example.com/{operationId}'}}\n#"
+    config = parsed(f"format: mine, {TOKEN}", f"{{mine: {{{format_}}}{links}")
+
+    assert [row.path for row in config.warnings if row.path == "formats.mine.link"] == ["formats.mine.link"] * told
+
+
 def test_a_source_with_a_format_has_a_platform_of_its_own_unless_it_names_one() -> None:
     assert parsed(f"format: gitlab, {TOKEN}").sources["it"].platform == "it"
     assert parsed(f"format: gitlab, platform: ci, {TOKEN}").sources["it"].platform == "ci"

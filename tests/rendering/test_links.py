@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from relay.domain.links import LinkTemplates
 from relay.rendering import Renderer, RenderOptions
+from relay.rendering.links import Base, row_link
 from tests.support import digests, samples, slacks
 from tests.support.every_case import every_case
 from tests.support.renderers import BUILT_IN, Build, progress, render, text_of
@@ -33,6 +35,19 @@ def saying(template: str) -> dict[str, str]:
 def links_of(alone: Build, event: Any, template: str, history: tuple[Any, ...] = (), **options: Any) -> str:
     renderer = alone(saying(template), **{"links": TEMPLATES, **options})
     return text_of(renderer, event, channel="chat", history=history)
+
+
+def test_the_runs_of_formats_have_their_own_pages_alone(alone: Build) -> None:
+    """Also what relay itself says of them, by their platform."""
+    own, templates = f"{APP}/build/7", replace(TEMPLATES, foreign=frozenset({"ci"}))
+    ours = progress(trackingUrl=own)
+    pages = "[{{ links.operation }} {{ links.results }} {{ links.runs }} {{ links.runbook }}]"
+
+    for theirs in (replace(ours, mapped=True), replace(ours, platform="ci")):
+        assert links_of(alone, theirs, pages, links=templates) == f"[{own} {own}  ]"
+    assert own not in links_of(alone, ours, pages, links=templates)
+    for platform, page in (("ci", own), ("", f"{APP}/acme/o2c/runs/op-1")):
+        assert row_link(templates, {"id": "op-1", "path": own, "platform": platform}, ours, Base()) == page
 
 
 def test_values_cannot_leave_their_place_in_an_address(alone: Build) -> None:

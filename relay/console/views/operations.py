@@ -109,8 +109,7 @@ def listed(config: Config, row: OperationRow, **more: Any) -> OperationListed:
 
 def run_page(config: Config, summary: Mapping[str, Any], whose: Whose) -> str:
     """Return the platform's page of a run; '' where none is known."""
-    platform = config.platform
-    return row_link(platform.link_templates, summary, whose, Base(platform.base_url, config.link_hosts))
+    return row_link(config.link_templates, summary, whose, Base(config.platform.base_url, config.link_hosts))
 
 
 async def runs(context: Context, rows: Sequence[Goes], told: Mapping[str, list[Told]]) -> list[RunFacts]:
