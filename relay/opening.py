@@ -24,6 +24,7 @@ from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.copies import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
+from relay.store.presence import Presence
 from relay.store.queries.silences import SilenceList
 
 
@@ -42,9 +43,11 @@ async def open_store(
 ) -> Store:
     """The store of this process. With a private Redis it owns the partition at once: no other can use the directory."""
     config = coordinator.config()
+    presence = Presence(None if embedded else config.data_dir)
     store = Store.open(
         embedded.url if embedded else config.redis.url,
-        process=f"{os.uname().nodename}-{os.getpid()}",
+        process=presence.name,
+        is_gone=presence.is_gone,
         settings=Rules(config, CHANNELS),
         private=embedded is not None,
         may_own=delivers,

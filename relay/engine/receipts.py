@@ -165,22 +165,22 @@ class Lapse:
     """Give up hand-outs of a process that is gone: without a mark nothing was sent, with one the outcome is unknown.
 
     `begins`: how its tickets begin. `living`: those of these processes are left alone. Neither: all of them.
-    `ended`: how tickets begin of which no call is under way, but for those that begin as `running` says; any other call
-    may go on until its time is over.
+    `ended`: how tickets begin of which no call is under way; any other call may go on until its time is over.
+    Answer: the processes whose calls may.
     """
 
     begins: str = ""
     living: Sequence[str] = ()
     ended: Sequence[str] = ("",)
-    running: Sequence[str] = ()
 
-    def decide(self, d: Draft) -> None:
-        living, ended, running = tuple(f"{process}:" for process in self.living), tuple(self.ended), tuple(self.running)
+    def decide(self, d: Draft) -> list[str]:
+        living, left = tuple(f"{process}:" for process in self.living), set[str]()
         for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
             if not x or not x.ticket.startswith(self.begins) or x.ticket.startswith(living):
                 continue
-            over = x.ticket.startswith(ended) and not x.ticket.startswith(running)
-            if x.ticket and (over or not _may_go_on(d, x)):
+            if x.ticket and not x.ticket.startswith(tuple(self.ended)) and _may_go_on(d, x):
+                left.add(x.ticket.partition(":")[0])
+            elif x.ticket:
                 lapsed = Draft(d, d.now)
                 try:
                     _lapse(lapsed, lapsed.edit(Delivery, name))
@@ -189,6 +189,7 @@ class Lapse:
                 except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
                     continue
                 d.join(lapsed)
+        return sorted(left)
 
 
 def _may_go_on(d: Draft, x: Delivery) -> bool:

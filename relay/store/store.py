@@ -1,10 +1,9 @@
 """One process's store: the queue over a partition in Redis, and Redis itself, with what it promises."""
 
+import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
@@ -35,7 +34,6 @@ from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 
-PROCESSES = Path("/proc")
 PROBED = 60_000  # ms for which the probe stays
 LAPSES = 3.0  # seconds between two times that a process which does not own the partition gives up what it let go
 
@@ -51,6 +49,7 @@ class Store(Queue):
         settings: Settings = NO_RULES,
         private: bool = False,
         may_own: bool = True,
+        is_gone: Callable[[str], bool] = lambda _process: False,
         sealer: Sealer | None = None,
         copies: tuple[int, int] | None = None,
         pace: Pace = PACE,
@@ -59,12 +58,13 @@ class Store(Queue):
     ) -> None:
         """`settings`: what is decided by, from the first entry that waits. `private`: no other process uses this Redis.
 
-        `may_own`: this one may decide and deliver.
+        `may_own`: this one may decide and deliver. `is_gone`: that process has surely ended.
         `copies`: so many messages, of so many bytes, are kept for three days as they were sent. `clock` takes the place
         of Redis's, for tests (seconds since the epoch).
         """
         self.redis, self.sealer = redis, sealer
-        self._private, self._host = private, process.rpartition("-")[0]
+        self._private, self._is_gone = private, is_gone
+        self._asking: asyncio.Task[None] | None = None
         self._monotonic, self._lapsed = monotonic, float("-inf")
         self.promise = Promise("memory")
         codec = Codec(KINDS, sealer)
@@ -114,24 +114,27 @@ class Store(Queue):
         """Give up hand-outs of processes that are gone, and what this one let go: what was sent is asked for."""
         process = self.partition.process
         if self.partition.owns:
-            lapse = self._take_over([*sorted(self.partition.living - {process}), *self.attended()])
-            with contextlib.suppress(NotOwner):  # decided by another, it would give up what that one handed out since
-                # What the processes that are gone said last is in the inbox.
-                await self.partition.submit(lapse, only_owner=True, in_order=True, brief=True)
+            # Decided by another, it would give up what that one handed out since.
+            await self._give_up([*sorted(self.partition.living - {process}), *self.attended()], [f"{process}:"])
         elif self._monotonic() - self._lapsed > LAPSES and (mine := self.unattended()):
             self._lapsed = self._monotonic()
             await self.partition.submit(mine, brief=True)
 
     def _take_over(self, living: Sequence[str]) -> Lapse:
-        """Give up what others had: of processes of this machine that do not run any more, no call is under way."""
-        process = self.partition.process
+        """Give up what may be at once, and ask then whether those have ended whose calls may be under way."""
         if self._private:
             return Lapse(living=living)
-        return Lapse(
-            living=living,
-            ended=(f"{process}:", *([f"{self._host}-"] if self._host and PROCESSES.is_dir() else [])),
-            running=[f"{self._host}-{pid}-" for pid in _running() if pid != str(os.getpid())],
-        )
+        self._asking = asyncio.create_task(self._give_up(living))
+        self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # it is asked every second
+        return Lapse(living=living, ended=())
+
+    async def _give_up(self, living: Sequence[str], ended: Sequence[str] = ()) -> None:
+        lapse = Lapse(living=living, ended=("",) if self._private else ended)
+        with contextlib.suppress(NotOwner):
+            # What the processes that are gone said last is in the inbox.
+            left = await self.partition.submit(lapse, only_owner=True, in_order=True, brief=True)
+            if gone := [f"{name}:" for name in left if self._is_gone(name)]:
+                await self._give_up(living, gone)
 
     async def hand_over(self, _left: float = 0.0) -> None:
         """Let another process own the partition, if one lives; what this one sends goes on."""
@@ -180,7 +183,3 @@ class Store(Queue):
             await self.copies.keep(delivery, sent, await self.time())
         except StoreUnavailable:
             return
-
-
-def _running() -> list[str]:
-    return [name.name for name in PROCESSES.iterdir() if name.name.isdigit()] if PROCESSES.is_dir() else []

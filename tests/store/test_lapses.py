@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from relay.store import Store
 from tests.support import events
 from tests.support.queue import accept, claim
@@ -36,3 +38,23 @@ async def test_what_a_process_let_go_after_it_owned_the_partition_is_given_up(
 
     await until(claimed)
     assert again == [failed.id]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_call_of_another_process_of_the_same_host_name_is_repeated_once_that_is_known_to_be_gone(
+    open_redis_store: Callable[..., Store], *, gone: bool
+) -> None:
+    former = open_redis_store(process="one-host-999999999")  # a PID that nothing has in this namespace
+    heir = open_redis_store(process="one-host-1", **({"is_gone": lambda _process: True} if gone else {}))
+    await former.prepare()
+    await accept(former, events.completed(), to=mail("a@example.com"))
+    [called] = (await former.claim("email", 1)).deliveries
+    await former.mark_sending(called, 600)
+    await former.aclose()
+    await heir.prepare()
+    await until(lambda: heir.partition.owns)
+
+    await heir.release_gone()
+    await heir.release_gone()
+
+    assert [delivery.id for delivery in await claim(heir, "email")] == [called.id] * gone
