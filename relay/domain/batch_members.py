@@ -54,6 +54,11 @@ def with_failed(listed: Sequence[Document], known: Members) -> list[Document]:
     return [{"operationId": id_, "status": said["failed"]} for id_, said in known.items() if "failed" in said]
 
 
+def none_succeeded(statuses: Sequence[str], total: float) -> bool:
+    """Return whether these are all operations of a batch, of which some failed and none completed."""
+    return any(status in FAILED for status in statuses) and "Completed" not in statuses and len(statuses) >= total
+
+
 def failed_of(fact: str) -> list[dict[str, str]]:
     """Return the name and the cause of each operation of which a cause is known."""
     known = members_of(fact)

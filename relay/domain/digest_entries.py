@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from relay.domain.batch_members import Members, causes_of, members_of, with_failed
+from relay.domain.batch_members import Members, causes_of, members_of, none_succeeded, with_failed
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import cause_of
@@ -37,7 +37,8 @@ _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
 
 def summarize(event: Event) -> dict[str, Any]:
     """Return what this event alone states of its operation or batch."""
-    entry, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
+    entry = _of_batch(event) if event.about_batch else _of_operation(event)
+    status = entry.get("status", event.status)
     entry |= _cleaned({"platform": event.platform, "tenant": event.tenant, "project": event.project})
     entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
     if status in TERMINAL:
@@ -111,13 +112,16 @@ def _of_batch(event: Event) -> dict[str, Any]:
     expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
     failed = _failed_of([member for member in members if member.get("status") in FAILED], known)
+    total = _number(document, "totalOperations") or len(members)
+    failed_all = event.status == "Completed" and none_succeeded(statuses, total)
     texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(failed),
              "error": causes_in_line(failed)}  # fmt: skip
     return _cleaned(texts) | _stated(
         batch=True,
+        status="Failed" if failed_all else None,
         started=_first(_STARTED, document) or None,
         created=_first(_CREATED, document) or None,
-        total=_number(document, "totalOperations") or len(members) or None,
+        total=total or None,
         done_count=sum(status in TERMINAL for status in statuses) if members else None,
         completed_count=statuses.count("Completed") if members else None,
         failed_count=sum(status in FAILED for status in statuses) if members else None,

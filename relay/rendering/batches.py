@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from relay.domain.batch_members import members_of, with_failed
+from relay.domain.batch_members import members_of, none_succeeded, with_failed
 from relay.domain.documents import rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import TERMINAL, Event
@@ -30,7 +30,12 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     status = clean(event.status) if event.about_batch else text(document, "status")
     over = status in TERMINAL
     members = _members(event, document, language)
+    total = number(document, "totalOperations") or len(members)
+    if status == "Completed" and none_succeeded([member["status"] for member in members], total):
+        status = "Failed"
     waiting = [member for member in members if member["status"] not in COUNTS]
+    for member in members if over else ():
+        member["blocks"] = 0  # nothing waits for it any more
     for member in waiting if over else ():
         member |= {"status": NOT_STARTED, "status_label": language.label(NOT_STARTED)}
     origin = of_event(templates, event)
@@ -44,7 +49,6 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     finished = time(document, "completionTime", "endTime") or event.occurred_at
     failures = [member for member in members if COUNTS.get(member["status"]) == "failed"]
     key = shown_id(event.batch.id) if event.batch else ""
-    total = number(document, "totalOperations") or len(members)
     name = text(document, "batchName")
     others = [member for member in members if COUNTS.get(member["status"]) != "failed"]
     return {
@@ -65,7 +69,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
         "not_started": len(waiting) if over else 0,  # and never will
         "failures": failures,
         "failures_first": [*failures, *others],
-        "causes": [_cause(group, members) for group in by_cause(failures)],
+        "causes": [_cause(group, [] if over else members) for group in by_cause(failures)],
         "others": [member for member in others if len(members) <= MAX_NAMED or member["status"] != "Completed"],
         "under_way": [member for member in members if COUNTS.get(member["status"]) == "running"],
         "blocked": [member for member in members if member["blocked_by"]],

@@ -107,7 +107,10 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
         "type_label": language.label(text(entry, "type")),
         "partial": partial,
         "over": over,
-        "error": language.cause(text(entry, "error")) if status not in ("Completed", "Running") else "",
+        # Of a batch of which all failed for one cause: how many, its row has said.
+        "error": language.cause(text(entry, "error").removeprefix(f"{number(entry, 'failed_count') or 0:g} × "))
+        if status not in ("Completed", "Running")
+        else "",
         "at": iso(ended_at(entry)) or "",
         "started_at": text(entry, "started", "created"),
         "expected_at": "" if over else iso(expected) or "",

@@ -50,6 +50,12 @@ async def test_a_batch_with_failures_is_among_what_failed_with_its_causes(ended:
         assert "Completed with failures" in html, path
 
 
+async def test_a_batch_of_which_all_failed_reads_failed(page: Open) -> None:
+    await page.ingest.ingest(batch("batch.completed", "Failed", "Failed", "Timeout"))
+
+    assert [row["shown"] for row in (await page.api("/operations"))["rows"]] == ["Failed"]
+
+
 async def test_a_batch_has_its_name_in_every_list(ended: Open, store: Store) -> None:
     await send(store)
     for path in ("/now", "/operations", "/deliveries"):

@@ -73,7 +73,7 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
              "e": ["Failed", ["e", "gone"]], "f": ["Pending", 5], "g": ["Pending", "a"]}  # fmt: skip
     members = [{"operationKey": key, "status": status, "dependencies": needs} for key, (status, needs) in chain.items()]
     document = samples.envelope(
-        "batch.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members}
+        "batch.operation.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members}
     )
 
     told = render(renderer, samples.event_of(document), "teams")

@@ -109,10 +109,12 @@ class Operations(Questions):
 
 
 def shown_status(o: Operation) -> str:
-    """Return the rule of its open alarm; Partial of a batch that ended with failures; else its status."""
+    """Return the rule of its open alarm; Partial of a batch of which some failed; else its status."""
     if o.rank != TERMINAL:
         return run_of(o).alarms.shown or o.status
-    return "Partial" if o.status == "Completed" and went_wrong(o.summary) else o.status
+    if o.status == "Completed" and went_wrong(o.summary):
+        return "Failed" if o.summary["status"] == "Failed" else "Partial"
+    return o.status
 
 
 def causes(o: Operation) -> list[str]:
