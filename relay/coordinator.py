@@ -33,10 +33,7 @@ def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRend
     custom = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
-    quick_pct = config.watchdog.quick_pct if config.watchdog else None
-    options = RenderOptions(
-        platform.base_url, quick_pct=quick_pct, hosts=config.link_hosts, links=config.link_templates, brand=brand
-    )
+    options = RenderOptions(platform.base_url, hosts=config.link_hosts, links=config.link_templates, brand=brand)
     return IsolatedRenderer([*custom, resource_dir("templates")], options, data_dir=data_dir)
 
 

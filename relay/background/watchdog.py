@@ -13,7 +13,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.jobs import Job, Start, fold
-from relay.domain.outcomes import of_runs, slow_after
+from relay.domain.outcomes import late_after, of_runs
 from relay.engine.draft import Settings
 from relay.errors import StoreUnavailable, Unsealable
 from relay.policy.missing import Missing, alarm, matches, recovery, start_of
@@ -201,11 +201,10 @@ class WatchdogTick:
                 run = replace(
                     run, last_event=max(run.last_event, await self._runs.members_heard(history, now)), phase=""
                 )
-            elif settings.slow_pct is not None:
+            else:
                 named = await self._jobs.named([due.operation]) if self.config().job else {due.operation: run.job}
                 job = named.get(due.operation)
-                limit = await self._limits.slow_after(job, settings.slow_pct, now) if job else None
-                run = replace(run, slow_after=limit)
+                run = replace(run, late_after=await self._limits.late_after(job, now) if job else None)
             alert = decide(run, settings, now, grace=now < grace_until)
             if alert:
                 history = history or await self._runs.history(due.operation)
@@ -222,21 +221,21 @@ class WatchdogTick:
 
 
 class JobLimits:
-    """Duration from which on a run of a job is slow, by its history; asked once in a while for each job."""
+    """Duration from which on a run of a job is late, by its history; asked once in a while for each job."""
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._limits: dict[tuple[Job, float], tuple[float, float | None]] = {}  # when it was worked out, and what
+        self._limits: dict[Job, tuple[float, float | None]] = {}  # when it was worked out, and what
 
-    async def slow_after(self, job: Job, percent: float, now: float) -> float | None:
+    async def late_after(self, job: Job, now: float) -> float | None:
         """Return seconds; None where too little is known of the job, or the store is away."""
-        at, limit = self._limits.pop((job, percent), (float("-inf"), None))
+        at, limit = self._limits.pop(job, (-inf, None))
         if not 0 <= now - at < LIMIT_HOLDS:
             try:
-                at, limit = now, slow_after(of_runs(await self._jobs.ends(job)), percent)
+                at, limit = now, late_after(of_runs(await self._jobs.ends(job)))
             except StoreUnavailable:
                 return None
-        self._limits[job, percent] = at, limit
+        self._limits[job] = at, limit
         if len(self._limits) > MOST_LIMITS:
             del self._limits[next(iter(self._limits))]
         return limit

@@ -19,6 +19,7 @@ from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.config.samples import check_samples
 from relay.configfile.document import read
+from relay.configfile.units import spoken
 from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions, press_transport, pressers
@@ -97,9 +98,11 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
 def _summary(config: Config) -> dict[str, list[str]]:
     """Return in words who sends, who is notified of what and what is expected, a line for each, without a secret."""
     expected = config.watchdog.expect if config.watchdog else ()
+    limit = config.watchdog.late if config.watchdog else None
+    late = f"; late after {spoken(limit)} without limit, estimate or history" if limit else "; never late"
     return {
         "sources": [
-            f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
+            f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip() + late
             for name, source in config.sources.items()
         ],
         "destinations": [

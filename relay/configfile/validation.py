@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -63,6 +63,7 @@ class Section(BaseModel):
 
     # Whatever holds it builds its validator anew, as a part of its own: one by itself would hardly ever be used.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    retired: ClassVar[Mapping[str, str]] = {}  # keys of older releases, and what to use instead
 
 
 # A lone text is a list of one.
@@ -173,7 +174,7 @@ def _without_consequences(faults: Iterable[ErrorDetails], model: type[BaseModel]
     """All but the missing keys that an unknown one beside them was probably meant for: that is one mistake."""
     faults = list(faults)
     intended = {
-        (*here, nearest(str(key), [_spellings(name, field)[0] for name, field in _fields(model, here).items()]))
+        (*here, nearest(str(key), [first for first, *_ in spellings(_section(model, here)).values()]))
         for here, key in (
             (fault["loc"][:-1], fault["loc"][-1]) for fault in faults if fault["type"] == "extra_forbidden"
         )
@@ -183,12 +184,14 @@ def _without_consequences(faults: Iterable[ErrorDetails], model: type[BaseModel]
 
 def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "extra_forbidden":
-        key, fields = str(fault["loc"][-1]), _fields(model, fault["loc"][:-1])
-        spellings = [_spellings(name, field) for name, field in fields.items()]
-        same = next((known for known in spellings if key in known), None)
+        key, section = str(fault["loc"][-1]), _section(model, fault["loc"][:-1])
+        if instead := getattr(section, "retired", {}).get(key):
+            return str(instead)
+        known = [*spellings(section).values()]
+        same = next((names for names in known if key in names), None)
         if same:
             return f"the same as {same[0]}; write it once"
-        return f"unknown key; {suggest(key, [first for first, *_ in spellings])}"
+        return f"unknown key; {suggest(key, [first for first, *_ in known])}"
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         return suggest(fault["input"], re.findall("'([^']*)'", fault["ctx"]["expected"]))
     template = EXPECTED.get(fault["type"])
@@ -218,14 +221,15 @@ def _spellings(name: str, field: FieldInfo) -> list[str]:
     return [alias, name] if field.alias_priority == 2 else [name, alias]  # 1: made from the name, not chosen for it
 
 
-def _fields(annotation: Any, steps: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
-    """Return the fields of the model `steps` below this annotation."""
+def _section(annotation: Any, steps: tuple[str | int, ...]) -> type[BaseModel]:
+    """Return the model `steps` below this annotation, and one without fields where there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not steps:
-            return annotation.model_fields
+            return annotation
         for name, field in annotation.model_fields.items():
             if steps[0] in _spellings(name, field):
-                return _fields(field.annotation, steps[1:])
-        return {}
+                return _section(field.annotation, steps[1:])
+        return BaseModel
     steps = steps[1:] if get_origin(annotation) in (dict, list, tuple) else steps
-    return next(filter(None, (_fields(argument, steps) for argument in get_args(annotation))), {})
+    sections = (_section(argument, steps) for argument in get_args(annotation))
+    return next((section for section in sections if section is not BaseModel), BaseModel)

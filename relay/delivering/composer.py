@@ -11,8 +11,7 @@ import structlog
 from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
-from relay.domain.events import OPERATOR_EVENTS, Event
-from relay.domain.outcomes import outcome_of, too_quick
+from relay.domain.events import OPERATOR_EVENTS
 from relay.policy.presentation import alerts, mentions_for, works_again
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
@@ -73,7 +72,7 @@ class Composer:
             language=language,
             thread=delivery.thread,
             mentions=mentioned,
-            broadcast=broadcast or (delivery.kind == "reply" and _too_quick(delivery.event, config)),
+            broadcast=broadcast,
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
@@ -131,10 +130,3 @@ class Composer:
         if not below:
             return names, delivery.broadcast
         return tuple(name for name in names if name in first), delivery.broadcast and EVERYBODY in first
-
-
-def _too_quick(event: Event, config: Config) -> bool:
-    """Return whether a run ended so soon that the whole conversation should see it."""
-    percent = config.watchdog.quick_pct if config.watchdog else None
-    done = event.name == "operation.completed" and event.status == "Completed"
-    return done and too_quick(event.past or (), outcome_of(event).duration, percent)

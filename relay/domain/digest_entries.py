@@ -3,7 +3,7 @@
 An entry is plain data. A field that the event does not state is left out, so that a newer entry may be laid over an
 older one of the same run: id, platform, tenant, project, name, type, priority, status, path (the tracking address),
 error, at, started, created, ended (as it is stated, else empty), member_of (its batch), expected, duration (seconds),
-percentage, phase, variants, anomalies, records, rule (of the watchdog; empty: none holds any more), retry; of a batch
+percentage, phase, variants, anomalies, records, rule (what the watchdog found; empty: nothing), retry; of a batch
 also batch, total, done_count, completed_count, failed_count and failing (the names of the first that failed).
 """
 
@@ -19,6 +19,7 @@ from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, TERMINAL, Document, Event
 from relay.domain.identity import message_of
+from relay.domain.jobs import alarm_in, found
 from relay.domain.outcomes import stated_duration, stated_end
 
 Entry = Mapping[str, Any]
@@ -45,8 +46,8 @@ def summarize(event: Event) -> dict[str, Any]:
         end = stated_end(event)
         entry |= {"rule": "", "ended": iso(end) if end else ""}
     elif event.name in ("operation.stalled", "operation.recovered"):
-        watched = event.document.get("stalled")
-        entry["rule"] = str((watched.get("rule") if isinstance(watched, Mapping) else None) or "")
+        alarm = alarm_in(event.document)
+        entry["rule"] = found(alarm["rule"], alarm["by"]) if alarm.get("rule") else ""
     return entry
 
 

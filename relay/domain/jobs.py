@@ -30,7 +30,12 @@ _DIFFERS = re.compile(
     re.IGNORECASE,
 )
 _FOLDED = "#"
-GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
+GRAVITY = ("late", "silent")  # the watchdog's rules, the gravest first
+# What rules of older releases, in stored alarms and documents, are now: the rule, and by what it was found.
+OLDER_RULES = {
+    "deadline": ("late", "limit"), "overdue": ("late", "estimate"), "slow": ("late", "history"),
+    "silent": ("silent", "events"), "flat": ("silent", "progress"),
+}  # fmt: skip
 FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
 LONGER = 4  # so many times the longest there was
 
@@ -125,6 +130,7 @@ class Alarm:
 
     at: float  # when they were notified
     since: float  # since when no event came or nothing moved, or when the run should have been over
+    by: str = ""  # what showed it (`Finding` in relay/policy/watchdog.py)
     reminders: int = 0
     last: bool = False  # they were notified that relay will forget the run
 
@@ -135,6 +141,9 @@ class Ended:
 
     times: int = 0
     longest: float = 0.0  # seconds from `Alarm.since` to its end
+
+    def joined(self, other: "Ended") -> "Ended":
+        return Ended(self.times + other.times, max(self.longest, other.longest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +159,57 @@ class Alarms:
         return self.ended.get(rule, Ended()).times > FLAPPING
 
     def with_ended(self, rule: str, seconds: float) -> "Alarms":
-        was = self.ended.get(rule, Ended())
-        return replace(self, ended={**self.ended, rule: Ended(was.times + 1, max(was.longest, seconds))})
+        return replace(self, ended={**self.ended, rule: self.ended.get(rule, Ended()).joined(Ended(1, seconds))})
 
     @property
     def shown(self) -> str:
         """Return the rule that messages show: the newest, of several at once the gravest; empty if none holds."""
         return max(self.open, key=lambda rule: (self.open[rule].at, -GRAVITY.index(rule)), default="")
 
+    @property
+    def found(self) -> str:
+        """Return what that alarm found (`found`)."""
+        return found(self.shown, self.open[self.shown].by) if self.open else ""
+
     def dump(self) -> str:
         return _ALARMS.dump_json(self).decode() if self != Alarms() else ""
 
     @classmethod
     def load(cls, text: str) -> "Alarms":
-        """Read what `dump` wrote, without the rules of a newer relay. Raises ValueError."""
-        alarms = _ALARMS.validate_json(text) if text else cls()
-        return replace(alarms, open={rule: alarm for rule, alarm in alarms.open.items() if rule in GRAVITY})
+        """Read what `dump` wrote, also of older releases, without the rules of a newer one. Raises ValueError."""
+        if not text:
+            return cls()
+        stored = _ALARMS.validate_json(text)
+        opened: dict[str, Alarm] = {}
+        ended: dict[str, Ended] = {}
+        for name, alarm in sorted(stored.open.items(), key=lambda row: row[1].at):  # of two that are one, the newer
+            rule, by = as_now(name, alarm.by)
+            opened |= {rule: replace(alarm, by=by)} if rule in GRAVITY else {}
+        for name, past in stored.ended.items():
+            rule, _ = as_now(name)
+            ended[rule] = past.joined(ended.get(rule, Ended()))
+        return replace(stored, open=opened, ended=ended)
 
 
 _ALARMS = TypeAdapter(Alarms)
+
+
+def as_now(rule: str, by: str = "") -> tuple[str, str]:
+    """Return a rule, and by what it was found, as they are called now."""
+    return (rule, by) if by else OLDER_RULES.get(rule, (rule, by))
+
+
+def found(rule: str, by: str = "") -> str:
+    """Return what an alarm found in one word: late, silent, missing, or progress, where that stands still."""
+    rule, by = as_now(rule, by)
+    return by if by == "progress" else rule
+
+
+def alarm_in(document: Mapping[str, Any], part: str = "stalled") -> Mapping[str, Any]:
+    """Return what an event of the watchdog states of an alarm, or of its end, by the rules as they are now."""
+    stated = mapping(document.get(part))
+    rule, by = as_now(str(stated.get("rule") or ""), str(stated.get("by") or ""))
+    return {**stated, "rule": rule, "by": by} if rule else stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +231,5 @@ class Run:
     batch: bool = False  # several operations submitted together: events of its members are signs of life as well
     job: Job | None = None  # what other runs it is compared with
     started: float | None = None
-    slow_after: float | None = None  # seconds that no run of its job takes, so far; None where that is unknown
+    late_after: float | None = None  # seconds that no usual run of its job takes; None where that is unknown
     alarms_text: str | None = None  # the text that the alarms were read from, if it says more or less than they do
-
-    @property
-    def slow_since(self) -> float | None:
-        """Return when it should have been over, by the other runs of its job."""
-        return self.started + self.slow_after if self.started is not None and self.slow_after is not None else None

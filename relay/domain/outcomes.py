@@ -12,9 +12,9 @@ from relay.domain.documents import finite, mapping, parse_duration, rows
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_of, signature
 
-CERTAIN = 10  # successes from which on an unusual duration raises an alarm
-LONGER, SOONER = 60.0, 30.0  # seconds: a run that is off by less raises none
 MIN_SUCCESSES = 5  # from which on a duration is usual
+LONGER = 300.0  # seconds that a run may take beyond the usual, at least
+QUICK, SOONER, CERTAIN = 0.5, 30.0, 10  # of what is usual at least, seconds, and successes: sooner may be wrong
 TOLERANCE, SLIGHTLY = 0.1, 10.0  # of the median, and seconds: what is off by less is as usual
 MAX_PHASES = 30
 MAX_NAME = 80  # characters of a phase's name
@@ -73,22 +73,19 @@ def usual(ends: Iterable[Outcome]) -> Usual | None:
     return Usual(quantile(lasted, 0.1), median(lasted), quantile(lasted, 0.9))
 
 
-def slow_after(ends: Iterable[Outcome], percent: float) -> float | None:
-    """Return the seconds after which a run is slow: p95 of ten successes or more, and `percent` of it on top."""
+def late_after(ends: Iterable[Outcome]) -> float | None:
+    """Return the seconds after which a run is late: what the slowest of the usual ones took, and half as much again."""
+    normal = usual(ends)
+    return normal.high + max(normal.high / 2, LONGER) if normal else None
+
+
+def too_quick(ends: Iterable[Outcome], seconds: float) -> bool:
+    """Return whether a completed run took less than half of p5 of ten successes: it may have done nothing."""
     lasted = _lasted(ends)
     if len(lasted) < CERTAIN:
-        return None
-    p95 = quantile(lasted, 0.95)
-    return p95 + max(p95 * percent / 100, LONGER)
-
-
-def too_quick(ends: Iterable[Outcome], seconds: float | None, percent: float | None) -> bool:
-    """Return whether a completed run took less than `percent` of p5 of ten successes: it may have done nothing."""
-    lasted = _lasted(ends)
-    if seconds is None or percent is None or len(lasted) < CERTAIN:
         return False
     p5 = quantile(lasted, 0.05)
-    return seconds < p5 * percent / 100 and p5 - seconds >= SOONER
+    return seconds < p5 * QUICK and p5 - seconds >= SOONER
 
 
 def usual_phases(ends: Iterable[Outcome]) -> dict[str, float]:

@@ -20,11 +20,11 @@ from relay.engine.accept import accept
 from relay.engine.arrival import Arrival, ms
 from relay.engine.draft import Draft
 from relay.engine.known import Facts, known
-from relay.engine.records import DAY, SILENCES, TERMINAL, Operation
+from relay.engine.records import DAY, SILENCES, STALLED, TERMINAL, Operation
 from relay.engine.runs import event_of
 from relay.engine.withholding import Silence
 from relay.errors import NoRoom
-from relay.policy.presentation import as_failure, mark_informed
+from relay.policy.presentation import as_alarm, as_failure, mark_informed
 from relay.policy.silences import Silences
 
 
@@ -103,11 +103,24 @@ def _is_skipped(d: Draft, event: Event) -> bool:
 
 
 def _targets(d: Draft, event: Event) -> Sequence[Target]:
-    targets = d.settings.targets(event)
+    targets = _with_alarmed(d, event, d.settings.targets(event))
     if event.compared and event.compared.completes and not event.is_alert:  # people wait for what is resolved
         targets = mark_informed(targets, d.settings.targets(as_failure(event)))
     silences = _silences(d)
     return silences.applied(event, targets) if silences else targets
+
+
+def _with_alarmed(d: Draft, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
+    """Add who got the open alarm of a run, and by the rules would not be told of its end."""
+    o = d.get(Operation, names.operation(event.subject, event.space(event.subject)))
+    if o is None or not event.terminal or event.about_batch or d.score(STALLED, o.name) is None:
+        return targets
+    told = {(its.destination, its.address) for its in targets if not its.hold_reason}
+    missed = {
+        where: r.target for r in Arrival(event, d.settings.targets(as_alarm(event))).recipients
+        if r.lane in o.alarms_sent and not r.target.hold_reason and (where := (r.destination, r.address)) not in told
+    }  # fmt: skip
+    return (*(its for its in targets if (its.destination, its.address) not in missed), *missed.values())
 
 
 def _silences(d: Draft) -> Silences | None:

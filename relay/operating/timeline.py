@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.domain.jobs import Alarms
+from relay.domain.jobs import Alarms, found
 from relay.engine.records import Operation
 from relay.operating.clocks import iso
 from relay.store.queries.questions import stated_by
@@ -62,7 +62,7 @@ def _watched(o: Operation) -> dict[str, Any] | None:
         "estimate_moved": o.estimate_moves,
         "deadline": _iso(o.deadline),
         "alarms": [
-            {"rule": rule, "since": _iso(alarm.since * 1000), "told_at": _iso(alarm.at * 1000),
+            {"rule": found(rule, alarm.by), "since": _iso(alarm.since * 1000), "told_at": _iso(alarm.at * 1000),
              "reminders": alarm.reminders} for rule, alarm in alarms.open.items()
         ],
         "muted": [rule for rule in alarms.ended if alarms.flapping(rule)],

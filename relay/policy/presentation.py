@@ -11,15 +11,17 @@ from typing import Any, Literal
 
 from relay.domain.deliveries import Digest, Presentation, Target
 from relay.domain.documents import mapping, rows
-from relay.domain.events import FAILED, PRIORITIES, Event, Operation
+from relay.domain.events import FAILED, PRIORITIES, SOURCE, Event, Operation
 from relay.domain.facts import merge_documents
 from relay.domain.identity import KNOWN_EVENTS
 from relay.domain.outcomes import streaks
 
 Called = Literal["", "owner", "group"]
 # What a mail is worth where a rule says `operation.*` or `*`; the rest wants to be named.
-MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
-# What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.
+MAILED_EVENTS = frozenset(
+    {"operation.completed", "operation.failed", "operation.stalled", "operation.recovered", "batch.completed"}
+)
+# What reaches a destination of mode `outcomes`: how a run ends, that it hangs, and that it goes on again.
 OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
 UNSUCCESSFUL = (*FAILED, "Cancelled")
 OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
@@ -219,6 +221,12 @@ def as_failure(event: Event) -> Event:
     status = event.compared.completes if event.compared else ""
     operation = event.operation and replace(event.operation, status=status)
     return replace(event, name="operation.failed", operation=operation)
+
+
+def as_alarm(event: Event) -> Event:
+    """Return the alarm of the run, by which rules name who gets its end."""
+    operation = event.operation and replace(event.operation, status="Stalled")
+    return replace(event, name="operation.stalled", source=SOURCE, operation=operation)
 
 
 def mark_informed(targets: Sequence[Target], of_failure: Sequence[Target]) -> tuple[Target, ...]:

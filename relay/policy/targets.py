@@ -9,7 +9,14 @@ from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits,
 from relay.domain.events import FAILED, Batch, Event
 from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Reached
-from relay.policy.presentation import OUTCOME_EVENTS, OWNER, is_failing_member, presentation_for, reply_in_batch_thread
+from relay.policy.presentation import (
+    OUTCOME_EVENTS,
+    OWNER,
+    as_alarm,
+    is_failing_member,
+    presentation_for,
+    reply_in_batch_thread,
+)
 from relay.policy.reachability import Configuration, own_host
 from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
 from relay.policy.retry import RetryPolicy
@@ -112,7 +119,12 @@ class Targets:
 
     def recipients(self, event: Event, requested: RequestedRecipients) -> tuple[Recipient, ...]:
         """Return whom the rules reach, in their order, then by request whom they do not reach yet."""
-        named = [Recipient(self._named(row.destination, event), row) for row in self.matcher.reached(event)]
+        reached = self.matcher.reached(event)
+        if event.name == "operation.recovered":  # of whom the alarm reaches, the store knows who got it
+            reached = tuple(
+                {row.destination: row for row in (*reached, *self.matcher.reached(as_alarm(event)))}.values()
+            )
+        named = [Recipient(self._named(row.destination, event), row) for row in reached]
         by_rule = [recipient for recipient in named if recipient.destination.addresses]
         recipients = (*by_rule, *self._by_request(by_rule, requested)) if requested.addresses else tuple(by_rule)
         if not event.quiet:

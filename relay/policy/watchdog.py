@@ -1,4 +1,4 @@
-"""Alarms of a run that is silent, flat, overdue, past its deadline or slow. Pure; times are seconds since the epoch.
+"""Alarms of a run that is late or silent. Pure; times are seconds since the epoch.
 
 An alarm is decided from the run as the store has it, which takes the alarm only if the run is still so (`Event.watch`):
 of two processes that decide the same, one notifies.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.domain.documents import iso
 from relay.domain.events import SOURCE, Document, Event
@@ -17,9 +17,12 @@ from relay.domain.jobs import LONGER, Alarm, Alarms, Run
 from relay.domain.parsing import ENVELOPE, parse
 from relay.policy.watchdog_settings import Watchdog
 
-LEAST_GAPS = 3  # fewer are no rhythm
-RHYTHM = 3  # silent for so many of the gaps that this run usually makes
-LEAST_OVERDUE = 600.0  # however short a run was planned
+RHYTHM, LONGEST = 3, 1.5  # silent for so many of the gaps that this run usually makes, and of its longest one
+LEAST_GAPS = 2  # three signs of life; fewer are no rhythm
+BURST = 1 / 15  # of `silent`: signs of life within it are one moment, such as a run's that names its jobs
+STANDSTILL = 2  # so many times `silent`, a percentage that does not move is silent as well
+OVERDUE, LEAST_OVERDUE = 0.2, 600.0  # of the planned time, and seconds, that are granted beyond an estimate
+TO_SAY_SO = 120.0  # seconds in which a platform may report that a run reached its limit
 LEAVES = 29 * 86_400.0  # silent for so long: the store forgets the run a day later
 SOON, SELDOM = 300.0, 3600.0  # seconds until a run is checked again, at most; and one with an open alarm
 
@@ -35,10 +38,67 @@ class Alert:
     raised: float = 0.0  # of a recovery: when the alarm that is over was raised
 
 
-def _silent(run: Run, settings: Watchdog) -> float | None:
+class Finding(NamedTuple):
+    """What a rule finds unless an event arrives first.
+
+    by  limit, estimate, history (of its job) or start, of what is late; events or progress, of what is silent
+    """
+
+    by: str
+    since: float  # since when no event came or nothing moved, or when the run should have been over
+    due: float  # when it is an alarm
+
+
+def _late(run: Run, settings: Watchdog) -> Finding | None:
+    if settings.late is None:
+        return None
+    began, found = _began(run), []
+    if run.deadline is not None:
+        found.append(Finding("limit", run.deadline, run.deadline + TO_SAY_SO))
+    if run.estimate is not None:  # which knows more of this run than the runs before it
+        granted = max(LEAST_OVERDUE, run.planned * OVERDUE)
+        found.append(Finding("estimate", run.estimate, run.estimate + granted))
+    elif run.late_after is not None:
+        found.append(Finding("history", began + run.late_after, began + run.late_after))
+    if not found and not _silent(run, settings) and "silent" not in run.alarms.open:
+        found.append(Finding("start", began + settings.late, began + settings.late))
+    return min(found, key=lambda its: its.due, default=None)
+
+
+def _began(run: Run) -> float:
+    """Return when it began; a batch goes on with its members, and platforms write year 1 where they do not know."""
+    if run.started is None or run.batch or run.last_event - run.started >= LEAVES:
+        return run.last_event
+    return run.started
+
+
+def _silent(run: Run, settings: Watchdog) -> Finding | None:
+    """Find a rhythm that broke, or a percentage that stands still whatever else arrives."""
     if settings.silent is None:
         return None
-    return run.last_event + max(settings.silent, RHYTHM * rhythm(run), _unusual(run, "silent"))
+    has_rhythm = len(run.gaps) >= LEAST_GAPS and sum(run.gaps) >= settings.silent * BURST
+    usual = max(RHYTHM * rhythm(run), LONGEST * max(run.gaps)) if has_rhythm else 0.0
+    # What comes and goes all the time alarms again after a much longer time alone.
+    usual = max(usual, LONGER * run.alarms.ended["silent"].longest if run.alarms.flapping("silent") else 0.0)
+    found = []
+    if has_rhythm:
+        found.append(Finding("events", run.last_event, run.last_event + max(settings.silent, usual)))
+    # A run that states 0 at its start, or of whose job others are known, may report its end alone.
+    if run.percentage is not None and not run.batch and (has_rhythm or (run.percentage and run.late_after is None)):
+        resumed = 0.0 if _of_progress(run.alarms) else run.alarms.resumed  # people first read that it goes on
+        due = max(run.moved, resumed) + max(STANDSTILL * settings.silent, usual)
+        came = run.last_event > run.moved
+        found.append(Finding("progress", run.moved, due) if came else Finding("events", run.last_event, due))
+    return min(found, key=lambda its: its.due, default=None)
+
+
+def _of_progress(alarms: Alarms) -> bool:
+    return "silent" in alarms.open and alarms.open["silent"].by == "progress"
+
+
+# The gravest first, as in GRAVITY.
+RULES: Mapping[str, Callable[[Run, Watchdog], Finding | None]] = {"late": _late, "silent": _silent}
+STORED = {"heard": "last_event", "moved": "moved"}  # fields of the store that end a silence, and of the run
 
 
 def rhythm(run: Run) -> float:
@@ -46,55 +106,26 @@ def rhythm(run: Run) -> float:
     return median(run.gaps) if len(run.gaps) >= LEAST_GAPS else 0.0
 
 
-def _flat(run: Run, settings: Watchdog) -> float | None:
-    if settings.flat is None or run.percentage is None:  # without a percentage nothing can be flat
-        return None
-    # After a silence, people first read that it goes on.
-    since = run.moved if "flat" in run.alarms.open else max(run.moved, run.alarms.resumed)
-    return since + max(settings.flat, _unusual(run, "flat"))
-
-
-def _unusual(run: Run, rule: str) -> float:
-    """Return the seconds after which a rule that comes and goes all the time alarms again."""
-    return LONGER * run.alarms.ended[rule].longest if run.alarms.flapping(rule) else 0.0
-
-
-def _overdue(run: Run, settings: Watchdog) -> float | None:
-    if settings.overdue_pct is None or run.estimate is None:
-        return None
-    return run.estimate + max(LEAST_OVERDUE, run.planned * settings.overdue_pct / 100)
-
-
-def _deadline(run: Run, settings: Watchdog) -> float | None:
-    if settings.deadline_grace is None or run.deadline is None:
-        return None
-    return run.deadline + settings.deadline_grace
-
-
-# The gravest first, as in GRAVITY. Each returns the moment from which it holds unless an event arrives first.
-RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {
-    "deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat,
-    "slow": lambda run, settings: run.slow_since if settings.slow_pct is not None else None,
-}  # fmt: skip
-# The field of the run with the moment since when.
-SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "last_event", "flat": "moved", "slow": "slow_since"}
-DEPENDS = {"silent": "heard", "flat": "moved"}  # rules that come and go, by the store's field that ends them
-STORED = {"heard": "last_event", "moved": "moved"}
+def _is_over(rule: str, run: Run, settings: Watchdog) -> bool:
+    """Return whether a fact ended an alarm: an event, a move, or a limit that was put off; not another estimate."""
+    alarm = run.alarms.open[rule]
+    if rule == "late":
+        put_off = alarm.by == "limit" and run.deadline is not None and run.deadline > alarm.since
+        return settings.late is None or put_off
+    return settings.silent is None or (run.moved if alarm.by == "progress" else run.last_event) > alarm.since
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
     """Return the alarm or recovery to announce now. In the grace after relay's own absence no alarm is raised."""
     was = run.alarms
-    silence = _silent(run, settings)
-    if "silent" in was.open and (silence is None or silence > now):
+    if "silent" in was.open and not _of_progress(was) and run.last_event > was.open["silent"].since:
         was = replace(was, resumed=now)
         run = replace(run, alarms=was)
-    holds = _holding(run, settings, now)
-    fresh = [] if grace else [rule for rule in holds if rule not in was.open]
-    over = [rule for rule in was.open if rule not in holds]
-    left = {rule: alarm for rule, alarm in was.open.items() if rule in holds}
-    if fresh:
-        raised = {rule: Alarm(now, getattr(run, SINCE[rule])) for rule in fresh}
+    holds = {rule: found for rule, of in RULES.items() if (found := of(run, settings)) and found.due <= now}
+    over = [rule for rule in was.open if rule not in holds and _is_over(rule, run, settings)]
+    left = {rule: alarm for rule, alarm in was.open.items() if rule not in over}
+    raised = {rule: Alarm(now, found.since, found.by) for rule, found in holds.items() if rule not in was.open}
+    if raised and not grace:
         return _stalled(run, replace(was, open=left | raised, episode=was.episode + 1), now)
     if over:
         return _recovered(run, over, replace(was, open=left), now)
@@ -112,7 +143,7 @@ def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> 
 def next_look(run: Run, settings: Watchdog, now: float, grace_until: float = 0.0) -> float:
     """Return when something may be due if no event arrives until then."""
     was = run.alarms
-    moments = [moment for rule, of in RULES.items() if (moment := of(run, settings)) and rule not in was.open]
+    moments = [found.due for rule, of in RULES.items() if rule not in was.open and (found := of(run, settings))]
     if was.open:
         moments += [was.open[was.shown].at + after for after in settings.remind]
     coming = [moment for moment in (*moments, grace_until) if moment > now]
@@ -150,33 +181,24 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
 LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "stalled", "recovered"}
 
 
-def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
-    """List the rules that hold, the gravest first; a silent run is not flat as well, nor an overdue one slow."""
-    moments = {rule: of(run, settings) for rule, of in RULES.items()}
-    holds = [rule for rule, moment in moments.items() if moment is not None and moment <= now]
-    repeats = run.last_event > run.moved and "silent" not in holds
-    covered = {"flat": not repeats, "slow": not {"overdue", "deadline"}.isdisjoint(holds)}
-    holds = [rule for rule in holds if rule in run.alarms.open or not covered.get(rule)]
-    return holds + ["slow"] * ("slow" in run.alarms.open and "slow" not in holds and settings.slow_pct is not None)
-
-
 def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
     rule = alarms.shown
     fresh = [name for name in alarms.open if name not in run.alarms.open or name == rule]
-    depends = {DEPENDS[name] for name in fresh if name in DEPENDS}
-    return Alert("operation.stalled", {"stalled": _stalled_part(run, alarms, now)}, alarms, tuple(sorted(depends)))
+    depends = ("moved" if _of_progress(alarms) else "heard",) if "silent" in fresh else ()
+    return Alert("operation.stalled", {"stalled": _stalled_part(run, alarms, now)}, alarms, depends)
 
 
 def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Alert:
     rule = min(over, key=[*RULES].index)
-    ends = {"silent": run.last_event, "flat": run.moved}
+    alarm = run.alarms.open[rule]
+    ends = {"silent": run.moved if alarm.by == "progress" else run.last_event}
     lasted = {name: max(0, round(ends.get(name, now) - run.alarms.open[name].since)) for name in over}
     for name in over:
         alarms = alarms.with_ended(name, lasted[name])
-    flapping = rule in DEPENDS and alarms.flapping(rule)
-    part = {"rule": rule, "seconds": lasted[rule], "flapping": flapping, "episode": alarms.episode}
+    flapping = rule == "silent" and alarms.flapping(rule)
+    part = {"rule": rule, "by": alarm.by, "seconds": lasted[rule], "flapping": flapping, "episode": alarms.episode}
     standing = {"stalled": _stalled_part(run, alarms, now)} if alarms.open else {}  # something else is still not right
-    return Alert("operation.recovered", {"recovered": part, **standing}, alarms, raised=run.alarms.open[rule].at)
+    return Alert("operation.recovered", {"recovered": part, **standing}, alarms, raised=alarm.at)
 
 
 def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
@@ -184,11 +206,13 @@ def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
     alarm = alarms.open[rule]
     return {
         "rule": rule,
+        "by": alarm.by,
         "since": iso(alarm.since),
         "seconds": max(0, round(now - alarm.since)),
         "percentage": run.percentage,
         "phase": run.phase,
         "lastEvent": iso(run.last_event),
+        "running": max(0, round(now - _began(run))),
         "rhythm": round(gap) if (gap := rhythm(run)) else None,
         "firstEstimate": iso(run.estimate),
         "estimateMoved": run.estimate_moves,

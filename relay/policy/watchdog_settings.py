@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -94,8 +94,6 @@ def _word(raw: object) -> object:
 
 
 Patience = Annotated[float | None, BeforeValidator(_patience, json_schema_input_type=DurationText | Off | None)]
-Percentage = Annotated[float, Field(ge=0, le=1000)]
-Share = Annotated[Percentage | None, BeforeValidator(off_as_none, json_schema_input_type=Percentage | Off | None)]
 Times = Annotated[
     tuple[Duration, ...],
     BeforeValidator(_reminders, json_schema_input_type=list[Duration] | DurationText | Off | None),
@@ -104,23 +102,24 @@ Times = Annotated[
 # Settings by the word in `level`; their defaults are those of `normal`.
 LEVELS: Mapping[object, Mapping[str, float]] = {
     "normal": {},
-    "strict": {
-        "silent": 300.0, "flat": 600.0, "overdue_pct": 10.0, "deadline_grace": 30.0, "slow_pct": 10.0,
-        "quick_pct": 75.0, "missing": 600.0,
-    },
-}  # fmt: skip
+    "strict": {"silent": 300.0, "late": 3600.0, "missing": 600.0},
+}
 
 
 class Watchdog(Section):
-    """Alarms of silent and late runs, with their delays in seconds."""
+    """Alarms of silent, late and missing runs, with their delays in seconds."""
+
+    retired: ClassVar[Mapping[str, str]] = {
+        "flat": "removed; use silent, which holds as well where a percentage does not move for twice as long",
+        "overdue_pct": "removed; a run is late a fifth beyond its estimate, and late is for runs without one",
+        "deadline_grace": "removed; a run is late two minutes after timeoutAt, and late is for runs without one",
+        "slow_pct": "removed; a run is late half as much beyond its job's usual runs, and late is for jobs without any",
+        "quick_pct": "removed without another; a message says where a run took less than half of the usual time",
+    }
 
     level: Literal["normal", "strict"] = "normal"
-    silent: Patience = 900.0  # no event
-    flat: Patience = 1800.0  # events, but neither percentage nor phase moves
-    overdue_pct: Share = 20.0  # of the planned time, after the first estimate
-    deadline_grace: Patience = 120.0  # after timeoutAt
-    slow_pct: Share = 20.0  # beyond what 95 of 100 successes of its job take
-    quick_pct: Share = 50.0  # of what 95 of 100 take at least; it is told with the outcome
+    silent: Patience = 900.0  # no event of a run that has a rhythm; twice as long, no move of one with a percentage
+    late: Patience = 14_400.0  # after its start, where neither limit nor estimate nor the job's history says more
     missing: Patience = 1800.0  # after a run should have begun that `expect` names
     expect: tuple[Expectation, ...] = ()
     remind: Times = (1800.0, 7200.0, 43_200.0)

@@ -9,7 +9,7 @@ from relay.domain.deliveries import Form
 from relay.domain.documents import mapping, rows
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
-from relay.domain.jobs import missing_job
+from relay.domain.jobs import alarm_in, missing_job
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.batches import batch
 from relay.rendering.digests import ROUND_UPS, digest, trouble
@@ -21,10 +21,10 @@ from relay.rendering.texts import between, clean, iso, line, safe_url, text, tim
 
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
-STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
-           "rhythm": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0,
+STALLED = {"rule": "", "by": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
+           "rhythm": None, "running": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0,
            "last": False}  # fmt: skip
-RECOVERED = {"rule": "", "seconds": None, "flapping": False, "run": ""}
+RECOVERED = {"rule": "", "by": "", "seconds": None, "flapping": False, "run": ""}
 
 
 # A live message shows the present state, whichever event came last.
@@ -61,7 +61,7 @@ def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
         return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
     if kind == "live" and open_alarm(event, history):
         return "operation.stalled"
-    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
+    if event.name == "operation.recovered" and alarm_in(event.document, "recovered").get("rule") == "missing":
         return event.name  # it is about no run that would go on
     if event.name != PAUSED and (kind == "live" or (event.terminal and event.name in OPERATION_EVENTS)):
         return OF_STATUS.get(event.status, event.name)
@@ -73,8 +73,8 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
     alarm: Mapping[str, Any] = {}
     for other in (*history, event):
         if other.name in WATCH_EVENTS:
-            alarm = mapping(other.document.get("stalled"))
-        elif alarm.get("rule") == "silent":  # any event ends that alarm, before the watchdog reports it
+            alarm = alarm_in(other.document)
+        elif alarm.get("by") == "events":  # any event ends that alarm, before the watchdog reports it
             alarm = {}
     return {} if event.terminal or event.about_batch else alarm
 
@@ -91,12 +91,10 @@ class Context(dict[str, Any]):
         *,
         links: LinkTemplates = NO_LINKS,
         live: bool = False,
-        quick_pct: float | None = None,
     ) -> None:
         """Take what the values are made of.
 
-        live        show the present state, so a run is stalled for as long as its alarm is open
-        quick_pct   the part of what its job's runs take at least, below which a run was too quick
+        live    show the present state, so a run is stalled for as long as its alarm is open
         """
         super().__init__(formats=formats)
         self.texts: dict[Any, str] = {}  # of sentences that were written already
@@ -110,7 +108,6 @@ class Context(dict[str, Any]):
         self.base = base
         self.link_templates = links.of(event.platform, mapped=event.mapped)
         self.live = live
-        self.quick_pct = quick_pct
 
     def __missing__(self, name: str) -> Any:
         value = self[name] = MAKERS[name](self)
@@ -134,11 +131,11 @@ class Context(dict[str, Any]):
         """Operation, and the alarm that the event reports or that is open."""
         event, language = self.event, self.formats.language
         op = operation(event, self.events, self.merged, language, self.base)
-        stated = open_alarm(event, self.history) if self.live else mapping(event.document.get("stalled"))
+        stated = open_alarm(event, self.history) if self.live else alarm_in(event.document)
         alarm: dict[str, Any] = clean(stated)
         if self.live and alarm:
             op |= {"status": "Stalled", "status_label": language.label("Stalled")}
-            if event.name not in WATCH_EVENTS:  # the alarm, for instance overdue, stays open while the run goes on
+            if event.name not in WATCH_EVENTS:  # the alarm of a late run stays open while it goes on
                 since, lasting = time(alarm, "since"), alarm.get("seconds")
                 alarm |= {"percentage": op["percentage"], "phase": op["phase"], "lastEvent": iso(event.occurred_at),
                           "seconds": between(since, event.occurred_at) if since else lasting}  # fmt: skip
@@ -204,10 +201,10 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
         | presser(values.event, values.events)
     ),
     "phase": lambda values: phase(mapping(values.merged.get("phase")), values.formats.language),
-    "job": lambda values: job(values.event, values.state[0], values.merged, values.quick_pct),
+    "job": lambda values: job(values.event, values.state[0], values.merged),
     "digest": lambda values: digest(values.event, values.formats.language, values.base, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},
-    "recovered": lambda values: {**RECOVERED, **mapping(clean(values.event.document.get("recovered")))},
+    "recovered": lambda values: {**RECOVERED, **clean(alarm_in(values.event.document, "recovered"))},
     "trouble": lambda values: trouble(values.event),
     "action": lambda values: action(mapping(values.event.document.get("action"))),
     "event": _event,

@@ -10,6 +10,7 @@ from relay.domain.digest_entries import duration_of, ended_at, section_of
 from relay.domain.digests import MAX_ROWS
 from relay.domain.documents import mapping, rows
 from relay.domain.events import OPERATOR_EVENTS, RESOLVED, TERMINAL, Event
+from relay.domain.jobs import found
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.outcomes import Usual
 from relay.rendering.links import Base, row_link
@@ -88,7 +89,7 @@ def _dates(document: Mapping[str, Any]) -> dict[str, Any]:
 def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -> dict[str, Any]:
     """`until`: the end of the window."""
     status, name = text(entry, "status"), text(entry, "name")
-    rule = "" if status in TERMINAL else text(entry, "rule")
+    rule = "" if status in TERMINAL else found(text(entry, "rule"))
     common = _usual(entry)
     expected = time(entry, "expected") or _expected(entry, common)
     partial = status == "Completed" and bool(number(entry, "failed_count"))

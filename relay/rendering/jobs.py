@@ -31,9 +31,7 @@ SLOWER = 1.5  # so many times its median a phase is slow
 MOSTLY = 0.5  # the part of the delay that the phase must explain which is named
 
 
-def job(
-    event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], quick_pct: float | None = None
-) -> dict[str, Any]:
+def job(event: Event, op: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
     """Compare the run, as of its end or of the event, with the other ends of its job, `event.past`."""
     if event.about_batch or event.operation is None:
         return {**EMPTY, "phases": []}
@@ -51,7 +49,7 @@ def job(
         values["ratio"] = duration / normal.median
     if event.status == "Completed" and isinstance(duration, int | float):
         values["verdict"] = normal.verdict(duration)
-        values["too_quick"] = too_quick(past, duration, quick_pct)
+        values["too_quick"] = too_quick(past, duration)
     if event.status not in TERMINAL:
         values |= _end_in_sight(event, op, normal)
     values["slowest"] = _slowest(phases, normal, values, duration)

@@ -76,7 +76,6 @@ class RenderOptions:
 
     base_url: str = ""  # of the platform; its documents name addresses without it
     default_timezone: str = "UTC"
-    quick_pct: float | None = 50.0  # of what its job's runs take at least: a run that took less is worth a word
     hosts: LinkHosts = ANYWHERE
     links: LinkTemplates = NO_LINKS  # where people look
     brand: Brand = NO_BRAND
@@ -146,7 +145,7 @@ class Renderer:
         options = self.options
         localizer = Localizer(self._words(language, event), ZoneInfo(timezone or options.default_timezone), now)
         values = Context(event, history, localizer, Base(options.base_url, options.hosts), links=options.links,
-                         live=kind == "live", quick_pct=options.quick_pct)  # fmt: skip
+                         live=kind == "live")  # fmt: skip
         values["message"] = request.message
         values["kind"] = kind
         values["healed"] = line(clean(healed))

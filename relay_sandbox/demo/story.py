@@ -60,7 +60,7 @@ def callback_addresses(names: dict[str, str], relay: str, token: str) -> dict[st
 
 
 FAILED = "Slack: the enrichment, failed"
-STALLED, RECOVERED = "No sign of life", "Running again"  # as their messages say it
+STALLED, RECOVERED = "no events", "Running again"  # as their messages say it
 DIGEST = "mail: the digest to the analyst"  # of all that is over by then, so the last
 
 

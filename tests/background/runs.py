@@ -48,7 +48,7 @@ class Watched:
 
     @property
     def words(self) -> list[str]:
-        """Return what was told, for instance `stalled silent` or `recovered flat`; a reminder with its number."""
+        """Return what was told, for instance `stalled silent` or `recovered late`; a reminder with its number."""
         return [words_of(event) for event in self.told]
 
     async def happens(self, event: Event) -> Accepted:
@@ -56,6 +56,12 @@ class Watched:
 
     async def progress(self, percentage: float | None, **operation: Any) -> Accepted:
         return await self.happens(self.event("operation.progress", percentage, **operation))
+
+    async def reports(self, percentage: float, **operation: Any) -> None:
+        """Have three signs of life, a minute apart: a rhythm."""
+        for earlier in (2, 1, 0):
+            await self.progress(percentage - earlier, **operation)
+            self.clock.advance(MINUTE if earlier else 0)
 
     async def ends(self, **operation: Any) -> Accepted:
         return await self.happens(self.event("operation.completed", 100, status="Completed", **operation))
@@ -86,6 +92,8 @@ class Watched:
 def words_of(event: Event) -> str:
     part = event.document[event.name.removeprefix("operation.")]
     words = [event.name.removeprefix("operation."), part["rule"]]
+    if part.get("by", "events") != "events":
+        words.append(part["by"])
     if part.get("reminder"):
         words.append(str(part["reminder"]))
     if part.get("flapping"):

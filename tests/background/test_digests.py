@@ -69,18 +69,21 @@ class TestEntries:
 
     def test_a_stalled_run_keeps_its_rule_until_it_recovers_or_ends(self) -> None:
         operation = {"operationId": "x", "operationName": "Run"}
-        stalled = {"event": "operation.stalled", "operation": operation, "stalled": {"rule": "overdue"}}
-        recovered = {"event": "operation.recovered", "operation": operation, "recovered": {"rule": "overdue"}}
+        stalled = {"event": "operation.stalled", "operation": operation, "stalled": {"rule": "late", "by": "limit"}}
+        recovered = {"event": "operation.recovered", "operation": operation, "recovered": {"rule": "late"}}
 
-        said = [summarize(parse(body, source="relay", received_at=NOON)).get("rule") for body in (stalled, recovered)]
+        older = {**stalled, "stalled": {"rule": "flat"}}  # of the release before
 
-        assert said == ["overdue", ""]
+        bodies = (stalled, older, recovered)
+        said = [summarize(parse(body, source="relay", received_at=NOON)).get("rule") for body in bodies]
+
+        assert said == ["late", "progress", ""]
         assert (summarize(events.progress(40)).get("rule"), summarize(events.completed())["rule"]) == (None, "")
 
 
 class TestFigures:
     def test_the_worst_comes_first(self) -> None:
-        rows = [row(1, "Running", rule="overdue"), row(2, "Timeout"), row(3, "Failed"),
+        rows = [row(1, "Running", rule="late"), row(2, "Timeout"), row(3, "Failed"),
                 row(4, "Running", rule="silent", priority="Critical"), row(5), row(6, "Running")]  # fmt: skip
 
         told = document(rows)

@@ -13,7 +13,7 @@ from tests.support.clock import Clock
 from tests.support.queue import claim
 
 DAY = 24 * HOUR
-OFF = "silent: off, flat: off, remind: off, startup_grace: 0s"
+OFF = "silent: off, late: off, remind: off, startup_grace: 0s"
 ZONE = ZoneInfo("Europe/Berlin")  # of the configuration
 DAILY = 'cron: "0 6 * * *"'
 
@@ -124,7 +124,7 @@ async def test_of_several_processes_one_tells_and_another_withdraws_also_after_a
 async def test_what_was_missed_while_relay_was_away_is_told_after_its_grace_and_once(
     process: Callable[..., Watched], daily: Watched
 ) -> None:
-    relay = process(watchdog=expecting(DAILY, off="silent: off, flat: off, remind: off, startup_grace: 1h"))
+    relay = process(watchdog=expecting(DAILY, off="silent: off, late: off, remind: off, startup_grace: 1h"))
     daily.clock.now = at("2024-01-27 07:30")
     await relay.passes(58 * MINUTE, every=MINUTE)
     assert relay.words == []

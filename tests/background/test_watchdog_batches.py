@@ -11,7 +11,7 @@ from tests.support import events, records
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import send
 
-MEMBERS = ("op-1", "op-2", "op-3")
+MEMBERS = ("op-1", "op-2", "op-3", "op-4", "op-5")
 
 
 def batch(relay: Watched, name: str, **parts: Any) -> Event:
@@ -28,10 +28,18 @@ def member_done(relay: Watched, member: str) -> Event:
     return batch(relay, "batch.operation.completed", operation={"operationId": member, "status": "Completed"})
 
 
-async def test_a_silent_batch_is_told_once_and_withdrawn_when_it_goes_on(relay: Watched) -> None:
+async def goes_on(relay: Watched) -> None:
+    """Have it report three members' ends, a minute apart."""
     await relay.happens(batch(relay, "batch.started"))
+    for member in MEMBERS[:3]:
+        await relay.happens(member_done(relay, member))
+        relay.clock.advance(MINUTE)
+
+
+async def test_a_silent_batch_is_told_once_and_withdrawn_when_it_goes_on(relay: Watched) -> None:
+    await goes_on(relay)
     await relay.passes(16 * MINUTE)
-    await relay.happens(member_done(relay, "op-1"))
+    await relay.happens(member_done(relay, "op-4"))
     await relay.passes(MINUTE)
 
     assert relay.words == ["stalled silent", "recovered silent"]
@@ -50,26 +58,28 @@ async def test_its_members_events_are_its_life(relay: Watched) -> None:
 
     assert relay.words == []
     await relay.ends(operationId="op-2", batchId="b-1")
-    await relay.passes(16 * MINUTE)
+    await relay.passes(4 * HOUR - MINUTE)
+    assert relay.words == []
+    await relay.passes(2 * MINUTE)
     assert [(event.subject, words) for event, words in zip(relay.told, relay.words, strict=True)] == [
-        ("b-1", "stalled silent")
+        ("b-1", "stalled late start")
     ]
 
 
 async def test_it_stands_below_the_message_of_the_batch_which_goes_on_to_show_what_is_done(relay: Watched) -> None:
     told = GOOD.replace("[operation.*]\n    priorities: [High, Critical]", '["operation.*", "batch.*"]')
     relay.config = parse_config(told + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
-    await relay.happens(batch(relay, "batch.started"))
-    relay.clock.advance(60)
+    await goes_on(relay)
     root = await send(relay.store)
     await relay.passes(16 * MINUTE)
 
     alarm = await send(relay.store)
 
-    assert (root.kind, root.event.name) == ("live", "batch.started")
+    assert (root.kind, root.event.name) == ("live", "batch.operation.completed")
     assert (alarm.kind, alarm.event.name, alarm.lane) == ("reply", "operation.stalled", root.lane + "/replies")
     assert alarm.thread == {"channel": "C1", "ts": "1.1"}
-    assert [event.name for event in await Runs(relay.store).history(await due_name(relay))] == ["batch.started"]
+    told = [event.name for event in await Runs(relay.store).history(await due_name(relay))]
+    assert told == ["batch.started", "batch.operation.completed"]
     assert (await Admin(relay.store).ledger()).imbalance == 0
 
 
@@ -80,9 +90,8 @@ async def due_name(relay: Watched) -> str:
 
 async def test_an_alarm_after_its_end_is_late(relay: Watched) -> None:
     """Two processes may look at once: one is told of the end, and the other was slower."""
-    await relay.happens(batch(relay, "batch.started"))
+    await goes_on(relay)
     await relay.passes(15 * MINUTE)
-    await relay.passes(30)
     (alarm,) = relay.told
     await relay.happens(batch(relay, "batch.completed", status="Completed"))
 

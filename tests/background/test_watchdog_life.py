@@ -14,7 +14,7 @@ from tests.support import records
 
 
 async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> None:
-    await relay.progress(40)
+    await relay.reports(40)
     relay.store.take_set_back()
     relay.clock.advance(-6 * HOUR)
     relay.store.take_set_back()
@@ -32,7 +32,7 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
 ])  # fmt: skip
 async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:
     for name in ("op-1", "op-2"):
-        await relay.progress(40, operationId=name)
+        await relay.reports(40, operationId=name)
     first, _ = records.all_of(relay.store, Operation)
     first.alarms = damage
 
@@ -44,7 +44,7 @@ async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_wat
 
 async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Callable[..., Watched]) -> None:
     relay = process(watchdog="{startup_grace: 0s}")  # the ticks of this test are hours apart
-    await relay.progress(40)
+    await relay.reports(40)
     await relay.passes(24 * HOUR, every=HOUR)
     await relay.passes(30 * 24 * HOUR, every=6 * HOUR)
 
@@ -55,7 +55,7 @@ async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Cal
 
 
 async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay: Watched) -> None:
-    await relay.progress(40)
+    await relay.reports(40)
     await relay.passes(16 * MINUTE)
     for operation in records.all_of(relay.store, Operation):
         del relay.store.shared.memory.records[operation.key]
@@ -71,7 +71,7 @@ async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay
 
 
 async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Callable[..., Watched]) -> None:
-    await relay.progress(40)
+    await relay.reports(40)
     await relay.passes(16 * MINUTE)
 
     second = process()
@@ -87,18 +87,18 @@ async def test_a_restart_neither_forgets_nor_repeats(relay: Watched, process: Ca
 
 async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Watched]) -> None:
     other = process()
-    await relay.progress(40)
+    await relay.reports(40)
     for _ in range(46 * 2):
         relay.clock.advance(30)
         await asyncio.gather(relay.tick(), other.tick())
 
     assert len(relay.told + other.told) == 2
-    assert (await Admin(relay.store).ledger()).counts["events"] == 3
+    assert (await Admin(relay.store).ledger()).counts["events"] == 5
 
 
 async def test_one_run_that_cannot_be_told_costs_the_others_nothing(relay: Watched) -> None:
-    await relay.progress(40, operationId="odd")
-    await relay.progress(40, operationId="even")
+    await relay.reports(40, operationId="odd")
+    await relay.reports(40, operationId="even")
     relay.refuses = "odd"
     await relay.passes(16 * MINUTE)
     assert [event.subject for event in relay.told] == ["even"]

@@ -48,7 +48,8 @@ def test_the_shipped_configuration_is_right_with_a_warning_and_no_secret_is_show
 
     assert text.exit_code == 0, text.output
     for line in (
-        "/webhooks/async-operations: hmac-sha256 current", "process-mining: slack, live: #process-mining",
+        "/webhooks/async-operations: hmac-sha256 current; late after 4h without limit, estimate or history",
+        "process-mining: slack, live: #process-mining",
         "follow important runs → process-mining",
         "process-mining: only the owner, and nobody where none is known, for critical_completed, high_stalled, "
         "critical_stalled\n",

@@ -69,7 +69,7 @@ def test_it_takes_every_example_in_the_documentation(block: str) -> None:
         " analysts: {email: a@example.com}}",
         "rules: [{notify: team, priorities: [HIGH, low], statuses: FAILED}]",
         "quiet_hours: {from: '22:00', to: '07:00', pass: [Failed, '${PASSING:-stalled}']}",
-        "watchdog: {silent: off, flat: 30m, overdue_pct: off, deadline_grace: 2m, remind: [30m, 2h]}",
+        "watchdog: {silent: off, late: 6h, missing: 2m, remind: [30m, 2h]}",
         "quiet_hours: {from: 20:00, to: '07:00', days: 'mon, tue, wed, thu', pass: critical_failed}",
         "dynamic_destinations: {email_domains: example.com, slack: '#team', mention: []}",
         "platform: {base_url: 'https://api.example.com', tenant: 4711, project: a, token: '${TOKEN:-}'}",

@@ -112,18 +112,18 @@ def test_a_word_sets_the_watchdogs_numbers_and_numbers_win() -> None:
     assert configured(GOOD + "watchdog: off\n").watchdog is None
     strict = configured(GOOD + "watchdog: strict\n").watchdog
     assert strict
-    assert (strict.silent, strict.flat, strict.overdue_pct, strict.deadline_grace, strict.slow_pct, strict.quick_pct,
-            strict.missing, strict.remind) == (300, 600, 10, 30, 10, 75, 600, Watchdog().remind)  # fmt: skip
-    changed = configured(GOOD + "watchdog: {level: strict, silent: 8m, flat: off, remind: 1h}\n").watchdog
+    assert (strict.silent, strict.late, strict.missing, strict.remind) == (300, 3600, 600, Watchdog().remind)
+    changed = configured(GOOD + "watchdog: {level: strict, silent: 8m, late: off, remind: 1h}\n").watchdog
     assert changed
-    assert (changed.silent, changed.flat, changed.missing, changed.remind) == (480, None, 600, (3600,))
+    assert (changed.silent, changed.late, changed.missing, changed.remind) == (480, None, 600, (3600,))
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
         ("{silent: 0}", "watchdog.silent: expected more than 0; write off to go without this rule"),
-        ("{overdue_pct: much}", "watchdog.overdue_pct: expected a number"),
+        ("{lates: 1h}", "watchdog.lates: unknown key; did you mean late?"),
+        *((f"{{{key}: 1}}", f"watchdog.{key}: {instead}") for key, instead in Watchdog.retired.items()),
         ("lax", "watchdog: expected off, normal, strict, or keys and values"),
         ("{level: lax}", "watchdog.level: expected normal or strict"),
     ],

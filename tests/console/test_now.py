@@ -44,7 +44,7 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(pag
     assert first["trouble"]["text"] == "no event since"
     since = r" <time[^>]*>{}, 12:00:00</time>, <time[^>]*>{}"
     assert re.search("no event since" + since.format("20 Jan 2024", "20 min"), english)
-    assert "No sign of life" in english
+    assert "No events" in english
     assert ("<b>2</b><span>running" in english, "<b>1</b><span>stalled" in english) == (True, True)
     assert re.search("kein Ereignis seit" + since.format("20.01.2024", "vor 20"), german)
 

@@ -201,9 +201,9 @@ def lasted(number: int, minutes: int) -> Event:
     return run(number, progress={"startTime": f"2024-01-{number + 1:02}T11:{60 - minutes:02}:00Z"}, priority="Normal")
 
 
-@pytest.mark.parametrize(("minutes", "broadcast"), [(2, True), (40, False)])
-async def test_a_run_that_is_over_too_soon_is_shown_to_the_conversation(
-    bench: Bench, worker: Worker, minutes: int, broadcast: bool
+@pytest.mark.parametrize(("minutes", "asked"), [(2, True), (40, False)])
+async def test_the_reply_about_a_run_that_is_over_too_soon_says_so_to_its_thread_alone(
+    bench: Bench, worker: Worker, minutes: int, asked: bool
 ) -> None:
     for number in range(10):
         await bench.store.accept(lasted(number, 50), [])
@@ -213,5 +213,5 @@ async def test_a_run_that_is_over_too_soon_is_shown_to_the_conversation(
         await worker.run_once("slack")
 
     (reply,) = [message for message in bench.wire.arrived if message.kind == "reply"]
-    assert reply.broadcast is broadcast
-    assert ("please check" in reply.content["text"]) is broadcast
+    assert not reply.broadcast
+    assert ("please check" in reply.content["text"]) is asked

@@ -11,9 +11,9 @@ from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import (
     Usual,
     before,
+    late_after,
     outcome_of,
     quantile,
-    slow_after,
     streaks,
     too_quick,
     usual,
@@ -217,35 +217,24 @@ def test_failures_and_successes_in_a_row_pass_over_cancelled_runs(statuses: str,
 
 
 @pytest.mark.parametrize(
-    ("minutes", "percent", "limit"),
-    [((60,) * 9, 20, None), ((60,) * 10, 20, 72), ((60,) * 10, 0, 61), ((1,) * 10, 20, 2), (range(1, 22), 20, 24)],
+    ("minutes", "limit"),
+    [((60,) * 4, None), ((60,) * 5, 90), ((40,) * 12, 60), ((1,) * 10, 6), (range(1, 12), 15), ((9,) * 19 + (99,), 14)],
 )
-def test_a_run_is_slow_beyond_what_ten_successes_take(
-    minutes: Sequence[float], percent: float, limit: float | None
-) -> None:
+def test_a_run_is_late_half_as_much_beyond_the_slowest_usual_one(minutes: Sequence[float], limit: float | None) -> None:
     ends = [end(f"{n}", n, duration=lasted * MINUTE) for n, lasted in enumerate(minutes)]
 
-    assert slow_after(ends, percent) == (limit and limit * MINUTE)
+    assert late_after(ends) == (limit and limit * MINUTE)
 
 
 @pytest.mark.parametrize(
-    ("successes", "seconds", "percent", "quick"),
-    [
-        (9, 60, 50, False),
-        (10, 60, 50, True),
-        (10, 30 * MINUTE, 50, False),
-        (10, 29 * MINUTE, 50, True),
-        (10, 60, None, False),
-        (10, None, 50, False),
-    ],
+    ("successes", "seconds", "quick"),
+    [(9, 60, False), (10, 60, True), (10, 30 * MINUTE, False), (10, 29 * MINUTE, True)],
 )
-def test_a_run_is_too_quick_below_half_of_what_ten_successes_take(
-    successes: int, seconds: float | None, percent: float | None, quick: bool
-) -> None:
+def test_a_run_is_too_quick_below_half_of_what_ten_successes_take(successes: int, seconds: float, quick: bool) -> None:
     ends = [end(f"{n}", n) for n in range(successes)] + [end("x", status="Failed", duration=1)] * 20
 
-    assert too_quick(ends, seconds, percent) is quick
+    assert too_quick(ends, seconds) is quick
 
 
 def test_of_a_job_of_seconds_none_is_too_quick() -> None:
-    assert not too_quick([end(f"{n}", n, duration=20) for n in range(10)], 1, 50)
+    assert not too_quick([end(f"{n}", n, duration=20) for n in range(10)], 1)

@@ -35,7 +35,7 @@ def alarm(partition: Partition) -> Event:
 def silent_run() -> Partition:
     partition = Partition()
     partition.report(events.progress(10))
-    partition.now += 15 * MINUTE
+    partition.now += 30 * MINUTE
     return partition
 
 

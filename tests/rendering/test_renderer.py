@@ -179,7 +179,7 @@ def alarm(name: str, **parts: Any) -> Event:
                              "operation": body["operation"], **parts})  # fmt: skip
 
 
-STALLED = alarm("stalled", stalled={"rule": "overdue", "seconds": 600})
+STALLED = alarm("stalled", stalled={"rule": "late", "by": "estimate", "seconds": 600})
 SILENT = alarm("stalled", stalled={"rule": "silent", "seconds": 900})
 RECOVERED = alarm("recovered", recovered={"rule": "silent", "seconds": 600, "flapping": False})
 STILL_OVERDUE = alarm("recovered", recovered={"rule": "silent"}, stalled={"rule": "overdue", "seconds": 600})

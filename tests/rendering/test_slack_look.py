@@ -45,7 +45,7 @@ def test_slack_takes_every_message_and_a_phone_shows_it_in_one_plain_line(render
     with every_case() as case:
         for kind, fixture, language in product(KINDS, FIXTURES, LANGUAGES):
             content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
-            for judge in (taken, plain, *MORE.get(fixture, ())):
+            for judge in (taken, plain, *MORE.get(fixture, ()), *LABELLED[: not name.startswith("operation.stalled.")]):
                 with case(kind, fixture, language, judge.__name__):
                     judge(content)
             if fixture == "maximal" and name != "batch.operation.failed" and has_tracking_url(name):
@@ -60,16 +60,19 @@ def taken(content: dict[str, Any]) -> None:
     assert not {"actions", "button"} & {block["type"] for block in content["blocks"]}
 
 
-def plain(content: dict[str, Any]) -> None:
+def labelled(content: dict[str, Any]) -> None:
     label, _, rest = content["text"].partition(": ")
     assert re.fullmatch(r"[A-ZÜ\d][\w', ]{3,30}", label.replace(NBSP, " "))
     assert rest
+
+
+def plain(content: dict[str, Any]) -> None:
     assert length(content["text"]) <= 400
     assert not re.search(r"[<>\n▰▱]", content["text"])
 
 
 def short(content: dict[str, Any]) -> None:
-    assert content["text"].partition(": ")[2].startswith(TITLES)
+    assert content["text"].startswith(TITLES) or content["text"].partition(": ")[2].startswith(TITLES)
     assert not re.search(r"[*_`]", content["text"].replace("SOURCE_TIMEOUT", ""))
     addresses = sum(length(address) for address in re.findall(r"<(http[^|]*)\|", str(content["blocks"])))
     assert sum(map(length, texts(content["blocks"]))) - addresses <= 1_500
@@ -102,6 +105,7 @@ def whole_characters(content: dict[str, Any]) -> None:
     assert any("…" in text for text in passages)
 
 
+LABELLED = (labelled,)  # a run that relay found something wrong with comes before what that is
 MORE = {"typical": (short,), "hostile": (inactive,), "maximal": (whole_characters,)}
 
 

@@ -142,7 +142,7 @@ async def test_alarms_and_outcomes_are_told_to_each_ones_own_readers(
     runs = Runs(store)
     page = await runs.due(10)
     for due in page.runs:
-        alert = decide(due.run, Watchdog(), page.now + 3600)
+        alert = decide(due.run, Watchdog(), page.now + 5 * 3600)
         assert alert
         await ingest.ingest(event_of(alert, due.run, await runs.history(due.operation), page.now))
     mailed = await send_all(store, clock, "email")

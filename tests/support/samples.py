@@ -107,16 +107,22 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
     """Return what relay itself says of a run that does not go on, rule by rule, and that goes on again."""
     operation = bodies()["operation.progress"]["operation"]
     stalled = {
-        "rule": "flat", "since": "2024-01-20T12:31:00Z", "seconds": 1920, "percentage": 67,
-        "phase": "Machine Learning Analysis", "lastEvent": "2024-01-20T12:52:00Z",
+        "rule": "silent", "by": "progress", "since": "2024-01-20T12:31:00Z", "seconds": 1920, "running": 6300,
+        "percentage": 67, "phase": "Machine Learning Analysis", "lastEvent": "2024-01-20T12:52:00Z",
         "rhythm": 40, "firstEstimate": "2024-01-20T12:15:00Z", "estimateMoved": 3, "deadline": "2024-01-20T13:00:00Z",
         "reminder": 0,
     }  # fmt: skip
     found = {
-        f"operation.stalled.{rule}": envelope(
-            "operation.stalled", "2024-01-20T13:03:00Z", operation=operation, stalled=stalled | {"rule": rule} | details
+        f"operation.stalled.{by}": envelope(
+            "operation.stalled", "2024-01-20T13:03:00Z", operation=operation, stalled=stalled | {"by": by} | details
         )
-        for rule, details in {"silent": {"seconds": 660}, "flat": {}, "overdue": {}, "deadline": {}, "slow": {}}.items()
+        for by, details in {
+            "events": {"since": "2024-01-20T12:52:00Z", "seconds": 660},
+            "progress": {},
+            "estimate": {"rule": "late", "since": "2024-01-20T12:15:00Z", "seconds": 2880},
+            "limit": {"rule": "late", "since": "2024-01-20T13:00:00Z", "seconds": 180},
+            "history": {"rule": "late", "since": "2024-01-20T12:30:00Z", "seconds": 1980},
+        }.items()
     }
     job = Job("", TENANT, PROJECT, "ProcessMiningAnalysis", "Comprehensive Customer Journey Analysis")
     expected, told_at, began = (datetime.fromisoformat(f"2024-01-20T{clock}:00Z").timestamp()
@@ -126,7 +132,7 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
         "operation.stalled.missing": dict(alarm(missing, told_at).document),
         "operation.recovered.missing": dict(recovery(missing, (began, "op-1"), began + 30).document),
     }
-    recovered = {"rule": "flat", "seconds": 1920, "flapping": False}
+    recovered = {"rule": "silent", "by": "progress", "seconds": 1920, "flapping": False}
     return found | {
         "operation.recovered": envelope(
             "operation.recovered", "2024-01-20T13:06:00Z", operation=operation, recovered=recovered

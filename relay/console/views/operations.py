@@ -9,6 +9,7 @@ from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
 from relay.domain.events import Outcome
+from relay.domain.jobs import Alarms
 from relay.domain.outcomes import usual
 from relay.rendering.links import Base, Whose, row_link
 from relay.store.queries.jobs import Jobs
@@ -18,11 +19,9 @@ MOST = 50
 # What the watchdog's rules have found, each followed by since when.
 STALLED = {
     "silent": N_("no event since"),
-    "flat": N_("it has not moved since"),
-    "overdue": N_("by its own estimate it should have ended"),
-    "deadline": N_("its deadline was"),
-    "slow": N_("by its other runs it should have ended"),
-    "missing": N_("it should have begun"),
+    "progress": N_("it has not moved since"),
+    "late": N_("it should have ended"),
+    "missing": N_("it should have started"),
 }
 
 
@@ -126,8 +125,8 @@ async def runs(context: Context, rows: Sequence[Goes], told: Mapping[str, list[T
 
 
 def _run(context: Context, row: Goes, before: tuple[Outcome, ...], told: list[Told]) -> RunFacts:
-    rule = row.run.alarms.shown if row.operation.state == "stalled" else ""
-    alarm = row.run.alarms.open.get(rule)
+    alarms = row.run.alarms if row.operation.state == "stalled" else Alarms()
+    rule, alarm = alarms.found, alarms.open.get(alarms.shown)
     return RunFacts.merged(
         _going(context.config(), row), stalled=rule, stalled_since=alarm.since if alarm else None, told=told,
         trouble=phrase(STALLED[rule]) if rule in STALLED else None,

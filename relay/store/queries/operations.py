@@ -111,7 +111,7 @@ class Operations(Questions):
 def shown_status(o: Operation) -> str:
     """Return the rule of its open alarm; Partial of a batch of which some failed; else its status."""
     if o.rank != TERMINAL:
-        return run_of(o).alarms.shown or o.status
+        return run_of(o).alarms.found or o.status
     if o.status == "Completed" and went_wrong(o.summary):
         return "Failed" if o.summary["status"] == "Failed" else "Partial"
     return o.status

@@ -30,7 +30,7 @@ destinations:
   analysts: {{email: analyst@example.com, hold_failure: 1m}}
   leavers: {{email: gone@example.com, group_errors: off}}
   daily: {{email: daily@example.com, mode: digest, at: "12:00"}}
-watchdog: {{silent: 5m, flat: 10m, remind: [10m], startup_grace: 0s}}
+watchdog: {{silent: 5m, remind: [10m], startup_grace: 0s}}
 rules:
   - {{name: live, events: ["operation.*", "batch.*"], notify: [team, night]}}
   - {{name: guild, events: ["operation.*", "batch.*"], priorities: {guild_of}, notify: [guild]}}
