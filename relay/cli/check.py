@@ -24,7 +24,7 @@ from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions, press_transport, pressers
 from relay.interactivity.endpoint import PATH
-from relay.policy.presentation import uncalled
+from relay.policy.presentation import OWNER, by_outcome
 from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
 
@@ -117,14 +117,13 @@ def _summary(config: Config) -> dict[str, list[str]]:
 
 
 def _calls(config: Config) -> Iterator[str]:
-    """Yield which outcomes mention nobody at a destination that can mention people, and which the run's owner alone."""
+    """List the outcomes that mention no one, or the owner of the run alone, at each destination with mentions."""
     for name, destination in config.destinations.items():
         if getattr(CHANNELS[destination.channel], "calls", True) and destination.mode != "digest":
-            outcomes = uncalled(destination.mention)
-            if outcomes["nobody"]:
-                yield f"{name}: nobody for {', '.join(outcomes['nobody'])}"
-            if outcomes["owner"]:
-                yield f"{name}: only the owner, and nobody where none is known, for {', '.join(outcomes['owner'])}"
+            mentioned = by_outcome(destination.mention)
+            for who, people in (("no one", ()), ("only the owner, no one without,", (OWNER,))):
+                if outcomes := [outcome for outcome, names in mentioned.items() if names == people]:
+                    yield f"{name}: {who} for {', '.join(outcomes)}"
 
 
 def _buttons(config: Config) -> list[str]:

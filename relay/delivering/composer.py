@@ -10,7 +10,7 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
+from relay.domain.deliveries import EVERYBODY, Delivery, DeliveryOptions, Notification
 from relay.domain.events import OPERATOR_EVENTS
 from relay.policy.presentation import alerts, mentions_for, works_again
 from relay.policy.recipients import mentions
@@ -19,9 +19,6 @@ from relay.rendering import IsolatedRenderer
 log = structlog.get_logger(__name__)
 
 Calls = Callable[[Delivery, Sequence[str]], Awaitable[Sequence[str]]]
-
-
-EVERYBODY = "*"  # the conversation, which a broadcast calls
 
 
 @dataclass(eq=False)
@@ -35,7 +32,7 @@ class Composer:
     job_history: Callable[[Delivery], Awaitable[Delivery]] | None = None  # adds its job's earlier outcomes, likewise
     unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None  # the link in this language; '' for none
     buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None  # below a live message
-    calls: Calls | None = None  # of these names those that no other failure of the same cause has mentioned yet
+    calls: Calls | None = None  # of these names those that this failure mentions (relay.engine.causes)
 
     async def compose(self, delivery: Delivery, channel: object = None) -> Notification:
         """Compose it for its channel, which may take the event's own document instead. Raises StoreUnavailable."""
@@ -55,9 +52,12 @@ class Composer:
         if self.unsubscribe and getattr(channel, "unsubscribes", False) and delivery.event.name not in OPERATOR_EVENTS:
             link = await self.unsubscribe(delivery, language)
         requested = mentions(delivery.event, config.dynamic_destinations) if config.dynamic_destinations else ()
-        names = mentions_for(delivery.event, delivery.history, options.mention, requested, options.owners)
+        names = delivery.people or mentions_for(
+            delivery.event, delivery.history, options.mention, requested, options.owners
+        )
         after = options.alert_after or (destination and destination.alert_after) or 0
-        mentioned, broadcast = await self._audience(delivery, names, alert_after=after, countable=countable)
+        calls = self.calls if delivery.window and getattr(channel, "calls", True) else None
+        mentioned, broadcast = await self._audience(delivery, names, calls, alert_after=after, countable=countable)
         templates, document = getattr(channel, "templates", delivery.channel), delivery.event.document
         content = await self._content(delivery, templates, language, timezone, link) if renders else document
         return Notification(
@@ -111,22 +111,21 @@ class Composer:
         return rendered.content
 
     async def _audience(
-        self, delivery: Delivery, names: tuple[str, ...], *, alert_after: int, countable: bool
+        self, delivery: Delivery, names: tuple[str, ...], calls: Calls | None, *, alert_after: int, countable: bool
     ) -> tuple[tuple[str, ...], bool]:
         """Return the names to mention, and whether the conversation sees the reply.
 
-        A failure with too few before it mentions no one (`alerts`), neither does one that healed, and of one cause each
-        name is mentioned once: the store says which no other of its failures has mentioned.
+        A failure with too few before it mentions no one (`alerts`), neither does one that healed. Of one cause each
+        name is mentioned once, by a row that the conversation sees where no other did: the store says which.
         """
         below = delivery.wording == "also" or (delivery.kind == "reply" and not delivery.broadcast)
         if delivery.wording == "healed" or not alerts(delivery.event, alert_after, countable=countable):
             return (), False
         if delivery.kind == "reply" and works_again(delivery.event, alert_after):
             return (), True
-        if self.calls is None or not delivery.group or delivery.kind not in ("live", "reply"):
+        if calls is None:
             return names, delivery.broadcast and not below
-        visible = delivery.broadcast or delivery.kind == "live"
-        first = await self.calls(delivery, (*names, EVERYBODY) if visible else names)
-        if not below:
-            return names, delivery.broadcast
-        return tuple(name for name in names if name in first), delivery.broadcast and EVERYBODY in first
+        visible = delivery.broadcast or delivery.kind != "reply"
+        first = await calls(delivery, (*names, EVERYBODY) if visible else names)
+        called = tuple(name for name in names if name in first)
+        return called, delivery.broadcast if not below else bool(called) or (delivery.broadcast and EVERYBODY in first)

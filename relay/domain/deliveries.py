@@ -13,6 +13,7 @@ Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
 Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
 Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
+EVERYBODY = "*"  # among names that are claimed for mentions: the conversation, which a broadcast calls
 PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
 
 
@@ -153,6 +154,7 @@ class Accepted:
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
     id_reused: bool = False  # another fact came under the same delivery id before
     differs: bool = field(default=False, compare=False)  # a duplicate whose error or end is another than the recorded
+    member: "Accepted | None" = field(default=None, compare=False)  # of a Critical failure that a batch reports
     elsewhere: bool = False  # another process owns the partition, and decides
 
 
@@ -196,7 +198,8 @@ class Delivery:
     broadcast: bool = False  # of a reply: the conversation sees it as well
     wording: Wording = ""  # where its message is not that of its kind
     group: str = ""  # of a failure: the store's name of the failures of its cause; '' where none are grouped
-    window: float = 0.0  # seconds for which they are grouped
+    window: float = 0.0  # seconds for which failures are grouped; 0: they are not
+    people: tuple[str, ...] = ()  # mentioned by a list
     mishap: str = ""  # healed: what had gone wrong
     taken: Mapping[str, str] = field(default_factory=dict)  # live: who looks at it: user, userName, realName
     alike: int = 0  # live: how many more failed for its cause, in its thread

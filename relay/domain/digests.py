@@ -11,6 +11,8 @@ from relay.domain.documents import iso
 from relay.domain.events import FAILED, PRIORITIES, TERMINAL, Document
 from relay.domain.jobs import Job, fold
 
+OF_FAILURES = frozenset({"cause", "call"})  # round-ups that name each run, and say whose it is
+MAX_NAMED = 300  # of these that have no row
 MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
@@ -84,7 +86,7 @@ def build_digest(
 ) -> dict[str, Any]:
     """Build the document of a digest or a round-up; `before` is the baseline of the digest before it."""
     groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
-    if kind != "cause":  # which lists each run that failed for it
+    if kind not in OF_FAILURES:
         entries = count_batches_once(entries)
     for entry in entries:
         groups[section_of(entry)].append(entry)
@@ -93,6 +95,7 @@ def build_digest(
     # What was held replaces its message: each run has a row, its own or its batch's. Of more than anybody reads,
     # those of one job have one.
     shown = groups | ({"done": digest_groups(groups["done"])} if kind in ("digest", "overflow") else {})
+    unlisted = shown["attention"][MAX_ROWS["attention"] :] if kind in OF_FAILURES else []
     daily = timedelta(seconds=end - start) <= DAILY
     new = per_day(entries, zone) if kind == "digest" else {}
     return {
@@ -104,6 +107,7 @@ def build_digest(
         "zone": zone,
         "daily": daily,
         "entries": [dict(entry) for name, limit in MAX_ROWS.items() for entry in shown[name][:limit]],
+        "others": [str(entry.get("name") or entry.get("id")) for entry in unlisted[:MAX_NAMED]],
         "totals": totals(entries) | {name: len(group) for name, group in groups.items()} | {"total": len(entries)},
         "before": before if before and before.get("daily") == daily else None,
         "days": _days(days or {}, new, (start if not daily else end, end), zone) if kind == "digest" else [],

@@ -20,7 +20,7 @@ TROUBLE, RESOLVED = "relay.trouble", "relay.resolved"  # of relay itself, for it
 OPERATOR_EVENTS = frozenset({TROUBLE, RESOLVED})
 ACTION_REQUESTED, ACTION_DONE = "operation.action.requested", "operation.action.done"  # of buttons
 STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")
-PRIORITIES = ("Low", "Normal", "High", "Critical")
+PRIORITIES = ("Low", "Normal", "High", CRITICAL := "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 FAILED = ("Failed", "Timeout")
 BROKE, MENDED = "broke", "mended"  # its job, by a failure after a success or none, by a success after a failure

@@ -153,11 +153,12 @@ def _with(record: _Stated, **values: Any) -> _Stated:
 
 
 def number_member(event: Event, remembered: Mapping[str, str]) -> Event:
-    """Number the run of a batch event's member, where that was started again under its own id."""
-    if event.operation is None or "restarts" not in remembered:
+    """Number the run of a batch event's member, where that was started again under its own id; fill in its priority."""
+    run, restarts = event.operation, restarts_of(event, remembered) if "restarts" in remembered else 0
+    if run is None:
         return event
-    restarts = restarts_of(event, remembered)
-    return replace(event, restarts=restarts, operation=replace(event.operation, retry=event.operation.retry + restarts))
+    run = replace(run, retry=run.retry + restarts, priority=run.priority or remembered.get("priority", ""))
+    return replace(event, restarts=restarts, operation=run)
 
 
 def _cancelled_by(event: Event, record: str) -> Document:

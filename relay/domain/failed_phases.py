@@ -4,6 +4,7 @@ Phases and outcomes come in any order, and senders such as GitHub state an error
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
@@ -17,6 +18,16 @@ FAILURE = "operation.failed"
 FAILED_PHASE = "failed_phase"  # the fact: number of the run, names of its failed phases, each with its error
 MAX_NAME = 120  # characters
 MAX_PHASES = 3  # of a run
+# Words that say only that something failed: `build failed`, `Process completed with exit code 1.`, `RUN_ERRORED`.
+_WORDS = """
+a an and are at be been by did do does for had has have in is it more must no non not of on one or some that the there
+this to was were with zero action build check checks code command deploy deployment job jobs log logs operation phase
+pipeline process program result return run runs script server shell stage state status step steps system task tasks test
+tests unit workflow aborted completed crashed ended erred error errored errors exception exit exited fail failed failing
+fails failure failures fatal finished internal occurred returned stopped terminated unexpected unknown unsuccessful
+"""
+_EMPTY = frozenset(_WORDS.split())
+_PARTS = re.compile(r": | [–-] ")
 _MESSAGES = ("message", "errorMessage", "detail", "error")
 
 
@@ -70,6 +81,23 @@ def with_cause(event: Event, fact: str) -> Event:
     words = f"{name} failed – {reason}" if reason else f"{name} failed"
     error: Mapping[str, object] = {"phase": name, **error_of(event), "message": words}
     return replace(event, error=error, document={**event.document, "error": error}, raw=b"")
+
+
+def is_generic(event: Event) -> bool:
+    """Return whether its error says only that something failed, or in which step: nothing that runs have in common."""
+    error, run = error_of(event), event.operation
+    names = {f"{name}".casefold() for name in (event.phase_name, error.get("phase"), run and run.name) if name}
+    parts = _PARTS.split(cause_of(message_of(error)).casefold().strip(" ."))
+    if "step failed" in parts[-2:-1]:
+        parts.pop()  # the step's name
+    first, *others = [part for part in parts if not (_is_empty(part) or part.removesuffix(" failed") in names)] or [""]
+    # Before words that say nothing, few that are no exception are a name: `unit tests: script_failure`.
+    named = len(parts) > 1 and first == parts[0] and len(first.split()) <= 3 and "error" not in first
+    return _is_empty(f"{error.get('code') or error.get('errorCode') or ''}") and not others and (named or not first)
+
+
+def _is_empty(text: str) -> bool:
+    return _EMPTY.issuperset(re.findall(r"[^\W\d_]+", text.casefold()))
 
 
 def _cut(text: str, limit: int) -> str:

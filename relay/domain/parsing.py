@@ -88,6 +88,8 @@ def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
     lasting = facts(event) if lasting is None else lasting
     if event.retry:  # which the document need not say
         lasting = {**lasting, "retry": f"{event.retry}"}
+    if event.about_batch and event.operation and event.operation.priority:  # the member's, which may be known alone
+        lasting = {**lasting, "priority": event.operation.priority}
     stated: dict[str, object] = {
         "id": event.id, "source": event.source, "name": event.name, "received_at": event.received_at.isoformat(),
         "known": lasting,

@@ -7,9 +7,11 @@ from typing import Any
 from relay.domain.deliveries import Target
 from relay.domain.digest_entries import summarize
 from relay.domain.error_reader import cause_of
-from relay.domain.events import OPERATOR_EVENTS, PRIORITIES, Event
+from relay.domain.events import CRITICAL, OPERATOR_EVENTS, PRIORITIES, Event
 from relay.domain.facts import Space, facts, stated_fields
+from relay.domain.failed_phases import is_generic
 from relay.domain.identity import error_of, fingerprint, has_failed, message_of, signature
+from relay.domain.labels import labels_of
 from relay.domain.parsing import dump
 from relay.domain.run_numbers import latest_begin
 from relay.engine import names
@@ -214,12 +216,19 @@ class Arrival:
 
     @made_once
     def cause(self) -> tuple[int, str, str] | None:
-        """Return its gravity, whose run failed, and the signature of its error."""
+        """Return its gravity, whose run failed, and what it has in common with others; '' for nothing.
+
+        None where nothing is in common, and it is not Critical: these call each person once a minute.
+        """
         event = self.event
-        if not (found := signature(error_of(event))):
-            return None
         priority = event.operation.priority if event.operation else ""
         gravity = PRIORITIES.index(priority if priority in PRIORITIES else "Normal")
+        found = "" if is_generic(event) else signature(error_of(event))
+        if not found and priority != CRITICAL:
+            return None
+        if found:
+            repository = labels_of(event.operation.labels if event.operation else "").get("repository", "")
+            found = names.short_digest("cause", found, *Space.of_event(event), repository)
         subject = event.own_id if event.about_batch else event.subject
         return gravity, names.operation(subject, event.space(subject)), found
 

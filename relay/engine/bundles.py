@@ -1,9 +1,10 @@
 """Bundles: runs that are shown together.
 
 A bundle is one stretch of time at one address: a digest's window, quiet hours, a silence, the backlog of something
-broken, failures of one cause, or new messages above the cap. All but the last have a delivery of the same name, made
-with it and due at its end. The first hand-out closes it: nothing joins it any more, so every attempt shows the same,
-and what comes later goes into the next one. Its name is made by `relay.engine.names.bundle`.
+broken, failures of one cause, Critical ones since a call, or new messages above the cap. All but the last have a
+delivery of the same name, made with it and due at its end. The first hand-out closes it: nothing joins it any more, so
+every attempt shows the same, and what comes later goes into the next one. Its name is made by
+`relay.engine.names.bundle`.
 """
 
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def open_bundle(
         # It is of the moment that it is due: a window of a week must neither date its mail nor use up its patience.
         create(d, Delivery(name, operation=name, destination=where.destination, channel=where.channel,
                            address=where.address, kind=form, event=form, lane=name, calls=where.calls, due=end,
-                           created=end))  # fmt: skip
+                           created=end, urgency="1" if kind == "call" else ""))  # fmt: skip
     return name
 
 

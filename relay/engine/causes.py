@@ -1,23 +1,28 @@
 """Failures of different runs that have one cause, at one address.
 
 The first is sent as ever. What is due within the window after it is sent below it: in its thread, or, where there are
-no threads, in one message at the end of the window. Decided when a failure is about to be sent and not when it comes:
-what is held until then, or heals, is the first of nothing.
+no threads, in two messages: a minute after the first of them, and at the end of the window. Critical failures, and
+those of a batch that has a message, stay where they are. Decided when a failure is about to be sent and not when it
+comes: what is held until then, or heals, is the first of nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from relay.domain.events import CRITICAL, PRIORITIES
 from relay.engine import names
 from relay.engine.bodies import lend
 from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, from_standing, supersede
 from relay.engine.draft import Draft
+from relay.engine.escalations import MINUTE, call_each_minute, record_call
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
 from relay.engine.recipients import ESSENTIAL
 from relay.engine.records import DAY, MAIN, REPLIES, Bundle, Delivery, Operation, Thread, documents
 from relay.engine.state import Record
+
+ROW = "3"  # its urgency: failures with a message of their own go first
 
 
 @dataclass
@@ -35,19 +40,26 @@ class Cause(Record):
     sent: dict[str, int] = field(default_factory=dict)  # deliveries that arrived
     callers: dict[str, str] = field(default_factory=dict)  # mentioned name → delivery
     expires: int = 0
+    summary: int = 0  # when the first message about the others is due, where there are no threads; 0: there are none
 
 
 def group_of(x: Delivery, *, edit: bool = False) -> str:
     """Return the name of the failures that it is grouped with; '' where none are."""
-    return names.of_address(x.destination, f"{x.address}\0{x.cause[3]}") if x.cause and not edit else ""
+    grouped = x.cause[3] if x.cause and not edit else ""
+    return grouped and names.of_address(x.destination, f"{x.address}\0{grouped}")
+
+
+def is_critical(x: Delivery) -> bool:
+    """Return whether it is about a Critical failure, where failures are grouped."""
+    return x.cause is not None and x.cause[1] == PRIORITIES.index(CRITICAL)
 
 
 def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
     """Send it below the first failure of its cause, and not now. False: it is sent as it is.
 
-    What may have arrived already is not moved; nor another failure of the same run, or a graver one.
+    What may have arrived already is not moved; nor another failure of the same run, a graver one, or a Critical one.
     """
-    cause = None if x.row else _with_first(d, x, edit=edit)
+    cause = None if x.row or is_critical(x) else _with_first(d, x, edit=edit)
     if cause is None or not x.cause or x.attempts or x.unknowns:
         return False
     window, gravity, run, _ = x.cause
@@ -55,11 +67,14 @@ def join_cause(d: Draft, x: Delivery, *, edit: bool) -> bool:
         return False
     if x.kind == "each":
         return _move_to_bundle(d, x, cause, window)
+    if x.kind != "reply" or not (x.event.startswith("batch.") or d.look(Operation, x.operation).facts.get("batch")):
+        return _move_to_thread(d, x, cause.lane)
+    # Readers of a batch look for its failures in its thread; the first there is more than a row.
+    x.loud = False
     first_failed = d.look(Thread, x.lane).first_failed
-    if x.name in (f"{first_failed}-batch", f"{first_failed}-reply"):  # readers of the batch look for it there
-        x.loud = False
+    if not first_failed or x.name in (f"{first_failed}-batch", f"{first_failed}-reply"):
         return False
-    return _move_to_thread(d, x, cause.lane)
+    return _move_to_thread(d, x, x.lane)
 
 
 def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
@@ -67,9 +82,11 @@ def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
 
     People mentioned by the first count as mentioned, if a graver one takes its place.
     """
-    if x.row or not x.cause or edit:
+    if x.kind == "roundup":
+        record_call(d, x)
+    if x.row or not x.cause or not (name := group_of(x, edit=edit)):
         return
-    known, name = _with_first(d, x, edit=edit), group_of(x)
+    known = _with_first(d, x, edit=edit)
     window, gravity, run, _ = x.cause
     if known and gravity <= known.gravity:
         return
@@ -77,6 +94,7 @@ def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
         d.drop(Cause, name)
     cause = d.edit(Cause, name)
     cause.at, cause.first, cause.run, cause.gravity, cause.lane = d.now, x.name, run, gravity, x.lane
+    cause.summary = cause.summary if known else 0  # a graver one changes nothing in when that is due
     cause.expires = d.now + window
 
 
@@ -101,7 +119,10 @@ def confirm_sent(d: Draft, x: Delivery) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ClaimMentions:
-    """Mention people for a cause (`group`) by this delivery, each once in `window` ms. Answer: those it mentions."""
+    """Mention people for a cause (`group`) by this delivery, each once in `window` ms. Answer: those it mentions.
+
+    What is no row mentions all of its people; a Critical failure each person once a minute.
+    """
 
     group: str
     people: Sequence[str]
@@ -109,9 +130,16 @@ class ClaimMentions:
     window: int
 
     def decide(self, d: Draft) -> list[str]:
-        mentioned: list[str] = []
         if not self.people:
+            return []
+        x, mentioned = d.get(Delivery, self.delivery), self._claim(d) if self.group else [*self.people]
+        if x is None or x.row or (x.kind == "reply" and not x.loud):
             return mentioned
+        return call_each_minute(d, x, self.people) if is_critical(x) else [*self.people]
+
+    def _claim(self, d: Draft) -> list[str]:
+        """Return those that no other failure of the cause mentions."""
+        mentioned: list[str] = []
         if _current(d, self.group) is None:
             d.drop(Cause, self.group)
         cause = d.edit(Cause, self.group)
@@ -155,12 +183,18 @@ def _gives_way(d: Draft, cause: Cause, delivery: str, signature: str = "") -> bo
 
 
 def _move_to_bundle(d: Draft, x: Delivery, cause: Cause, window: int) -> bool:
-    """List it in a message at the end of the window. What also reaches readers who have unsubscribed does not wait."""
+    """List it in the next message about the cause. What also reaches readers who have unsubscribed does not wait."""
     start, end = cause.at, cause.at + window
     if x.passes == ESSENTIAL or d.now >= end or not has_summary(d, x.operation):
         return False
-    name = open_bundle(d, "cause", x, (start, end), address=f"{x.address}\0{cause.name}")
-    if not name:
+    if not cause.summary:
+        cause = d.edit(Cause, cause.name)
+        cause.summary = min(d.now + MINUTE, end)
+    address = f"{x.address}\0{cause.name}"
+    for stretch in ((cause.summary - MINUTE, cause.summary), (start, end)):
+        if d.now < stretch[1] and (name := open_bundle(d, "cause", x, stretch, address=address)):
+            break
+    else:
         return False
     add_row(d, name, x.operation)
     if x.passes:
@@ -172,10 +206,11 @@ def _move_to_bundle(d: Draft, x: Delivery, cause: Cause, window: int) -> bool:
 def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
     """Make it a reply in another one's thread. One that has no message of its own yet needs none for that."""
     if x.kind == "reply":
-        _count_alike(d, lane)
+        if lane != x.lane:
+            _count_alike(d, lane)
         leave_queues(d, x)
         leave(d, x, apart=x.queue != MAIN)  # among the messages it was one: others may be waiting to go under it
-        x.lane, x.queue, x.row = lane, REPLIES, True
+        x.lane, x.queue, x.row, x.urgency = lane, REPLIES, True, ROW
         set_due(d, x, d.now)
         join(d, x)
         return True
@@ -188,7 +223,7 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
     d.edit(Thread, x.lane).calls_people = ""
     row = Delivery(f"{x.name}-row", operation=x.operation, destination=x.destination, channel=x.channel,
                    address=x.address, kind="reply", event=x.event, lane=lane, queue=REPLIES, body=f"{x.name}-row",
-                   calls=x.calls, urgency=x.urgency, seq=x.seq, due=d.now, created=x.created, passes=x.passes,
+                   calls=x.calls, urgency=ROW, seq=x.seq, due=d.now, created=x.created, passes=x.passes,
                    loud=x.loud, cause=x.cause, row=True)  # fmt: skip
     supersede(d, x, "covered_by_cause")
     lend(d, row.body, text)

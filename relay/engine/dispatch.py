@@ -27,7 +27,8 @@ def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tu
     held = []
     for r in a.recipients:
         why = _notify(d, o, a, r, seq)
-        r.notified = not why
+        # What a reply in the batch's thread says already, people have.
+        r.notified = not why or (why == "batch" and r.target.presentation.batch_reply)
         if why:
             held.append((r.destination, why))
     return len(a.recipients) - len(held), held

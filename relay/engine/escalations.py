@@ -1,24 +1,44 @@
-"""Runs that a person looks at (the button `take`), and critical failures that are escalated until one does.
+"""Runs that a person looks at (the button `take`), and Critical failures: their mentions, and their escalation.
 
 Each step of an escalation is a delivery that waits from the failure on, so it outlives every process. A press of
 `take`, the next run, and an end without failure drop what was not handed out.
+
+A Critical failure mentions each person at most once a minute at an address. What comes meanwhile is sent without the
+mention, and named in the next call: a list that is due a minute after the last one.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+from relay.domain.deliveries import EVERYBODY
 from relay.domain.events import FAILED
 from relay.engine.arrival import Arrival
 from relay.engine.bodies import lend_newest
+from relay.engine.bundles import add_row, has_summary, is_closed, open_bundle
 from relay.engine.deliveries import create, delivery_for, from_standing, supersede
 from relay.engine.draft import Draft
 from relay.engine.ledger import note
+from relay.engine.names import of_address
 from relay.engine.order import begins_run
 from relay.engine.outcomes import held_until
 from relay.engine.recipients import Recipient
-from relay.engine.records import HELD, STALLED, Delivery, Operation, Thread, Was
+from relay.engine.records import DAY, HELD, STALLED, Bundle, Delivery, Operation, Thread, Was
+from relay.engine.state import Record
 
 TAKE = "take"
+MINUTE = 60_000  # ms
 WHO = ("user", "userName", "realName")
+
+
+@dataclass
+class Calls(Record):
+    """By name, when a Critical failure at an address mentioned a person last, and the delivery that did or will."""
+
+    PREFIX: ClassVar[str] = "calls:"
+    KEPT: ClassVar[int] = DAY
+
+    last: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def rejected_take(d: Draft, o: Operation, a: Arrival) -> str:
@@ -61,7 +81,8 @@ def arm(d: Draft, o: Operation, a: Arrival, seq: int, notified: Sequence[Recipie
         for r in Arrival(a.event, d.settings.targets_at(to, a.event)).recipients:
             if not r.target.hold_reason:
                 x = delivery_for(d, a, r, seq, "reply" if r.live else "each")
-                x.name, x.queue, x.alone, x.cause = f"{r.id}-escalated-{number}", HELD, True, None
+                x.name, x.queue, x.alone = f"{r.id}-escalated-{number}", HELD, True
+                x.cause = (*x.cause[:3], "") if x.cause else None  # a message of its own; mentions are once a minute
                 x.escalated = round(after * 1000)
                 x.due = due
                 lend_newest(d, o, a)
@@ -81,3 +102,33 @@ def stop(d: Draft, o: Operation) -> None:
     for x in d.readable(Delivery, names).values():
         if x and not x.ticket and not x.died:
             supersede(d, d.edit(Delivery, x.name), "answered")
+
+
+def call_each_minute(d: Draft, x: Delivery, people: Sequence[str]) -> list[str]:
+    """Return those that it mentions; the others are mentioned by their next call, which names it."""
+    last = d.edit(Calls, of_address(x.destination, x.address)).last
+    for person in people:
+        at, by = last.get(person.casefold(), (0, ""))
+        call = "" if person == EVERYBODY or by == x.name else _next_call(d, x, at, by)
+        if call:
+            failed = x.cause[2] if x.cause else ""  # an operation of a batch has a name of its own
+            add_row(d, call, failed if has_summary(d, failed) else x.operation)
+            bundle = d.edit(Bundle, call)
+            bundle.people = [*dict.fromkeys((*bundle.people, person))]
+        last[person.casefold()] = (at, call) if call else (d.now, x.name)
+    return [person for person in people if last[person.casefold()][1] == x.name]
+
+
+def _next_call(d: Draft, x: Delivery, at: int, by: str) -> str:
+    """Return the list that mentions a person next, where one waits or the last mention is not a minute ago; else ''."""
+    waiting = d.get(Delivery, by)
+    if waiting and waiting.kind == "roundup" and not waiting.died and not is_closed(d, by):
+        return by
+    return open_bundle(d, "call", x, (at, at + MINUTE)) if at <= d.now < at + MINUTE else ""
+
+
+def record_call(d: Draft, x: Delivery) -> None:
+    """It is sent now: a minute from here on its people are not mentioned."""
+    if people := d.look(Bundle, x.name).people:
+        last = d.edit(Calls, of_address(x.destination, x.address)).last
+        last |= {person.casefold(): (d.now, x.name) for person in people}

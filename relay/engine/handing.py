@@ -8,7 +8,7 @@ from typing import cast
 from relay.domain.deliveries import Delivery as HandedOut
 from relay.domain.deliveries import DeliveryOptions, Kind, Trial, Wording
 from relay.domain.digests import build_digest
-from relay.domain.events import Event
+from relay.domain.events import FAILED, Event
 from relay.domain.parsing import load
 from relay.engine.bodies import text_of
 from relay.engine.causes import group_of
@@ -44,10 +44,12 @@ def delivery_of(d: Draft, x: Delivery) -> HandedOut:
     thread = d.look(Thread, x.lane)
     o = d.look(Operation, x.operation)
     event, history = _events(d, x, o)
-    grouped = "" if converges(x.kind) and thread.posted else group_of(x)
+    edit = converges(x.kind) and thread.posted > 0
+    grouped = group_of(x, edit=edit)
     healed = thread.healed if _heals(x, o, thread) else None
     wording: Wording = "healed" if healed else "also" if x.row else ""
-    window = x.cause[0] / 1000 if grouped and x.cause else 0.0
+    window = x.cause[0] / 1000 if x.cause and not edit else 0.0
+    people = d.look(Bundle, x.lane).people if x.kind == "roundup" else ()
     taken = dict(o.taken) if x.kind == "live" else {}
     alike = thread.alike[1] if x.kind == "live" and thread.alike[0] == (o.run or 0) else 0
     kind, created = OF_BUNDLES.get(x.kind, cast("Kind", x.kind)), datetime.fromtimestamp(x.created / 1000, UTC)
@@ -57,6 +59,7 @@ def delivery_of(d: Draft, x: Delivery) -> HandedOut:
         unknown=x.unknowns > 0, lane=lane_of(x), options=_options(x), broadcast=x.kind == "reply" and x.loud,
         wording=wording, group=grouped, window=window, mishap=healed[2] if healed else "", trial=_trial(d, x),
         host=x.calls.get("own", ""), taken=taken, alike=alike, waited=x.escalated / 1000,
+        people=tuple(people),
     )  # fmt: skip
 
 
@@ -122,6 +125,8 @@ def obsolete(d: Draft, x: Delivery, thread: Thread) -> str:
         return "newer state"
     if x.kind in BUNDLED or (x.kind == "rolling" and not thread.posted):
         bundle = d.get(Bundle, x.lane)
+        if bundle and bundle.people and not _is_urgent(d, x):
+            return "answered"
         return "" if (bundle and bundle.send_empty) or d.table(rows(x.lane)) else "nothing to tell"
     o = d.look(Operation, x.operation)
     if x.escalated and x.name not in o.escalations:
@@ -131,6 +136,12 @@ def obsolete(d: Draft, x: Delivery, thread: Thread) -> str:
     if not converges(x.kind) and x.event in PASSING:
         return _passed(d, x, o)
     return ""
+
+
+def _is_urgent(d: Draft, x: Delivery) -> bool:
+    """Return whether a failure that a call names lasts, and is not taken; of a batch that is not known."""
+    shown = [d.look(Operation, name) for name in d.table(rows(x.lane))]
+    return any(o.summary.get("batch") or (o.status in FAILED and not o.taken) for o in shown)
 
 
 def _is_covered(d: Draft, x: Delivery, thread: Thread, o: Operation) -> bool:

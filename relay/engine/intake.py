@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from relay.domain.batch_members import MEMBERS, with_member
 from relay.domain.deliveries import Accepted, Target
-from relay.domain.events import Event
+from relay.domain.events import CRITICAL, Event
 from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
 from relay.domain.facts import facts as facts_stated
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
@@ -24,7 +24,7 @@ from relay.engine.records import DAY, SILENCES, STALLED, TERMINAL, Operation
 from relay.engine.runs import event_of
 from relay.engine.withholding import Silence
 from relay.errors import NoRoom
-from relay.policy.presentation import as_alarm, as_failure, mark_informed
+from relay.policy.presentation import as_alarm, as_failure, is_failing_member, mark_informed
 from relay.policy.silences import Silences
 
 
@@ -61,7 +61,7 @@ class Report:
         accepted = _accept(d, event, targets)
         if is_failed_phase(event):
             _explain(d, event)
-        return accepted
+        return replace(accepted, member=_report_member(d, self.event)) if is_failing_member(event) else accepted
 
 
 def _accept(d: Draft, event: Event, targets: Sequence[Target]) -> Accepted:
@@ -163,6 +163,17 @@ def _explain(d: Draft, event: Event) -> None:
         explained = with_cause(failure, event.failed_phase)
         if not lacks_cause(explained):
             _accept(d, explained, d.settings.targets(explained))
+
+
+def _report_member(d: Draft, event: Event) -> Accepted | None:
+    """Have a Critical failure that a batch reports notified and escalated as by its own event, which may never come."""
+    document = {name: part for name, part in event.document.items() if name != "batch"} | {"event": FAILURE}
+    own = replace(event, id="", name=FAILURE, batch=None, document=document, raw=b"")
+    own = _with_job(d, _filled(d, own, None))  # what its source may say was decided for the batch
+    o = d.look(Operation, names.operation(own.subject, own.space(own.subject)))
+    ended = o.rank == TERMINAL and own.retry <= (o.run or 0)
+    critical = own.operation is not None and own.operation.priority == CRITICAL
+    return _accept(d, own, _targets(d, own)) if critical and not ended else None
 
 
 def _known(d: Draft, event: Event, id_: str) -> Facts:

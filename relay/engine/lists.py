@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, ClassVar
 
+from relay.domain.events import CRITICAL
 from relay.engine import names
 from relay.engine.bundles import add_row, describe, has_summary, is_closed, move_rows, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, standing_of
@@ -226,7 +227,7 @@ def _current_requests(d: Draft, limit: Any) -> Requests | None:
 
 
 def _is_grave(d: Draft, x: Delivery) -> bool:
-    return x.event == "operation.failed" and d.look(Operation, x.operation).facts.get("priority") == "Critical"
+    return x.event == "operation.failed" and d.look(Operation, x.operation).facts.get("priority") == CRITICAL
 
 
 def move_to_backlog(d: Draft, x: Delivery) -> bool:

@@ -127,7 +127,7 @@ class Delivery(Record):
     passes: str = ""  # '1' quiet hours, '2' unsubscriptions as well
     loud: bool = False
     alone: bool = False  # the live message does not show it
-    cause: tuple[int, int, str, str] | None = None  # window (ms), gravity, whose run, signature of its error
+    cause: tuple[int, int, str, str] | None = None  # window (ms), gravity, whose run, common cause
     row: bool = False  # it is below the first failure of its cause
     escalated: int = 0  # ms after its failure; 0: it is no escalation
     error_line: str = ""  # what went wrong, for the message that it healed
@@ -206,7 +206,7 @@ class Bundle(Record):
     PREFIX: ClassVar[str] = "bundle:"
     KEPT: ClassVar[int] = KEEP_BUNDLE
 
-    kind: str = ""  # digest, quiet, silence, overflow, backlog, cause, requested
+    kind: str = ""  # digest, quiet, silence, overflow, backlog, cause, call, requested
     destination: str = ""
     channel: str = ""
     address: str = ""
@@ -221,6 +221,7 @@ class Bundle(Record):
     shown: int = 0
     send_empty: bool = False
     addresses: list[str] = field(default_factory=list)  # of one reader
+    people: list[str] = field(default_factory=list)  # mentioned by a call
     baseline: dict[str, str] = field(default_factory=dict)  # what the digests before amounted to
 
 

@@ -1,11 +1,11 @@
 """Presentation of an event at a destination, and its mentions: status × priority as one table. Pure.
 
-An edit notifies nobody in Slack (https://docs.slack.dev/reference/methods/chat.update), a reply those who follow its
+An edit notifies no one in Slack (https://docs.slack.dev/reference/methods/chat.update), a reply those who follow its
 thread. So what people should look at is a new message or a broadcast reply, and mentions are part of that.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ BROADCAST = Cell(Presentation(thread_reply=True, broadcast=True))  # which the w
 ALARM = Cell(Presentation(thread_reply=True, broadcast=True), "group")  # and calls who is to be woken
 
 # docs/notifications.md shows this table, and a test compares the two. A recovery goes where the alarm went, and calls
-# nobody. Who the group is, `mention` says.
+# no one. Who the group is, `mention` says.
 MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
     #             Low     Normal  High                        Critical
     "Initiated": (DIGEST, SHOWN,  SHOWN,                      SHOWN),
@@ -59,7 +59,7 @@ MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
     "Recovered": (DIGEST, SHOWN,  REPLY,                      REPLY),
     "Cancelled": (DIGEST, SHOWN,  SHOWN,                      REPLY),
 }  # fmt: skip
-REMINDED = {"Normal": BROADCAST}  # of a stall: what nobody looked at for half an hour goes to the conversation
+REMINDED = {"Normal": BROADCAST}  # of a stall: what was not looked at for half an hour goes to the conversation
 
 
 def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
@@ -134,23 +134,16 @@ def entry_for(mention: Mapping[str, Sequence[str]], priority: str, status: str) 
 
 def callable_names(mention: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """Return every name that this `mention` may call, with OWNER where it may be the owner's."""
-    names = frozenset(name for names in mention.values() for name in names)
-    return names | {OWNER} if any(entry is None for _, entry in _calling(mention)) else names
+    return frozenset(name for names in (*mention.values(), *by_outcome(mention).values()) for name in names)
 
 
-def uncalled(mention: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """List the outcomes whose mentions this `mention` switches off (`nobody`), and those of the `owner` alone."""
-    entries = [(outcome, (OWNER,) if entry is None else tuple(entry)) for outcome, entry in _calling(mention)]
-    groups = {"nobody": (), "owner": (OWNER,)}
-    return {who: [outcome for outcome, entry in entries if entry == names] for who, names in groups.items()}
-
-
-def _calling(mention: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Sequence[str] | None]]:
-    """Yield each outcome that the matrix mentions people for, with its entry."""
-    for status, row in MATRIX.items():
-        for priority, cell in zip(PRIORITIES, row, strict=True):
-            if cell.call:
-                yield f"{priority}_{status}".lower(), entry_for(mention, priority, status.lower())
+def by_outcome(mention: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return who is mentioned at each outcome that the matrix mentions people for."""
+    called = {
+        f"{priority}_{status}".lower(): entry_for(mention, priority, status.lower())
+        for status, row in MATRIX.items() for priority, cell in zip(PRIORITIES, row, strict=True) if cell.call
+    }  # fmt: skip
+    return {outcome: (OWNER,) if names is None else tuple(names) for outcome, names in called.items()}
 
 
 def _cell(event: Event, *, low_wanted: bool = False) -> Cell:

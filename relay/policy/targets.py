@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
-from relay.domain.events import FAILED, Batch, Event
+from relay.domain.events import CRITICAL, FAILED, Batch, Event
 from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Reached
 from relay.policy.presentation import (
@@ -181,7 +181,7 @@ class Targets:
             return False
         if destination.mode not in ("each", "outcomes"):
             return False
-        if event.status in FAILED and event.operation and event.operation.priority == "Critical":
+        if event.status in FAILED and event.operation and event.operation.priority == CRITICAL:
             return False
         end = replace(event, name="batch.completed", operation=None, batch=Batch(event.member_of, status="Completed"))
         return any(reached.destination == destination.name for reached in self.matcher.reached(end))
@@ -233,7 +233,7 @@ def _failure(event: Event, destination: Destination) -> tuple[float, float]:
 
 def _escalations(event: Event, destination: Destination) -> tuple[tuple[float, str], ...]:
     """Return after how many seconds a critical failure that is not taken is escalated, and where to."""
-    critical = event.operation is not None and event.operation.priority == "Critical"
+    critical = event.operation is not None and event.operation.priority == CRITICAL
     if not (critical and event.name == "operation.failed" and event.status in FAILED):
         return ()
     return tuple((step.after, step.to) for step in destination.escalate)

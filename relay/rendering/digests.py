@@ -50,6 +50,7 @@ def digest(event: Event, language: Language, base: Base, templates: LinkTemplate
         **groups,
         **{f"all_{name}": max(int(number(totals, name) or 0), runs) for name, runs in shown.items()},
         **{f"more_{name}": max(int(number(totals, name) or 0) - runs, 0) for name, runs in shown.items()},
+        "others": [cut(f"{name}", LONGEST_NAME) for name in document.get("others") or ()],
         "days": rows(document.get("days")),
         "held": int(number(document, "held") or 0),
         "total": int(number(totals, "total") or 0),
@@ -98,6 +99,7 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
     priority = text(entry, "priority")
     return {
         "id": text(entry, "id"),
+        "project": text(entry, "project"),
         "name": name or _title(entry, language),
         "named": bool(name),
         "status": status,

@@ -51,8 +51,7 @@ def test_the_shipped_configuration_is_right_with_a_warning_and_no_secret_is_show
         "/webhooks/async-operations: hmac-sha256 current; late after 4h without limit, estimate or history",
         "process-mining: slack, live: #process-mining",
         "follow important runs → process-mining",
-        "process-mining: only the owner, and nobody where none is known, for critical_completed, high_stalled, "
-        "critical_stalled\n",
+        "process-mining: only the owner, no one without, for critical_completed, high_stalled, critical_stalled\n",
         f"warning: {SHIPPED}:{line_of(SHIPPED, SECRET)}: sources.async-operations.signature.secrets.current: "
         "the secret has 16 bytes; 24 or more are better\n",
     ):  # fmt: skip

@@ -1,12 +1,16 @@
 """Errors of one cause have one signature, whatever numbers, names and times stand in their words."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relay.domain.events import Event
+from relay.domain.failed_phases import is_generic
 from relay.domain.identity import LENGTH, error_of, folded, signature
+from relay.engine.arrival import Arrival
 from tests.support.events import failed, progress
 
 SAME = [
@@ -70,3 +74,44 @@ def test_the_error_is_read_wherever_the_event_states_it() -> None:
 )
 def test_whatever_stands_there_has_a_short_signature_or_none(error: dict[str, Any]) -> None:
     assert len(signature(error)) in (0, LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("generic", "error", "operation"),
+    [
+        *((True, {"message": words}, {}) for words in (
+            "build failed", "exit 1", "Process completed with exit code 1.", "Run Errored",
+            "unit tests: script_failure", "step failed: Deploy to staging", "Error: the job has failed")),
+        (True, {"message": "Nightly failed"}, {"operationName": "Nightly"}),
+        (True, {"message": "lint (3.12) failed – step failed: Run ruff", "phase": "lint (3.12)"}, {}),
+        (True, {"code": 1, "message": "failed"}, {}),
+        (True, {"code": "BUILD_FAILED"}, {}),
+        (True, {}, {}),
+        *((False, {"message": words}, {}) for words in (
+            "connection failed", "OutOfMemoryError: process failed", "no space left on device", "Killed",
+            "psycopg2.OperationalError: connection to 10.0.0.7 failed")),
+        (False, {"code": "E17", "message": "failed"}, {}),
+    ],
+)  # fmt: skip
+def test_words_that_say_only_that_something_failed_are_no_common_cause(
+    generic: bool,
+    error: dict[str, Any],
+    operation: dict[str, Any],
+) -> None:
+    assert is_generic(replace(failed(**operation), error=error)) == generic
+
+
+def cause_of(event: Event) -> str:
+    """Return what others may have in common with it; '' for nothing."""
+    return (Arrival(event).cause or ("",))[-1]
+
+
+def test_failures_of_another_project_or_repository_have_another_cause() -> None:
+    one = failed()
+    others = [
+        replace(one, tenant="other"), replace(one, project="other"), failed(labels={"repository": "web"}),
+        failed(labels={"repository": "api"}),
+    ]  # fmt: skip
+
+    assert len({cause_of(event) for event in (one, *others)}) == 5
+    assert cause_of(one) == cause_of(failed(operationId="op-2", labels={"branch": "x"}))

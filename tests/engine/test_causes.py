@@ -195,22 +195,41 @@ class TestCalls:
 
 
 class TestMails:
-    def test_the_first_is_mailed_at_once_and_the_rest_together_at_the_end_of_the_window(
+    def test_the_first_is_mailed_at_once_and_the_rest_after_a_minute_and_at_the_end_of_the_window(
         self, partition: Sending
     ) -> None:
         fail_in_turn(partition, "a", to=MAIL)
         (first,) = partition.send_all("email")
-        for name in "bcd":
-            partition.now += 60 * SECOND
+        partition.now += 30 * SECOND
+        fail_in_turn(partition, *"bc", to=MAIL)
+        assert partition.send_all("email", seconds=58) == []
+        partition.now += 5 * SECOND
+        (soon,) = partition.send_all("email")
+        for name in "de":
             fail_in_turn(partition, name, to=MAIL)
-            assert partition.send_all("email", seconds=8) == []
+            assert partition.send_all("email", seconds=60) == []
         partition.now += 600 * SECOND
-
         (rest,) = partition.send_all("email")
 
-        assert (first.event.subject, rest.kind, rest.event.document["kind"]) == ("a", "roundup", "cause")
-        assert rows(rest) == dict.fromkeys("bcd", "Failed")
-        assert partition.counts["held:same_cause"] == 3
+        assert (first.event.subject, soon.kind, soon.event.document["kind"]) == ("a", "roundup", "cause")
+        assert [rows(one) for one in (soon, rest)] == [dict.fromkeys("bc", "Failed"), dict.fromkeys("de", "Failed")]
+        assert partition.counts["held:same_cause"] == 4
+
+    def test_a_critical_failure_is_mailed_at_once_whatever_was_before(self, partition: Sending) -> None:
+        fail_in_turn(partition, "a", to=MAIL)
+        fail_in_turn(partition, *"bc", to=MAIL, **GRAVE)
+
+        assert [one.event.subject for one in partition.send_all("email")] == [*"abc"]
+
+    def test_a_summary_names_what_has_no_row(self, partition: Sending) -> None:
+        fail_in_turn(partition, "a", *(f"run-{number}" for number in range(40)), to=MAIL)
+        partition.send_all("email")
+        partition.now += 60 * SECOND
+
+        (summary,) = partition.send_all("email")
+
+        document = summary.event.document
+        assert len(document["entries"]) + len(document["others"]) == document["totals"]["total"] == 40
 
     def test_the_same_run_that_fails_again_is_mailed_at_once(self, partition: Sending) -> None:
         for retry in range(2):

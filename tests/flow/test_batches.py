@@ -93,3 +93,26 @@ async def test_a_batch_that_is_over_names_what_failed_and_why_which_its_document
     (root,) = brisk.roots()
     assert "❌ 2 × Worker 0 died: Member 0 and 1 more" in str(root)
     assert root.text.startswith("2 of 3 failed: " if listed else "2 failed: ")
+
+
+@pytest.mark.parametrize("more", ["escalate: [{after: 15m, to: room}]"])
+@pytest.mark.parametrize("first", ["operation", "batch", "batch alone"])
+async def test_a_critical_failure_in_a_batch_calls_and_is_escalated_once_like_any_other(
+    brisk: Flow, first: str
+) -> None:
+    await brisk.tell(batch_event("batch.started"), wait=3)
+    await brisk.tell(event_of("operation.started", operationId="op-7", batchId="batch-1", priority="Critical"), wait=3)
+    own = outcome_of("Failed", operationId="op-7", priority="Critical", batchId="batch-1")
+    theirs = member_event("Failed", 7)  # whose priority is known
+    events = {"operation": (own, theirs), "batch": (theirs, own), "batch alone": (theirs,)}
+    for event in events[first]:
+        await brisk.tell(event, wait=3)
+    await brisk.wait(960, step=10)
+
+    [message] = brisk.messages("#room")
+    assert "unclaimed 15 min" in message.text.replace("\xa0", " ")
+    (reply,) = brisk.replies()
+    assert reply.broadcast
+    calls = [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)]
+    assert calls == ["<!subteam^S0DATATEAM>"]
+    assert (await brisk.ledger()).imbalance == 0

@@ -58,6 +58,7 @@ class Verdict:
             or (isinstance(expected.target.how, Live) and (self._by_message(expected) or self._by_batch(expected)))
             or self._in_bundle(expected)
             or self._healed(expected)
+            or self._corrected(expected)
             or self._pointless(expected)
             or self._given_up(expected)
         )
@@ -111,6 +112,13 @@ class Verdict:
             and (one.delivery.kind == "digest") == isinstance(target.how, Digest)
             and (place_of(one.delivery) == place_of(target) or one.delivery.event.document["kind"] == "requested")
         )
+
+    def _corrected(self, expected: Expected) -> bool:
+        """A failure that its batch reported, and that the run's own completion replaced before it was sent."""
+        event, told = expected.event, self._by_lane[expected.lane]
+        completed = (one for one in told if one.delivery.event.name == "operation.completed")
+        later = (one for one in completed if one.position > expected.position)
+        return event.name == "operation.failed" and any(self._ends_it(one.delivery.event, expected) for one in later)
 
     def _healed(self, expected: Expected) -> bool:
         """A failure that was held when its run was begun again."""

@@ -143,6 +143,9 @@ class World:
             else:
                 event, targets = self.partition.asked[0]
                 self.record.accepted(event, targets, answer)
+        if isinstance(answer, Accepted) and answer.member and answer.member.status == "accepted":
+            [(own, targets)] = [asked for asked in self.partition.asked[1:] if asked[0].name == "operation.failed"]
+            self.record.accepted(own, targets, answer.member)
 
     # Processes
 
