@@ -139,10 +139,10 @@ class MissingRuns:
         starts = [start for job in jobs for start in starts_by_job.get(job, ())]
         priority = ""
         for ends in await self.jobs.ends_of_each(jobs):
-            starts += [(end.ended if end.started is None else end.started, "") for end in of_runs(ends)]
+            starts += [Start(end.ended if end.started is None else end.started) for end in of_runs(ends)]
             priority = priority or (ends[-1].priority if ends else "")
         # Platforms write the first day of year 1 or the last of year 9999 for no time at all.
-        return [start for start in starts if 0.0 < start[0] <= now + AHEAD], priority
+        return [start for start in starts if 0.0 < start.began <= now + AHEAD], priority
 
     async def _running_starts(self) -> dict[Job, list[Start]]:
         if self._under_way is None:

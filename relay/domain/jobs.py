@@ -67,7 +67,14 @@ class Job(NamedTuple):
 
 
 LENGTHS = (len(Job._fields) - 1, len(Job._fields))  # of its key
-Start = tuple[float, str]  # when a run began, and its id; '' where only its end is known
+
+
+class Start(NamedTuple):
+    """When a run began, its id, and its page as its documents name it; '' where only its end is known."""
+
+    began: float
+    run: str = ""
+    page: str = ""
 
 
 def job_of(event: Event, *, name: str | None = "") -> Job | None:

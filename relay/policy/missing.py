@@ -74,10 +74,9 @@ def alarm(missing: Missing, now: float) -> Event:
 
 def recovery(missing: Missing, start: Start, now: float) -> Event:
     """Return the event that says it has begun."""
-    began, run = start
-    part = {
-        "rule": RULE, "seconds": max(0, round(began - missing.since)), "flapping": False, "episode": 1, "run": run,
-    }  # fmt: skip
+    seconds = max(0, round(start.began - missing.since))
+    part = {"rule": RULE, "seconds": seconds, "flapping": False, "episode": 1, "run": start.run,
+            "page": start.page or None}  # fmt: skip
     raised = round(missing.at * 1000)
     watch = {"was": missing.alarms, "becomes": "", "open": False, "job": missing.dump(), "raised": raised}
     return _event("operation.recovered", missing, now, {"recovered": part}, watch)
@@ -85,7 +84,7 @@ def recovery(missing: Missing, start: Start, now: float) -> Event:
 
 def start_of(missing: Missing, starts: Sequence[Start]) -> Start | None:
     """Return the missing run's start; None while it has not begun."""
-    return min((start for start in starts if start[0] > missing.after), default=None)
+    return min((start for start in starts if start.began > missing.after), default=None)
 
 
 def _event(name: str, missing: Missing, now: float, parts: Document, watch: Document) -> Event:
@@ -94,7 +93,7 @@ def _event(name: str, missing: Missing, now: float, parts: Document, watch: Docu
     operation = {
         "operationId": missing.id, "operationName": title, "operationType": job.type or None,
         "priority": missing.priority or None, "status": "Stalled" if name == "operation.stalled" else "Running",
-        "labels": {BRANCH: job.branch},
+        "labels": {BRANCH: job.branch}, "trackingUrl": parts.get("recovered", {}).get("page"),
     }  # fmt: skip
     document = {"event": name, "timestamp": when.isoformat(), "operation": operation, "job": [*job.key], **parts}
     watch = {**watch, "since": round(missing.since * 1000)}

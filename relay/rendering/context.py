@@ -1,6 +1,6 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -70,13 +70,17 @@ def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
 
 def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
     """Return the watchdog's open alarm, {} once the run has ended, by the order in which relay received the events."""
+    return {} if event.terminal or event.about_batch else _last_alarm((*history, event))
+
+
+def _last_alarm(events: Iterable[Event]) -> Mapping[str, Any]:
     alarm: Mapping[str, Any] = {}
-    for other in (*history, event):
+    for other in events:
         if other.name in WATCH_EVENTS:
             alarm = alarm_in(other.document)
         elif alarm.get("by") == "events":  # any event ends that alarm, before the watchdog reports it
             alarm = {}
-    return {} if event.terminal or event.about_batch else alarm
+    return alarm
 
 
 class Context(dict[str, Any]):
@@ -142,6 +146,15 @@ class Context(dict[str, Any]):
         return op, alarm
 
 
+def _end_of_alarm(values: Context) -> Mapping[str, Any]:
+    """Return which alarm is over and how long it lasted; of an outcome, the alarm that was open until then."""
+    event = values.event
+    if not event.terminal or event.about_batch:
+        return alarm_in(event.document, "recovered")
+    alarm = _last_alarm(other for other in values.history if not other.terminal)
+    return {**alarm, "seconds": between(time(alarm, "since"), event.occurred_at)}
+
+
 def _event(values: Context) -> dict[str, Any]:
     event = values.event
     return {
@@ -204,7 +217,7 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "job": lambda values: job(values.event, values.state[0], values.merged),
     "digest": lambda values: digest(values.event, values.formats.language, values.base, values.link_templates),
     "stalled": lambda values: {**STALLED, **values.state[1]},
-    "recovered": lambda values: {**RECOVERED, **clean(alarm_in(values.event.document, "recovered"))},
+    "recovered": lambda values: {**RECOVERED, **clean(_end_of_alarm(values))},
     "trouble": lambda values: trouble(values.event),
     "action": lambda values: action(mapping(values.event.document.get("action"))),
     "event": _event,

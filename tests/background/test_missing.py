@@ -73,11 +73,14 @@ async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begin
     assert (event.source, event.status, event.tenant, event.project) == ("relay", "Stalled", "tenant-1", "project-1")
     assert event.document["stalled"]["since"] == "2024-01-25T05:00:00+00:00"
 
-    await daily.progress(1, operationId="late", operationName="Sales 7", startTime=iso(daily.clock()))
+    page = "https://github.example.com/runs/7"  # a format's own link
+    await daily.progress(1, operationId="late", operationName="Sales 7", startTime=iso(daily.clock()), trackingUrl=page)
     await until(daily, "2024-01-25 09:00")
     assert daily.words == ["stalled missing", "recovered missing"]
     recovered = daily.told[1].document["recovered"]
     assert (recovered["seconds"], recovered["run"]) == (100 * MINUTE, "late")
+    assert daily.told[1].operation
+    assert daily.told[1].operation.document["trackingUrl"] == page
     assert records.members(daily.store, "missing") == []
 
 

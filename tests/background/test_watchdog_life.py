@@ -1,13 +1,15 @@
 """The watchdog's own life: restarts, two instances, outages, clocks that are set back, rows that are damaged."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from relay.engine.records import Operation
+from relay.engine.records import STALLED, Operation
+from relay.store.journal.cache import Sorted
 from relay.store.queries.admin import Admin
 from tests.background.runs import HOUR, MINUTE, Watched
 from tests.support import records
@@ -106,3 +108,20 @@ async def test_one_run_that_cannot_be_told_costs_the_others_nothing(relay: Watch
     relay.refuses = ""
     await relay.passes(MINUTE)
     assert [event.subject for event in relay.told] == ["even", "odd"]
+
+
+async def test_an_open_alarm_of_the_release_before_goes_on_until_its_end(relay: Watched) -> None:
+    await relay.progress(40)
+    (operation,) = records.all_of(relay.store, Operation)
+    since = relay.clock()
+    flat = {"at": since, "since": since, "reminders": 0, "last": False}
+    operation.alarms = json.dumps({"open": {"flat": flat}, "episode": 1, "ended": {}, "resumed": 0.0})
+    relay.store.shared.memory.indexes[STALLED] = Sorted([(operation.name, round(since * 1000))])
+
+    await relay.passes(29 * MINUTE)
+    assert relay.words == []  # neither raised again nor over
+    await relay.passes(2 * MINUTE)
+    assert relay.words == ["stalled silent progress 1"]
+    await relay.progress(41)
+    await relay.passes(MINUTE)
+    assert relay.words[1:] == ["recovered silent progress"]

@@ -1,15 +1,20 @@
 """relay send: an event that the running relay signs and sends to itself, and what it was answered."""
 
 import json
+import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+from relay.domain.parsing import parse
 from relay.store.queries.reachability import OperatorPauses
 from tests.cli.asking import Commands
 from tests.cli.serving import change
 from tests.support.events import body
 from tests.support.silences import added, silence
 from tests.support.stage import Surroundings, running
+
+ROOT = Path(__file__).parents[2]
 
 
 async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(cli: Commands, tmp_path: Path) -> None:
@@ -49,3 +54,14 @@ async def test_a_silence_of_a_job_that_a_template_names_is_said(
         sent = await Commands(around, config)("send", event)
 
     assert sent.output.count("silence s-1 until ") == 2, sent.output
+
+
+def test_what_the_readme_sends_ends_by_itself() -> None:
+    """A run that nobody ends would call people."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    files = [(ROOT / name).read_text("utf-8") for name in re.findall(r"relay send (\S+)", readme)]
+    written = re.findall(r"-d '(\{.*?\})' 'http|body='(\{.*?\})'", readme, re.DOTALL)
+    documents = [*files, *(curl or body for curl, body in written)]
+
+    assert len(documents) == 3
+    assert all(parse(json.loads(text), source="x", received_at=datetime.now(UTC)).terminal for text in documents)

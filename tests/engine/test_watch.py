@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.domain.jobs import Job
+from relay.domain.jobs import Job, Start
 from relay.engine import runs
 from relay.engine.clock import Ticks
 from relay.engine.records import MISSING, STALLED, WATCH, Operation
@@ -176,7 +176,7 @@ def test_a_run_that_has_not_begun_is_remembered_until_it_does() -> None:
     assert partition.statuses(missing_alarm(missing, START / 1000)) == ["accepted"]
     ((_, text),) = partition.d.table(MISSING).items()
 
-    begun = recovery(Missing.load(text), (START / 1000, ""), START / 1000)
+    begun = recovery(Missing.load(text), Start(START / 1000), START / 1000)
     assert partition.statuses(begun) == ["accepted"]
     assert partition.d.table(MISSING) == {}
 

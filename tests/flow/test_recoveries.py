@@ -6,7 +6,7 @@ import pytest
 
 from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
-from relay.domain.jobs import Job
+from relay.domain.jobs import Job, Start
 from relay.domain.silences import Silence, Then
 from relay.policy.missing import Missing, alarm, recovery
 from relay.store import Store
@@ -122,7 +122,7 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     assert message.text.endswith(" <!subteam^S0DATATEAM>") == (priority == "Critical")
     assert "View run" not in str(message.blocks)
 
-    await flow.intake.ingest(recovery(late, (flow.clock(), "op-7"), flow.clock()))
+    await flow.intake.ingest(recovery(late, Start(flow.clock(), "op-7"), flow.clock()))
     await flow.wait(90)
     (message,) = flow.roots()
     assert message.text.startswith("Started late: Sales – 30\xa0min later than expected")

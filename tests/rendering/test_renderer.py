@@ -186,6 +186,13 @@ STILL_OVERDUE = alarm("recovered", recovered={"rule": "silent"}, stalled={"rule"
 PROGRESS, DONE = (samples.messages()[name] for name in ("operation.progress", "operation.completed"))
 
 
+def test_an_outcome_says_how_long_the_alarm_lasted_that_was_open_until_then(renderer: Renderer) -> None:
+    silent = alarm("stalled", stalled={"rule": "silent", "by": "events", "since": "2024-01-20T11:41:15Z"})
+    for history, said in (((PROGRESS, silent, DONE), True), ((PROGRESS, silent, RECOVERED, DONE), False)):
+        mail = renderer.render("email", "each", DONE, history, language="en", timezone="UTC", now=NOW)
+        assert ("After 21 min without events" in mail["text"]) is said
+
+
 @pytest.mark.parametrize(
     ("history", "shown"),
     [

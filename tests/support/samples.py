@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.domain.events import Event
-from relay.domain.jobs import Job
+from relay.domain.jobs import Job, Start
 from relay.domain.links import LinkTemplates
 from relay.domain.parsing import parse
 from relay.policy.missing import Missing, alarm, recovery
@@ -130,7 +130,7 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
     missing = Missing(job, expected, expected - 86_400, told_at, "Critical")
     found |= {
         "operation.stalled.missing": dict(alarm(missing, told_at).document),
-        "operation.recovered.missing": dict(recovery(missing, (began, "op-1"), began + 30).document),
+        "operation.recovered.missing": dict(recovery(missing, Start(began, "op-1"), began + 30).document),
     }
     recovered = {"rule": "silent", "by": "progress", "seconds": 1920, "flapping": False}
     return found | {

@@ -112,7 +112,7 @@ class Runs(Questions):
             await self._store.submit(LookAgain([(run.operation, run.ticket, int(at * 1000)) for run, at in times]))
 
     async def begun(self, *, named: bool = False) -> dict[Job, list[Start]]:
-        """Return when each job's present runs began, and their ids. `named`: a template names the jobs.
+        """Return when each job's present runs began, and what they are. `named`: a template names the jobs.
 
         All of them are looked at: it is asked seldom.
         """
@@ -122,7 +122,7 @@ class Runs(Questions):
                 run = run_of(o)
                 job = (read_job(o.job) if o.job else None) if named else run.job
                 if job and run.started is not None:
-                    starts[job].append((run.started, run.subject))
+                    starts[job].append(Start(run.started, run.subject, f"{o.summary.get('path') or ''}"))
         return starts
 
     async def history(self, operation: str) -> tuple[Event, ...]:
