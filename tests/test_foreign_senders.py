@@ -83,6 +83,32 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     assert sorted(mail.recipient for mail in here.around.inbox.mails) == ["ada@example.com", "leads@example.com"]
 
 
+async def test_a_job_that_is_queued_begins_its_run_and_one_that_waits_for_approval_is_shown(here: Stage) -> None:
+    seen = []
+    for name, state in (("build", "queued"), ("build", "in_progress"), ("build", "completed"), ("deploy", "waiting"),
+                        ("build", "queued"), ("docs", "completed"), ("deploy", "queued")):  # fmt: skip
+        report = workflow_job(name, state, "success" if state == "completed" else None)
+        report["workflow_job"]["completed_at"] = {"build": ago(1), "docs": ago(-1), "deploy": None}[name]
+        await sent(here, "github", report)
+        await here.around.settled()
+        ((_, text),) = told(here)
+        seen.append(text)
+    await sent(here, "github", workflow_run())
+    await here.around.settled()
+    ended = told(here)[0][1]
+    skipped = [workflow_run(conclusion="skipped", id=9), workflow_job("build", "queued", None)]
+    skipped[1]["workflow_job"]["run_id"] = 9
+    for report in skipped:
+        assert (await post(here, "github", report)).document["status"] == "ignored"
+
+    waits = "Running: Nightly checks – deploy waits for approval"
+    assert seen[0] == "Started: Nightly checks"
+    assert seen[3:7] == [waits] * 4
+    assert ended == "Completed: Nightly checks – 9 min 30 s"
+    assert "<@" not in str(here.around.slack.messages("#team"))
+    assert not here.around.inbox.mails
+
+
 async def test_a_skipped_run_ends_quietly_if_it_is_known_and_is_ignored_otherwise(here: Stage) -> None:
     unheard = await post(here, "github", workflow_run(conclusion="skipped", id=8))
     await sent(here, "github", workflow_run("requested", None))

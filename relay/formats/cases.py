@@ -16,6 +16,7 @@ from relay.formats.values import Table, Value
 IGNORE = "ignore"
 SKIPPED = "Skipped"  # a run that did nothing: it ends one that is known, and says nothing of any other
 MAX_PHASES = 100  # that are kept of a list; all count for the percentage
+PENDING, WAITING = "Pending", "Waiting"  # phases that have not begun; one waits for a person's approval
 Place = tuple[str | int, ...]
 
 
@@ -141,13 +142,8 @@ class Case:
         status = self.status(roots) if self.status else None
         if quiet := status == SKIPPED:
             status = "Cancelled"
-        ignored = ""
         if IGNORE in (status, phase.get("status")):
-            ignored = "a status that says nothing of a run"
-        elif phase.get("status") == "Pending" and not status:
-            ignored = "a phase that has not begun"
-        if ignored:
-            return Reading(ignored=ignored, case=number)
+            return Reading(ignored="a status that says nothing of a run", case=number)
         document = _stated(self.parts, roots, status)
         missing = ""
         if "operationId" not in document.get("operation", ()):
@@ -182,15 +178,19 @@ def _completed(
         operation["retryNumber"] = attempt - 1
     if over:
         progress.pop("percentage", None)  # a run may end with phases that have not begun
-    if phase.get("status") == "Running":
+    if phase.get("status") in ("Running", WAITING):
         progress["currentPhase"] = phase["phaseName"]
+    if phase.get("status") == WAITING:
+        progress["waitsForApproval"] = phase["phaseName"]
     if progress := progress | operation.pop("progress", {}):
         operation["progress"] = progress
     if phases:
         operation["phases"] = phases
     if at := document.get("timestamp") or (operation if over else phase).get("endTime"):
         document["timestamp"] = at
-    if phase:
+    if phase.get("status") == PENDING and not status:  # it begins its run, if nothing else has
+        document |= {"event": "operation.started", "timestamp": phase.get("startTime")}
+    elif phase:
         ended = phase["status"] in TERMINAL
         document |= {"event": "operation.phase.completed" if ended else "operation.progress", "phase": phase}
     return document

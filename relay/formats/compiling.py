@@ -8,7 +8,7 @@ from typing import Any
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
 from relay.domain.links import HOST
-from relay.formats.cases import IGNORE, SKIPPED, Case, Condition, Part, Phase, Place
+from relay.formats.cases import IGNORE, PENDING, SKIPPED, WAITING, Case, Condition, Part, Phase, Place
 from relay.formats.envelopes import ENVELOPES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, NESTED, OF_PHASES, Field, scalar
@@ -17,7 +17,7 @@ from relay.formats.paths import Roots
 from relay.formats.values import Table, Value, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", SKIPPED, IGNORE)
-PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
+PHASE_STATUSES = (PENDING, WAITING, "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
 SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"}
 OPENING = ("unwrap", "accept")  # keys that say how the body is opened

@@ -92,8 +92,10 @@ def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str,
         position = completed if event.name == "operation.phase.completed" else completed + 1
     if position and total and position > total:
         position = None
+    waits = text(merged, "progress.waitsForApproval")
     return {
         "percentage": percentage, "phase": phase, "phase_number": position, "phases_total": total,
+        "waits": waits if status == "Running" and not (ends_phase(event) and waits == phase) else "",
         "next_phase": names[names.index(phase) + 1] if phase in names[:-1] else "",
     }  # fmt: skip
 

@@ -141,7 +141,6 @@ def test_a_document_is_read_as(name: str, document: Any, expected: tuple[str, ..
     ("name", "document"),
     [
         ("github-actions", foreign.PING), ("github-actions", {"deployment_status": {"state": "success"}}),
-        ("github-actions", foreign.workflow_job("unit", "queued", None)),
         ("gitlab", {"object_kind": "push"}), ("dbt-cloud", {}),
         ("jenkins", {"name": "shop"}),
         ("terraform-cloud", {"run_id": None, "notifications": [{"trigger": "verification"}]}),
