@@ -208,5 +208,8 @@ def _digest(text: str) -> str:
 
 def _read(values: Sequence[str]) -> RunEnd:
     stated = ("" if value == UNSTATED else value for value in values)
-    kinds = RunEnd.__annotations__.values()
-    return RunEnd._make(int(value) if kind is int else value for kind, value in zip(kinds, stated, strict=False))
+    kinds = RunEnd.__annotations__.items()
+    read: dict[str, Any] = {
+        name: int(value) if kind is int else value for (name, kind), value in zip(kinds, stated, strict=False)
+    }
+    return RunEnd(0, 0, "")._replace(**read)  # what an older release wrote lacks the newest fields

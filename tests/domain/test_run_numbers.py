@@ -154,3 +154,10 @@ def test_an_attempt_stated_equal_outweighs_a_start_that_differs_by_seconds(
 
     assert first.begins_anew(other, 0) is not same
     assert other.started_after(first) is not same
+
+
+def test_an_end_that_an_older_release_recorded_is_read() -> None:
+    end = RunEnd(1, 0, "Failed", ended=1000)
+    older = write_ends([end]).rsplit(" ", 1)[0]
+
+    assert read_ends(older) == [end]
