@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from relay.cli.client import ClientCommand, Group, get, perform, post, printed
-from relay.cli.options import read_event, visible
+from relay.cli.options import headers_option, read_event, visible
 from relay.cli.screen import Cell, print_list, when
 
 REASONS = {"unsubscribed": "unsubscribed by its reader", "bounced": "bounced", "suppressed": "added by an operator"}
@@ -134,8 +134,9 @@ OUT_OF_TIME = "its receipt (sources."  # in the answer to an event of another ti
 @click.option("--source", default="", metavar="NAME",
               help="The source of the event; default: the first without a fixed event.")  # fmt: skip
 @click.option("--now", is_flag=True,
-              help="Set the timestamp to the present time, and shift all other times with it.")  # fmt: skip
-def send(event: str, source: str, *, now: bool) -> None:
+              help="Set the event's own time to the present, and shift all other times with it.")  # fmt: skip
+@headers_option
+def send(event: str, source: str, *, now: bool, headers: dict[str, str]) -> None:
     """Sign the event in EVENT.json (- for standard input) with the secret of a source, and send it to the running
     relay, byte for byte, or with --now.
 
@@ -146,7 +147,7 @@ def send(event: str, source: str, *, now: bool) -> None:
         text = read_event(event).decode()
     except UnicodeDecodeError:
         raise click.BadParameter("expected UTF-8 text", param_hint="EVENT.json") from None
-    answer = post("/events/send", event=text, source=source, now=now)
+    answer = post("/events/send", event=text, source=source, now=now, headers=headers)
     if not printed(answer):
         click.echo(visible(answer["text"]), err=not answer["done"])
         if answer.get("explanation"):

@@ -75,6 +75,9 @@ def _explain_event(subject: str, source: str | None, headers: Mapping[str, str])
         show_reading(explanation["format"])
         if explanation["event"]:
             show_decision(explanation)
+        else:
+            for line in explanation["limits"]:
+                _print(line)
     if any(row["refused"] for row in explanation["format"]):
         raise SystemExit(1)
 

@@ -11,7 +11,7 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
-from relay.domain.documents import decode, mapping
+from relay.domain.documents import decode, decode_any, mapping
 from relay.domain.events import Event
 from relay.domain.identity import KNOWN_EVENTS, error_of, signature
 from relay.errors import NotJson, OutOfTime, RelayError
@@ -86,8 +86,9 @@ def explanation_of_body(
     read = accounts(reader, reader.form, body, kept, now.timestamp()) if reader.form else []
     if read and not any(row.document for row in read):
         if not _is_own(body):
+            refused = any(row.refused for row in read)
             return {"format": [*map(asdict, read)], "event": None, "rules": [], "destinations": [], "refused": [],
-                    "limits": []}  # fmt: skip
+                    "limits": [*_whereabouts(body, config, source, headers, refused=refused)]}  # fmt: skip
         read, reader = [], replace(reader, form=None)
     permissions, events = reader.permissions, events_of(reader, body, kept, now.timestamp())
     event = first(events)
@@ -97,6 +98,24 @@ def explanation_of_body(
     limits += [f"the body has {len(events)} events; this is the first"] if len(events) > 1 else []
     explanation = explanation_of(event, config, channels, ignored=ignored, limits=limits)
     return {"format": [*map(asdict, read)], **explanation}
+
+
+def _whereabouts(
+    body: bytes, config: Config, source: str, headers: Mapping[str, str], *, refused: bool
+) -> Iterator[str]:
+    """Say what becomes of a body that is no event of its source, and which other sources' formats read it."""
+    if refused:
+        yield "answered 422: nobody is notified, and the quarantine keeps it (relay dead list)"
+    elif config.sources[source].keeps_bodies:
+        kept = f"for a week it is among the last bodies (relay format bodies {source})"
+        yield f"answered 202 ignored: nobody is notified; {kept}"
+    else:
+        yield "answered 202 ignored: nobody is notified, and it is kept nowhere"
+    with contextlib.suppress(NotJson):
+        document = decode_any(body)
+        for name, other in config.sources.items():
+            if other.reader and any(row.document for row in other.reader.readings(document, headers=headers)):
+                yield f"the format of {name} reads it: --source {name}"
 
 
 def _is_own(body: bytes) -> bool:

@@ -25,6 +25,8 @@ from relay.rendering.translations import TEST
 
 USUAL = "operation.completed"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+SECONDS = 11  # digits; more are milliseconds
+NO_TIMES: Mapping[str | float, datetime] = {}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -135,7 +137,7 @@ def example_event(
     if digests != (chosen == "digest"):
         gets = "gets digests alone: leave --event out" if digests else "has no mode: digest, so it gets none"
         raise WrongEvent(f"{destination.name} {gets}")
-    body = moved(bodies[chosen], now)
+    body: dict[str, Any] = moved(bodies[chosen], now, own=documents.moment(bodies[chosen].get("timestamp")))
     if chosen in ROUND_UPS:
         return chosen, Event(id=key, name=chosen, source="relay", occurred_at=now, received_at=now, document=body)  # type: ignore[return-value]
     origin = {"tenantId": config.platform.tenant, "projectId": config.platform.project}
@@ -147,20 +149,34 @@ def example_event(
     return ("live" if destination.mode in ("live", "outcomes") else "each"), event
 
 
-def moved(body: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the body with its own time now, and every other time as far from it; as it is if it names none."""
-    stated = documents.moment(body.get("timestamp"))
-    by = now - stated if stated else timedelta()
+def moved(
+    body: Any, now: datetime, times: Mapping[str | float, datetime] = NO_TIMES, own: datetime | None = None
+) -> Any:
+    """Return the body with its `own` time now, and every other time as far from it; as it is without one.
+
+    `times` are written in a form of their own, such as seconds; texts in ISO 8601 are moved beside them.
+    """
+    by = now - own if own else timedelta()
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: walk(item) for key, item in value.items()}
         if isinstance(value, list):
             return [walk(item) for item in value]
+        if type(value) in (int, float, str) and value in times:
+            return _like(value, times[value] + by)
         return _moved(value, by) if isinstance(value, str) else value
 
-    document: dict[str, Any] = walk(body)
-    return document
+    return walk(body)
+
+
+def _like(value: str | float, time: datetime) -> str | float:
+    """Write the time as this one is: seconds or milliseconds since 1970, else in ISO 8601."""
+    text = f"{value}"
+    if isinstance(value, str) and not value.isdigit():
+        return time.replace(microsecond=0).isoformat()
+    seconds = round(time.timestamp() * (1000 if len(text.partition(".")[0]) > SECONDS else 1))
+    return f"{seconds}" if isinstance(value, str) else seconds
 
 
 def _moved(text: str, by: timedelta) -> str:

@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.domain.parsing import parse
+from relay.formats.compiling import compile_format
+from relay.formats.explaining import times_in
+from relay.formats.mapping import roots_of
+from relay.operating.test_message import moved
 from relay.store.queries.reachability import OperatorPauses
 from tests.cli.asking import Commands
 from tests.cli.serving import change
@@ -65,3 +69,47 @@ def test_what_the_readme_sends_ends_by_itself() -> None:
 
     assert len(documents) == 3
     assert all(parse(json.loads(text), source="x", received_at=datetime.now(UTC)).terminal for text in documents)
+
+
+async def test_a_foreign_document_is_dated_by_what_its_format_reads_and_sent_with_headers(
+    around: Surroundings, config: Path, tmp_path: Path
+) -> None:
+    mapped = "run: no, job: title, started: t0, ended: t1, at: when, error: text, status: {of: state, Failed: ERR}"
+    change(
+        config,
+        "sources:\n",
+        f"""formats:
+  billing: {{when: {{$header.X-Kind: run}}, {mapped}}}
+sources:
+  billing: {{format: billing, signature: {{secrets: {{current: "${{STAGE_SECRET}}"}}}}}}
+""",
+    )
+    event = tmp_path / "run.json"
+    document = {"no": 1764370800, "title": "Invoices", "state": "ERR", "t0": 1764370800, "t1": "1764371400000",
+                "when": "2025-11-28 23:10:00 UTC", "text": "disk full"}  # fmt: skip
+    event.write_text(json.dumps(document | {"no": "31"}))
+    async with running(around, config):
+        cli = Commands(around, config)
+        old = await cli("send", event, "--source", "billing", "--header", "X-Kind: run")
+        ignored = await cli("send", event, "--source", "billing", "--now")
+        sent = await cli.facts("send", event, "--source", "billing", "--now", "--header", "X-Kind: run")
+        run = await cli.facts("explain", "31")
+
+    assert (old.exit_code, "send it with --now" in old.output) == (1, True)
+    assert '"status":"ignored"' in ignored.output
+    assert sent["answer"]["status"] == "accepted"
+    assert sent["explanation"]["event"]["name"] == "Invoices"
+    assert abs(datetime.fromisoformat(run["first"]).timestamp() - time.time()) < 60
+
+
+def test_only_times_that_the_format_reads_are_moved_each_in_its_own_form() -> None:
+    form = compile_format({"run": "no", "started": "t0", "ended": "t1", "at": "when", "estimate": "due",
+                           "status": {"of": "s", "Failed": "x"}})  # fmt: skip
+    document = {"no": 1764370801, "s": "x", "t0": 1764370800, "t1": "1764371400000", "due": "2025-11-29 00:00:00 UTC",
+                "when": "2025-11-28T23:09:00Z", "other": ["2025-11-28T23:00:00Z", "since 2025-11-28"]}  # fmt: skip
+    now = datetime(2026, 12, 3, 12, 0, tzinfo=UTC)
+
+    assert moved(document, now, *times_in(form, roots_of(document))) == {
+        "no": 1764370801, "s": "x", "t0": 1796298600, "t1": "1796299200000", "due": "2026-12-03T12:50:00+00:00",
+        "when": "2026-12-03T11:59:00+00:00", "other": ["2026-12-03T11:50:00+00:00", "since 2025-11-28"],
+    }  # fmt: skip

@@ -24,16 +24,19 @@ from relay.console.views.dead import READ
 from relay.console.views.related import with_job
 from relay.console.views.source import shown
 from relay.domain import documents
-from relay.domain.documents import decode
+from relay.domain.documents import decode, decode_any
 from relay.domain.events import Event
-from relay.domain.parsing import parse
 from relay.errors import RelayError
+from relay.formats.explaining import times_in
+from relay.formats.mapping import Format, roots_of
+from relay.operating.accounts import events_of
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
 from relay.operating.explanation import explanation_of_body, source_named
 from relay.operating.test_message import moved
 from relay.policy.silences import Silences
 from relay.receiving.problems import HttpProblem
+from relay.receiving.reading import OF_FORMAT, first, readers
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
 from relay.store.last_bodies import LastBody
@@ -157,13 +160,17 @@ SHOWN = 4000  # characters of the answer
 
 
 class EventForm(Form):
-    """`event` is the body, byte for byte; `now` moves its times. `source`: by default the first that fixes no event."""
+    """`event` is the body, byte for byte; `now` moves its times. `source`: by default the first that fixes no event.
+
+    `headers`: those of the request that its format reads, by their names in small letters.
+    """
 
     model_config = ConfigDict(str_strip_whitespace=False)
 
     event: str = Field(max_length=1 << 20)
     source: Name = ""
     now: bool = False
+    headers: dict[Name, Name] = Field(default={}, max_length=20)
 
 
 async def send_event(context: Context, form: EventForm, identity: Identity) -> Done:
@@ -172,17 +179,18 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
         source = source_named(config, form.source or None)
     except RelayError as error:
         raise HttpProblem(422, str(error), field="source") from None
-    body = _body(form, now)
+    body = _body(form, config.sources[source].reader, now)
     async with context.act(identity, "send", source) as act:
-        url, headers = f"{context.own_url()}/webhooks/{source}", _signed(config, source, body, now)
+        url, headers = f"{context.own_url()}/webhooks/{source}", {**form.headers, **_signed(config, source, body, now)}
         status, answer = await _post(url, body, headers)
         act.outcome = f"{status}"
     document = _read(answer)
     facts: dict[str, Any] = {"status": status, "answer": document}
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
-            facts["explanation"] = explanation_of_body(body, config, context.kinds, source, now)
-            event = parse(decode(body), source=source, received_at=now, default_event=config.sources[source].event)
+            facts["explanation"] = explanation_of_body(body, config, context.kinds, source, now, headers=form.headers)
+            kept = {f"{OF_FORMAT}{name}": text for name, text in form.headers.items()}
+            event = first(events_of(readers(config.sources)[source], body, kept, now.timestamp()))
             await _say_held(context, facts["explanation"]["destinations"], event)
     phrase = next((answer.phrase for answer in HTTPStatus if answer == status), "")
     shown = f"{status} {phrase}\n{answer.decode(errors='replace')[:SHOWN]}"
@@ -204,13 +212,20 @@ async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], ev
         ]
 
 
-def _body(form: EventForm, now: datetime) -> bytes:
+def _body(form: EventForm, reader: Format | None, now: datetime) -> bytes:
     if not form.now:
         return form.event.encode()
-    document = decode(form.event.encode())
-    if not documents.moment(document.get("timestamp")):
-        document["timestamp"] = now.isoformat()
-    return json.dumps(moved(document, now), ensure_ascii=False).encode()
+    if reader:
+        document = decode_any(form.event.encode())
+        return _written(moved(document, now, *times_in(reader, roots_of(document, form.headers))))
+    stated = decode(form.event.encode())
+    if not (own := documents.moment(stated.get("timestamp"))):
+        stated["timestamp"] = now.isoformat()
+    return _written(moved(stated, now, own=own))
+
+
+def _written(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _signed(config: Config, source: str, body: bytes, now: datetime) -> dict[str, str]:
