@@ -52,7 +52,9 @@ def summarize(event: Event) -> dict[str, Any]:
 
 
 def section_of(entry: Entry) -> str:
-    """Return the section: attention, done or running. A batch with failures needs attention."""
+    """Return the section: attention, recovered, done or running. A batch with failures needs attention."""
+    if entry.get("recovered"):
+        return "recovered"
     if went_wrong(entry) or entry.get("failed_count") or (entry.get("rule") and entry.get("status") not in TERMINAL):
         return "attention"
     return "done" if entry.get("status") in TERMINAL else "running"

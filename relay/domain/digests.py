@@ -9,18 +9,23 @@ from zoneinfo import ZoneInfo
 from relay.domain.digest_entries import Entry, causes_in_line, duration_of, ended_at, section_of, went_wrong
 from relay.domain.documents import iso
 from relay.domain.events import FAILED, PRIORITIES, TERMINAL, Document
+from relay.domain.identity import by_cause
 from relay.domain.jobs import Job, fold
 
 OF_FAILURES = frozenset({"cause", "call"})  # round-ups that name each run, and say whose it is
 MAX_NAMED = 300  # of these that have no row
-MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
+# Rows of each group that are shown; the others are counted.
+MAX_ROWS = {"attention": 30, "recovered": 10, "done": 10, "running": 20}
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
 SPACE = ("platform", "tenant", "project")
 
 
 def totals(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Count the figures of a digest. A batch is one run, which failed if one of its operations did."""
+    """Count the figures of a digest. A batch is one run, which failed if one of its operations did.
+
+    Runs of several jobs have no median.
+    """
     completed = [entry for entry in entries if entry.get("status") == "Completed" and not went_wrong(entry)]
     spans = [span for entry in completed if (span := duration_of(entry)) is not None]
     return {
@@ -28,8 +33,21 @@ def totals(entries: Sequence[Entry]) -> dict[str, Any]:
         "failed": sum(map(went_wrong, entries)),
         "overdue": sum(bool(entry.get("rule")) and entry.get("status") not in TERMINAL for entry in entries),
         "over": sum(entry.get("status") in TERMINAL for entry in entries),
-        "median": median(spans) if spans else None,
+        "jobs": len({_job(entry) for entry in entries if entry.get("status") in TERMINAL}),
+        "median": median(spans) if spans and len({*map(_job, completed)}) == 1 else None,
     }
+
+
+def part_recovered(entries: Sequence[Entry]) -> list[Entry]:
+    """Mark the failures of jobs that completed a run after them."""
+    well: dict[tuple[object, ...], float] = {}
+    for entry in entries:
+        if entry.get("name") and entry.get("status") == "Completed" and not went_wrong(entry):
+            well[_job(entry)] = max(well.get(_job(entry), 0.0), _stamp(entry))
+    return [
+        {**entry, "recovered": True} if went_wrong(entry) and well.get(_job(entry), 0.0) > _stamp(entry) else entry
+        for entry in entries
+    ]
 
 
 def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
@@ -87,14 +105,17 @@ def build_digest(
     """Build the document of a digest or a round-up; `before` is the baseline of the digest before it."""
     groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
     if kind not in OF_FAILURES:
-        entries = count_batches_once(entries)
+        entries = part_recovered(count_batches_once(entries))
     for entry in entries:
         groups[section_of(entry)].append(entry)
     for name, order in _ORDERS.items():
         groups[name].sort(key=order)
     # What was held replaces its message: each run has a row, its own or its batch's. Of more than anybody reads,
-    # those of one job have one.
-    shown = groups | ({"done": digest_groups(groups["done"])} if kind in ("digest", "overflow") else {})
+    # those of one job have one, of failures those of one cause.
+    shown: dict[str, Sequence[Entry]] = {**groups}
+    if kind in ("digest", "overflow"):
+        shown |= {name: _alike(groups[name]) for name in ("attention", "recovered")}
+        shown["done"] = digest_groups(groups["done"])
     unlisted = shown["attention"][MAX_ROWS["attention"] :] if kind in OF_FAILURES else []
     daily = timedelta(seconds=end - start) <= DAILY
     new = per_day(entries, zone) if kind == "digest" else {}
@@ -126,22 +147,40 @@ def digest_groups(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Merge the entries of one job that ended alike into one row: what its newest run states, and what all have."""
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for number, entry in enumerate(entries):
-        name = fold(str(entry.get("name") or ""))
-        whose = tuple(entry.get(part) for part in SPACE)
-        key = (*whose, entry.get("type"), entry.get("status"), name.casefold())
-        groups.setdefault((number,) if entry.get("batch") or not name else key, []).append(entry)
+        key = (*_job(entry), entry.get("status"))
+        groups.setdefault((number,) if entry.get("batch") or not entry.get("name") else key, []).append(entry)
     return [dict(group[0]) if len(group) == 1 else _merged(group) for group in groups.values()]
+
+
+def _alike(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Merge what went wrong in one job for one cause, or what its alarms found: the gravest run stands for all."""
+    jobs: dict[tuple[object, ...], list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        key = (*_job(entry), entry.get("status"), entry.get("rule"))
+        jobs.setdefault((number,) if entry.get("batch") or not entry.get("name") else key, []).append(entry)
+    groups = [group for job in jobs.values() for group in by_cause(job)]
+    return [
+        {**group[0], "name": _title(group), "runs": len(group)} if len(group) > 1 else dict(group[0])
+        for group in sorted(groups, key=lambda group: _worst_first(group[0]))
+    ]
+
+
+def _job(entry: Entry) -> tuple[object, ...]:
+    name = fold(str(entry.get("name") or "")).casefold()
+    return (*(entry.get(part) for part in SPACE), entry.get("type"), bool(entry.get("batch")), name)
+
+
+def _title(group: Sequence[Entry]) -> str:
+    names = [str(entry["name"]) for entry in group]
+    return names[0] if len({*names}) == 1 else Job("", "", "", "", fold(names[0])).title or names[0]
 
 
 def _merged(group: Sequence[Entry]) -> dict[str, Any]:
     newest = max(group, key=lambda entry: str(entry.get("at") or ""))
-    names = {entry.get("name") for entry in group}
     spans = sorted(span for entry in group if (span := duration_of(entry)) is not None)
     anomalies = [entry["anomalies"] for entry in group if entry.get("anomalies") is not None]
-    job = fold(str(newest["name"]))
-    title = newest["name"] if len(names) == 1 else Job("", "", "", "", job).title
     row = {key: newest[key] for key in ("id", "platform", "tenant", "project", "type", "status", "at") if key in newest}
-    row |= {"name": title or newest["name"], "job": job, "runs": len(group)}
+    row |= {"name": _title(group), "job": fold(str(newest["name"])), "runs": len(group)}
     row |= {"anomalies": sum(anomalies)} if anomalies else {}
     return row | ({"shortest": spans[0], "longest": spans[-1]} if spans else {})
 
@@ -168,6 +207,7 @@ def _stamp(entry: Entry) -> float:
 
 _ORDERS = {
     "attention": _worst_first,
+    "recovered": _worst_first,
     "done": _best_first,
     "running": lambda entry: (-_rank(entry), -_stamp(entry)),
 }

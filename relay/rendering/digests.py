@@ -54,6 +54,7 @@ def digest(event: Event, language: Language, base: Base, templates: LinkTemplate
         "days": rows(document.get("days")),
         "held": int(number(document, "held") or 0),
         "total": int(number(totals, "total") or 0),
+        "jobs": int(number(totals, "jobs") or 0),
         "over": int(number(totals, "over") or (number(totals, "completed") or 0) + (number(totals, "failed") or 0)),
         **_dates(document),
     }

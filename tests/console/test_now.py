@@ -89,6 +89,24 @@ async def test_what_works_again_comes_below_what_fails_now_and_says_so(page: Ope
     assert html.index("Sync 3") < html.index("Load 1") < html.index("läuft wieder</span>") < html.index('id="runs"')
 
 
+async def test_what_fails_comes_before_what_is_stalled_which_has_one_row_a_job(page: Open, clock: Clock) -> None:
+    for number in range(3):
+        name = {"operationId": f"op-{number}", "operationName": f"Load {number}"}
+        await page.take("progress", 5, "room", **name)
+        watch = {"was": "", "open": True, "since": round((clock() - 1200) * 1000)}
+        watch["becomes"] = Alarms(open={"silent": Alarm(at=clock(), since=clock() - 1200)}, episode=1).dump()
+        stalled = body("operation.stalled", 5, status="Stalled", **name) | {"tenantId": "room"}
+        await page.ingest.ingest(replace(event_of(stalled, source="relay"), watch=watch))
+    failed = body("operation.failed", 40, status="Failed", operationId="op-9", operationName="Sync")
+    await page.ingest.ingest(event_of(failed | {"error": {"message": "no room"}}))
+
+    html = await page.page("/now")
+
+    assert html.count("no event since") == 1
+    assert "3 × no event since" in html
+    assert html.index("Sync") < html.index("3 × no event since") < html.index('id="runs"')
+
+
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
     missing = Missing(Job("", "", "", "", "nightly"), clock() - 3600, clock() - 7200, expectation="nightly*")
     store.shared.memory.tables[MISSING] = {"00op": missing.dump().encode(), "01op": b"damaged"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.digest_entries import duration_of, summarize
+from relay.domain.digest_entries import duration_of, section_of, summarize
 from relay.domain.digests import build_digest
 from relay.domain.identity import by_cause
 from relay.domain.parsing import parse
@@ -109,3 +109,24 @@ def test_failures_are_of_one_cause_where_the_history_of_a_job_has_one_error() ->
 )
 def test_minutes_are_counted_in_one_way(seconds: float, whole: bool, minutes: int) -> None:
     assert (in_minutes(seconds), whole_minutes(seconds)) == (whole, minutes)
+
+
+def test_failures_of_one_job_and_cause_share_a_row_and_what_works_again_is_parted() -> None:
+    failed = {"name": "Sync 1", "status": "Failed", "error": "no answer for 300 s", "at": AT}
+    rows = [
+        {"id": "silent", "name": "Slow", "status": "Running", "rule": "silent", "at": AT},
+        *(failed | {"id": f"{n}", "name": f"Sync {n}", "error": f"no answer for {n} s"} for n in range(1, 4)),
+        failed | {"id": "other", "error": "no room"},
+        failed | {"id": "again", "name": "Load 7"},
+        {"id": "well", "name": "Load 8", "status": "Completed", "at": "2026-03-09T07:12:00+00:00"},
+    ]
+
+    document = build_digest("digest", 0, 86_400, rows)
+
+    shown = [(row["name"], row.get("runs", 1), section_of(row)) for row in document["entries"]]
+    assert shown == [
+        ("Sync", 3, "attention"), ("Sync 1", 1, "attention"), ("Slow", 1, "attention"),
+        ("Load 7", 1, "recovered"), ("Load 8", 1, "done"),
+    ]  # fmt: skip
+    counts = {name: document["totals"][name] for name in ("attention", "recovered", "failed", "jobs", "median")}
+    assert counts == {"attention": 5, "recovered": 1, "failed": 5, "jobs": 2, "median": None}

@@ -41,14 +41,17 @@ def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
 
 @pytest.mark.parametrize(("language", "words"), [
     ("en", ["The only run finished as planned; it took 45 min.", "The only run did not finish as planned.",
-            "Both runs finished as planned; the median run took 1 h 10 min.",
-            "1 of 2 runs finished as planned; it took 45 min."]),
+            "Both runs finished as planned; the median run took 1 h 10 min.", "Both runs finished as planned (2 jobs).",
+            "1 of 2 runs finished as planned (2 jobs); it took 45 min."]),
     ("de", ["Der einzige Lauf ist planmäßig fertig; Dauer 45 min.",
             "Der einzige Lauf ist nicht planmäßig fertig geworden.",
             "Beide Läufe sind planmäßig fertig; typische Dauer 1 h 10 min.",
-            "1 von 2 Läufen planmäßig fertig; Dauer 45 min."]),
+            "Beide Läufe sind planmäßig fertig (2 Jobs).",
+            "1 von 2 Läufen planmäßig fertig (2 Jobs); Dauer 45 min."]),
 ])  # fmt: skip
-def test_a_single_run_has_no_median(renderer: Renderer, language: str, words: list[str]) -> None:
+def test_a_single_run_has_no_median_nor_have_different_jobs(
+    renderer: Renderer, language: str, words: list[str]
+) -> None:
     before = {
         "completed": 3,
         "failed": 0,
@@ -60,7 +63,8 @@ def test_a_single_run_has_no_median(renderer: Renderer, language: str, words: li
     done, failed = digests.DONE[1], digests.ATTENTION[0]
 
     said = []
-    for entries in ([done], [failed], [done, digests.DONE[2]], [done, failed]):
+    again = done | {"id": "op-again", "duration": 5700}
+    for entries in ([done], [failed], [done, again], [done, digests.DONE[2]], [done, failed]):
         event = digests.told("digest", digests.FRIDAY, entries, before=before if len(entries) == 1 else None)
         content = renderer.render("slack", "digest", event, (), language=language, timezone="UTC", now=digests.NOW)
         said.append(content["text"].replace("\xa0", " ").partition(". ")[2])

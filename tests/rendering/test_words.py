@@ -57,3 +57,23 @@ def test_a_batch_of_which_nothing_succeeded_failed(
             text = words(renderer, channel, of, language, kind)
             assert label[language == "de"] in text, kind
             assert mark in text, kind
+
+
+@pytest.mark.parametrize(("language", "says"), [
+    ("en", ["3 failed, 1 stalled", "3 need attention", "2 × No room", "Works again", "ended at 05:00"]),
+    ("de", ["3 fehlgeschlagen, 1 hängt", "Handlungsbedarf bei 3 Läufen", "2 × No room", "Läuft wieder",
+            "beendet um 05:00 Uhr"]),
+])  # fmt: skip
+def test_a_digest_parts_what_works_again_and_says_a_cause_once(
+    renderer: Renderer, language: str, says: list[str]
+) -> None:
+    failed = [digests.entry(n, "Sync", "Failed", error="No room.") for n in range(2)]
+    again = [digests.entry(n, "Load", status, at=f"2026-03-09T0{n}:00:00+00:00", error="Gone.")
+             for n, status in ((4, "Failed"), (5, "Completed"))]  # fmt: skip
+    stalled = digests.entry(9, "Slow", "Running", rule="silent")
+    event = digests.told("digest", digests.FRIDAY, [*failed, *again, stalled])
+
+    text = words(renderer, "email", event, language, "digest")
+
+    for part in says:
+        assert part in text, text

@@ -109,7 +109,7 @@ def silenced() -> Event:
 
 def maximal() -> Event:
     """As many rows as there can be, of ordinary text."""
-    rows = [*several(42, ATTENTION[0]), *jobs(25, DONE[1]), *several(32, RUNNING[0])]
+    rows = [*jobs(42, ATTENTION[0]), *jobs(25, DONE[1]), *several(32, RUNNING[0])]
     return told("digest", FRIDAY, rows, days=PAST)
 
 

@@ -17,6 +17,7 @@ from relay.console.views.operations import OperationListed, RunFacts, Told, list
 from relay.console.views.verdicts import Around, verdicts
 from relay.domain.events import FAILED, PRIORITIES
 from relay.domain.identity import by_cause
+from relay.domain.jobs import fold
 from relay.domain.outcomes import of_runs, streaks
 from relay.errors import StoreUnavailable
 from relay.operating.timeline import lines_in
@@ -62,6 +63,13 @@ class Failure(OperationListed):
     others: list[OfOperation]
 
 
+class Stalled(RunFacts):
+    """The newest of `count` stalled runs of one job that one rule found; `others` of them."""
+
+    count: int = 1
+    others: list[OfOperation] = Field(default_factory=list)
+
+
 class NowFacts(Facts):
     """`checks` of relay's parts that are not ok; `obstacles` the same in words, with remedies.
 
@@ -89,6 +97,22 @@ class NowFacts(Facts):
     channels: list[ChannelHealth] = Field(default_factory=list)
     destinations: list[DestinationHealth] = Field(default_factory=list)
     redis: StoreHealth | None = None
+
+    @property
+    def wrong(self) -> list[Stalled | Failure]:
+        """Return what fails or is stalled, a row a cause or a job: the gravest first, what works again last."""
+        jobs: dict[tuple[str, ...], list[RunFacts]] = {}
+        for run in self.runs if self.stalled else ():
+            job = (run.stalled, run.platform, run.tenant, run.project, run.type, fold(run.name) or run.operation)
+            jobs.setdefault(job, []).append(run)
+        stalled = [
+            Stalled.merged(rows[0], count=len(rows), others=rows[1 : 1 + MOST_ALIKE])
+            for (rule, *_), rows in jobs.items()
+            if rule
+        ]
+        failing: list[Stalled | Failure] = [row for row in self.failures if not row.recovered]
+        failing.extend(stalled)
+        return [*sorted(failing, key=_gravity), *(row for row in self.failures if row.recovered)]
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -233,7 +257,7 @@ def _is_grave(line: Mapping[str, Any]) -> bool:
     return line.get("status") in FAILED or line.get("event") == "operation.stalled"
 
 
-def _gravity(row: OperationRow) -> int:
+def _gravity(row: OperationRow | OperationListed) -> int:
     """Return the rank of its priority, Critical first; of the same priority the newest stays first."""
     return -PRIORITIES.index(row.priority) if row.priority in PRIORITIES else 0
 
