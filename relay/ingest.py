@@ -21,6 +21,7 @@ from relay.engine.intake import Report
 from relay.errors import Ignored, StoreUnavailable
 from relay.outage import CROWDED
 from relay.policy.targets import Targets
+from relay.receiving.permissions import source_permissions
 from relay.receiving.problems import RateLimitedLog
 from relay.store.queue import Queue
 
@@ -51,12 +52,17 @@ class Rules(Settings):
         self.config = config
         self.job = config.job or ""
         self._targets = Targets(config, channels)
+        self._permissions = source_permissions(config.sources)
 
     def targets(self, event: Event) -> Sequence[Target]:
         return self._targets.of(event)
 
     def targets_at(self, name: str, event: Event) -> Sequence[Target]:
         return self._targets.to(self.config.destinations_of(name), event)
+
+    def brings_files(self, source: str) -> bool:
+        permissions = self._permissions.get(source)
+        return permissions is None or permissions.begins  # else links and files are taken out
 
     def asks(self, condition: str) -> bool:
         return self._targets.matcher.asks(condition)

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from relay.channels import CHANNELS
+from relay.config import load
+from relay.ingest import Rules
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply
@@ -76,6 +79,13 @@ async def test_a_signed_report_of_the_same_outcome_adds_what_the_callback_may_no
     assert [first.document["status"], second.document["status"]] == ["accepted", "duplicate"]
     root = on_stage.around.slack.messages("#team")[0]
     assert results["artifacts"][0]["downloadUrl"] in str(root.blocks)
+
+
+def test_a_mail_does_not_wait_for_files_that_a_callback_may_not_bring() -> None:
+    rules = Rules(load(CONFIG, env={}, channels=CHANNELS, needed=()), CHANNELS)
+
+    assert not rules.brings_files("completion")  # by a token, beside a source that signs
+    assert rules.brings_files("async-operations")
 
 
 async def test_what_came_too_early_is_kept_and_taken_once_its_run_is_known(on_stage: Stage) -> None:

@@ -22,6 +22,10 @@ MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
 MAX_AUDIENCE = 30  # names of a kind that are read at all
 SHOWN = 60  # characters of a longer one
 CUT, UNPRINTABLE = "…", "\ufffd"
+OF_CANCELLATION = (
+    "cancellationTime", "reason", "progressAtCancellation", "phaseAtCancellation", "partialResults",
+    "resourcesReleased", "cancelledBy",
+)  # fmt: skip
 PARTS = ("phase", "results", "error", "cancellation")
 ENVELOPE = ("event", "eventType", "type", "eventId", "timestamp", "webhookId")  # the outer level names these
 
@@ -54,6 +58,9 @@ def parse(
         for key, event in (("results", "operation.completed"), ("cancellation", "operation.cancelled")):
             if not parts.get(key) and name == event:
                 parts[key] = envelope
+    elif operation is not None and name == "operation.cancelled" and not parts.get("cancellation"):
+        stated = operation.document
+        parts["cancellation"] = {key: stated[key] for key in OF_CANCELLATION if key in stated}
     # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md: `data` has what it is about; `id`, `source`,
     # `type` and `time` stand around it (structured mode).
     cloud_event = document if "specversion" in document else {}

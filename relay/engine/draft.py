@@ -30,6 +30,10 @@ class Settings:
         """Return the targets at a destination of this name, whatever the rules say."""
         return ()
 
+    def brings_files(self, source: str) -> bool:  # noqa: ARG002 - without sources
+        """Return whether its reports may state files."""
+        return True
+
     def asks(self, condition: str) -> bool:  # noqa: ARG002 - without rules
         """Return whether any rule has this condition."""
         return False

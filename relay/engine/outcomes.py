@@ -50,8 +50,10 @@ def complete(d: Draft, o: Operation, a: Arrival) -> bool:
 
 
 def record_source(d: Draft, o: Operation, a: Arrival) -> None:
-    """Remember which sources report the operation."""
+    """Remember which sources report the operation, of those that may bring its files."""
     source = a.event.source
+    if not d.settings.brings_files(source):
+        return
     if source not in o.sources and len(o.sources) < FEW_SOURCES and not (a.watch or a.action):
         d.edit(Operation, o.name).sources.append(source)
 

@@ -219,3 +219,16 @@ def test_newer_documents_are_laid_over_older_ones() -> None:
     assert merged["operationName"] == "Comprehensive Customer Journey Analysis"
     assert merged["progress"]["percentage"] == 100
     assert merged["resultUrl"] == "https://x"
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "Running"])
+def test_a_cancellation_in_the_operation_itself_is_told_as_one_beside_it(status: str) -> None:
+    stated = events.seed("cancel-operation.response")
+    whole = {name: stated[name] for name in stated.keys() - {"operationId", "status"}}
+    document = events.seed("operation-status.response") | whole | {"status": status}
+
+    event = events.event_of(
+        {"event": f"operation.{status.lower()}".replace("running", "progress"), "operation": document}
+    )
+
+    assert event.cancellation == (whole if status == "Cancelled" else {})

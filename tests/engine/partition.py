@@ -27,6 +27,7 @@ class Partition:
     asked: bool = False
     job: str = ""
     max_jobs: int = 100
+    without_files: frozenset[str] = frozenset()  # sources
     now: int = START
     memory: Memory = field(default_factory=Memory)
     routed: list[Event] = field(default_factory=list)  # events as the rules saw them, the newest last
@@ -37,6 +38,9 @@ class Partition:
 
     def targets_at(self, name: str, _event: Event) -> Sequence[Target]:
         return [team(destination=name, address=f"#{name}"), mail()] if name == "lead" else [team()]
+
+    def brings_files(self, source: str) -> bool:
+        return source not in self.without_files
 
     def asks(self, _condition: str) -> bool:
         return self.asked

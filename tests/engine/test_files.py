@@ -70,6 +70,15 @@ def test_a_callback_without_files_ends_the_wait(partition: Sending) -> None:
     assert files_of(partition) == [None]
 
 
+def test_it_does_not_wait_for_a_source_that_may_not_bring_any(partition: Sending) -> None:
+    partition.without_files = frozenset({"progress"})
+    partition.hear(progress(), to=MAIL)
+    partition.send_all("email")
+    partition.hear(completed("hook"), to=MAIL)
+
+    assert files_of(partition) == [None]
+
+
 def test_it_waits_ten_seconds_at_most_and_files_that_come_later_make_no_second_mail(partition: Sending) -> None:
     partition.hear(progress(), to=MAIL)
     partition.send_all("email")

@@ -64,6 +64,9 @@ class LifeSettings:
     def targets_at(self, name: str, event: Event) -> Sequence[Target]:
         return self.rules.to([name], event)
 
+    def brings_files(self, source: str) -> bool:
+        return source in self.config.sources
+
     def asks(self, condition: str) -> bool:
         return self.rules.matcher.asks(condition)
 
