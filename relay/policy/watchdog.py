@@ -212,6 +212,7 @@ def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
         "percentage": run.percentage,
         "phase": run.phase,
         "lastEvent": iso(run.last_event),
+        "began": iso(_began(run)),
         "running": max(0, round(now - _began(run))),
         "rhythm": round(gap) if (gap := rhythm(run)) else None,
         "firstEstimate": iso(run.estimate),

@@ -22,8 +22,8 @@ from relay.rendering.texts import between, clean, iso, line, safe_url, text, tim
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
 STALLED = {"rule": "", "by": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
-           "rhythm": None, "running": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "", "reminder": 0,
-           "last": False}  # fmt: skip
+           "rhythm": None, "began": "", "running": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "",
+           "reminder": 0, "last": False}  # fmt: skip
 RECOVERED = {"rule": "", "by": "", "seconds": None, "flapping": False, "run": ""}
 
 

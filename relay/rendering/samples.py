@@ -38,8 +38,8 @@ MAX_TYPE = 128
 
 # What names things and times, instead of describing them. Extremes there are refused on arrival.
 FIXED = {"event", "eventId", "timestamp", "status", "priority", "operationId", "batchId", "tenantId", "projectId",
-         "trackingUrl", "operationKey", "dependencies", "rule", "by", "kind", "from", "to", "since", "until", "zone",
-         "id", "at", "started", "date", "path"}  # fmt: skip
+         "trackingUrl", "operationKey", "dependencies", "rule", "by", "kind", "from", "to", "since", "began", "until",
+         "zone", "id", "at", "started", "date", "path"}  # fmt: skip
 FIXED_ENDINGS = ("Time", "Completion", "At", "Created", "Event", "Estimate", "deadline")
 
 MUST = {"batch": ("batchId", "id", "status"), "operation": ("operationId", "id", "status")}

@@ -179,7 +179,8 @@ def test_the_event_is_about_all_that_is_known() -> None:
     assert (event.subject, event.percentage, event.retry) == (history[0].subject, 68, 0)
     assert event.operation.document["createdBy"] == "j.mueller@example.com"
     assert event.document["stalled"] == {
-        "rule": "silent", "by": "events", "since": "2024-01-20T11:05:00+00:00", "seconds": 900, "running": 960,
+        "rule": "silent", "by": "events", "since": "2024-01-20T11:05:00+00:00", "seconds": 900,
+        "began": "2024-01-20T11:04:00+00:00", "running": 960,
         "percentage": 68.0, "phase": "", "lastEvent": "2024-01-20T11:05:00+00:00", "rhythm": 60, "firstEstimate": "",
         "estimateMoved": 0, "deadline": "", "reminder": 0, "last": False, "episode": 1,
     }  # fmt: skip
