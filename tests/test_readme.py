@@ -194,7 +194,7 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
         stopped = await serving.wait()
 
     assert (sent.status, sent.out.splitlines()[0]) == (0, "202 Accepted"), sent.err
-    assert "the first message waits 1m after the run's first event" in sent.out
+    assert "process-mining slack, live: #process-mining" in sent.out
     assert by_hand == {"status": "accepted", "eventId": None, "deliveries": 3}
     assert set(statuses.values()) == {200}
     assert stopped == 0

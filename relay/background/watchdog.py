@@ -30,7 +30,7 @@ JOBS_PAGE = 1000  # names of jobs that are read in one step
 AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
 OVERLAP = 300.0  # seconds, longer than from one tick to the next
 STALE = 7 * 86_400.0  # seconds after which a missing run is no news
-AGAIN = 20 * 3600.0  # seconds after a missing run in which no other of the same expectation is told while none begins
+AGAIN = 20 * 3600.0  # seconds after a missing run without another alarm of the same expectation while none begins
 FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets the alarm's operation
 
 

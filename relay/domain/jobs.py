@@ -70,7 +70,7 @@ LENGTHS = (len(Job._fields) - 1, len(Job._fields))  # of its key
 
 
 class Start(NamedTuple):
-    """When a run began, its id, and its page as its documents name it; '' where only its end is known."""
+    """Start of a run, its id, and its page as its documents name it; '' where only its end is known."""
 
     began: float
     run: str = ""
@@ -207,7 +207,7 @@ def as_now(rule: str, by: str = "") -> tuple[str, str]:
 
 
 def found(rule: str, by: str = "") -> str:
-    """Return what an alarm found in one word: late, silent, missing, or progress, where that stands still."""
+    """Return what an alarm found in one word: late, silent, missing, or progress, where there is none."""
     rule, by = as_now(rule, by)
     return by if by == "progress" else rule
 

@@ -111,14 +111,15 @@ def _targets(d: Draft, event: Event) -> Sequence[Target]:
 
 
 def _with_alarmed(d: Draft, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
-    """Add who got the open alarm of a run, and by the rules would not be told of its end."""
+    """Add recipients of the open alarm of a run which no rule notifies of its end."""
     o = d.get(Operation, names.operation(event.subject, event.space(event.subject)))
     if o is None or not event.terminal or event.about_batch or d.score(STALLED, o.name) is None:
         return targets
-    told = {(its.destination, its.address) for its in targets if not its.hold_reason}
+    notified = {(its.destination, its.address) for its in targets if not its.hold_reason}
     missed = {
         where: r.target for r in Arrival(event, d.settings.targets(as_alarm(event))).recipients
-        if r.lane in o.alarms_sent and not r.target.hold_reason and (where := (r.destination, r.address)) not in told
+        if r.lane in o.alarms_sent and not r.target.hold_reason
+        and (where := (r.destination, r.address)) not in notified
     }  # fmt: skip
     return (*(its for its in targets if (its.destination, its.address) not in missed), *missed.values())
 

@@ -49,7 +49,7 @@ def track(d: Draft, o: Operation, a: Arrival, was: Was) -> None:
         return
     known = o.heard is not None
     if a.goes_on or known:
-        _record_sign_of_life(d, o, was, repeated=False)
+        _record_sign_of_life(d, o, a, was, repeated=False)
     if not a.goes_on:
         return
     percentage = a.event.percentage
@@ -67,18 +67,22 @@ def record_repeat(d: Draft, o: Operation, a: Arrival, was: Was) -> None:
         o.went_on = max(a.at, o.went_on or 0)  # its next end is another one (relay/domain/run_ends.py)
     if not a.goes_on or was.rank == TERMINAL or o.heard is None:
         return
-    _record_sign_of_life(d, o, was, repeated=True)
+    _record_sign_of_life(d, o, a, was, repeated=True)
     if a.at >= was.at and a.phase not in ("", o.phase):  # a move, at whatever percentage
         o.moved, o.phase = d.now, a.phase
 
 
-def _record_sign_of_life(d: Draft, o: Operation, was: Was, *, repeated: bool) -> None:
-    """Neither the wait for the first progress is rhythm, nor a second report of one fact, nor relay's own absence."""
+def _record_sign_of_life(d: Draft, o: Operation, a: Arrival, was: Was, *, repeated: bool) -> None:
+    """Neither the wait for the first progress is rhythm, nor a second report of one fact, nor relay's own absence.
+
+    Nor are phases that a sender reports without a percentage, such as jobs of a workflow: they last as long as they do.
+    """
     last = o.heard
     if (
         last is not None
         and last <= d.now
         and was.rank == RUNNING
+        and (not a.phase or a.event.percentage is not None)
         and not (repeated and d.now - last < ECHO)
         and not _was_away(d, last)
     ):

@@ -24,7 +24,7 @@ MAILED_EVENTS = frozenset(
 # What reaches a destination of mode `outcomes`: how a run ends, that it hangs, and that it goes on again.
 OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
 UNSUCCESSFUL = (*FAILED, "Cancelled")
-OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
+OWNER = "owner"  # in a `mention` list: the operation's owner
 OWNER_FIELDS = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy")
 _CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}")  # an e-mail address or a Slack id
 

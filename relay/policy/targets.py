@@ -120,7 +120,7 @@ class Targets:
     def recipients(self, event: Event, requested: RequestedRecipients) -> tuple[Recipient, ...]:
         """Return whom the rules reach, in their order, then by request whom they do not reach yet."""
         reached = self.matcher.reached(event)
-        if event.name == "operation.recovered":  # of whom the alarm reaches, the store knows who got it
+        if event.name == "operation.recovered":  # the store knows where the alarm arrived
             reached = tuple(
                 {row.destination: row for row in (*reached, *self.matcher.reached(as_alarm(event)))}.values()
             )

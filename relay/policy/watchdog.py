@@ -39,7 +39,7 @@ class Alert:
 
 
 class Finding(NamedTuple):
-    """What a rule finds unless an event arrives first.
+    """Alarm of a rule, unless an event arrives first.
 
     by  limit, estimate, history (of its job) or start, of what is late; events or progress, of what is silent
     """
@@ -73,7 +73,7 @@ def _began(run: Run) -> float:
 
 
 def _silent(run: Run, settings: Watchdog) -> Finding | None:
-    """Find a rhythm that broke, or a percentage that stands still whatever else arrives."""
+    """Find a rhythm that broke, or a percentage that does not move whatever else arrives."""
     if settings.silent is None:
         return None
     has_rhythm = len(run.gaps) >= LEAST_GAPS and sum(run.gaps) >= settings.silent * BURST

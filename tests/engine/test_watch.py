@@ -54,6 +54,18 @@ def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life() -> None
     assert the_run(partition).gaps == (1199, 1199)
 
 
+def test_phases_without_a_percentage_are_no_rhythm() -> None:
+    """A workflow whose jobs wait for a machine, and then take long, is not silent."""
+    partition = Partition()
+    for number, (job, status) in enumerate([("lint", "Running"), ("unit", "Pending"), ("unit", "Running")] * 2):
+        operation = {"operationId": "op-1", "status": "Running"}
+        document = {"event": "operation.progress", "operation": operation, "phase": {"name": job, "status": status}}
+        partition.report(events.event_of(document, id=f"{number}"))
+        partition.now += 5 * MINUTE
+
+    assert the_run(partition).gaps == ()
+
+
 def test_a_repeated_percentage_with_a_new_phase_is_a_move() -> None:
     partition, document = Partition(), events.body()
     partition.report(events.event_of(document, id="1"))
