@@ -57,7 +57,8 @@ def demo(*, until_done: bool, speed: float) -> None:
                 console.print("[dim]All of it has ended, with the pages above; without --until-done they stay.[/dim]")
             else:
                 _addresses(console, stage)
-                console.print(f"Send an event of your own:\n{stage.example}\n", markup=False, soft_wrap=True)
+                own = f"Send an event of your own, or report a job's start:\n{stage.example}\n{stage.ping}\n"
+                console.print(own, markup=False, soft_wrap=True)
                 console.print("[dim]Serving until Ctrl-C.[/dim]")
                 await stopped
 

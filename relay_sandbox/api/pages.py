@@ -32,13 +32,18 @@ PAGE_HEADERS = {
 REFRESH = '<meta http-equiv="refresh" content="2">\n'  # until it is over
 FIGURES = {"recordsAnalyzed": "Records", "processVariants": "Process variants", "anomaliesDetected": "Anomalies"}
 
+UNKNOWN = "This platform has no such run: its event was sent to relay by hand, or it was forgotten long after its end."
+
 Row = Sequence[str]  # cells, as HTML
 
 
 def add(app: web.Application, context: SandboxContext, batches: Batches) -> None:
     async def run(request: web.Request) -> web.Response:
-        operation = await _find(context, Operation, request)
         now = context.clock()
+        try:
+            operation = await _find(context, Operation, request)
+        except HttpProblem:  # of a run whose event was sent to relay by hand, as the demo shows
+            return _unknown_run(request, now)
         document: Mapping[str, Any] = documents.status(operation, now)
         results: Mapping[str, Any] = outcomes.results(operation, context.links) if operation.over else {}
         return _page(operation, str(document["operationName"]), _run(operation, document, results), now)
@@ -85,6 +90,16 @@ def _page(record: Any, title: str, sections: Iterable[str], now: float) -> web.R
         project=escape(quote(record.project, safe="")),
         now=_time(texts.iso(now)),
     )
+    return web.Response(text=page, content_type="text/html", headers=PAGE_HEADERS)
+
+
+def _unknown_run(request: web.Request, now: float) -> web.Response:
+    ids = request.match_info
+    page = RECORD_PAGE.read_text("utf-8").format(
+        title=escape(ids["id"]), refresh="", now=_time(texts.iso(now)),
+        body=f"<section><h1>{escape(ids['id'])}</h1><p>{UNKNOWN}</p></section>",
+        tenant=escape(quote(ids["tenantId"], safe="")), project=escape(quote(ids["projectId"], safe="")),
+    )  # fmt: skip
     return web.Response(text=page, content_type="text/html", headers=PAGE_HEADERS)
 
 

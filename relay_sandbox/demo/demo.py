@@ -141,6 +141,11 @@ class Demo:
         address = f"{self.url}/webhooks/try?token={self.token}"
         return f"curl -H 'Content-Type: application/json' -d '{json.dumps(event)}' '{address}'"
 
+    @property
+    def ping(self) -> str:
+        """A shell command that reports the start of a cron job."""
+        return f"curl '{self.url}/webhooks/cron/backup/start?token={self.token}'"
+
     async def play(self, patience: float = MAX_WAIT) -> bool:
         """Start everything, then wait for every message it must lead to. False if one did not come, or one too many.
 

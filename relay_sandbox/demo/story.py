@@ -97,7 +97,7 @@ def expectations(
         "mail: the analysis to the analyst, with its files": mail("analyst@", "Customer Journey", ".pdf"),
         "mail: the report to the analyst": mail("analyst@", "Weekly Conformance"),
         "Slack: the report, completed after all": root("Weekly Conformance", "Completed"),
-        DIGEST: mail("analyst@", "Tages"),
+        DIGEST: mail("analyst@", "Daily digest"),
     }
 
 

@@ -1,6 +1,7 @@
 """relay demo: a platform, relay, Slack and an inbox on this machine, and an honest verdict."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -8,6 +9,8 @@ import sys
 import aiohttp
 import pytest
 
+from relay_sandbox.demo import Demo
+from relay_sandbox.demo.story import ROOM
 from tests.support.commands import ROOT, environment, relay
 from tests.support.patience import patience
 
@@ -25,6 +28,27 @@ async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
     assert all(f"  {name:9} http://127.0.0.1:" in done.out for name in ADDRESSES)
     assert "200 duplicate" in done.out
     assert "200 late" in done.out
+    mails = re.findall(r"relay → mail  to (\w+)@\S+  (?:. )?(\w+)", done.out)
+    assert {name for name, word in mails if word in ("KRITISCH", "Abgeschlossen", "Tagesbericht")} == {"lead"}
+
+
+async def test_the_calls_that_it_prints_are_taken_and_what_they_make_links_to_pages_that_are_there() -> None:
+    async with Demo.open(os.environ, lambda _: None) as demo, aiohttp.ClientSession() as session:
+        calls = [re.findall(r"'([^']*)'", command) for command in (demo.example, demo.ping)]
+        (kind, body, own), (start,) = calls
+        async with session.post(own, data=body, headers=dict([kind.split(": ")])) as taken, session.get(start) as said:
+            answers = [taken.status, await said.text()]
+        await demo.slack.wait_for(lambda: len(demo.slack.messages(ROOM)) == 2, patience())
+        linked = re.findall(r"http://[^|>' ]+/runs/[^|>' ]+", str([each.blocks for each in demo.slack.messages(ROOM)]))
+        pages = []
+        for link in linked:
+            async with session.get(link) as page:
+                pages.append((page.status, page.content_type))
+
+    assert answers == [202, "OK\n"]
+    assert pages
+    assert set(pages) == {(200, "text/html")}
+    assert start.partition("/webhooks")[2].split("=")[0] in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.soak
