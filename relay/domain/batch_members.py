@@ -11,7 +11,7 @@ from relay.domain.error_reader import cause_of
 from relay.domain.events import FAILED, Document, Event
 from relay.domain.identity import by_cause, error_of, message_of
 
-MEMBERS = "members"  # the fact: operation's id → `{"cause", "name", "failed"}`, as far as they are known
+MEMBERS = "members"  # the fact: operation's id → `{"cause", "name", "type", "failed"}`, as far as they are known
 MOST = 20  # operations; those that failed take the places of others
 MAX_ID = 128  # characters
 MAX_NAME = 80
@@ -29,7 +29,8 @@ def with_member(event: Event, known: str) -> str:
     failed = member.status in FAILED
     cause = cause_of(message_of(error_of(event))) if failed else ""
     name = member.name[:MAX_NAME] or before.get("name", "")
-    stated = {"cause": cause, "name": name, "failed": member.status if failed else ""}
+    kind = "" if name else member.type[:MAX_NAME] or before.get("type", "")
+    stated = {"cause": cause, "name": name, "type": kind, "failed": member.status if failed else ""}
     new = {key: text for key, text in stated.items() if text}
     if new == before:
         return known

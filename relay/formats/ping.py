@@ -82,7 +82,7 @@ def document(ping: Ping, began: float | None, body: bytes, now: float) -> dict[s
         "operationType": TYPE,
         "status": ping.status,
     }
-    if began is not None:
+    if began is not None and (began < now or ping.status in OPEN):  # else no start was said, and it has no duration
         operation["startTime"] = datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds")
     last = last_lines(body)
     if ping.status == "Running" and last:

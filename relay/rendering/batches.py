@@ -100,9 +100,9 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         needs = row.get("dependencies")
         this = operation if operation and clean(operation.id) == key else None
         status = clean(this.status if this else "") or text(row, "status")
-        kind = clean(this.type if this else "") or text(row, "operationType", "type")
-        stated = {"error": clean(event.error or this.document.get("error"))} if this else row
         said = known.get(key, {})
+        kind = clean(this.type if this else "") or text(row, "operationType", "type") or said.get("type", "")
+        stated = {"error": clean(event.error or this.document.get("error"))} if this else row
         if COUNTS.get(status) == "failed" and not stated.get("error") and said.get("cause"):
             stated = {"error": said["cause"]}
         members.append({

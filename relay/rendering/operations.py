@@ -8,6 +8,7 @@ from relay.domain.events import BATCH_EVENTS, FAILED, TERMINAL, Event
 from relay.domain.failed_phases import ends_phase, is_failed_phase
 from relay.domain.outcomes import stated_duration
 from relay.rendering.links import Base, address
+from relay.rendering.localized_values import ROUGHLY
 from relay.rendering.texts import at, between, clean, iso, line, number, shown_id, span, text, time
 from relay.rendering.translations import Language
 
@@ -145,7 +146,12 @@ def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], sta
         "elapsed": elapsed if elapsed is not None else between(started, event.occurred_at),
         "estimated_duration": span(merged, "estimatedDuration"),
         "remaining": None if over else remaining if remaining is not None else between(event.occurred_at, expected),
-        "limit": number(merged, "timeout") or between(created or started, deadline),
+        "limit": number(merged, "timeout") or _in_minutes(between(created or started, deadline)),
         "last_progress_at": iso(moved),
         "silent_for": between(moved, event.occurred_at),
     }
+
+
+def _in_minutes(seconds: float | None) -> float | None:
+    """Return a limit that was counted from two times as it was set: nobody sets 59 min 58 s."""
+    return seconds if seconds is None or seconds < ROUGHLY else round(seconds / 60) * 60

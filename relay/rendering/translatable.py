@@ -14,7 +14,7 @@ from jinja2.ext import extract_from_ast
 from relay.domain.events import PRIORITIES, STATUSES
 from relay.errors import TemplateError
 from relay.rendering.built_in import tree_of
-from relay.rendering.formats.slack import FORMS
+from relay.rendering.formats.slack import FORMS, TODAY
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import (
@@ -102,7 +102,7 @@ def _header(text: str) -> str:
 
 
 # What code says: of alerts, of batches, of recommendations, for true and false, and in its own sentences.
-WORDS = ("Pending", "Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), NAMELESS, *NOTICES,
+WORDS = ("Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), NAMELESS, *NOTICES,
          EXIT_CODE, *sorted(MEANINGS))  # fmt: skip
 
 
@@ -124,7 +124,11 @@ def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
 
 def translatable(library: TemplateSet) -> Iterator[Translatable]:
     """Yield all that is to be translated; the words that code brings come first."""
-    patterns = {pattern for style in STYLES.values() for pattern in style} | {form for form, _ in FORMS.values()}
+    patterns = (
+        {pattern for style in STYLES.values() for pattern in style}
+        | {form for form, _ in FORMS.values()}
+        | {*TODAY.values()}
+    )
     words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
     yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))
     yield from (Translatable("relay", None, (word,)) for word in sorted(words))

@@ -27,7 +27,13 @@ SOURCE = "en"  # the language the templates are written in: needs no catalogue
 WORDINGS = {
     "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
-    "DataExtraction": "Data extraction", "operation.paused": "Paused", "operation.resumed": "Resumed",
+    "DataExtraction": "Data extraction", "Pending": "Waiting", "operation.paused": "Paused",
+    "operation.resumed": "Resumed",
+}  # fmt: skip
+# Types as their makers write them, in every language.
+NAMES = {
+    "OpenLineage": "OpenLineage", "CloudEvent": "CloudEvent", "cron job": "Cron job", "AIRFLOW": "Airflow",
+    "SPARK": "Spark", "FLINK": "Flink", "DBT": "dbt", "DAGSTER": "Dagster",
 }  # fmt: skip
 # Titles of what has no name.
 NAMELESS = "Run %(id)s"
@@ -119,6 +125,8 @@ class Language:
 
     def label(self, word: str) -> str:
         """Name a status, type, priority or key of a document: `recordsLoaded` as "Records loaded"."""
+        if word in NAMES:
+            return NAMES[word]
         spoken = WORDINGS.get(word) or humanise(word)
         return self.translations.gettext(spoken) if spoken else ""
 
@@ -226,7 +234,8 @@ def humanise(word: str) -> str:
 @lru_cache(1024)
 def _spelled(word: str) -> str:
     first, *rest = [part for part in _HUMP.split(word) if part] or [word]
-    return " ".join([first[0].upper() + first[1:], *(part if part.isupper() else part.lower() for part in rest)])
+    first = first if len(first) > 1 and first[1].isdigit() else first[0].upper() + first[1:]  # `p99` stays
+    return " ".join([first, *(part if part.isupper() else part.lower() for part in rest)])
 
 
 def languages(directories: Iterable[Path]) -> tuple[str, ...]:

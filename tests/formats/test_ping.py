@@ -92,3 +92,12 @@ def test_any_output_gives_a_few_lines(body: bytes) -> None:
     assert len(lines) <= 800
     assert "\x1b" not in lines
     assert "\u202e" not in lines
+
+
+def test_a_ping_without_a_start_has_no_duration() -> None:
+    def started(state: str, began: float) -> bool:
+        return "startTime" in document(Ping.of("backup", state, None), began, b"", NOW)["operation"]
+
+    assert [started("ok", NOW), started("3", NOW), started("start", NOW), started("ok", NOW - 60)] == [
+        False, False, True, True,
+    ]  # fmt: skip

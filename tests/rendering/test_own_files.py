@@ -18,7 +18,7 @@ def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) 
         {"sentences.j2": sentences.replace("%}expected to finish {{ time }}, as usual{%", "%}over {{ time }}{%")}
     )
 
-    assert "over on 20 Jan at 13:05 CET" in text_of(renderer, progress())
+    assert "over at 13:05 CET on 20 Jan" in text_of(renderer, progress())
     assert renderer.overriding_file("slack", "each", progress()) == "sentences.j2"  # so all of it is in the sandbox
 
 
@@ -44,7 +44,7 @@ def test_a_new_channel_needs_a_folder_and_nothing_else(own: Build) -> None:
 
 
 def test_a_third_language_is_one_folder(own: Build) -> None:
-    catalogue = 'msgid "Running"\nmsgstr "En cours"\n\nmsgctxt "time"\nmsgid "d MMM, HH:mm z"\nmsgstr "HH\'h\'mm z"\n'
+    catalogue = 'msgid "Running"\nmsgstr "En cours"\n\nmsgctxt "time"\nmsgid "HH:mm z, d MMM"\nmsgstr "HH\'h\'mm z"\n'
     renderer = own(
         {"locales/fr/messages.po": catalogue}
         | only("{{ op.status_label }} {{ op.records_total|num }} {{ now|localtime }}")

@@ -52,7 +52,7 @@ def test_only_a_completed_run_is_at_a_hundred_percent(alone: Build, percentage: 
 @pytest.mark.parametrize(
     ("phase", "language", "told"),
     [
-        ({"status": "Failed", "message": "exit 1"}, "en", "Phase failed: Nightly – lint failed – exit 1"),
+        ({"status": "Failed", "message": "exit 1"}, "en", "Phase failed: Nightly – lint failed – exit 1."),
         ({"status": "Failed"}, "de", "Phase fehlgeschlagen: Nightly – lint fehlgeschlagen."),
         ({"status": "Cancelled"}, "en", "Phase completed: Nightly – lint finished."),
     ],

@@ -14,7 +14,8 @@ from tests.support.renderers import BUILT_IN, Build, progress, render
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
 MOMENT = "2024-01-20T11:52:00Z"
 CATALOGUES = Catalogues([BUILT_IN])
-SHORT, AT = "{date_short_pretty} {time}", "{date_short_pretty} at {time}"
+SHORT, AT = "{time} {date_short_pretty}", "at {time} {date_short_pretty}"  # on the same day
+EARLIER = "{date_short_pretty} {time}"
 
 
 def reader(language: str = "en", zone: str = "Europe/Berlin", now: datetime = NOW) -> Localizer:
@@ -22,12 +23,12 @@ def reader(language: str = "en", zone: str = "Europe/Berlin", now: datetime = NO
 
 
 @pytest.mark.parametrize(("formats", "style", "date"), [
-    (reader(), "short", f"<!date^1705751520^{SHORT}|20 Jan, 12:52 CET>"),
-    (reader(), "at", f"<!date^1705751520^{AT}|on 20 Jan at 12:52 CET>"),
-    (reader("de"), "short", f"<!date^1705751520^{SHORT}|20. Jan., 12:52 Uhr MEZ>"),
-    (reader("de"), "at", "<!date^1705751520^{date_short_pretty} um {time}|am 20. Jan. um 12:52 Uhr MEZ>"),
-    (reader(zone="America/New_York"), "short", f"<!date^1705751520^{SHORT}|20 Jan, 06:52 UTC−5>"),
-    (reader(now=datetime(2025, 3, 1, tzinfo=UTC)), "short", f"<!date^1705751520^{SHORT}|20 Jan 2024, 12:52 CET>"),
+    (reader(), "short", f"<!date^1705751520^{SHORT}|12:52 CET, 20 Jan>"),
+    (reader(), "at", f"<!date^1705751520^{AT}|at 12:52 CET on 20 Jan>"),
+    (reader("de"), "short", f"<!date^1705751520^{SHORT}|12:52 Uhr MEZ, 20. Jan.>"),
+    (reader("de"), "at", "<!date^1705751520^um {time} {date_short_pretty}|um 12:52 Uhr MEZ am 20. Jan.>"),
+    (reader(zone="America/New_York"), "short", f"<!date^1705751520^{SHORT}|06:52 UTC−5, 20 Jan>"),
+    (reader(now=datetime(2025, 3, 1, tzinfo=UTC)), "short", f"<!date^1705751520^{EARLIER}|20 Jan 2024, 12:52 CET>"),
     (reader(), "date", "20 January"),
     (reader(), "weekday", "Saturday"),
 ])  # fmt: skip
@@ -59,6 +60,6 @@ blocks:
     content = render(renderer, progress())
 
     section, context = content["blocks"]
-    assert content["text"] == "since 20 Jan, 12:18 CET"
-    assert section["text"]["text"] == "20 Jan, 12:18 CET"
-    assert context["elements"][0]["text"] == f"<!date^1705749480^{SHORT}|20 Jan, 12:18 CET>"
+    assert content["text"] == "since 12:18 CET, 20 Jan"
+    assert section["text"]["text"] == "12:18 CET, 20 Jan"
+    assert context["elements"][0]["text"] == f"<!date^1705749480^{SHORT}|12:18 CET, 20 Jan>"

@@ -56,9 +56,9 @@ def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
 
 # A message of the run, and a line in it.
 PROGRESS, REPLY, ROOT_BELOW, REPLY_BELOW = (1, 1), (3, 1), (2, 2), (3, 2)
-DONE = "▰▰▰▰▰▰▰▱▱▱ Discovery (3 of 5) · expected to finish on 9 Mar at 15:40 CET"
+DONE = "▰▰▰▰▰▰▰▱▱▱ Discovery (3 of 5) · expected to finish at 15:40 CET on 9 Mar"
 PHASES = "Extraction 12 · Data Loading 17 · Discovery 22 · Conformance 27 (usually 14) · Reporting 17 min"
-THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02 CET · same error 2 times before"
+THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success on 6 Mar at 14:02 CET · same error 2 times before"
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ THIRD = "3 failures in a row since 7 Mar, 14:02 CET · last success 6 Mar, 14:02
         (past_ends(23, minutes=88), "completed", PROGRESS, f"{DONE}, as usual"),
         (past_ends(23, minutes=74), "completed", PROGRESS, f"{DONE}, 20 min later than usual"),
         (past_ends(23), "completed", REPLY, PHASES),
-        (past_ends(23), "failed", ROOT_BELOW, "First failure after 23 successes · last success 8 Mar, 14:02 CET"),
+        (past_ends(23), "failed", ROOT_BELOW, "First failure after 23 successes · last success on 8 Mar at 14:02 CET"),
         (past_ends(9, 2), "failed", REPLY_BELOW, THIRD),
-        (past_ends(1), "failed", REPLY_BELOW, "last success 8 Mar, 14:02 CET"),
+        (past_ends(1), "failed", REPLY_BELOW, "Last success on 8 Mar at 14:02 CET"),
         (past_ends(9, 3), "completed", REPLY, "Works again after 3 failures"),
         (past_ends(9, 1), "completed", REPLY, "Works again after 1 failure"),
     ],

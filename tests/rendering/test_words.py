@@ -1,6 +1,8 @@
 """Words that were wrong once: of batches, digests, names and limits, in Slack and by mail, in both languages."""
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from relay.domain.deliveries import Kind
 from relay.domain.digest_entries import summarize
 from relay.domain.events import Event
 from relay.rendering import Renderer
-from tests.support import digests, samples
+from relay.rendering.translations import Catalogues
+from tests.support import digests, samples, slacks
+from tests.support.renderers import BUILT_IN
 
 AT = "2024-01-20T12:52:00Z"
 
@@ -31,7 +35,7 @@ def batch(*statuses: str, event: str = "batch.completed", **more: Any) -> Event:
          **({} if status == "Completed" else {"error": "No room"})}
         for n, status in enumerate(statuses)
     ]  # fmt: skip
-    its = {"batchId": "b-1", "batchName": "Month-end", "status": "Completed", "operations": rows, **more}
+    its = {"batchId": "b-1", "batchName": "Month-end", "status": "Completed", "operations": rows} | more
     return samples.event_of(samples.envelope(event, AT, batch=its))
 
 
@@ -77,3 +81,79 @@ def test_a_digest_parts_what_works_again_and_says_a_cause_once(
 
     for part in says:
         assert part in text, text
+
+
+def run(event: str, **operation: Any) -> Event:
+    its = {"operationId": "op-1", "operationName": "Sales load", **operation}
+    return samples.event_of(samples.envelope(event, AT, operation=its))
+
+
+@pytest.mark.parametrize(("word", "english", "german"), [
+    ("OpenLineage", "OpenLineage", "OpenLineage"), ("cron job", "Cron job", "Cron job"), ("SPARK", "Spark", "Spark"),
+    ("p99_latency", "p99 latency", "p99 latency"), ("Pending", "Waiting", "Wartet"),
+    ("Timeout", "Timed out", "Zeitlimit überschritten"),
+    ("overallConfidenceScore", "Overall confidence score", "Verlässlichkeit insgesamt"),
+])  # fmt: skip
+def test_a_word_is_written_as_its_maker_writes_it(word: str, english: str, german: str) -> None:
+    catalogues = Catalogues([BUILT_IN])
+
+    assert (catalogues.language("en").label(word), catalogues.language("de").label(word)) == (english, german)
+
+
+def test_since_when_a_run_goes_on_is_said_once_and_no_id_stands_beside_its_link(renderer: Renderer) -> None:
+    for name in ("operation.started", "operation.progress"):
+        text = words(renderer, "slack", run(name, status="Running", startTime="2024-01-20T12:02:00Z"))
+
+        assert text.count("^{time}") == 2, text  # with when it is updated
+        assert "op-1|op-1" not in text
+
+
+def test_ids_that_only_programs_read_stand_in_no_message_of_slack(renderer: Renderer) -> None:
+    bare = Renderer([BUILT_IN])
+    alert = "f404ecabc8dd5cd7/2026-12-03T06:02:26.326Z"
+
+    assert alert not in words(bare, "slack", run("operation.failed", operationId=alert))
+    assert alert in words(bare, "email", run("operation.failed", operationId=alert))
+    assert "`op-1`" in words(bare, "slack", run("operation.failed"))
+
+
+def test_a_limit_is_one_number(renderer: Renderer) -> None:
+    began = "2024-01-20T11:52:00.4Z"
+    event = run("operation.timeout", status="Timeout", dateCreated=began, timeoutAt="2024-01-20T12:51:59Z")
+
+    assert "1 h" in (text := words(renderer, "slack", event))
+    assert "59 min" not in text
+
+
+def test_a_line_of_its_own_begins_with_a_capital(renderer: Renderer) -> None:
+    event = replace(slacks.events_of(deepcopy)["operation.failed"], past=slacks.past_ends(1))
+
+    assert "\nLast success" in words(renderer, "email", event)
+    assert "\nZuletzt erfolgreich am" in words(renderer, "email", event, "de")
+
+
+def test_pushes_end_in_whole_sentences(renderer: Renderer) -> None:
+    for name in slacks.NAMES:
+        text = slacks.message(renderer, name, "live")["text"]
+        assert text.endswith((".", "!", "?", "…")), text
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "> and 1 more"), ("de", "> und 1 weiterer Lauf")])
+def test_one_more_is_one_run(renderer: Renderer, language: str, says: str) -> None:
+    event = batch("Failed", "Failed", "Running", event="batch.operation.completed")
+
+    assert says in words(renderer, "slack", event, language)
+
+
+def test_a_batch_that_completed_says_how_many(renderer: Renderer) -> None:
+    event = digests.told("digest", digests.FRIDAY, [summarize(batch(*["Completed"] * 12))])
+
+    assert "· 12 completed" in words(renderer, "slack", event, "en", "digest")
+
+
+def test_a_member_without_a_name_is_called_by_its_type(renderer: Renderer) -> None:
+    rows = [{"operationId": f"op-{n}", "status": status} for n, status in enumerate(("Failed", "Completed"))]
+    known = {"op-0": {"type": "DataEnrichment", "failed": "Failed", "cause": "No room"}}
+    event = replace(batch(operations=rows), members=json.dumps(known))
+
+    assert "Data enrichment op-0" in words(renderer, "slack", event)

@@ -98,6 +98,8 @@ FORMS = {
     "full": ("{date_pretty} {time}", "zoned"),
     "day": ("{date_short_pretty} {time}", "zoned"),
 }
+# On the same day the time says more.
+TODAY = {"short": "{time} {date_short_pretty}", "at": "at {time} {date_short_pretty}"}
 
 _DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
 
@@ -106,7 +108,7 @@ def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
     """A time of the documents as `Localizer.localtime` takes it, in Slack's notation."""
     if not isinstance(value, str) or len(value) > LONGEST:
         return _slack_time(formats, value, style)
-    key = value, style, formats.zone, formats.now.year
+    key = "slack", value, style, formats.zone, formats.now.astimezone(formats.zone).date()
     return formats.language.patterns.remembered(key, lambda: _slack_time(formats, value, style))
 
 
@@ -115,6 +117,8 @@ def _slack_time(formats: Localizer, value: object, style: str) -> str:
     if time is None or style not in FORMS or value == str(time.date()) or time.timestamp() < 0:
         return formats.localtime(value, style)
     form, otherwise = FORMS[style]
+    if time.astimezone(formats.zone).date() == formats.now.astimezone(formats.zone).date():
+        form = TODAY.get(style, form)
     form = formats.language.translations.pgettext("time", form)
     minute = int(time.timestamp()) // 60 * 60  # no more is shown, so what is shown alike is alike
     shown = formats.localtime(time, otherwise)
