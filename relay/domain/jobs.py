@@ -36,8 +36,6 @@ OLDER_RULES = {
     "deadline": ("late", "limit"), "overdue": ("late", "estimate"), "slow": ("late", "history"),
     "silent": ("silent", "events"), "flat": ("silent", "progress"),
 }  # fmt: skip
-FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
-LONGER = 4  # so many times the longest there was
 
 
 class Job(NamedTuple):
@@ -143,30 +141,12 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Past alarms of one rule."""
-
-    times: int = 0
-    longest: float = 0.0  # seconds from `Alarm.since` to its end
-
-    def joined(self, other: "Ended") -> "Ended":
-        return Ended(self.times + other.times, max(self.longest, other.longest))
-
-
-@dataclass(frozen=True, slots=True)
 class Alarms:
     """Alarms of a run. The store keeps them as one text, empty at the start of each run."""
 
     open: Mapping[str, Alarm] = field(default_factory=dict)  # by rule
     episode: int = 0  # alarms so far
-    ended: Mapping[str, Ended] = field(default_factory=dict)  # by rule
-    resumed: float = 0.0  # when the last silence was over
-
-    def flapping(self, rule: str) -> bool:
-        return self.ended.get(rule, Ended()).times > FLAPPING
-
-    def with_ended(self, rule: str, seconds: float) -> "Alarms":
-        return replace(self, ended={**self.ended, rule: self.ended.get(rule, Ended()).joined(Ended(1, seconds))})
+    longest: float = 0.0  # seconds of the longest silence that ended
 
     @property
     def shown(self) -> str:
@@ -188,14 +168,10 @@ class Alarms:
             return cls()
         stored = _ALARMS.validate_json(text)
         opened: dict[str, Alarm] = {}
-        ended: dict[str, Ended] = {}
         for name, alarm in sorted(stored.open.items(), key=lambda row: row[1].at):  # of two that are one, the newer
             rule, by = as_now(name, alarm.by)
             opened |= {rule: replace(alarm, by=by)} if rule in GRAVITY else {}
-        for name, past in stored.ended.items():
-            rule, _ = as_now(name)
-            ended[rule] = past.joined(ended.get(rule, Ended()))
-        return replace(stored, open=opened, ended=ended)
+        return replace(stored, open=opened)
 
 
 _ALARMS = TypeAdapter(Alarms)

@@ -29,7 +29,7 @@ LAST = '"last":true'  # in the text of alarms: people were notified that relay w
 JITTER = 5000  # ms: clocks are put right by so little all the time
 FORGOTTEN_AT_ONCE = 1000
 MOST_LOOKED_AT = 20_000  # runs, for those to ask about
-_MOMENT = re.compile(r'("(?:at|since|resumed)":)(\d+(?:\.\d+)?)')  # in the text of alarms, in seconds
+_MOMENT = re.compile(r'("(?:at|since)":)(\d+(?:\.\d+)?)')  # in the text of alarms, in seconds
 
 
 def check_now(d: Draft, operation: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from relay.domain.jobs import LONGER
 from relay.operating.clocks import local, there
 from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences
 
@@ -43,8 +42,6 @@ def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
     for alarm in watched["alarms"]:
         again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
         yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"
-    for rule in watched["muted"]:
-        yield f"{rule} too often, and well again: told only once it lasts {LONGER} times as long as ever"
 
 
 def _at(at: str, zone: str) -> str:

@@ -65,7 +65,6 @@ def _watched(o: Operation) -> dict[str, Any] | None:
             {"rule": found(rule, alarm.by), "since": _iso(alarm.since * 1000), "told_at": _iso(alarm.at * 1000),
              "reminders": alarm.reminders} for rule, alarm in alarms.open.items()
         ],
-        "muted": [rule for rule in alarms.ended if alarms.flapping(rule)],
     }  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def alarm(missing: Missing, now: float) -> Event:
 def recovery(missing: Missing, start: Start, now: float) -> Event:
     """Return the event that says it has begun."""
     seconds = max(0, round(start.began - missing.since))
-    part = {"rule": RULE, "seconds": seconds, "flapping": False, "episode": 1, "run": start.run,
+    part = {"rule": RULE, "seconds": seconds, "episode": 1, "run": start.run,
             "page": start.page or None}  # fmt: skip
     raised = round(missing.at * 1000)
     watch = {"was": missing.alarms, "becomes": "", "open": False, "job": missing.dump(), "raised": raised}

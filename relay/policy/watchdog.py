@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from relay.domain.documents import iso
 from relay.domain.events import SOURCE, Document, Event
 from relay.domain.facts import merge_documents
-from relay.domain.jobs import LONGER, Alarm, Alarms, Run
+from relay.domain.jobs import Alarm, Alarms, Run
 from relay.domain.parsing import ENVELOPE, parse
 from relay.policy.watchdog_settings import Watchdog
 
-RHYTHM, LONGEST = 3, 1.5  # silent for so many of the gaps that this run usually makes, and of its longest one
+RHYTHM, LONGEST = 3, 1.5  # silent for so many of the gaps that this run usually makes, and of its longest pause
 LEAST_GAPS = 2  # three signs of life; fewer are no rhythm
+MOST = 86_400.0  # seconds of a silence by which the next one is measured
 BURST = 1 / 15  # of `silent`: signs of life within it are one moment, such as a run's that names its jobs
 STANDSTILL = 2  # so many times `silent`, a percentage that does not move is silent as well
 OVERDUE, LEAST_OVERDUE = 0.2, 600.0  # of the planned time, and seconds, that are granted beyond an estimate
@@ -77,16 +78,14 @@ def _silent(run: Run, settings: Watchdog) -> Finding | None:
     if settings.silent is None:
         return None
     has_rhythm = len(run.gaps) >= LEAST_GAPS and sum(run.gaps) >= settings.silent * BURST
-    usual = max(RHYTHM * rhythm(run), LONGEST * max(run.gaps)) if has_rhythm else 0.0
-    # What comes and goes all the time alarms again after a much longer time alone.
-    usual = max(usual, LONGER * run.alarms.ended["silent"].longest if run.alarms.flapping("silent") else 0.0)
+    longest = max(run.alarms.longest, *run.gaps) if has_rhythm else run.alarms.longest
+    usual = max(RHYTHM * rhythm(run), LONGEST * longest)
     found = []
     if has_rhythm:
         found.append(Finding("events", run.last_event, run.last_event + max(settings.silent, usual)))
     # A run that states 0 at its start, or of whose job others are known, may report its end alone.
     if run.percentage is not None and not run.batch and (has_rhythm or (run.percentage and run.late_after is None)):
-        resumed = 0.0 if _of_progress(run.alarms) else run.alarms.resumed  # people first read that it goes on
-        due = max(run.moved, resumed) + max(STANDSTILL * settings.silent, usual)
+        due = run.moved + max(STANDSTILL * settings.silent, usual)
         came = run.last_event > run.moved
         found.append(Finding("progress", run.moved, due) if came else Finding("events", run.last_event, due))
     return min(found, key=lambda its: its.due, default=None)
@@ -112,17 +111,24 @@ def _is_over(rule: str, run: Run, settings: Watchdog) -> bool:
     if rule == "late":
         put_off = alarm.by == "limit" and run.deadline is not None and run.deadline > alarm.since
         return settings.late is None or put_off
-    return settings.silent is None or (run.moved if alarm.by == "progress" else run.last_event) > alarm.since
+    return settings.silent is None or _ended(run) > alarm.since
+
+
+def _ended(run: Run) -> float:
+    """Return when the open silence ended, if it did."""
+    return run.moved if _of_progress(run.alarms) else run.last_event
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
     """Return the alarm or recovery to announce now. In the grace after relay's own absence no alarm is raised."""
     was = run.alarms
-    if "silent" in was.open and not _of_progress(was) and run.last_event > was.open["silent"].since:
-        was = replace(was, resumed=now)
+    if "silent" in was.open and _is_over("silent", run, settings):  # so people first read that it goes on
+        lasted = min(MOST, _ended(run) - was.open["silent"].since)
+        was = replace(was, longest=max(was.longest, lasted))
         run = replace(run, alarms=was)
     holds = {rule: found for rule, of in RULES.items() if (found := of(run, settings)) and found.due <= now}
-    over = [rule for rule in was.open if rule not in holds and _is_over(rule, run, settings)]
+    goes_on = [rule for rule, alarm in was.open.items() if rule in holds and holds[rule].by == alarm.by]
+    over = [rule for rule in was.open if rule not in goes_on and _is_over(rule, run, settings)]
     left = {rule: alarm for rule, alarm in was.open.items() if rule not in over}
     raised = {rule: Alarm(now, found.since, found.by) for rule, found in holds.items() if rule not in was.open}
     if raised and not grace:
@@ -191,12 +197,8 @@ def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
 def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Alert:
     rule = min(over, key=[*RULES].index)
     alarm = run.alarms.open[rule]
-    ends = {"silent": run.moved if alarm.by == "progress" else run.last_event}
-    lasted = {name: max(0, round(ends.get(name, now) - run.alarms.open[name].since)) for name in over}
-    for name in over:
-        alarms = alarms.with_ended(name, lasted[name])
-    flapping = rule == "silent" and alarms.flapping(rule)
-    part = {"rule": rule, "by": alarm.by, "seconds": lasted[rule], "flapping": flapping, "episode": alarms.episode}
+    lasted = max(0, round((_ended(run) if rule == "silent" else now) - alarm.since))
+    part = {"rule": rule, "by": alarm.by, "seconds": lasted, "episode": alarms.episode}
     standing = {"stalled": _stalled_part(run, alarms, now)} if alarms.open else {}  # something else is still not right
     return Alert("operation.recovered", {"recovered": part, **standing}, alarms, raised=alarm.at)
 

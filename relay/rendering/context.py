@@ -24,7 +24,7 @@ OUTCOME_PARTS = ("results", "error", "cancellation")
 STALLED = {"rule": "", "by": "", "since": "", "seconds": None, "percentage": None, "phase": "", "lastEvent": "",
            "rhythm": None, "began": "", "running": None, "firstEstimate": "", "estimateMoved": 0, "deadline": "",
            "reminder": 0, "last": False}  # fmt: skip
-RECOVERED = {"rule": "", "by": "", "seconds": None, "flapping": False, "run": ""}
+RECOVERED = {"rule": "", "by": "", "seconds": None, "run": ""}
 
 
 # A live message shows the present state, whichever event came last.

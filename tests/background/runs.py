@@ -96,8 +96,6 @@ def words_of(event: Event) -> str:
         words.append(part["by"])
     if part.get("reminder"):
         words.append(str(part["reminder"]))
-    if part.get("flapping"):
-        words.append("flapping")
     if part.get("last"):
         words.append("last")
     return " ".join(words)

@@ -29,7 +29,7 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
 @pytest.mark.parametrize("damage", [
     "{",
     '{"open": {"silent": {"at": "noon"}}}',
-    '{"newer": 1, "open": {"silent": {"at": 1, "since": 1, "x": 2}}}',
+    '{"newer": 1, "open": {"silent": {"at": 1705749600, "since": 1705749600, "x": 2}}}',
     '{"open": {"stuck": {"at": 1, "since": 1}}, "episode": 1}',
 ])  # fmt: skip
 async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_watch(relay: Watched, damage: str) -> None:

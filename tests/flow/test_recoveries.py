@@ -74,13 +74,13 @@ async def test_one_follows_an_alarm_that_arrived_though_its_reminder_did_not(run
 
     assert run.replies == [
         "Order-to-Cash: no events for 15\xa0min, 10%.",
-        "Running again: Order-to-Cash – after 50\xa0min without events",
+        "Running again: Order-to-Cash – after 50\xa0min without events.",
     ]
 
 
 @pytest.mark.parametrize(
     ("then", "replies"),
-    [("summary", ["Running again: Order-to-Cash – after 28\xa0min without events"]), ("nothing", [])],
+    [("summary", ["Running again: Order-to-Cash – after 28\xa0min without events."]), ("nothing", [])],
 )
 async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
     run: Run, then: Then, replies: list[str]
@@ -118,7 +118,7 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     await flow.intake.ingest(alarm(late, flow.clock()))
     await flow.wait(2)
     (message,) = flow.roots()
-    assert message.text.startswith(f"{name}: did not start on ")
+    assert message.text.startswith(f"{name}: did not start at ")
     assert message.text.endswith(" <!subteam^S0DATATEAM>") == (priority == "Critical")
     assert "View run" not in str(message.blocks)
 

@@ -181,7 +181,7 @@ def alarm(name: str, **parts: Any) -> Event:
 
 STALLED = alarm("stalled", stalled={"rule": "late", "by": "estimate", "seconds": 600})
 SILENT = alarm("stalled", stalled={"rule": "silent", "seconds": 900})
-RECOVERED = alarm("recovered", recovered={"rule": "silent", "seconds": 600, "flapping": False})
+RECOVERED = alarm("recovered", recovered={"rule": "silent", "seconds": 600})
 STILL_OVERDUE = alarm("recovered", recovered={"rule": "silent"}, stalled={"rule": "overdue", "seconds": 600})
 PROGRESS, DONE = (samples.messages()[name] for name in ("operation.progress", "operation.completed"))
 

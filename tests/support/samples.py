@@ -132,7 +132,7 @@ def watchdog_bodies() -> dict[str, dict[str, Any]]:
         "operation.stalled.missing": dict(alarm(missing, told_at).document),
         "operation.recovered.missing": dict(recovery(missing, Start(began, "op-1"), began + 30).document),
     }
-    recovered = {"rule": "silent", "by": "progress", "seconds": 1920, "flapping": False}
+    recovered = {"rule": "silent", "by": "progress", "seconds": 1920}
     return found | {
         "operation.recovered": envelope(
             "operation.recovered", "2024-01-20T13:06:00Z", operation=operation, recovered=recovered
