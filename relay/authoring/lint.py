@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.errors import TemplateError
 from relay.rendering import Renderer, in_daemon
 from relay.rendering.checks import Case, file_of, problems, unknown_names

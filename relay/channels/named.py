@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from pydantic import ConfigDict
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.errors import DeliveryError
 from relay.rendering.texts import cut, line
 

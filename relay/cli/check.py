@@ -28,6 +28,8 @@ from relay.policy.presentation import OWNER, by_outcome
 from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
 
+SECRETS = ("token", "password", "client_secret", "encryption_key")
+
 
 @dataclass
 class Report:
@@ -42,20 +44,24 @@ class Report:
 
 @click.command()
 @config_option
+@click.argument("file", required=False)
 @click.option("--live", is_flag=True,
               help="Also ask channels, Redis, the platform and issuers of `oidc`. No messages are sent.")  # fmt: skip
 @json_option
-def check(config: Path, *, live: bool, as_json: bool) -> None:
+def check(config: Path, file: str | None, *, live: bool, as_json: bool) -> None:
     """Check the configuration, and the templates in every language and channel, before relay uses them.
 
     Exit status 1 if there is an error; warnings alone give 0.
     """
+    if file:
+        raise click.UsageError(f"name the file by -c: relay check -c {file}")
     report = Report(str(config))
     try:
         _check(report, config, live=live)
     except ConfigError as error:
         report.problems += error.problems
     with contextlib.suppress(ConfigError, OSError, UnicodeDecodeError):  # which was reported
+        report.warnings += clear_text(config)
         problems, warnings = check_samples(config, os.environ)
         report.problems += problems
         report.warnings += warnings
@@ -93,6 +99,16 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
         report.warnings += document.warnings[before:]
+
+
+def clear_text(file: Path) -> list[Problem]:
+    """Warn of secrets that the file has in clear text."""
+    document = read(file.read_text("utf-8-sig"), file=str(file), env=os.environ, needed=())
+    for path in document.literal:
+        if path[-1] in SECRETS or path[-2:-1] == ("secrets",):
+            text = "is in clear text; expected a variable such as ${WEBHOOK_SECRET}, or file:/run/secrets/name"
+            document.warn(path, text)
+    return document.warnings
 
 
 def _summary(config: Config) -> dict[str, list[str]]:

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,11 +15,17 @@ import click
 
 from relay.cli.connection import TIMEOUT, Connection, ask, at_url, data_dir, over_socket, sockets
 from relay.cli.options import CONFIG, ConfigFile, print_json, refuse, visible
+from relay.configfile.words import nearest
 from relay.errors import RelayError
 from relay.operating.clocks import local
 from relay.operating.relay_sock import ZONE
 
 FEW = 5  # so many command names are listed after a typing error
+ELSEWHERE = {  # commands of other programs
+    "stop": "end `relay serve` by Ctrl-C, SIGTERM or your service manager",
+    "logs": "`relay serve` logs to its standard output; `relay explain ID` says what happened to a run",
+    "version": "it is `relay --version`",
+}
 Asked = Mapping[str, Any]
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC")
 
@@ -85,9 +90,11 @@ class Group(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError:
             names = self.list_commands(ctx)
-            meant = get_close_matches(args[0].casefold(), names, n=1)
+            if ctx.parent is None and args[0] in ELSEWHERE:
+                raise click.UsageError(f"there is no command {args[0]}; {ELSEWHERE[args[0]]}", ctx) from None
+            meant = nearest(args[0], names)
             every = f"expected {' or '.join(names)}" if len(names) <= FEW else f"`{ctx.command_path} --help` lists them"
-            hint = f"did you mean {meant[0]}?" if meant else every
+            hint = f"did you mean {meant}?" if meant else every
             raise click.UsageError(f"there is no command {args[0]}; {hint}", ctx) from None
 
 

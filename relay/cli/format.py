@@ -13,7 +13,7 @@ from relay.cli.options import CONFIG, headers_option, json_option, print_json, r
 from relay.cli.screen import Cell, print_list, when
 from relay.config.formats import preset, preset_names
 from relay.configfile.document import read
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError

@@ -117,10 +117,9 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
     steps += [(f"{relay} check{option}", "says what is missing or wrong, with file and line"),
               (f"{relay} serve{option}", "receives and delivers, until Ctrl-C"),
               (f"echo '{FIRST_EVENT}' | {relay} send --now -{option}", "a first event, signed")]  # fmt: skip
-    width = max(len(command) for command, _ in steps)
     click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
     for command, meaning in steps:
-        click.echo(f"  {command:<{width}}   # {meaning}")
+        click.echo(f"  # {meaning}\n  {command}\n")
 
 
 TEAM, BOTH = "team", "both"
@@ -155,6 +154,8 @@ TEXT = """\
 # yaml-language-server: $schema=relay.schema.json
 # Every key: docs/configuration.md. Set these before the start; `relay check` names the ones that are missing:
 {variables}
+server: {{public_url: ""}}          # relay's address on the internet, https://…, with which mails offer to unsubscribe
+platform: {{links: {{operation: ""}}}}  # page of a run: https://app.example.com/{{tenantId}}/{{projectId}}/runs/{{operationId}}
 sources:                          # who may send: POST /webhooks/{source}
   {source}:
     signature: {{scheme: hmac-sha256, secrets: {{current: "${{RELAY_WEBHOOK_SECRET}}"}}}}

@@ -13,7 +13,7 @@ from relay.authoring.workspace import Workspace
 from relay.channels import TEMPLATES
 from relay.cli.options import read_event
 from relay.cli.template import read_workspace, workspace_options
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.documents import decode
 from relay.domain.parsing import parse
 from relay.errors import RelayError

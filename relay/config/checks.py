@@ -8,7 +8,7 @@ from relay.config.people import check_owners, check_people
 from relay.config.schema import Config
 from relay.config.teams import Teams, lists_of_names
 from relay.configfile.document import Document, KeyPath
-from relay.configfile.validation import nearest, suggest
+from relay.configfile.words import nearest, suggest
 from relay.domain.events import SOURCE, WATCH_EVENTS
 from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.platform.settings import EXAMPLE

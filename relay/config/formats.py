@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from relay.config.people import may_call
 from relay.config.schema import Config
 from relay.configfile.document import Document
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.links import ANY
 from relay.formats import ping, presets
 from relay.formats.compiling import compile_format

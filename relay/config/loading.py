@@ -15,7 +15,8 @@ from relay.config.listeners import check_console, check_listeners
 from relay.config.schema import Config, Server
 from relay.config.teams import expand
 from relay.configfile.document import Document, read
-from relay.configfile.validation import nearest, suggest, validate
+from relay.configfile.validation import validate
+from relay.configfile.words import nearest, suggest
 from relay.errors import ConfigError, Problem
 from relay.policy.destinations import Channels, modes_at, read_destinations
 from relay.policy.retry import RetryPolicy

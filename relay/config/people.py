@@ -6,7 +6,8 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from relay.configfile.document import Document, KeyPath
-from relay.configfile.validation import Section, spelled, suggest
+from relay.configfile.validation import Section, spelled
+from relay.configfile.words import suggest
 from relay.domain.events import Event
 from relay.policy.destinations import Destination
 from relay.policy.owners import Ownership, OwnerTable, is_email, is_reachable

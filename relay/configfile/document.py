@@ -36,6 +36,8 @@ PLACEHOLDERS = (
 ADDRESSES = {"slack": "#{}", "email": "{}@placeholder.invalid", "from": "{}@placeholder.invalid"}
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _NULL = "tag:yaml.org,2002:null"
+_FOREIGN_VARIABLE = re.compile(r"\$([A-Z][A-Z0-9_]{2,})|\{\{\s*(?:\w+\.)?(\w+)\s*\}\}")  # of shells, of other templates
+_COMMENT_WITHIN = re.compile(r"[{,][^#]*:\s+#\w")
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 
 
@@ -50,6 +52,7 @@ class Document:
     lines: dict[KeyPath, int] = field(default_factory=dict)
     variables: set[str] = field(default_factory=set)  # the names in its ${…}
     placeholders: set[str] = field(default_factory=set)  # the paths, spelled, of values that are not set here
+    literal: list[KeyPath] = field(default_factory=list)  # the paths of texts that name no variable and no file
     _origins: dict[KeyPath, str] = field(default_factory=dict)  # values set by the environment → the variable
     _reported_paths: set[KeyPath] = field(default_factory=set)
     aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # place of an alias → what it repeats
@@ -175,7 +178,8 @@ class _Reader:
                 self._document.report(child_path, f"written twice, first on line {first}")
                 continue
             if not isinstance(name, ScalarNode) or _NO_TEXT.search(name.value):
-                self._document.report((*path, "?"), "expected a word as key")
+                hint = '; for a variable write "${NAME}"' if isinstance(name, MappingNode) else ""
+                self._document.report((*path, "?"), f"expected a word as key{hint}")
                 continue
             keys.add(name.value)
             if spell(child_path) not in self._left_out:
@@ -183,6 +187,11 @@ class _Reader:
 
     def _text(self, raw: str, path: KeyPath) -> str:
         """Replace variables and, where the text names a file, return that file's text instead."""
+        if foreign := _FOREIGN_VARIABLE.fullmatch(raw):
+            name = foreign[1] or foreign[2]
+            self._document.report(path, f"expected ${{{name}}}, as variables are written here")
+        if raw and "${" not in raw and not raw.startswith("file:"):
+            self._document.literal.append(path)
         text = _VARIABLE.sub(lambda match: self._variable(match, path), raw)
         if text.startswith("file:"):
             text = self._file(text.removeprefix("file:"), path)
@@ -239,6 +248,8 @@ def _unreadable(error: YAMLError, text: str) -> Problem:
         return Problem("", "not YAML")
     number = error.problem_mark.line
     reasons = [error.context, error.problem]
+    if any(_COMMENT_WITHIN.search(line) for line in text.splitlines()[max(number - 1, 0) : number + 1]):
+        reasons.append('put what begins with # in quotes, such as "#team": else it is a comment')
     if "${" in "".join(text.splitlines()[number : number + 1]):
         reasons.append("put ${…} in quotes where it stands inside { } or [ ]")
     return Problem("", f"not YAML: {'; '.join(reason for reason in reasons if reason)}", number + 1)

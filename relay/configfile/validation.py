@@ -4,7 +4,6 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
@@ -22,6 +21,7 @@ from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.units import DURATION, SIZE, any_case, days, duration, seconds, size, spoken, spoken_size
+from relay.configfile.words import nearest, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -96,20 +96,6 @@ def validate(model: type[Model], raw: object, document: Document, path: KeyPath)
             steps = fault["loc"][:-1] if fault["loc"][-1:] == ("[key]",) else fault["loc"]
             document.report((*path, *steps), _message(fault, model))
     return None
-
-
-def suggest(wrong: str, names: Iterable[str], otherwise: str = "") -> str:
-    """The way to go on after an unknown name: the one that was probably meant, else `otherwise`, else all there are."""
-    names = sorted(names)
-    if near := nearest(wrong, names):
-        return f"did you mean {near}?"
-    return otherwise or (f"expected {' or '.join(names)}" if names else "there are none")
-
-
-def nearest(wrong: str, names: Iterable[str]) -> str:
-    """The name that was probably meant; empty if none is near."""
-    folded = {name.casefold(): name for name in sorted(names)}
-    return next((folded[close] for close in get_close_matches(wrong.casefold(), folded, n=1)), "")
 
 
 def keyed(example: str) -> Callable[[object], object]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.events import PRIORITIES
 from relay.domain.links import HOST
 from relay.formats.cases import IGNORE, PENDING, SKIPPED, WAITING, Case, Condition, Part, Phase, Place

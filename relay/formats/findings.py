@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from relay.configfile.validation import nearest
+from relay.configfile.words import nearest
 from relay.domain.events import FAILED, TERMINAL
 from relay.formats.cases import Case, Part, Place
 from relay.formats.compiling import ABSENT, PRESENT

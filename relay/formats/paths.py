@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.formats.faults import FormatError
 
 Roots = Mapping[str, Any]  # by name; where a path names none, it begins in the body

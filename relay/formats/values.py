@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.links import encode
 from relay.formats.faults import FormatError, at
 from relay.formats.paths import Read, Roots, names_in, path, text_of, word_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.background.upkeep import at_hand
 from relay.config import Config
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.deliveries import Target, Window
 from relay.domain.events import Event
 from relay.errors import RelayError

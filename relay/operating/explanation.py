@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from relay.config import Config
 from relay.configfile.units import spoken
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.documents import decode, decode_any, mapping
 from relay.domain.events import Event

@@ -2,7 +2,7 @@
 
 from relay.config import Config
 from relay.configfile.units import duration
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.errors import RelayError
 from relay.policy.recipients import NAME
 

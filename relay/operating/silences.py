@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.config import Config
 from relay.configfile.units import duration
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.events import PRIORITIES
 from relay.domain.silences import Silence, Then, faults
 from relay.errors import RelayError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import Config
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain import documents
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event

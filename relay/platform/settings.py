@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from relay.configfile.validation import Section, Url, one_or_more, spelled, suggest
+from relay.configfile.validation import Section, Url, one_or_more, spelled
+from relay.configfile.words import suggest
 from relay.domain.links import HOST, PLACEHOLDERS, TEMPLATE, LinkHosts, LinkTemplates, balanced, placeholders
 
 

@@ -19,12 +19,11 @@ from relay.configfile.validation import (
     is_off,
     keyed,
     known_name,
-    nearest,
     one_or_more,
     spelled,
-    suggest,
     validate,
 )
+from relay.configfile.words import nearest, suggest
 from relay.domain.deliveries import Mode, Window
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.policy.retry import RetryPolicy

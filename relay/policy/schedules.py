@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.deliveries import Window
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -16,7 +16,12 @@ EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
 FIELDS = 5  # of a cron expression: minute, hour, day, month, weekday
 
 
+NICKNAMES = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * sun", "@monthly": "0 0 1 * *"}
+
+
 def _cron(text: str) -> str:
+    if text in NICKNAMES:
+        raise ValueError(f'expected five fields; {text} is "{NICKNAMES[text]}"')
     try:
         if len(text.split()) == FIELDS:
             next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)))

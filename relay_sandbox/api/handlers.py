@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.receiving.problems import HEADERS, HttpProblem
 from relay_sandbox.api.pages import attachment
 from relay_sandbox.context import SandboxContext

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.configfile.validation import suggest
+from relay.configfile.words import suggest
 from relay.domain.documents import decode
 from relay.errors import NotJson, StoreUnavailable
 from relay.receiving.problems import HEADERS, HttpProblem, answering, problem

@@ -217,3 +217,26 @@ async def test_live_refuses_a_name_under_actions_that_is_no_group_and_a_scope_th
     assert "the private one is not running; relay serve starts it" in named.output
     assert "Slack answered usergroups.list with missing_scope, needs usergroups:read: " in unasked.output
     assert not (tmp_path / "data").exists()
+
+
+def test_a_secret_in_clear_text_and_a_file_as_an_argument_are_said(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    file.write_text(SHIPPED.read_text("utf-8").replace("${SLACK_BOT_TOKEN}", "xoxb-2048-4096-abcdef"))
+
+    warnings = json.loads(relay("check", "-c", file, "--json").output)["warnings"]
+    argument = relay("check", file)
+
+    assert [(row["path"], row["message"].split(";")[0]) for row in warnings] == [
+        ("channels.slack.token", "is in clear text")
+    ]
+    assert (argument.exit_code, f"name the file by -c: relay check -c {file}" in argument.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [("run", "did you mean serve?"), ("stop", "Ctrl-C"), ("logs", "relay explain ID"), ("version", "relay --version")],
+)
+def test_commands_of_other_programs_are_answered(command: str, hint: str) -> None:
+    answer = relay(command)
+
+    assert (answer.exit_code, hint in answer.output) == (2, True)

@@ -83,7 +83,7 @@ FAULTS = [
      "23: rules[0].statuses[0]: unknown status; expected Cancelled or Completed or Failed or Initiated or Running or"),
     ("notify: [team]", "notify: [temp, tea]", "25: rules[0].notify[0]: unknown destination 'temp'; did you mean team?"),
     ("    priorities: [High, Critical]", "    sources: [async]",
-     "23: rules[0].sources[0]: unknown source 'async'; expected async-operations or progress"),
+     "23: rules[0].sources[0]: unknown source 'async'; did you mean async-operations?"),
     ("    priorities: [High, Critical]", "    prioritys: [High]",
      "23: rules[0].prioritys: unknown key; did you mean priorities?"),
     ("[operation.*]", "[operations.*]", "22: rules[0].events[0]: fits no event; did you mean operation.failed?"),

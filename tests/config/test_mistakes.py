@@ -116,6 +116,24 @@ MISTAKES = [
     (EMAIL, "{email: people@example.com, mode: live}", "10: destinations.people.mode: expected each or digest"),
     (EMAIL, "{sms: people@example.com}",
      "10: destinations.people: expected slack or email or webhook or apprise with an address"),
+    ('"#team", mode: live', "#team, mode: live",
+     "10: not YAML: while parsing a flow mapping; expected ',' or '}', but got ':'; put what begins with # in quotes, "
+     'such as "#team": else it is a comment'),
+    # words of other programs
+    ("events: [operation.failed]", "match: {a: b}", "13: rules[0].match: unknown key; did you mean where?"),
+    ("events: [operation.failed]", "matchers: [a=b]", "13: rules[0].matchers: unknown key; did you mean where?"),
+    ("events: [operation.failed]", "severity: [High]", "13: rules[0].severity: unknown key; did you mean priorities?"),
+    ("notify: [team", "receiver: [team", "14: rules[0].receiver: unknown key; did you mean notify?"),
+    ("notify: [team", "to: [team", "14: rules[0].to: unknown key; did you mean notify?"),
+    (EMAIL, "{to: people@example.com}", "10: destinations.people.to: unknown key; did you mean email?"),
+    ("timezone: Europe/Berlin", "teams: {a: b}", "1: teams: unknown key; did you mean destinations?"),
+    ("{signature", "{format: cron, signature", "4: sources.ops.format: there is no format cron; did you mean ping?"),
+    ("{signature", "{format: github, signature",
+     "4: sources.ops.format: there is no format github; did you mean github-actions?"),
+    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '@daily'}]}",
+     '1: watchdog.expect[0].cron: expected five fields; @daily is "0 0 * * *"'),
+    (TOKEN, "$SLACK_TOKEN", "6: channels.slack.token: expected ${SLACK_TOKEN}, as variables are written here"),
+    (TOKEN, "'{{ SLACK_TOKEN }}'", "6: channels.slack.token: expected ${SLACK_TOKEN}, as variables are written here"),
     # rules
     ("events: [operation.failed]", "min_interval: often", f"13: rules[0].min_interval: {DURATION}"),
 ]  # fmt: skip
@@ -144,3 +162,9 @@ def test_a_channel_that_is_missing_is_told_once_however_many_destinations_use_it
     )
 
     assert complaints(text) == ["relay.yaml:8: destinations.room.slack: needs channels.slack, which is missing"]
+
+
+def test_an_event_without_what_it_is_about_is_warned_of_with_its_name() -> None:
+    (warning,) = [row for row in read(GOOD.replace("[operation.failed]", "[failed]")).warnings if "events" in row.path]
+
+    assert warning.message == "not an event that relay knows; did you mean operation.failed?"

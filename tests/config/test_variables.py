@@ -32,7 +32,7 @@ def test_a_variable_that_is_not_set_is_named_with_its_line() -> None:
         ("${EMPTY:-south}", "south"),
         ("'${EMPTY}'", ""),
         ("$${NAME}", "${NAME}"),
-        ("$NAME", "$NAME"),
+        ("$Name", "$Name"),  # of capitals alone it is refused, as a shell's variable
         ("${LIKE_A_VARIABLE}", "${NAME}"),
     ],
 )
