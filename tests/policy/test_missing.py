@@ -61,7 +61,7 @@ def test_a_time_of_the_day_is_short_for_a_cron_expression() -> None:
         ({"cron": "0 0 2 * * *"}, "expected a cron expression"),
         ({"cron": "0 25 * * *"}, "expected a cron expression"),
         ({"cron": "0 0 31 2 *"}, "expected a cron expression"),
-        ({"cron": "@daily"}, "expected a cron expression"),
+        ({"cron": "@daily"}, "expected five fields"),
     ],
 )
 def test_what_is_no_schedule_is_refused(schedule: dict[str, Any], message: str) -> None:
