@@ -162,7 +162,7 @@ class WatchdogTick:
 
     def __post_init__(self) -> None:
         self._runs, self._jobs = Runs(self.store), Jobs(self.store)
-        self._limits = JobLimits(self._jobs)
+        self._limits: dict[Job, tuple[float, float | None]] = {}  # when it was worked out, and what
         self._missing = MissingRuns(self._jobs, self._runs, self.ingest, self.config, self.channels, self.jobs_page)
 
     async def tick(self, _now: float) -> None:
@@ -204,7 +204,7 @@ class WatchdogTick:
             else:
                 named = await self._jobs.named([due.operation]) if self.config().job else {due.operation: run.job}
                 job = named.get(due.operation)
-                run = replace(run, late_after=await self._limits.late_after(job, now) if job else None)
+                run = replace(run, late_after=await self._late_after(job, now) if job else None)
             alert = decide(run, settings, now, grace=now < grace_until)
             if alert:
                 history = history or await self._runs.history(due.operation)
@@ -219,22 +219,11 @@ class WatchdogTick:
             log.error("watchdog.failed", subject=due.run.subject, error=f"{type(error).__name__}: {error}")
             return None
 
-
-class JobLimits:
-    """Duration from which on a run of a job is late, by its history; asked once in a while for each job."""
-
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
-        self._limits: dict[Job, tuple[float, float | None]] = {}  # when it was worked out, and what
-
-    async def late_after(self, job: Job, now: float) -> float | None:
-        """Return seconds; None where too little is known of the job, or the store is away."""
+    async def _late_after(self, job: Job, now: float) -> float | None:
+        """Return after how many seconds a run of this job is late; worked out once in a while. StoreUnavailable."""
         at, limit = self._limits.pop(job, (-inf, None))
         if not 0 <= now - at < LIMIT_HOLDS:
-            try:
-                at, limit = now, late_after(of_runs(await self._jobs.ends(job)))
-            except StoreUnavailable:
-                return None
+            at, limit = now, late_after(of_runs(await self._jobs.ends(job)))
         self._limits[job] = at, limit
         if len(self._limits) > MOST_LIMITS:
             del self._limits[next(iter(self._limits))]
