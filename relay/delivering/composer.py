@@ -55,6 +55,8 @@ class Composer:
         names = delivery.people or mentions_for(
             delivery.event, delivery.history, options.mention, requested, options.owners
         )
+        if delivery.kind == "live" and delivery.event.name == "batch.operation.completed":
+            names = ()  # the reply below it mentions people
         after = options.alert_after or (destination and destination.alert_after) or 0
         calls = self.calls if delivery.window and getattr(channel, "calls", True) else None
         mentioned, broadcast = await self._audience(delivery, names, calls, alert_after=after, countable=countable)

@@ -66,9 +66,10 @@ def upsert(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
             x.unknowns, x.first_marked = 1, thread.doubt
         create(d, x)
     replies = r.reply and (not grouped or claim_reply(d, a, r))
-    _keep_standing(d, r, standing, a.name if replies and not begun else "")
-    if replies and begun:
-        _reply(d, o, a, r, seq, held=held, grouped=grouped)
+    below = begun or (r.batch_lane == r.lane and bool(a.mishap))  # a batch's message does not say what a member's does
+    _keep_standing(d, r, standing, a.name if replies and not below else "")
+    if replies and below:
+        _reply(d, o, a, r, seq, held=held, grouped=grouped, alone=not begun)
     return ""
 
 
@@ -121,7 +122,9 @@ def _keep_standing(d: Draft, r: Recipient, standing: dict[str, object], calls: s
         thread.standing, thread.interval, thread.calls_people = standing, r.min_interval, calls
 
 
-def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: int, grouped: bool) -> None:
+def _reply(
+    d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: int, grouped: bool, alone: bool
+) -> None:
     """Reply below the message."""
     if is_muted(o, r):
         record_held(d, a.operation, r.destination, "muted")
@@ -130,7 +133,7 @@ def _reply(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int, *, held: 
         record_held(d, a.operation, r.destination, "taken")
         return
     x = delivery_for(d, a, r, seq, "reply")
-    x.name, x.due = f"{r.id}-reply", d.now + EDIT_FIRST
+    x.name, x.due, x.alone = f"{r.id}-reply", d.now + EDIT_FIRST, alone
     if held:
         x.due, x.queue, x.error_line = held, HELD, a.error_line
         hold(o, x.name, held)

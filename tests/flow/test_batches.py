@@ -1,5 +1,7 @@
 """Batches: one message each, with the failures of their operations in its thread."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.support.flow import POST, Flow
@@ -116,3 +118,16 @@ async def test_a_critical_failure_in_a_batch_calls_and_is_escalated_once_like_an
     calls = [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)]
     assert calls == ["<!subteam^S0DATATEAM>"]
     assert (await brisk.ledger()).imbalance == 0
+
+
+async def test_critical_failures_in_a_batch_call_once_a_minute_and_the_next_call_names_them(flow: Flow) -> None:
+    await flow.tell(batch_event("batch.started"), wait=2)
+    for number in range(3):
+        await flow.tell(member_event("Failed", number, priority="Critical"), wait=2)
+    await flow.wait(70)
+
+    root, call = flow.roots()
+    assert call.text.startswith("CRITICAL: 2 more failed: Member 2 and Member 1")
+    assert [(reply.thread_ts, reply.broadcast) for reply in flow.replies()] == [(root.ts, True)] * 3
+    calls = [at for at, arguments in flow.calls(POST) if mentions_in(arguments)]
+    assert [round(later - before) for before, later in pairwise(calls)] == [60]

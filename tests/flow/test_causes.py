@@ -139,3 +139,9 @@ async def test_the_failures_of_a_batch_are_in_its_thread_whichever_run_had_the_c
     assert ["Also: " in str(reply.blocks) for reply in brisk.replies()] == [False, False, True, True]
     assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, False]
     assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
+
+
+async def test_messages_of_runs_with_a_branch_name_the_repository(brisk: Flow) -> None:
+    await brisk.tell(*(failing(n, labels={"branch": "main"}) | {"projectId": f"acme/{n}"} for n in (1, 2)), wait=5)
+
+    assert [f"acme/{n} · main" in str(root.blocks) for n, root in enumerate(brisk.roots(), 1)] == [True, True]
