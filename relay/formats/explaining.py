@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from relay.formats.cases import Part
@@ -10,10 +9,8 @@ from relay.formats.fields import scalar
 from relay.formats.findings import Sample, within
 from relay.formats.mapping import Format
 from relay.formats.paths import Roots
-from relay.formats.times import iso_of
 
 MAX_SHOWN = 300  # characters of a value
-TO_COME = ("estimate", "deadline")
 FEW = 20  # items of a list that are shown
 
 
@@ -49,20 +46,6 @@ def explain(form: Format, number: int, roots: Roots) -> tuple[list[Missed], list
             missed.append(Missed(tried, condition.route, " or ".join(condition.accepted), said))
     case = form.cases[number - 1]
     return missed, [_line(*there) for there in within(case, [Sample("", roots)])] if number else []
-
-
-def times_in(form: Format, roots: Roots) -> tuple[dict[str | float, datetime], datetime | None]:
-    """Return the times that it reads of a document, by how they are written, and the latest that is not to come."""
-    found: list[tuple[bool, Any]] = []
-
-    def use(number: int, roots: Roots) -> None:
-        for part, samples in within(form.cases[number - 1], [Sample("", roots)]) if number else ():
-            if part.field and part.field.convert is iso_of:
-                found.extend((part.place[-1] in TO_COME, part.value.read(sample.roots)) for sample in samples)
-
-    form.walk(roots, use)
-    times = [(to_come, raw, datetime.fromisoformat(at)) for to_come, raw in found if (at := iso_of(raw))]
-    return {raw: at for _, raw, at in times}, max((at for to_come, _, at in times if not to_come), default=None)
 
 
 def _line(part: Part, samples: Sequence[Sample]) -> Line:

@@ -52,14 +52,9 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
         yield Finding((), f"no case is about {sample.name}, so it is ignored", certain=False)
     statuses = {case.status(sample.roots) for number, case in enumerate(form.cases) if case.status
                 for sample in reached.get(number, ())}  # fmt: skip
-    if not statuses or None in statuses:
-        pass  # a word that no row has is said below
-    elif not (there := statuses & TERMINAL):
-        yield Finding((), "no sample is of a run that ends; add one that succeeded and one that failed", certain=False)
-    elif there.isdisjoint(FAILED):
-        yield Finding(
-            (), "no sample is of a run that failed, so nothing shows that one is told; add one", certain=False
-        )
+    missing = [ends for ends, words in (("ends", TERMINAL), ("failed", FAILED)) if statuses.isdisjoint(words)]
+    if missing and statuses and None not in statuses:  # else a word that no row has is said below
+        yield Finding((), f"no sample is of a run that {missing[0]}; add one", certain=False)
     for number, case in enumerate(form.cases):
         found = _of_case(case, reached[number]) if number in reached else _of_conditions(case, ignored)
         yield from (finding._replace(place=(*case.place, *finding.place)) for finding in found)

@@ -88,7 +88,7 @@ def explanation_of_body(
         if not _is_own(body):
             refused = any(row.refused for row in read)
             return {"format": [*map(asdict, read)], "event": None, "rules": [], "destinations": [], "refused": [],
-                    "limits": [*_whereabouts(body, config, source, headers, refused=refused)]}  # fmt: skip
+                    "limits": _whereabouts(body, config, source, headers, refused=refused)}  # fmt: skip
         read, reader = [], replace(reader, form=None)
     permissions, events = reader.permissions, events_of(reader, body, kept, now.timestamp())
     event = first(events)
@@ -100,22 +100,17 @@ def explanation_of_body(
     return {"format": [*map(asdict, read)], **explanation}
 
 
-def _whereabouts(
-    body: bytes, config: Config, source: str, headers: Mapping[str, str], *, refused: bool
-) -> Iterator[str]:
+def _whereabouts(body: bytes, config: Config, source: str, headers: Mapping[str, str], *, refused: bool) -> list[str]:
     """Say what becomes of a body that is no event of its source, and which other sources' formats read it."""
-    if refused:
-        yield "answered 422: nobody is notified, and the quarantine keeps it (relay dead list)"
-    elif config.sources[source].keeps_bodies:
-        kept = f"for a week it is among the last bodies (relay format bodies {source})"
-        yield f"answered 202 ignored: nobody is notified; {kept}"
-    else:
-        yield "answered 202 ignored: nobody is notified, and it is kept nowhere"
+    kept = f"its last bodies have it for a week (relay format bodies {source})"
+    kept = kept if config.sources[source].keeps_bodies else "it is kept nowhere"
+    answer = "422: the quarantine keeps it (relay dead list)" if refused else f"202 ignored: {kept}"
     with contextlib.suppress(NotJson):
-        document = decode_any(body)
-        for name, other in config.sources.items():
-            if other.reader and any(row.document for row in other.reader.readings(document, headers=headers)):
-                yield f"the format of {name} reads it: --source {name}"
+        document, others = decode_any(body), config.sources.items()
+        reading = [name for name, its in others if its.reader
+                   and any(row.document for row in its.reader.readings(document, headers=headers))]  # fmt: skip
+        return [f"answered {answer}", *(f"the format of {name} reads it: --source {name}" for name in reading)]
+    return [f"answered {answer}"]
 
 
 def _is_own(body: bytes) -> bool:

@@ -16,6 +16,7 @@ from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import RelayError
+from relay.formats.times import iso_of
 from relay.policy.destinations import Destination, zone_at
 from relay.rendering import IsolatedRenderer
 from relay.rendering.digests import ROUND_UPS
@@ -25,8 +26,7 @@ from relay.rendering.translations import TEST
 
 USUAL = "operation.completed"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
-SECONDS = 11  # digits; more are milliseconds
-NO_TIMES: Mapping[str | float, datetime] = {}
+SECONDS, NEAR = 11, timedelta(days=30)  # digits, of more are milliseconds; from the body's own time
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -137,7 +137,7 @@ def example_event(
     if digests != (chosen == "digest"):
         gets = "gets digests alone: leave --event out" if digests else "has no mode: digest, so it gets none"
         raise WrongEvent(f"{destination.name} {gets}")
-    body: dict[str, Any] = moved(bodies[chosen], now, own=documents.moment(bodies[chosen].get("timestamp")))
+    body: dict[str, Any] = moved(bodies[chosen], now, documents.moment(bodies[chosen].get("timestamp")))
     if chosen in ROUND_UPS:
         return chosen, Event(id=key, name=chosen, source="relay", occurred_at=now, received_at=now, document=body)  # type: ignore[return-value]
     origin = {"tenantId": config.platform.tenant, "projectId": config.platform.project}
@@ -149,41 +149,36 @@ def example_event(
     return ("live" if destination.mode in ("live", "outcomes") else "each"), event
 
 
-def moved(
-    body: Any, now: datetime, times: Mapping[str | float, datetime] = NO_TIMES, own: datetime | None = None
-) -> Any:
+def moved(body: Any, now: datetime, own: datetime | None) -> Any:
     """Return the body with its `own` time now, and every other time as far from it; as it is without one.
 
-    `times` are written in a form of their own, such as seconds; texts in ISO 8601 are moved beside them.
+    Beside ISO 8601 a time is what is written in another form, such as seconds, and is near the body's own.
     """
-    by = now - own if own else timedelta()
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: walk(item) for key, item in value.items()}
         if isinstance(value, list):
             return [walk(item) for item in value]
-        if type(value) in (int, float, str) and value in times:
-            return _like(value, times[value] + by)
-        return _moved(value, by) if isinstance(value, str) else value
+        return _moved(value, own, now - own) if own else value
 
     return walk(body)
 
 
-def _like(value: str | float, time: datetime) -> str | float:
-    """Write the time as this one is: seconds or milliseconds since 1970, else in ISO 8601."""
-    text = f"{value}"
-    if isinstance(value, str) and not value.isdigit():
-        return time.replace(microsecond=0).isoformat()
-    seconds = round(time.timestamp() * (1000 if len(text.partition(".")[0]) > SECONDS else 1))
-    return f"{seconds}" if isinstance(value, str) else seconds
-
-
-def _moved(text: str, by: timedelta) -> str:
+def _moved(value: Any, own: datetime, by: timedelta) -> Any:
+    text = value if isinstance(value, str) else ""
     try:
         if _DATE.fullmatch(text):
             days = timedelta(days=round(by / timedelta(days=1)))
             return (datetime.fromisoformat(text) + days).date().isoformat()
-        return (datetime.fromisoformat(text) + by).replace(microsecond=0).isoformat() if _TIME.match(text) else text
+        if _TIME.match(text):
+            return (datetime.fromisoformat(text) + by).replace(microsecond=0).isoformat()
+        stated = iso_of(value)
+        if not stated or abs(datetime.fromisoformat(stated) - own) > NEAR:
+            return value
+        if text and not text.isdigit():
+            return (datetime.fromisoformat(stated) + by).replace(microsecond=0).isoformat()
+        milliseconds = len(f"{value}".partition(".")[0]) > SECONDS
+        return type(value)(round(float(value) + by.total_seconds() * (1000 if milliseconds else 1)))
     except (ValueError, OverflowError):  # it only looks like one
-        return text
+        return value

@@ -41,12 +41,10 @@ def test_a_body_is_shown_with_its_case_each_field_with_its_path_and_who_is_told(
     assert "    started         nothing, though it says Invoices (batch.title)\n" in said
     assert "✔ failures → team" in said
     assert beat.endswith(
-        "ignored: a heartbeat\n"
-        "answered 202 ignored: nobody is notified; for a week it is among the last bodies "
-        "(relay format bodies billing)\n"
+        "ignored: a heartbeat\nanswered 202 ignored: its last bodies have it for a week (relay format bodies billing)\n"
     )
     assert "the format of github reads it: --source github\n" in explain(workflow_run())
-    assert unknown.endswith("answered 422: nobody is notified, and the quarantine keeps it (relay dead list)\n")
+    assert unknown.endswith("answered 422: the quarantine keeps it (relay dead list)\n")
     assert "case 1 does not hold: $header.X-Kind is not there (wanted: run)" in beat
     assert 'no row has the word "half\ufffd"' in unknown
     assert "✔" not in unknown

@@ -7,9 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.domain.parsing import parse
-from relay.formats.compiling import compile_format
-from relay.formats.explaining import times_in
-from relay.formats.mapping import roots_of
 from relay.operating.test_message import moved
 from relay.store.queries.reachability import OperatorPauses
 from tests.cli.asking import Commands
@@ -102,14 +99,13 @@ sources:
     assert abs(datetime.fromisoformat(run["first"]).timestamp() - time.time()) < 60
 
 
-def test_only_times_that_the_format_reads_are_moved_each_in_its_own_form() -> None:
-    form = compile_format({"run": "no", "started": "t0", "ended": "t1", "at": "when", "estimate": "due",
-                           "status": {"of": "s", "Failed": "x"}})  # fmt: skip
-    document = {"no": 1764370801, "s": "x", "t0": 1764370800, "t1": "1764371400000", "due": "2025-11-29 00:00:00 UTC",
-                "when": "2025-11-28T23:09:00Z", "other": ["2025-11-28T23:00:00Z", "since 2025-11-28"]}  # fmt: skip
-    now = datetime(2026, 12, 3, 12, 0, tzinfo=UTC)
+def test_times_are_moved_each_in_its_own_form_and_what_is_far_from_them_is_none() -> None:
+    document = {"no": 1864370801, "n": 7, "t0": 1764370800, "t1": "1764371400000", "due": "2025-11-29 00:00:00 UTC",
+                "other": ["2024-11-28T23:00:00Z", "since 2025-11-28", True, None]}  # fmt: skip
+    own, now = datetime(2025, 11, 28, 23, 10, tzinfo=UTC), datetime(2026, 12, 3, 12, 0, tzinfo=UTC)
 
-    assert moved(document, now, *times_in(form, roots_of(document))) == {
-        "no": 1764370801, "s": "x", "t0": 1796298600, "t1": "1796299200000", "due": "2026-12-03T12:50:00+00:00",
-        "when": "2026-12-03T11:59:00+00:00", "other": ["2026-12-03T11:50:00+00:00", "since 2025-11-28"],
+    assert moved(document, now, own) == document | {
+        "t0": 1796298600, "t1": "1796299200000", "due": "2026-12-03T12:50:00+00:00",
+        "other": ["2025-12-03T11:50:00+00:00", "since 2025-11-28", True, None],
     }  # fmt: skip
+    assert moved(document, now, None) == document

@@ -24,11 +24,10 @@ from relay.console.views.dead import READ
 from relay.console.views.related import with_job
 from relay.console.views.source import shown
 from relay.domain import documents
-from relay.domain.documents import decode, decode_any
+from relay.domain.documents import decode_any
 from relay.domain.events import Event
+from relay.domain.run_ends import stated_start
 from relay.errors import RelayError
-from relay.formats.explaining import times_in
-from relay.formats.mapping import Format, roots_of
 from relay.operating.accounts import events_of
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
@@ -179,7 +178,7 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
         source = source_named(config, form.source or None)
     except RelayError as error:
         raise HttpProblem(422, str(error), field="source") from None
-    body = _body(form, config.sources[source].reader, now)
+    body = _body(form, config, source, now)
     async with context.act(identity, "send", source) as act:
         url, headers = f"{context.own_url()}/webhooks/{source}", {**form.headers, **_signed(config, source, body, now)}
         status, answer = await _post(url, body, headers)
@@ -189,9 +188,7 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
             facts["explanation"] = explanation_of_body(body, config, context.kinds, source, now, headers=form.headers)
-            kept = {f"{OF_FORMAT}{name}": text for name, text in form.headers.items()}
-            event = first(events_of(readers(config.sources)[source], body, kept, now.timestamp()))
-            await _say_held(context, facts["explanation"]["destinations"], event)
+            await _say_held(context, facts["explanation"]["destinations"], _event(form, config, source, body, now))
     phrase = next((answer.phrase for answer in HTTPStatus if answer == status), "")
     shown = f"{status} {phrase}\n{answer.decode(errors='replace')[:SHOWN]}"
     return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
@@ -212,20 +209,23 @@ async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], ev
         ]
 
 
-def _body(form: EventForm, reader: Format | None, now: datetime) -> bytes:
+def _body(form: EventForm, config: Config, source: str, now: datetime) -> bytes:
+    raw = form.event.encode()
     if not form.now:
-        return form.event.encode()
-    if reader:
-        document = decode_any(form.event.encode())
-        return _written(moved(document, now, *times_in(reader, roots_of(document, form.headers))))
-    stated = decode(form.event.encode())
-    if not (own := documents.moment(stated.get("timestamp"))):
-        stated["timestamp"] = now.isoformat()
-    return _written(moved(stated, now, own=own))
+        return raw
+    document, own = decode_any(raw), None
+    if config.sources[source].reader:
+        with contextlib.suppress(RelayError):  # of which its source says what is wrong
+            event = _event(form, config, source, raw, now)
+            own = event.occurred_at if event.dated else stated_start(event)
+    elif isinstance(document, dict) and not (own := documents.moment(document.get("timestamp"))):
+        document["timestamp"] = now.isoformat()
+    return json.dumps(moved(document, now, own), ensure_ascii=False).encode()
 
 
-def _written(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+def _event(form: EventForm, config: Config, source: str, body: bytes, now: datetime) -> Event:
+    kept = {f"{OF_FORMAT}{name}": text for name, text in form.headers.items()}
+    return first(events_of(readers(config.sources)[source], body, kept, now.timestamp()))
 
 
 def _signed(config: Config, source: str, body: bytes, now: datetime) -> dict[str, str]:
