@@ -62,7 +62,10 @@ def _late(run: Run, settings: Watchdog) -> Finding | None:
     elif run.late_after is not None:
         found.append(Finding("history", began + run.late_after, began + run.late_after))
     if not found and not _silent(run, settings) and "silent" not in run.alarms.open:
-        found.append(Finding("start", began + settings.late, began + settings.late))
+        known = (
+            run.last_event if run.batch else run.moved
+        )  # by relay's clock: an old start that is sent anew is no alarm
+        found.append(Finding("start", known + settings.late, known + settings.late))
     return min(found, key=lambda its: its.due, default=None)
 
 

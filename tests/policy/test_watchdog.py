@@ -48,6 +48,7 @@ CASES = [
     pytest.param(run(**ALONE), 4 * HOUR - 1, "", id="start and end alone: nobody is called for four hours"),
     pytest.param(run(**ALONE), 4 * HOUR, "stalled late start", id="and then as late"),
     pytest.param(run(started=None, percentage=None), 4 * HOUR, "stalled late start", id="also without a start"),
+    pytest.param(run(percentage=None, started=NOW - 9 * HOUR), 4 * HOUR - 1, "", id="an old start that is sent anew"),
     pytest.param(run(percentage=None, started=-6e10), 4 * HOUR - 1, "", id="the year 1 is no start"),
     pytest.param(run(gaps=RHYTHM, started=NOW - 9 * HOUR), 0, "", id="what reports is not late by nothing"),
     pytest.param(run(late_after=HOUR, **ALONE), HOUR - 1, "", id="as long as its job's runs may take"),
