@@ -42,7 +42,7 @@ class Held(Reason):
     LOW_PRIORITY = "low_priority", "its priority is Low, and no message stands here to keep up to date"
     SHOWN_BESIDE = "told_beside", "another message tells it in the same conversation"
     SHOWN_BY_BATCH = "batch", "the message of its batch shows it"
-    HEALED = "healed", "it was begun again within hold_failure; its end says that it had failed"
+    HEALED = "healed", "it was started again within hold_failure; its end says that it had failed"
     FAILURE_SHOWN = (
         "failure_shown",
         "its failure was sent here and the run did not start again; only edited messages show the completion",
@@ -80,7 +80,7 @@ class Superseded(Reason):
         "its alarm was not delivered",
         "the alarm that is over did not arrive here, so its end is not told either",
     )
-    ANSWERED = "answered", "a person looks at the run, it began again or ended well, so nothing is escalated"
+    ANSWERED = "answered", "a person looks at the run, it started again or ended well, so nothing is escalated"
     RUN_ENDED = "the run is over", "the run is over, so its progress is not told any more"
 
 

@@ -24,6 +24,7 @@ from relay.console.views.deliveries import ADDRESS
 from relay.operating.sentences import sentence_of
 from relay.rendering.filters import FILTERS
 from relay.rendering.localized_values import Localizer
+from relay.rendering.texts import host_of
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
 
@@ -65,6 +66,20 @@ class Pages:
         return self._environments[language].get_template(template).render(_timed(words, values))
 
 
+# Names of platforms by a part of their hosts.
+MAKERS = {
+    "github": "GitHub", "gitlab": "GitLab", "jenkins": "Jenkins", "terraform": "Terraform", "getdbt": "dbt Cloud",
+    "databricks": "Databricks", "fivetran": "Fivetran", "airbyte": "Airbyte", "prefect": "Prefect",
+    "console.cloud.google": "Google Cloud", "aws.amazon": "AWS", "grafana": "Grafana",
+}  # fmt: skip
+
+
+def maker(url: str) -> str:
+    """Return whose page it is: the platform's name, else the host."""
+    host = host_of(url)
+    return next((name for part, name in MAKERS.items() if part in host), host)
+
+
 def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -85,6 +100,7 @@ def _environment(language: Language) -> Environment:
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=Localizer(language, ZoneInfo("UTC"), datetime.fromtimestamp(0, UTC)).duration,
         folded=folded,
+        maker=maker,
         written=partial(json.dumps, ensure_ascii=False, indent=2),
     )
     return environment

@@ -35,7 +35,7 @@ HOLDS: Mapping[str, str] = {
     "quiet": "quiet hours: what would be a new message is told together at %(time)s",
     "gates": "progress waits for its rule (%(gates)s) since the last that was told here; 100 %% always passes",
     "requests": "at most %(count)s in %(time)s that runs ask for; what is above that is told together at the end",
-    "failure": "a failure: nobody is notified for %(time)s, in case its run is begun again",
+    "failure": "a failure: nobody is notified for %(time)s, in case its run is started again",
     "alike": "if another run failed with this error in the %(time)s before, both are grouped: it is told below that",
     "no_state": "no state of the run: told at once, beside the live message",
     "skipped": "it did nothing: no message is begun for it, only one that stands is kept up to date",

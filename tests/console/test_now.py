@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay import metrics
+from relay.console.pages import maker
 from relay.console.views.now import NowFacts
 from relay.domain.jobs import Alarm, Alarms, Job
 from relay.engine.records import MISSING
@@ -107,13 +108,23 @@ async def test_what_fails_comes_before_what_is_stalled_which_has_one_row_a_job(p
     assert html.index("Sync") < html.index("3 × no event since") < html.index('id="runs"')
 
 
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [("https://github.com/acme/shop/actions/runs/7", "GitHub"),
+     ("https://gitlab.acme.example/shop/-/pipelines/7", "GitLab"),
+     ("https://runs.acme.example/7", "runs.acme.example")],
+)  # fmt: skip
+def test_a_link_says_whose_page_it_opens(url: str, says: str) -> None:
+    assert maker(url) == says
+
+
 async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
     missing = Missing(Job("", "", "", "", "nightly"), clock() - 3600, clock() - 7200, expectation="nightly*")
     store.shared.memory.tables[MISSING] = {"00op": missing.dump().encode(), "01op": b"damaged"}
     async with console(store, clock) as page:
         row = await obstacle(page, "missing")
         assert (row["part"]["text"], row["since"]) == ("expected run of nightly*", "2024-01-20T10:20:00Z")
-        assert "hat nicht begonnen" in await page.page("/now?lang=de")
+        assert "ist nicht gestartet" in await page.page("/now?lang=de")
 
 
 async def test_tells_in_words_what_operators_were_told(page: Open, clock: Clock) -> None:

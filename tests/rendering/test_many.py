@@ -60,7 +60,7 @@ def test_a_mail_tells_them_cause_by_cause_and_its_preheader_the_first(renderer: 
     mail = rendered(renderer, "email", three_hundred("Completed"))
 
     assert "- 11 × SAP extractor did not answer for 300 s\n  Company code 1005, Company code 1028" in mail["text"]
-    assert " and Company code 1235\n" in mail["text"]
+    assert ", Company code 1235\n  https://" in mail["text"]
     assert mail["preheader"].startswith("11 × SAP extractor did not answer for 300 s. Company code 1258: Column")
     assert mail["text"].count("\n- ") == 3
 

@@ -1,6 +1,7 @@
 """Words that were wrong once: of batches, digests, names and limits, in Slack and by mail, in both languages."""
 
 import json
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -157,3 +158,12 @@ def test_a_member_without_a_name_is_called_by_its_type(renderer: Renderer) -> No
     event = replace(batch(operations=rows), members=json.dumps(known))
 
     assert "Data enrichment op-0" in words(renderer, "slack", event)
+
+
+@pytest.mark.parametrize("name", ["batch.completed", "batch.operation.completed"])
+def test_grouped_failures_lead_to_their_runs_in_a_mail(renderer: Renderer, name: str) -> None:
+    event = batch("Failed", "Failed", "Completed", event=name)
+    content = renderer.render("email", "each", event, (), language="en", timezone="UTC", now=event.occurred_at)
+
+    assert re.search(r'/runs/op-0"[^>]*>Load A</a>, <a href="[^"]*/runs/op-1"[^>]*>Load B</a>', content["html"])
+    assert re.search(r"\n  Load A, Load B\n  https://\S+/runs/op-0\n  https://\S+/runs/op-1\n", content["text"])

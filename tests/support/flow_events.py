@@ -48,5 +48,5 @@ def mentions_in(arguments: dict[str, Any]) -> list[str]:
 
 def attempt_in(blocks: list[dict[str, Any]]) -> int:
     """Return which attempt a message says the run is; 1 if it does not say."""
-    number = re.search(r"attempt (\d+)", str(blocks))
+    number = re.search(r"[Aa]ttempt (\d+)", str(blocks))
     return int(number[1]) if number else 1

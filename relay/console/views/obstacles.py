@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kin
     "template": Kind(N_("template %(name)s"), N_("Mend the template; until then relay's own wording is sent."),
                      "/templates"),
     "missing": Kind(N_("expected run of %(name)s"), N_("See why it was not started; the next run of it ends this."), "",
-                    N_("has not begun")),
+                    N_("did not start")),
     "ledger": Kind(N_("ledger"), N_("That is a fault of relay: please report it with the log."), "",
                    N_("The ledger does not add up: %(count)s deliveries are unaccounted for")),
     DEAD: Kind(N_("dead letters"), N_("Look at them; replay them once the cause is mended."), "/dead",
