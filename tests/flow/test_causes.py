@@ -145,3 +145,14 @@ async def test_messages_of_runs_with_a_branch_name_the_repository(brisk: Flow) -
     await brisk.tell(*(failing(n, labels={"branch": "main"}) | {"projectId": f"acme/{n}"} for n in (1, 2)), wait=5)
 
     assert [f"acme/{n} · main" in str(root.blocks) for n, root in enumerate(brisk.roots(), 1)] == [True, True]
+
+
+@pytest.mark.parametrize("more", ["escalate: [{after: 15m, to: team}]"])
+async def test_escalations_of_several_failures_mention_people_once_a_minute(brisk: Flow) -> None:
+    await brisk.tell(*(failing(number, priority="Critical") for number in range(3)), wait=5)
+    await brisk.wait(1000, step=5)
+
+    calls = [at for at, arguments in brisk.calls(POST) if mentions_in(arguments)]
+    assert [round(later - before) for before, later in pairwise(calls)] == [60, 840, 60]
+    lists = [message.text for message in brisk.roots() if "more failed" in message.text]
+    assert [text.partition(" <")[0] for text in lists] == ["CRITICAL: 2 more failed: Load 2 and Load 1"] * 2
