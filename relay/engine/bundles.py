@@ -32,7 +32,7 @@ REFRESHED = 5000  # rows that are brought up to date when it is closed: more tha
 SHOWN = (
     "status", "at", "retry", "percentage", "phase", "duration", "error", "rule", "variants", "anomalies", "records",
     "done_count", "failed_count", "name", "type", "priority", "path", "batch", "total", "started", "created", "ended",
-    "member_of",
+    "member_of", "completed_count", "failing",
 )  # fmt: skip
 Place = Recipient | Delivery  # where a bundle goes
 

@@ -11,6 +11,8 @@ import pytest
 from relay.domain.deliveries import Kind
 from relay.domain.digest_entries import summarize
 from relay.domain.events import Event
+from relay.engine.bundles import summary_of
+from relay.engine.records import Operation
 from relay.rendering import Renderer
 from relay.rendering.translations import Catalogues
 from tests.support import digests, samples, slacks
@@ -106,6 +108,7 @@ def test_since_when_a_run_goes_on_is_said_once_and_no_id_stands_beside_its_link(
         text = words(renderer, "slack", run(name, status="Running", startTime="2024-01-20T12:02:00Z"))
 
         assert text.count("^{time}") == 2, text  # with when it is updated
+        assert text.partition('"blocks"')[2].count("Running") <= 1, text
         assert "op-1|op-1" not in text
 
 
@@ -144,6 +147,18 @@ def test_one_more_is_one_run(renderer: Renderer, language: str, says: str) -> No
     event = batch("Failed", "Failed", "Running", event="batch.operation.completed")
 
     assert says in words(renderer, "slack", event, language)
+
+
+@pytest.mark.parametrize(("statuses", "says"), [
+    (("Failed", "Failed"), "· 2 failed: No room (Load A, Load B)"),
+    (("Failed", "Completed"), "· 1 of 2 completed, 1 failed: No room (Load A)"),
+])  # fmt: skip
+def test_the_row_of_a_batch_says_why_its_operations_failed(
+    renderer: Renderer, statuses: tuple[str, ...], says: str
+) -> None:
+    row = summary_of(Operation("1", subject="b-1", summary=summarize(batch(*statuses))))
+
+    assert says in words(renderer, "slack", digests.told("digest", digests.FRIDAY, [row]), "en", "digest")
 
 
 def test_a_batch_that_completed_says_how_many(renderer: Renderer) -> None:
