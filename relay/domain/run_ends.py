@@ -81,7 +81,9 @@ class RunEnd(NamedTuple):
             return self.ended < recorded.ended
         if self._starts_differ(recorded):
             return self.started < recorded.started
-        return _attempts(self, recorded) and _number(self.attempt) < _number(recorded.attempt)
+        if _attempts(self, recorded):
+            return _number(self.attempt) < _number(recorded.attempt)
+        return bool(self.latest and recorded.latest) and 0 < self.sent < recorded.sent - SECOND
 
     def started_after(self, recorded: "RunEnd") -> bool:
         """Return whether this start states a time after the recorded end, or after the start of that run."""
