@@ -99,20 +99,29 @@ def plain(text: str) -> str:
 
 
 def cut_middle(text: str, limit: int) -> str:
-    """Return at most `limit` characters, an ellipsis in the place of the middle: names differ at their ends.
+    """Return at most `limit` characters, an ellipsis in the place of the middle.
 
-    Words stay whole where the first and the last one have room.
+    Words stay whole where the first and the last one have room, and as many of them as there is room for: names that
+    differ in one of them still do.
     """
     if len(text) <= limit:
         return text
-    half = (limit - 1) // 2
-    start, end = text.rfind(" ", 0, limit - 1 - half + 1), text.find(" ", len(text) - half - 1)
-    first, last = text.find(" "), text.rfind(" ")
-    if first > 0 and first + len(text) - last <= limit and not 0 < start < end:
-        start, end = first, last
-    if not 0 < start < end:
-        start, end = boundary(text, limit - 1 - half), boundary(text, len(text) - half)
-    return text[:start].rstrip() + ELLIPSIS + text[end:].lstrip()
+    words = text.split(" ")
+    heads, tails = 1, 1  # words that are kept: as many from both ends as find room
+    if len(words) < 3 or len(words[0]) + len(words[-1]) >= limit:
+        start, end = boundary(text, limit // 2), boundary(text, len(text) - (limit - 1) // 2)
+        return text[:start].rstrip() + ELLIPSIS + text[end:].lstrip()
+    while heads + tails < len(words):
+        room = limit - 1 - len(" ".join(words[:heads])) - len(" ".join(words[-tails:]))
+        if len(words[-tails - 1]) < room and tails <= heads:
+            tails += 1
+        elif len(words[heads]) < room:
+            heads += 1
+        elif len(words[-tails - 1]) < room:
+            tails += 1
+        else:
+            break
+    return " ".join(words[:heads]) + ELLIPSIS + " ".join(words[-tails:])
 
 
 def cut(text: str, limit: int) -> str:

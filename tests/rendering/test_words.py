@@ -14,6 +14,7 @@ from relay.domain.events import Event
 from relay.engine.bundles import summary_of
 from relay.engine.records import Operation
 from relay.rendering import Renderer
+from relay.rendering.texts import cut_middle
 from relay.rendering.translations import Catalogues
 from tests.support import digests, samples, slacks
 from tests.support.renderers import BUILT_IN
@@ -182,3 +183,14 @@ def test_grouped_failures_lead_to_their_runs_in_a_mail(renderer: Renderer, name:
 
     assert re.search(r'/runs/op-0"[^>]*>Load A</a>, <a href="[^"]*/runs/op-1"[^>]*>Load B</a>', content["html"])
     assert re.search(r"\n  Load A, Load B\n  https://\S+/runs/op-0\n  https://\S+/runs/op-1\n", content["text"])
+
+
+@pytest.mark.parametrize(("name", "shown"), [
+    ("Quarterly revenue reconciliation Germany", "Quarterly…Germany"),
+    ("Quarterly revenue Germany load", "Quarterly…Germany load"),
+    ("Quarterly revenue France load", "Quarterly…France load"),
+    ("Comprehensive Customer Journey Analysis", "Comprehensive…Analysis"),
+    ("k" * 30, f"{'k' * 12}…{'k' * 11}"), ("Sales load", "Sales load"),
+])  # fmt: skip
+def test_a_long_name_keeps_as_many_words_from_both_ends_as_find_room(name: str, shown: str) -> None:
+    assert cut_middle(name, 24) == shown
