@@ -1,12 +1,13 @@
 """Obstacles in words, with remedies and the pages for them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from pydantic import Field
 
 from relay.background.self_monitor import request_counts
+from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.policy.missing import Missing
@@ -76,17 +77,27 @@ REFUSALS: Mapping[str, str] = {
     "unavailable": N_("could not be made durable"), "fault": N_("relay itself failed"),
     "wrong_method": N_("no POST"),
 }  # fmt: skip
+TOKEN = N_("wrong token, or none")
 CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: REFUSALS}  # else the reason is a text
 
 
 def obstacles(
-    checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0, missing: Iterable[bytes] = ()
+    checks: Mapping[str, str],
+    states: States,
+    remembered: str = "",
+    imbalance: int = 0,
+    missing: Iterable[bytes] = (),
+    *,
+    tokens: Collection[str] = (),
 ) -> list[Obstacle]:
-    """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
+    """Return what fails, what else the checks say, and the remembered troubles that no check says already.
+
+    tokens  the sources that go by a token
+    """
     failing = {scope: state for scope, state in states.items() if state.fails}
     shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
     shown += [_of_check(name, text) for name, text in checks.items() if name not in failing]
-    shown += [_of_trouble(row.cause) for row in _open(remembered) if row.cause.kind in (DEAD, REFUSED, STORE)]
+    shown += [_of_trouble(row.cause, tokens) for row in _open(remembered) if row.cause.kind in (DEAD, REFUSED, STORE)]
     for name, since in _missing(missing):
         shown.append(_obstacle("missing", name, phrase(KINDS["missing"].sentence), name=f"missing:{name}", since=since))
     if imbalance:
@@ -119,10 +130,12 @@ def _open(remembered: str) -> Sequence[Trouble]:
         return ()
 
 
-def _of_trouble(cause: Cause) -> Obstacle:
+def _of_trouble(cause: Cause, tokens: Collection[str]) -> Obstacle:
     words = KINDS[cause.kind]
     wording = words.of_one if words.of_one and cause.count == 1 else words.sentence
     why = CODES.get(cause.kind, {}).get(cause.reason)
+    if why == REFUSALS["unsigned"] and cause.name in tokens:
+        why = TOKEN
     return _obstacle(
         cause.kind,
         cause.name,
@@ -152,16 +165,22 @@ class SourceHealth(Facts):
     duplicates: int = 0
     late: int = 0
     refused: dict[str, int] = Field(default_factory=dict)
+    by_token: bool = Field(default=False, exclude=True)
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
         """Return the outcomes in words."""
-        return [(REFUSALS.get(outcome, outcome), count) for outcome, count in self.refused.items()]
+        words = {**REFUSALS, "unsigned": TOKEN} if self.by_token else REFUSALS
+        return [(words.get(outcome, outcome), count) for outcome, count in self.refused.items()]
+
+
+def token_sources(config: Config) -> set[str]:
+    return {name for name, source in config.sources.items() if source.signature.scheme == "token"}
 
 
 def sources(context: Context) -> list[SourceHealth]:
     """Return the configured sources, those of which most was refused first."""
-    configured = context.config().sources
+    configured, tokens = context.config().sources, token_sources(context.config())
     counts: dict[str, dict[str, int]] = {name: {} for name in configured}
     for (source, outcome), count in request_counts().items():
         if count and source in counts:
@@ -174,6 +193,7 @@ def sources(context: Context) -> list[SourceHealth]:
             duplicates=row.get("duplicate", 0),
             late=row.get("late", 0),
             refused={outcome: row[outcome] for outcome in REFUSALS if outcome in row},
+            by_token=name in tokens,
         )
         for name, row in counts.items()
     ]
