@@ -78,7 +78,11 @@ REFUSALS: Mapping[str, str] = {
     "wrong_method": N_("no POST"),
 }  # fmt: skip
 TOKEN = N_("wrong token, or none")
-CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: REFUSALS}  # else the reason is a text
+CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead)}  # else the reason is a text
+
+
+def _words(refusal: str, by_token: bool) -> str | None:
+    return TOKEN if by_token and refusal == "unsigned" else REFUSALS.get(refusal)
 
 
 def obstacles(
@@ -90,10 +94,7 @@ def obstacles(
     *,
     tokens: Collection[str] = (),
 ) -> list[Obstacle]:
-    """Return what fails, what else the checks say, and the remembered troubles that no check says already.
-
-    tokens  the sources that go by a token
-    """
+    """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
     failing = {scope: state for scope, state in states.items() if state.fails}
     shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
     shown += [_of_check(name, text) for name, text in checks.items() if name not in failing]
@@ -133,9 +134,8 @@ def _open(remembered: str) -> Sequence[Trouble]:
 def _of_trouble(cause: Cause, tokens: Collection[str]) -> Obstacle:
     words = KINDS[cause.kind]
     wording = words.of_one if words.of_one and cause.count == 1 else words.sentence
-    why = CODES.get(cause.kind, {}).get(cause.reason)
-    if why == REFUSALS["unsigned"] and cause.name in tokens:
-        why = TOKEN
+    refused = cause.kind == REFUSED
+    why = _words(cause.reason, cause.name in tokens) if refused else CODES.get(cause.kind, {}).get(cause.reason)
     return _obstacle(
         cause.kind,
         cause.name,
@@ -165,13 +165,7 @@ class SourceHealth(Facts):
     duplicates: int = 0
     late: int = 0
     refused: dict[str, int] = Field(default_factory=dict)
-    by_token: bool = Field(default=False, exclude=True)
-
-    @property
-    def reasons(self) -> list[tuple[str, int]]:
-        """Return the outcomes in words."""
-        words = {**REFUSALS, "unsigned": TOKEN} if self.by_token else REFUSALS
-        return [(words.get(outcome, outcome), count) for outcome, count in self.refused.items()]
+    reasons: list[tuple[str, int]] = Field(default_factory=list, exclude=True)  # the same in words
 
 
 def token_sources(config: Config) -> set[str]:
@@ -193,7 +187,7 @@ def sources(context: Context) -> list[SourceHealth]:
             duplicates=row.get("duplicate", 0),
             late=row.get("late", 0),
             refused={outcome: row[outcome] for outcome in REFUSALS if outcome in row},
-            by_token=name in tokens,
+            reasons=[(_words(outcome, name in tokens), row[outcome]) for outcome in REFUSALS if outcome in row],
         )
         for name, row in counts.items()
     ]
