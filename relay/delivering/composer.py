@@ -106,6 +106,7 @@ class Composer:
             taken=delivery.taken,
             waited=delivery.waited,
             alike=delivery.alike,
+            alone=delivery.alone,
         )
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)

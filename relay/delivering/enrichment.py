@@ -10,10 +10,11 @@ import structlog
 
 from relay.config import Config
 from relay.domain.deliveries import Delivery
+from relay.domain.digest_entries import went_wrong
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, documents_of, fold, job_of, named
-from relay.domain.outcomes import before, end_of, of_runs, usual
+from relay.domain.outcomes import before, end_of, of_runs, streaks, usual
 from relay.engine.jobs import run_name
 from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
@@ -132,17 +133,28 @@ class JobHistory:
         return self.config().job if self.config else ""
 
     async def _compared(self, event: Event) -> Event:
-        """Add to each row of a digest what is usual for its job, in seconds; not where a template names jobs."""
+        """Add to each row of a digest what is usual for its job, in seconds, and whether it works again by now.
+
+        Not where a template names jobs.
+        """
         entries = event.document.get("entries")
         if self._template or not isinstance(entries, list):
             return event
         rows = [entry if entry.get("batch") else await self._row(entry) for entry in entries]
-        return replace(event, document={**event.document, "entries": rows}) if rows != entries else event
+        moved = sum(entry.get("runs", 1) for entry in rows if entry.get("recovered"))
+        moved -= sum(entry.get("runs", 1) for entry in entries if entry.get("recovered"))
+        totals = dict(event.document.get("totals") or {})
+        if moved:
+            totals |= {"attention": totals["attention"] - moved, "recovered": totals["recovered"] + moved}
+        return replace(event, document={**event.document, "entries": rows, "totals": totals})
 
     async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:4])
         name = str(entry.get("job") or fold(str(entry.get("name") or "")))
-        common = usual(await self._ends(Job(platform, tenant, project, kind, name))) if name else None
+        ends = await self._ends(Job(platform, tenant, project, kind, name)) if name else ()
+        if went_wrong(entry) and streaks(ends).successes:
+            entry = {**entry, "recovered": True}
+        common = usual(ends)
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
 
     async def _ends(self, job: Job, over: tuple[str, float] | None = None) -> tuple[Outcome, ...]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from relay.domain.error_reader import cause_of
+from relay.domain.error_reader import brief, cause_of
 from relay.domain.events import FAILED, Document, Event
 from relay.domain.identity import by_cause, error_of, message_of
 
@@ -27,7 +27,7 @@ def with_member(event: Event, known: str) -> str:
     members = {**members_of(known)}
     before = members.get(member.id, {})
     failed = member.status in FAILED
-    cause = cause_of(message_of(error_of(event))) if failed else ""
+    cause = brief(cause_of(message_of(error_of(event)))) if failed else ""
     name = member.name[:MAX_NAME] or before.get("name", "")
     kind = "" if name else member.type[:MAX_NAME] or before.get("type", "")
     stated = {"cause": cause, "name": name, "type": kind, "failed": member.status if failed else ""}

@@ -203,6 +203,7 @@ class Delivery:
     mishap: str = ""  # healed: what had gone wrong
     taken: Mapping[str, str] = field(default_factory=dict)  # live: who looks at it: user, userName, realName
     alike: int = 0  # live: how many more failed for its cause, in its thread
+    alone: bool = False  # live: nothing was posted before its outcome, so no reply says more
     waited: float = 0.0  # escalated: seconds for which it was not taken
     trial: Trial = Trial()
     host: str = ""  # that it is sent to with a credential of its own; '': the channel's

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from relay.domain.batch_members import Members, causes_of, members_of, none_succeeded, with_failed
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, iso, mapping, moment, rows
-from relay.domain.error_reader import cause_of
+from relay.domain.error_reader import brief, cause_of
 from relay.domain.events import FAILED, TERMINAL, Document, Event
 from relay.domain.identity import message_of
 from relay.domain.jobs import alarm_in, found
@@ -89,7 +89,7 @@ def _of_operation(event: Event) -> dict[str, Any]:
         if created := _first(_CREATED, document):
             entry["created"] = created
     if error and terminal:
-        texts["error"] = cause_of(message_of(error))
+        texts["error"] = brief(cause_of(message_of(error)))
     entry |= _cleaned(texts)
     if (percentage := event.percentage) is not None:
         entry["percentage"] = percentage
@@ -146,7 +146,7 @@ def _failed_of(members: Iterable[Document], known: Members) -> list[dict[str, st
         error = next(iter(rows(error)), "") if isinstance(error, list) else error
         text = message_of(error) if isinstance(error, Mapping) else error if isinstance(error, str) else ""
         if text not in read and len(read) < MOST_READ:
-            read[text] = cause_of(text)
+            read[text] = brief(cause_of(text))
         name = next((name for name in names if isinstance(name, str) and name), "")
         failed.append({"name": name, "error": read.get(text) or said.get("cause", "")})
     return failed

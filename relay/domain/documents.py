@@ -28,7 +28,9 @@ UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "mi
          "s": "s", "sec": "s", "second": "s"}  # fmt: skip
 NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
 LONGEST = 100  # characters
-_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({NUMBER})(?:\s*(?:-|–|to)\s*({NUMBER}))?\s*({'|'.join(UNITS)})s?\b", re.I)
+_PART = re.compile(
+    rf"\s{{0,3}}(?:and\s+|,\s*)?({NUMBER})(?:\s*(?:-|–|to)\s*({NUMBER}))?\s*({'|'.join(UNITS)})s?\b", re.I
+)
 _CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
 _ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({NUMBER})S)?)?", re.I)
 

@@ -1,20 +1,25 @@
 """The cause of an error in one line, out of what tools print. Pure.
 
-One short line is its own cause. Of the rest readers are asked in turn (relay/domain/error_tools.py), then a document
-within the text; what none of them knows is a log, of which the last line that says something stands.
+A text is cut and its blank lines are left out before any pattern sees it. One short line is its own cause. Of the rest
+readers are asked in turn (relay/domain/error_tools.py), then a document within the text; what none of them knows is a
+log, of which the last line that says something stands. The cause has no secrets (relay/domain/masking.py).
 """
 
 import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from relay.domain.display import ELLIPSIS, boundary
 from relay.domain.error_tools import PREFIX, READERS, Printed, last_line
+from relay.domain.masking import SECRETS, masked
 
-LONGEST = 120  # characters of a cause
+LONGEST = 120  # characters of a cause in a title, a push, a row
+SENTENCE = 500  # of one by itself
 READ = 20_000  # characters of an error that are looked at: half of them at each end
+LINES = 300  # that are looked at: half of them at each end
 MAX_LINE = 1_000  # characters of one line
 DEEPEST = 4  # documents within documents
 WORDS = (
@@ -33,24 +38,49 @@ _PLACED = tuple(
         rf"{_POOL}(?P<cause>.+)",
     )
 )
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# Spark's own words between that a job was aborted and the reason.
+_ABORTED, _REASONS = "Job aborted due to stage failure", (" Reason: ", "): ")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\[\d{1,3}(?:;\d{1,3}){0,4}m(?!\])")  # also where ESC is gone already
 
 
 def cause_of(error: object) -> str:
-    """Return the cause that an error states, in one line of at most 120 characters; '' where it states none.
+    """Return the cause that an error states, in one line of at most 500 characters; '' where it states none.
 
     `error`: what was printed, or a document that has it.
     """
     text = _of_document(error)
-    return _read(text) if text else ""
+    return _read(both_ends(text, READ)) if text else ""
 
 
-@lru_cache(256)
+def brief(cause: str) -> str:
+    """Return a cause for a title, a push or a row: at most 120 characters."""
+    return _cut(cause, LONGEST)
+
+
+def uncoloured(text: str) -> str:
+    """Return the text without what coloured it in a terminal."""
+    return _COLOURS.sub("", text).replace("\r", "\n") if "\r" in text or "[" in text else text
+
+
+def both_ends(text: str, most: int, mark: str = "\n") -> str:
+    """Return a longer text without its middle, between lines where there are any: half a secret is not known as one."""
+    if len(text) <= most:
+        return text
+    first, last = text[: most // 2], text[-most // 2 :]
+    return (first.rpartition("\n")[0] or first) + mark + (last.partition("\n")[2] or last)
+
+
+@lru_cache(128)
 def _read(text: str) -> str:
-    return _cut(_cause_first(" ".join(_explained(text).split())[:MAX_LINE]))
+    explained = _explained(masked(text, SECRETS[:1]))
+    line = masked(_cause_first(" ".join(explained.split())[:MAX_LINE]))
+    end = line.find(". ", LONGEST)
+    return line[: end + 1] if LONGEST < end < SENTENCE else _cut(line, SENTENCE)
 
 
 def _cause_first(line: str) -> str:
+    if _ABORTED in line and (reason := next((why for of in _REASONS if (why := line.rpartition(of)[2]) != line), "")):
+        return f"{line.partition(_ABORTED)[0]}{_ABORTED} {ELLIPSIS} {reason}"
     for placed in _PLACED:
         if found := placed.search(line):
             where = "" if found["where"] in found["cause"] else f" ({found['where']})"
@@ -59,10 +89,12 @@ def _cause_first(line: str) -> str:
 
 
 def _explained(text: str, depth: int = 0) -> str:
-    text = _COLOURS.sub("", text).replace("\r", "").strip()
-    text = text if len(text) <= READ else f"{text[: READ // 2]}\n{text[-READ // 2 :]}"
-    lines = [line[:MAX_LINE].rstrip() for line in text.split("\n")]
-    printed = Printed("\n".join(lines), lines)
+    lines = [line for each in uncoloured(text).split("\n") if (line := each[:MAX_LINE].rstrip())]
+    if len(lines) > LINES:
+        lines[LINES // 2 : -LINES // 2] = []
+    if not lines:
+        return ""
+    printed = Printed.of(lines)
     for read in READERS:
         if found := read(printed):
             return _embedded(found, depth) or found
@@ -91,7 +123,7 @@ def _first(parts: list[Any], depth: int) -> str:
 
 def _embedded(text: str, depth: int) -> str:
     """Return what a JSON document at the end of a text says, behind what stands before it; '' where there is none."""
-    for mark in [*re.finditer(r"[{\[]", text)][:DEEPEST] if depth < DEEPEST else ():
+    for mark in islice(re.finditer(r"[{\[]", text), DEEPEST) if depth < DEEPEST else ():
         start = mark.start()
         try:
             document, end = json.JSONDecoder().raw_decode(text[start:])
@@ -106,9 +138,9 @@ def _embedded(text: str, depth: int) -> str:
     return ""
 
 
-def _cut(line: str) -> str:
-    if len(line) <= LONGEST:
+def _cut(line: str, limit: int) -> str:
+    if len(line) <= limit:
         return line
-    start = line[: boundary(line, LONGEST - 1)]
+    start = line[: boundary(line, limit - 1)]
     word = start.rfind(" ")
-    return (start[:word] if word > LONGEST * 2 // 3 else start).rstrip(" ,;:.(–-") + ELLIPSIS
+    return (start[:word] if word > limit * 2 // 3 else start).rstrip(" ,;:.(–-") + ELLIPSIS

@@ -1,32 +1,42 @@
 """Readers of what went wrong, one for each way in which tools print it: traces, databases, logs, exit codes. Pure.
 
 A reader returns the cause, '' for what it does not know. What one tool prints of another is read by the inner one's,
-so the innermost stands first: PySpark's trace has Java's in it.
+so the innermost stands first: PySpark's trace has Java's in it. All read line by line, and a pattern sees one line:
+what may be long is searched by plain words.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 PLAIN = 3  # lines up to which a text without any sign of a tool is what somebody wrote
 SIGNALS: Mapping[int, str] = {
-    126: "its command is not executable", 127: "its command was not found", 130: "it was interrupted",
-    134: "it aborted", 137: "it was killed, probably out of memory", 139: "it crashed (segmentation fault)",
-    143: "it was told to stop (SIGTERM)",
+    126: "Command not executable (126)", 127: "Command not found (127)", 130: "Interrupted (130: SIGINT)",
+    134: "Aborted (134: SIGABRT)", 137: "Killed (137: out of memory or kill -9)",
+    139: "Crashed (139: segmentation fault)", 143: "Stopped (143: SIGTERM)",
 }  # fmt: skip
 KILLED = 137
+BY_SIGNAL = 128  # and more: what was printed before is no cause
 GRAVE = frozenset({"ERROR", "SEVERE", "FATAL", "CRITICAL", "PANIC"})  # levels of a log
 UNSPECIFIC = frozenset({"Exception", "RuntimeError", "Error", "BaseException", "Throwable", "RuntimeException"})
+HEADINGS = ("* What went wrong:", "Short text of error message:", "Kurztext der Fehlermeldung:")  # Gradle, SAP
+# What npm says beside the error: `npm ERR! code E404`.
+ASIDE_IN_NPM = ("code ", "errno ", "syscall ", "path ", "dest ", "cwd ", "signal ", "command ", "A complete log",
+                "This is probably not", "Exit status", "Lifecycle ")  # fmt: skip
+IN_NPM = ("npm ERR! ", "npm error ")
 
 PREFIX = re.compile(r"^(?:psql:\S+ )?(?:error|fatal): +", re.I)
 _TRACE = "Traceback (most recent call last)"
 _RAISED = re.compile(
     r"^(?P<kind>(?:[A-Za-z_][\w$]*[.:]{1,2})*[A-Z]\w*)(?P<number> \(\d+\))?(?:: (?P<text>.*)|:?)$"
 )  # a class, in a package or not, and what it says
+_IN_PACKAGE = re.compile(r"(?:[\w$]+\.)+[A-Z][\w$]*(?::|$)")
 _EXIT = re.compile(
     r"\b(?:exit(?:ed)?(?: with)?(?: (?:code|status|value))?|(?:return|exit)[ -]?code|exitcode)[ :=(]*(\d{1,3})\b", re.I
 )
-_KILLED = re.compile(r"^\W*(?:Killed|.*\b(?:OOMKilled|oom-kill(?:er)?|signal: killed|SIGKILL)\b.*)\W*$", re.I)
+_KILLED = ("oomkilled", "oom-kill", "signal: killed", "sigkill")
+_JOB_KILLED = re.compile(r": line \d+: +\d+ Killed\b")
 _STAMP = re.compile(
     r"^\W*(?:\d{4}[-/]\d\d[-/]\d\d[T, ]*|\d\d/\w{3}/\d{4}[: ])?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?"
     r"(?:Z|[ ]?(?:[+-]\d\d:?\d\d|[A-Z]{3,4}\b))?\]?[\s|-]*"
@@ -48,28 +58,49 @@ _NOISE = re.compile(
 )
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)]) +")
 _THREAD = re.compile(r"^(?:Exception in thread \"[^\"]*\" |Unhandled exception\. ?)")
-_DATABASES = tuple(
-    re.compile(pattern, re.M)
-    for pattern in (
-        r"(?P<code>ORA-(?!06512)\d{5}): (?P<text>[^\n]+)",  # 06512 says where
-        r"(?P<code>ERROR \d{4} \(\w{5}\))[^:\n]*: (?P<text>[^\n]+)",
-        r"(?P<code>SQLSTATE\[\w+\]):? ?(?:\[\d+\] )?(?P<text>[^\n]+)",
-        r"(?P<code>Msg \d+), Level \d+[^\n]*\n(?P<text>[^\n]+)",
-        r"^(?P<code>).*?\bERROR: +(?P<text>[^\n]+)(?=\n.*?\b(?:DETAIL|HINT|LINE|CONTEXT|STATEMENT|Position)\b)",
-    )
+_AT_A_LINE = re.compile(r"at .+(?::\d+:\d+\)?|<anonymous>\)?)$")
+_NODE_CAUSE = re.compile(r"\[(?:cause|errors)\]: (.+?)\s*\{?$")
+_NODE_ERROR = re.compile(r"(\w*(?:Error|Exception))(?: \[\w+\])?: ")
+_PHP = re.compile(r"(?:PHP )?(?:\w+ )?(?:[Ff]atal|Parse) error: +(?:Uncaught )?(.+?)(?: in \S+:\d+)?$")
+_RUBY = re.compile(r"^\S+\.rb:\d+:in [`'][^']*': (?P<text>.+?) \((?P<kind>[\w:]+)\)$")
+_DBT = re.compile(r"((?:Database|Compilation|Runtime|Dependency|Parsing) Error|Failure) in (\w+ \S+)")
+_ABAP = re.compile(r"(?:Runtime Errors|Laufzeitfehler)\s+(\w+)")
+_ABAP_TEXT = re.compile(r"(?:Short [Tt]ext|Kurztext)[ :]*(.*)$")
+_ORACLE = re.compile(r"ORA-(?!06512|02063)\d{5}: .+")  # these two say where
+_CODED = (
+    re.compile(r"(?P<code>ERROR \d{4} \(\w{5}\))[^:\n]{0,80}: (?P<text>.+)"),
+    re.compile(r"(?P<code>SQLSTATE\[\w+\]):? ?(?:\[\d+\] )?(?P<text>.+)"),
 )
+_OF_SQL = re.compile(r"\b(?:DETAIL|HINT|LINE|CONTEXT|STATEMENT|Position)\b")
+_R = re.compile(r"Error(?: in .+?)? : ?(.+)$")
+_PYTEST = re.compile(r"(?:FAILED|ERROR) (\S+::\S+)")
+_COMPILER = re.compile(r"[^\s:]+:\d+(?::\d+)?: (?:fatal )?error: ")
+_TITLE = re.compile(r"<(?:title|h1)\b[^<>]*>([^<]+)", re.I)
+_LOGGED = re.compile(r"""\b"?(?:level|severity|lvl)"?[=:]\s*"?(\w+)""")
+_LOGGED_TEXT = re.compile(r"""\b"?(?:msg|message|error|err)"?[=:]\s*(?:"((?:[^"\\]|\\.)*)"|(\S+))""")
 
 
 class Printed(NamedTuple):
-    """A text, and its lines without what ends them."""
+    """A text without blank lines, its lines without what ends them, and those without what begins them either."""
 
     text: str
     lines: Sequence[str]
+    bare: Sequence[str]
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> "Printed":
+        return cls("\n".join(lines), lines, [line.strip() for line in lines])
+
+    def after(self, mark: str) -> str:
+        """Return the line below the first one that begins with this; '' for none."""
+        return next((below for line, below in pairwise(self.bare) if line.startswith(mark)), "")
 
 
 def _one_line(it: Printed) -> str:
     """Return what somebody wrote: a line without any sign of a tool."""
-    if len(it.lines) > 1 or any(sign.match(it.text) for sign in (_KILLED, _LEVEL, _STAMP)) or _EXIT.search(it.text):
+    if len(it.lines) > 1 or _is_killed(it.text) or any(sign.match(it.text) for sign in (_LEVEL, _STAMP)):
+        return ""
+    if _EXIT.search(it.text) or _is_page(it.text):
         return ""
     return _thrown(it) or PREFIX.sub("", it.text)
 
@@ -82,14 +113,14 @@ def _thrown(it: Printed) -> str:
 
 def _java(it: Printed) -> str:
     """Return the innermost `Caused by` of Java, Scala and Kotlin, of .NET the innermost `--->`, or what was thrown."""
-    if not re.search(r"^\s+at [\w.$<>/]+.*\(|^Caused by: |^\s*---> [\w.]+Exception", it.text, re.M):
-        return ""
     for mark in ("---> ", "Caused by: "):
-        if caused := [line.strip() for line in it.lines if line.lstrip().startswith(mark)]:
-            return _raised(caused[-1].removeprefix(mark))
-    bare = [_THREAD.sub("", line) for line in it.lines]
-    thrown = [line for line in bare if re.match(r"^(?:[\w$]+\.)+[A-Z][\w$]*(?::|$)", line)]
-    return _raised(thrown[-1]) if thrown else ""
+        caused = [line.removeprefix(mark) for line in it.bare if line.startswith(mark)]
+        if caused and (mark != "---> " or "Exception" in caused[-1].partition(" ")[0]):
+            return _raised(caused[-1])
+    bare = [_THREAD.sub("", line).removeprefix(": ") for line in it.bare]  # Py4J's begins with a colon
+    thrown = [line for line in bare if _IN_PACKAGE.match(line)]
+    framed = any(line.startswith(": ") or (line.startswith("at ") and "(" in line) for line in it.bare)
+    return _raised(thrown[-1]) if thrown and framed else ""
 
 
 def _python(it: Printed) -> str:
@@ -97,8 +128,8 @@ def _python(it: Printed) -> str:
     start = max((place for place, line in enumerate(it.lines) if _TRACE in line), default=None)
     if start is None:
         return ""
-    grouped = re.compile(r"^[\s|+]*[|+][\s|+-]*")
-    below = [grouped.sub("", line) for line in it.lines[start + 1 :]]
+    grouped = it.bare[start][0] in "|+"
+    below = [line.lstrip(" |+-") if grouped else line for line in it.lines[start + 1 :]]
     places = (place for place, line in enumerate(below) if line[:1].strip() and _RAISED.match(line))
     place = next(places, None)
     return "" if place is None else _raised(below[place], below[place + 1 :])
@@ -106,81 +137,119 @@ def _python(it: Printed) -> str:
 
 def _node(it: Printed) -> str:
     """Return the innermost error of Node, above its frames."""
-    if not re.search(r"^\s+at .+(?::\d+:\d+\)?|<anonymous>\)?)$", it.text, re.M):
+    if not any(line.startswith("at ") and _AT_A_LINE.match(line) for line in it.bare):
         return ""
-    caused = [found[1] for line in it.lines if (found := re.match(r"^\s*\[(?:cause|errors)\]: (.+?)\s*\{?$", line))]
-    bare = [line.strip().removeprefix("Uncaught ") for line in it.lines]
-    thrown = [line for line in bare if re.match(r"^\w*(?:Error|Exception)(?: \[\w+\])?: ", line)]
-    return _raised(re.sub(r"^(\w+) \[\w+\]: ", r"\1: ", (caused or thrown or [""])[-1]))
+    caused = [found[1] for line in it.bare if line[:1] == "[" and (found := _NODE_CAUSE.match(line))]
+    thrown = [line for each in it.bare if _NODE_ERROR.match(line := each.removeprefix("Uncaught "))]
+    said = (caused or thrown or [""])[-1]
+    kind = _NODE_ERROR.match(said)  # which may name a code behind the class
+    return _raised(f"{kind[1]}: {said[kind.end() :]}" if kind else said)
 
 
 def _php(it: Printed) -> str:
-    found = re.search(
-        r"^(?:PHP )?(?:\w+ )?(?:[Ff]atal|Parse) error: +(?:Uncaught )?(.+?)(?: in \S+:\d+)?$", it.text, re.M
-    )
-    return _raised(found[1]) if found and it.text.find("on line ") >= 0 else ""
+    found = next((found for line in it.lines if (found := _PHP.match(line))), None)
+    return _raised(found[1]) if found and "on line " in it.text else ""
 
 
 def _ruby(it: Printed) -> str:
-    found = re.match(r"^\S+\.rb:\d+:in [`'][^']*': (?P<text>.+?) \((?P<kind>[\w:]+)\)$", it.lines[0])
+    found = _RUBY.match(it.lines[0])
     return f"{found['kind']}: {found['text']}" if found else ""
 
 
 def _go(it: Printed) -> str:
-    found = re.search(r"^(?:panic|fatal error): (.+)$", it.text, re.M)
-    return "panic: " + found[1].removesuffix(" [recovered]") if found and "goroutine " in it.text else ""
+    marks = ("panic: ", "fatal error: ")
+    said = next((line.partition(": ")[2] for line in it.lines if line.startswith(marks)), "")
+    return "panic: " + said.removesuffix(" [recovered]") if said and "goroutine " in it.text else ""
 
 
 def _rust(it: Printed) -> str:
-    found = re.search(r"^thread '[^']*'.* panicked at (?:'(.+)', \S+|\S+:\d+:\d+:\n(.+))", it.text, re.M)
-    return f"panic: {found[1] or found[2]}" if found else ""
+    for line, below in pairwise([*it.lines, ""]):
+        said = line.partition(" panicked at ")[2] if line.startswith("thread '") else ""
+        if said:
+            return "panic: " + (said[1:].rpartition("', ")[0] if said[0] == "'" else below)
+    return ""
 
 
 def _terraform(it: Printed) -> str:
-    found = re.search(r"^\s*[│|] *Error: (.+)$", it.text, re.M)
-    return found[1] if found else ""
+    boxed = (line.lstrip("│| ") for line in it.bare if line[0] in "│|")
+    return next((line.removeprefix("Error: ") for line in boxed if line.startswith("Error: ")), "")
 
 
 def _dbt(it: Printed) -> str:
+    if "Error in " not in it.text and "Failure in " not in it.text:
+        return ""
     bare = [_STAMP.sub("", line).strip() for line in it.lines]
     for place, line in enumerate(bare):
-        found = re.match(r"^((?:Database|Compilation|Runtime|Dependency|Parsing) Error|Failure) in (\w+ \S+)", line)
-        if found:
+        if found := _DBT.match(line):
             says = next((under for under in bare[place + 1 :] if under and not under.startswith("LINE")), "")
             return f"{found[1]} in {found[2]}: {says}".rstrip(": ")
     return ""
 
 
+def _headed(it: Printed) -> str:
+    """Return the line below the heading of what went wrong, with what Gradle says of it in the next."""
+    said = next((below for heading in HEADINGS if (below := it.after(heading))), "")
+    more = it.after(said) if said else ""
+    return f"{said.rstrip('.')}: {more[2:]}" if more.startswith("> ") else said
+
+
 def _abap(it: Printed) -> str:
-    found = re.search(r"^\s*(?:Runtime Errors|Laufzeitfehler)\s+(\w+)", it.text, re.M)
-    says = re.search(r"^\s*(?:Short [Tt]ext|Kurztext)[ :]*\n?[ ]*(.+)$", it.text, re.M)
-    return f"{found[1]}: {says[1]}" if found and says else found[1] if found else ""
+    found = next((found for line in it.bare if (found := _ABAP.match(line))), None)
+    said = next((says[1] or below for line, below in pairwise([*it.bare, ""]) if (says := _ABAP_TEXT.match(line))), "")
+    return f"{found[1]}: {said}".rstrip(": ") if found else ""
 
 
 def _database(it: Printed) -> str:
-    """Return what a database answered: Oracle, MySQL, by SQLSTATE, SQL Server, PostgreSQL."""
-    found = next((found for pattern in _DATABASES if (found := pattern.search(it.text))), None)
-    return ": ".join(filter(None, (found["code"], found["text"]))) if found else ""
+    """Return what a database answered: Oracle's innermost, MySQL, by SQLSTATE, SQL Server, PostgreSQL."""
+    if oracle := _ORACLE.findall(it.text):
+        return str(oracle[-1])
+    coded = next((found for pattern in _CODED if (found := pattern.search(it.text))), None)
+    if coded:
+        return f"{coded['code']}: {coded['text']}"
+    for line, below in pairwise(it.bare):
+        code, level, _ = line.partition(", Level ")
+        if level and code.startswith("Msg "):
+            return f"{code}: {below}"
+        said = line.partition("ERROR: ")[2]
+        if said and _OF_SQL.search(below):
+            return said.strip()
+    return ""
 
 
 def _r(it: Printed) -> str:
-    found = re.search(r"^Error(?: in .+?)? : ?(.+)$", it.text, re.M)
-    return found[1] if found else ""
+    return next((found[1] for line in it.lines if line.startswith("Error") and (found := _R.match(line))), "")
 
 
 def _pytest(it: Printed) -> str:
-    failed = [line for line in it.lines if re.match(r"^(?:FAILED|ERROR) \S+::\S+", line)]
+    failed = {found[1]: line for line in reversed(it.lines) if (found := _PYTEST.match(line))}
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return failed[0].partition(" ")[2] + more if failed else ""
+    return [*failed.values()][-1].partition(" ")[2] + more if failed else ""
+
+
+def _npm(it: Printed) -> str:
+    """Return the first line of npm that names something."""
+    said = (line for line in it.bare if line.startswith(IN_NPM) and not line[9:].lstrip().startswith(ASIDE_IN_NPM))
+    return next(said, "")
+
+
+def _compiler(it: Printed) -> str:
+    return next((line for line in it.bare if _COMPILER.match(line)), "")
+
+
+def _page(it: Printed) -> str:
+    """Return the title of a page that came in the place of an answer, behind what stands before the page."""
+    found = _TITLE.search(it.text) if _is_page(it.text) else None
+    before = it.text.partition("<")[0].strip(" :\n")
+    return ": ".join(filter(None, (before, found[1].strip()))) if found and "\n" not in before else ""
 
 
 def _structured(it: Printed) -> str:
     """Return the last error of a log in JSON or logfmt."""
     found = ""
-    for line in it.lines:
-        level = re.search(r"""\b"?(?:level|severity|lvl)"?[=:]\s*"?(\w+)""", line)
+    for line in it.lines if any(word in it.text for word in ("level", "severity", "lvl")) else ():
+        level = _LOGGED.search(line)
         if level and level[1].upper() in GRAVE:
-            said = re.search(r"""\b"?(?:msg|message|error|err)"?[=:]\s*(?:"((?:[^"\\]|\\.)*)"|(\S+))""", line)
+            said = _LOGGED_TEXT.search(line)
             found = (said[1] or said[2] or "").replace('\\"', '"') if said else found
     return found
 
@@ -204,19 +273,30 @@ def _marked(it: Printed) -> str:
 
 def _exit(it: Printed) -> str:
     """Return what an exit code or a signal means, where a text says nothing else."""
-    killed, codes = any(map(_KILLED.match, it.lines)), [int(code) for code in _EXIT.findall(it.text)]
+    codes = [int(code) for code in _EXIT.findall(it.text)]
+    last = [int(code) for code in _EXIT.findall(it.lines[-1])]
+    code = next((code for code in reversed(codes) if code in SIGNALS), 0)
+    if any(map(_is_killed, it.lines)):
+        return SIGNALS[code if code > BY_SIGNAL else KILLED]
     others = (line for line in it.lines if not _NOISE.match(line) and not _EXIT.search(line))
-    if not killed and (not codes or any(others)):
+    if not codes or (any(others) and not (code > BY_SIGNAL and code in last)):
         return ""
-    if killed and KILLED not in codes:
-        return SIGNALS[KILLED].capitalize()
-    known = [code for code in codes if code in SIGNALS]
-    return f"Exit code {known[-1]}: {SIGNALS[known[-1]]}" if known else it.lines[-1].strip()
+    return SIGNALS.get(code) or it.bare[-1]
+
+
+def _is_killed(line: str) -> bool:
+    """Return whether the line says so: the kernel's, that of a shell about its job, that of a container."""
+    lower = line.strip(" .!\t").lower()
+    return lower == "killed" or any(sign in lower for sign in _KILLED) or bool(_JOB_KILLED.search(line))
+
+
+def _is_page(text: str) -> bool:
+    return "<html" in (lower := text.lower()) or "<!doctype html" in lower
 
 
 READERS: tuple[Callable[[Printed], str], ...] = (
-    _one_line, _java, _python, _node, _php, _ruby, _go, _rust, _terraform, _dbt, _abap, _database, _thrown, _r, _pytest,
-    _structured, _marked, _exit,
+    _one_line, _java, _python, _node, _php, _ruby, _go, _rust, _terraform, _dbt, _headed, _abap, _page, _database,
+    _thrown, _r, _pytest, _compiler, _structured, _npm, _marked, _exit,
 )  # fmt: skip
 
 

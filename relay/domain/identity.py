@@ -8,7 +8,8 @@ from hashlib import blake2b, sha256
 from typing import Any, TypeVar
 
 from relay.domain.documents import mapping
-from relay.domain.error_reader import cause_of
+from relay.domain.error_reader import brief, cause_of
+from relay.domain.error_tools import SIGNALS
 from relay.domain.events import (
     BATCH_EVENTS,
     FAILED,
@@ -22,6 +23,7 @@ from relay.domain.events import (
     Event,
     Operation,
 )  # fmt: skip
+from relay.domain.masking import masked
 from relay.errors import InvalidEvent
 
 EVENT_OF_STATUS = {
@@ -53,14 +55,16 @@ _UNSPECIFIC = re.compile(
     r"|(?:an? )?(?:\w+ ){0,2}(?:error|exception|failure)(?: (?:has )?occurred)?\W*",
     re.IGNORECASE,
 )
-MAX_WORDS = 300  # characters of an error that people read
+LONGEST_UNSPECIFIC = 200  # characters
+_EXIT = re.compile(r"exit(?: code| status)? (\d{1,3})")
+MAX_WORDS = 600  # characters of an error that people read
 # What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
 _QUOTED = re.compile(
     r"""(?<!\w)'[^'\n]{0,300}'(?!\w)|"[^"\n]{0,300}"|`[^`\n]{0,300}`|[„“][^“”\n]{0,300}[“”]|«[^»\n]{0,300}»"""
 )
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\S+@\S+", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://\S+|(?<!\S)\S+@\S+", re.IGNORECASE)
 # Whole words with a digit in them: numbers, times, ids, UUIDs, names of hosts and workers, line numbers.
-_NUMBERED = re.compile(r"[^\s()\[\]{},;=|]*\d[^\s()\[\]{},;=|]*")
+_NUMBERED = re.compile(r"(?<![^\s()\[\]{},;=|])[^\s()\[\]{},;=|]*\d[^\s()\[\]{},;=|]*")
 
 
 def event_name(envelope: Document, operation: Operation | None, batch: Batch | None, default: str) -> str:
@@ -186,7 +190,7 @@ def signature(error: Mapping[str, Any]) -> str:
     """Return twelve hexadecimal digits, the same for errors of one code and one wording; '' without an error."""
     code = error.get("code") or error.get("errorCode") or ""
     code = code.strip() if isinstance(code, str) else "" if code is True else f"{code}"
-    cause = cause_of(message_of(error))
+    cause = brief(cause_of(message_of(error)))
     if not (code or cause):
         return ""
     text = f"{code}\0{folded(cause)}".encode("utf-8", "replace")
@@ -204,10 +208,22 @@ def error_of(event: Event) -> Mapping[str, Any]:
 
 
 def message_of(error: Mapping[str, Any]) -> str:
-    """Return what the error says, as it was printed; '' for nothing. Where that is only that it failed, its trace."""
+    """Return what the error says, as it was printed; '' for nothing. Where that is only that it failed, its trace.
+
+    Below it stands an exit status that has a meaning of its own: what a killed program printed says nothing of that.
+    """
+    said = said_of(error)
+    if len(said) <= LONGEST_UNSPECIFIC and _UNSPECIFIC.fullmatch(said.strip()):
+        said = stack_of(error) or said
+    stated = _EXIT.fullmatch(f"{error.get('code')}")
+    status = int(stated[1]) if stated else error.get("exitCode")
+    return f"{said}\nexit {status}".lstrip() if type(status) is int and status in SIGNALS else said
+
+
+def said_of(error: Mapping[str, Any]) -> str:
+    """Return the error's own message, as it was printed; '' for none."""
     stated = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
-    said = stated if isinstance(stated, str) else "" if stated is True else f"{stated}"
-    return stack_of(error) or said if _UNSPECIFIC.fullmatch(said.strip()) else said
+    return stated if isinstance(stated, str) else "" if stated is True else f"{stated}"
 
 
 def stack_of(error: Mapping[str, Any]) -> str:
@@ -229,7 +245,7 @@ def error_words(event: Event) -> str:
     """Return the event's error as people read it: its code and its cause; '' for none."""
     error = error_of(event)
     words = (error.get("code") or error.get("errorCode"), cause_of(message_of(error)))
-    return ": ".join(f"{word}" for word in words if word)[:MAX_WORDS]
+    return masked(": ".join(f"{word}" for word in words if word)[:MAX_WORDS])
 
 
 def folded(message: str) -> str:

@@ -24,6 +24,7 @@ _DAYS = ("Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
          "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag")  # fmt: skip
 # What differs from run to run: UUIDs and other long ids, numbers with what joins them to dates and times, and the full
 # names of months and weekdays in English and German.
+_AROUND_MARKS = re.compile(r"(?<![\s\-–—_·:.,/()\[\]])[\s\-–—_·:.,/()\[\]]*#[#\s\-–—_·:.,/()\[\]]*")
 _DIFFERS = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+(?:[-./:_T]\d+)*Z?(?!\w)|\d+"
     rf"|(?<![^\W_])(?:{'|'.join([*_MONTHS.split(), *_DAYS.split()])})(?![^\W_])",
@@ -56,7 +57,7 @@ class Job(NamedTuple):
     @property
     def title(self) -> str:
         """Return its name for people, without the marks for numbers."""
-        return " ".join(re.sub(r"[\s\-–—_·:.,/()\[\]]*#[#\s\-–—_·:.,/()\[\]]*", " ", self.name).split()) or self.type
+        return " ".join(_AROUND_MARKS.sub(" ", self.name).split()) or self.type
 
     @property
     def part(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.domain.deliveries import Target
 from relay.domain.digest_entries import summarize
-from relay.domain.error_reader import cause_of
+from relay.domain.error_reader import brief, cause_of
 from relay.domain.events import CRITICAL, OPERATOR_EVENTS, PRIORITIES, Event
 from relay.domain.facts import Space, facts, stated_fields
 from relay.domain.failed_phases import is_generic
@@ -234,7 +234,7 @@ class Arrival:
 
     @made_once
     def error_line(self) -> str:
-        return cause_of(message_of(error_of(self.event))).encode("utf-8", "replace").decode()
+        return brief(cause_of(message_of(error_of(self.event)))).encode("utf-8", "replace").decode()
 
     @made_once
     def recipients(self) -> list[Recipient]:

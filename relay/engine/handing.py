@@ -52,13 +52,14 @@ def delivery_of(d: Draft, x: Delivery) -> HandedOut:
     people = d.look(Bundle, x.lane).people if x.kind == "roundup" else ()
     taken = dict(o.taken) if x.kind == "live" else {}
     alike = thread.alike[1] if x.kind == "live" and thread.alike[0] == (o.run or 0) else 0
+    alone = x.kind == "live" and not 0 < (thread.posted or 0) < event.received_at.timestamp() * 1000
     kind, created = OF_BUNDLES.get(x.kind, cast("Kind", x.kind)), datetime.fromtimestamp(x.created / 1000, UTC)
     return HandedOut(
         id=x.name, ticket=x.ticket, destination=x.destination, channel=x.channel, address=x.address, kind=kind,
         event=event, history=history, thread=dict(thread.receipt), attempt=x.attempts + 1, created_at=created,
         unknown=x.unknowns > 0, lane=lane_of(x), options=_options(x), broadcast=x.kind == "reply" and x.loud,
         wording=wording, group=grouped, window=window, mishap=healed[2] if healed else "", trial=_trial(d, x),
-        host=x.calls.get("own", ""), taken=taken, alike=alike, waited=x.escalated / 1000,
+        host=x.calls.get("own", ""), taken=taken, alike=alike, alone=alone, waited=x.escalated / 1000,
         people=tuple(people),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ MILLISECONDS = 10**11  # from here on: as seconds it would be the year 5138
 LATEST = 10**14
 DIGITS = 9  # of seconds since 1970, at least: 20261121 is a day
 LONGEST = 64  # characters
-_ZONE = re.compile(r"\s+(UTC|GMT|Z|[+-]\d{2}:?\d{2})$")
+_ZONE = re.compile(r"\s(UTC|GMT|Z|[+-]\d{2}:?\d{2})$")
 
 
 def iso_of(value: object) -> str | None:
@@ -30,7 +30,7 @@ def _moment_of(text: str) -> datetime | None:
     if len(text) >= DIGITS and text.isascii() and text.isdigit():
         return _since_epoch(int(text))
     if " " in text and (zone := _ZONE.search(text)):
-        text = text[: zone.start()] + ("+00:00" if zone[1].isalpha() else zone[1])
+        text = text[: zone.start()].rstrip() + ("+00:00" if zone[1].isalpha() else zone[1])
     try:
         moment = datetime.fromisoformat(text)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

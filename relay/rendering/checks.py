@@ -125,7 +125,7 @@ def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
 
 
 PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail", "healed", "taken",
-               "alike")  # fmt: skip
+               "alike", "alone")  # fmt: skip
 FORGIVING = ("default", "d")
 
 

@@ -8,13 +8,16 @@ from typing import Any
 from markupsafe import Markup
 
 from relay.domain import documents
+from relay.domain.display import ELLIPSIS
 from relay.domain.documents import iso as iso_time
 from relay.domain.documents import mapping, rows
-from relay.domain.error_reader import cause_of
+from relay.domain.error_reader import both_ends, cause_of, uncoloured
 from relay.domain.events import TERMINAL, Event, Outcome
 from relay.domain.failed_phases import reason_of
-from relay.domain.identity import error_of, has_failed, message_of, signature, stack_of
+from relay.domain.identity import error_of, has_failed, message_of, said_of, signature, stack_of
+from relay.domain.masking import masked
 from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
+from relay.rendering.filters import excerpt, last_lines
 from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import between, clean, iso, number, text, time
@@ -28,6 +31,7 @@ EMPTY: dict[str, Any] = {
 }  # fmt: skip
 LONGEST = 1e9  # seconds; a sender may count in others
 SLOWER = 1.5  # so many times its median a phase is slow
+MOST_PRINTED = 16_000  # characters of an error's message, and of its trace
 MOSTLY = 0.5  # the part of the delay that the phase must explain which is named
 
 
@@ -181,25 +185,33 @@ def recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any]
 
 
 def error(document: Mapping[str, Any], language: Language) -> dict[str, Any]:
-    """Return the error. `cause` is its message in one line, `trace` the whole of it where that says more."""
-    message = document.get("message") or document.get("errorMessage") or document.get("detail")
-    message = message.strip() if isinstance(message, str) else ""
-    cause = cause_of(message_of(document))
+    """Return the error. `cause` is its message in one line, `trace` and `excerpt` what it prints beyond that."""
+    message, stack = _printed(document)
     return {
         **document,
-        "code": text(document, "code", "errorCode"),
-        "message": message,
-        "cause": language.cause(cause),
+        "code": masked(text(document, "code", "errorCode")),
+        "message": masked(both_ends(said_of(document).strip(), MOST_PRINTED)),
+        "cause": language.cause(cause_of(message_of(document))),
         "trace": trace_of(document),
+        "excerpt": "\n".join(filter(None, (excerpt(message) if stack else last_lines(message), last_lines(stack)))),
         "phase": text(document, "phase"),
         "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
     }
 
 
 def trace_of(document: Mapping[str, Any]) -> str:
-    """Return all that an error's document prints, where that is more than its cause: its trace, or its message."""
-    whole = (stack_of(document) or message_of(document)).strip()
-    return "" if " ".join(whole.split()) == cause_of(message_of(document)) else whole
+    """Return what an error's document prints, where that is more than its cause: its message, then its trace."""
+    return "\n\n".join(filter(None, _printed(document)))
+
+
+def _printed(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Return message and trace as people may see them; '' for one that says no more than the cause or the other."""
+    message, stack = (
+        masked(uncoloured(both_ends(stated.strip(), MOST_PRINTED, f"\n{ELLIPSIS}\n")))
+        for stated in (said_of(document), stack_of(document))
+    )
+    known = message in stack or " ".join(message.split()) == cause_of(message_of(document))
+    return "" if known else message, stack
 
 
 def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from relay.domain.deliveries import Form
 from relay.domain.display import seen_on, text_on
-from relay.domain.error_reader import cause_of
+from relay.domain.error_reader import brief, cause_of
 from relay.domain.events import ALERT, Event
 from relay.domain.identity import message_of
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
@@ -130,6 +130,7 @@ class Renderer:
         taken: Mapping[str, str] | None = None,
         waited: float = 0.0,
         alike: int = 0,
+        alone: bool = False,
     ) -> dict[str, Any]:
         """Return the content of one notification, as the channel's format makes it. TemplateError names file and line.
 
@@ -140,6 +141,7 @@ class Renderer:
         taken         the person who looks at the run: user, userName, realName
         waited        seconds for which an escalated run was not taken
         alike         how many more runs failed for its cause
+        alone         no reply below it says more
         """
         request = request_of(channel, kind, event, destination, history)
         options = self.options
@@ -151,6 +153,7 @@ class Renderer:
         values["healed"] = line(clean(healed))
         values["taken"] = presser_of(taken or {}) | {"waited": waited}
         values["alike"] = alike
+        values["alone"] = alone or kind == "each"
         values["brand"] = options.brand.values
         # Tokens are ours, and of no use with a single character changed.
         values["buttons"] = [{**button, "value": Markup(button["value"])} for button in buttons]  # noqa: S704
@@ -206,7 +209,7 @@ class Renderer:
         words = self._words(language, event)
         about = event.batch if event.about_batch else event.operation
         name = (about.name or about.id) if about else event.subject
-        reason = cause_of(message_of(event.error))
+        reason = brief(cause_of(message_of(event.error)))
         parts = [f"{words.label(event.status or event.name)}: {name}", reason]
         if event.name in ROUND_UPS:
             parts = [counts(event, words)]

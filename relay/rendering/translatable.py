@@ -18,7 +18,6 @@ from relay.rendering.formats.slack import FORMS, TODAY
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import (
-    EXIT_CODE,
     MEANINGS,
     NAMELESS,
     NAMELESS_BATCH,
@@ -103,7 +102,7 @@ def _header(text: str) -> str:
 
 # What code says: of alerts, of batches, of recommendations, for true and false, and in its own sentences.
 WORDS = ("Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), NAMELESS, *NOTICES,
-         EXIT_CODE, *sorted(MEANINGS))  # fmt: skip
+         *sorted(MEANINGS))  # fmt: skip
 
 
 def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:

@@ -59,8 +59,6 @@ SHOWN_KEYS = (
     "uniquePaths", "reason",
 )  # fmt: skip
 MEANINGS = frozenset(SIGNALS.values())
-EXIT_CODE = "Exit code"
-_EXIT_CODE = re.compile(rf"{EXIT_CODE} \d+")
 MAX_KEPT = 100  # characters of a word that is remembered
 VALUE = re.compile(r"%\(\w+\)s|%%")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
@@ -132,13 +130,7 @@ class Language:
 
     def cause(self, cause: str) -> str:
         """Say what relay itself makes of exit codes (`SIGNALS`) in this language; what was reported stays as it is."""
-        code, _, meaning = cause.rpartition(": ")
-        own = meaning if code else meaning[:1].lower() + meaning[1:]
-        if own not in MEANINGS or not (_EXIT_CODE.fullmatch(code) or not code):
-            return cause
-        said = self.translations.gettext(own)
-        number = code.removeprefix(EXIT_CODE)
-        return f"{self.translations.gettext(EXIT_CODE)}{number}: {said}" if code else said[:1].upper() + said[1:]
+        return self.translations.gettext(cause) if cause in MEANINGS else cause
 
     def title(self, kind: str, key: str, *, alone: bool = False) -> str:
         """Name a run that has no name: by its type, `alone` with its id too; by that where its type is unknown."""

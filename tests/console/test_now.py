@@ -129,10 +129,8 @@ async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Sto
 
 async def test_tells_in_words_what_operators_were_told(page: Open, clock: Clock) -> None:
     cause = Cause(REFUSED, "async-operations", clock() - 60, "unsigned", count=12, total=20)
-    rows = tuple(Trouble(each, shown=clock()) for each in (cause, replace(cause, name="progress")))
-    await TroubleMemory(page.context.store).keep("", Troubles(rows=rows).dump())
-    row = await obstacle(page, "refused:async-operations")
-    assert (await obstacle(page, "refused:progress"))["why"]["text"] == "wrong token, or none"
+    await TroubleMemory(page.context.store).keep("", Troubles(rows=(Trouble(cause, shown=clock()),)).dump())
+    row = await obstacle(page, "refused")
     assert row["sentence"]["text"] == "12 of 20 requests of source async-operations were refused, mostly"
     assert (row["why"]["text"], row["page"]) == ("signature missing, wrong or too old", "/console/now#sources")
     german = await page.page("/now?lang=de")
@@ -286,7 +284,5 @@ async def test_what_a_source_was_refused_is_counted_by_reason(page: Open) -> Non
     before = await refused()
     metrics.events.labels("progress", "unsigned").inc(2)
     assert await refused() == before + 2
-    assert f"{before + 2} wrong token, or none</a>" in await page.page("/now?lang=en")
-    assert "falscher oder fehlender Token" in await page.page("/now?lang=de")
-    metrics.events.labels("async-operations", "unsigned").inc()
-    assert "signature missing, wrong or too old</a>" in await page.page("/now?lang=en")
+    assert f"{before + 2} signature missing, wrong or too old</a>" in await page.page("/now?lang=en")
+    assert "Signatur fehlt, ist falsch oder zu alt" in await page.page("/now?lang=de")

@@ -1,5 +1,8 @@
 """Live messages: one delivery shows the present state of a run, and of each outcome people hear once."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from relay.domain.deliveries import Delivery, Window
@@ -44,6 +47,19 @@ class TestStates:
         thread = partition.d.get(Thread, flying.lane)
         assert thread
         assert thread.posted_seq == partition.operation().seq == 2
+
+    def test_an_outcome_says_all_in_the_message_where_nothing_was_posted_before_it(self, partition: Sending) -> None:
+        partition.hear(events.failed(), to=team())
+        (whole,) = partition.take()
+        partition.arrive(whole)
+        partition.hear(events.progress(10, operationId="op-2"), to=team())
+        partition.send_all(seconds=5)
+        partition.now += 60 * SECOND
+        later = datetime.fromtimestamp(partition.now / 1000, UTC)
+        partition.hear(replace(events.failed(operationId="op-2"), received_at=later), to=team())
+        (edit,) = (one for one in partition.take() if one.kind == "live")
+
+        assert (whole.kind, whole.alone, edit.kind, edit.alone) == ("live", True, "live", False)
 
     def test_a_lapsed_edit_is_repeated_freely(self, partition: Sending) -> None:
         partition.hear(events.progress(10), to=team())

@@ -10,11 +10,13 @@ import pytest
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_of, signature
 from relay.rendering.checks import values_of
-from relay.rendering.jobs import EMPTY
+from relay.rendering.jobs import EMPTY, trace_of
 from relay.rendering.renderer import Renderer
 from relay.rendering.translations import Catalogues
 from relay.resources import resource_dir
+from tests.support import samples
 from tests.support.events import event_of
+from tests.support.renderers import render
 
 MINUTE, DAY = 60.0, 86_400.0
 START, END = "2024-01-20T10:00:00Z", datetime(2024, 1, 20, 11, 40, tzinfo=UTC).timestamp()
@@ -178,3 +180,35 @@ def test_a_phase_without_an_end_is_over_with_its_run() -> None:
     said = job(run("operation.failed", "Failed", **stated))
 
     assert said["phases"][0]["duration"] == 34 * MINUTE
+
+
+TRACE = "Traceback (most recent call last):\n  File 'load.py', line 3, in run\nValueError: no rows"
+
+
+def failed_with(**error: str) -> Event:
+    document = samples.bodies()["operation.failed"]
+    return samples.event_of({**document, "error": error, "operation": {**document["operation"], "error": None}})
+
+
+@pytest.mark.parametrize(("channel", "kind"), [("slack", "each"), ("slack", "reply"), ("email", "each")])
+def test_a_message_of_several_lines_stands_whole_above_its_trace(renderer: Renderer, channel: str, kind: str) -> None:
+    event = failed_with(message="Loading orders failed.\nPartition 14 has no header.\nAsk its owner.", stackTrace=TRACE)
+    told = json.dumps(render(renderer, event, channel, kind))
+
+    places = [told.index(text) for text in ("Partition 14 has no header.", "Ask its owner.", "ValueError: no rows")]
+    assert places == sorted(places)
+
+
+def test_a_live_message_shows_the_excerpt_where_nothing_stands_below_it(renderer: Renderer) -> None:
+    event = failed_with(message="Orders cannot be loaded", stackTrace=TRACE)
+
+    assert "ValueError: no rows" in json.dumps(render(renderer, event, kind="live", alone=True))
+    assert "ValueError: no rows" not in json.dumps(render(renderer, event, kind="live"))
+
+
+def test_a_long_message_is_bounded_at_both_ends(renderer: Renderer) -> None:
+    trace = trace_of({"message": "first\n" + "row\n" * 500_000 + "last", "stackTrace": TRACE})
+
+    assert len(trace) < 40_000
+    assert trace.startswith("first\n")
+    assert "\nlast\n\nTraceback" in trace

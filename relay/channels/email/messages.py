@@ -43,7 +43,7 @@ _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ATOM = re.compile(r"[A-Za-z0-9_-]+")
 _ROUTING = frozenset('%!|/\\`$"{}*?')
-_DISPLAYED = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
+_DISPLAYED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def mailbox(raw: str) -> Mailbox:
     """Read `Operations <relay@example.com>` or the address alone; ValueError says what was expected."""
     displayed = _DISPLAYED.fullmatch(raw.strip())
     name, bare = displayed.groups() if displayed else ("", raw.strip())
-    result = Mailbox(address(bare), unquote(_line(name)))
+    result = Mailbox(address(bare), unquote(_line(name.strip())))
     if not result.address.isascii():
         raise ValueError(f"expected an address of ASCII letters, found {result.address!r}")
     return result

@@ -12,7 +12,7 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, NoQuestion, OfOperation, Phrase, Time, phrase
 from relay.console.views import health
 from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth
-from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources, token_sources
+from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources
 from relay.console.views.operations import OperationListed, RunFacts, Told, listed, runs
 from relay.console.views.verdicts import Around, verdicts
 from relay.domain.events import FAILED, PRIORITIES
@@ -189,9 +189,7 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
     return NowFacts.merged(
         facts,
         counts,
-        obstacles=obstacles(
-            facts.checks, states, remembered, ledger.imbalance, missing.values(), tokens=token_sources(config)
-        ),
+        obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance, missing.values()),
         failed=len(failed.rows),
         recovered=len(recovered),
         failed_since=failed.looked_to,

@@ -1,13 +1,12 @@
 """Obstacles in words, with remedies and the pages for them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from pydantic import Field
 
 from relay.background.self_monitor import request_counts
-from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.policy.missing import Missing
@@ -77,28 +76,17 @@ REFUSALS: Mapping[str, str] = {
     "unavailable": N_("could not be made durable"), "fault": N_("relay itself failed"),
     "wrong_method": N_("no POST"),
 }  # fmt: skip
-TOKEN = N_("wrong token, or none")
-CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead)}  # else the reason is a text
-
-
-def _words(refusal: str, by_token: bool) -> str | None:
-    return TOKEN if by_token and refusal == "unsigned" else REFUSALS.get(refusal)
+CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: REFUSALS}  # else the reason is a text
 
 
 def obstacles(
-    checks: Mapping[str, str],
-    states: States,
-    remembered: str = "",
-    imbalance: int = 0,
-    missing: Iterable[bytes] = (),
-    *,
-    tokens: Collection[str] = (),
+    checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0, missing: Iterable[bytes] = ()
 ) -> list[Obstacle]:
     """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
     failing = {scope: state for scope, state in states.items() if state.fails}
     shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
     shown += [_of_check(name, text) for name, text in checks.items() if name not in failing]
-    shown += [_of_trouble(row.cause, tokens) for row in _open(remembered) if row.cause.kind in (DEAD, REFUSED, STORE)]
+    shown += [_of_trouble(row.cause) for row in _open(remembered) if row.cause.kind in (DEAD, REFUSED, STORE)]
     for name, since in _missing(missing):
         shown.append(_obstacle("missing", name, phrase(KINDS["missing"].sentence), name=f"missing:{name}", since=since))
     if imbalance:
@@ -131,11 +119,10 @@ def _open(remembered: str) -> Sequence[Trouble]:
         return ()
 
 
-def _of_trouble(cause: Cause, tokens: Collection[str]) -> Obstacle:
+def _of_trouble(cause: Cause) -> Obstacle:
     words = KINDS[cause.kind]
     wording = words.of_one if words.of_one and cause.count == 1 else words.sentence
-    refused = cause.kind == REFUSED
-    why = _words(cause.reason, cause.name in tokens) if refused else CODES.get(cause.kind, {}).get(cause.reason)
+    why = CODES.get(cause.kind, {}).get(cause.reason)
     return _obstacle(
         cause.kind,
         cause.name,
@@ -165,16 +152,16 @@ class SourceHealth(Facts):
     duplicates: int = 0
     late: int = 0
     refused: dict[str, int] = Field(default_factory=dict)
-    reasons: list[tuple[str, int]] = Field(default_factory=list, exclude=True)  # the same in words
 
-
-def token_sources(config: Config) -> set[str]:
-    return {name for name, source in config.sources.items() if source.signature.scheme == "token"}
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Return the outcomes in words."""
+        return [(REFUSALS.get(outcome, outcome), count) for outcome, count in self.refused.items()]
 
 
 def sources(context: Context) -> list[SourceHealth]:
     """Return the configured sources, those of which most was refused first."""
-    configured, tokens = context.config().sources, token_sources(context.config())
+    configured = context.config().sources
     counts: dict[str, dict[str, int]] = {name: {} for name in configured}
     for (source, outcome), count in request_counts().items():
         if count and source in counts:
@@ -187,7 +174,6 @@ def sources(context: Context) -> list[SourceHealth]:
             duplicates=row.get("duplicate", 0),
             late=row.get("late", 0),
             refused={outcome: row[outcome] for outcome in REFUSALS if outcome in row},
-            reasons=[(_words(outcome, name in tokens), row[outcome]) for outcome in REFUSALS if outcome in row],
         )
         for name, row in counts.items()
     ]

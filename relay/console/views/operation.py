@@ -31,6 +31,7 @@ from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
 from relay.domain.identity import STACKS, error_of, error_words
 from relay.domain.jobs import Job
+from relay.domain.masking import masked
 from relay.domain.outcomes import before
 from relay.engine import names
 from relay.engine.records import Operation
@@ -147,8 +148,8 @@ def _why(o: Operation, event: Event | None) -> dict[str, str]:
         return {"error": "\n".join(causes(o)) if went_wrong(o.summary) else ""}
     document = error_of(event)
     rest = {name: value for name, value in document.items() if name not in IN_ERROR and value not in ("", None)}
-    more = [trace_of(document), json.dumps(rest, ensure_ascii=False, indent=2) if rest else ""]
-    trace = "\n\n".join(filter(None, more))[:MOST_SHOWN]
+    more = masked(json.dumps(rest, ensure_ascii=False, indent=2)[:MOST_SHOWN]) if rest else ""
+    trace = "\n\n".join(filter(None, (trace_of(document), more)))[:MOST_SHOWN]
     return {"error": error_words(event), "trace": trace}
 
 
