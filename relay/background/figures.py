@@ -163,8 +163,7 @@ class DeliveryBlockers:
 
     async def _unreachable(self) -> dict[str, str]:
         states = await self._reachability.states(self.config(), self.clock())
-        throttled = {scope: f"paused: {why}" for scope, (_, why) in (await self.admin.throttled()).items()}
-        return throttled | {
+        return {
             scope.replace(OPERATOR, DESTINATION): state.sentence
             for scope, state in states.items()
             if state.name in ("failing", "paused")

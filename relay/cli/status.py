@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +76,12 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
         f"waiting: {', '.join(waiting) or 'nothing'}{due}{later}\n"
         f"{facts['dead']} dead letter{'s' * (facts['dead'] != 1)}, {facts['quarantined']} quarantined"
     ))  # fmt: skip
+    above = {obstacle["sentence"]["text"] for obstacle in facts["obstacles"]}
+
+    def once(rows: Sequence[Facts]) -> list[Facts]:
+        """Leave out reasons that are above already."""
+        return [{**row, "why": "", "channel_fault": ""} if row["why"] in above else row for row in rows]
+
     tables: tuple[tuple[str, Any, Mapping[str, Cell]], ...] = (
         ("Running", facts["runs"][:RUNS], {
             "operation": lambda row: row["name"] or row["operation"],
@@ -92,8 +98,8 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "priority": "priority",
             "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",
         }),
-        ("Channels", facts["channels"], _STATES),
-        ("Destinations", facts["destinations"], _STATES),
+        ("Channels", once(facts["channels"]), _STATES),
+        ("Destinations", once(facts["destinations"]), _STATES),
         ("Refused", [row for row in facts["sources"] if row["refused"]], {
             "source": "name",
             "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),

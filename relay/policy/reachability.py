@@ -85,6 +85,16 @@ def channel_scope(config: Configuration, channel: str, address: str) -> str:
     return f"{CHANNEL}{channel}@{host}" if host else f"{CHANNEL}{channel}"
 
 
+def throttled_scope(config: Configuration, limit: str) -> str:
+    """Return the scope of the channel whose limit (limit:<channel>:post:<address>) this is."""
+    _, channel, _, address = f"{limit}::".split(":", 3)
+    return channel_scope(config, channel, address.removesuffix("::"))
+
+
+def throttled_state(since: float, until: float, reason: str, waits: int) -> State:
+    return State("failing", since, f"throttled until {_clock(until)}: {reason}", parked=waits)
+
+
 def scopes_at(config: Configuration, destination: str, channel: str, address: str) -> list[str]:
     """Return the scopes whose pauses hold back what is for this address, in the order in which it meets them."""
     its = channel_scope(config, channel, address)

@@ -1,11 +1,13 @@
 """Notices to operators: by mail of Slack, in Slack of mail, once when a trouble begins and once when it ends."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from relay.store import Store
+from relay.store.queries.reachability import Reachability
 from relay_sandbox.standins.slack import Fault
 from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock
@@ -113,3 +115,24 @@ async def test_where_nobody_can_be_told_the_log_says_so_and_the_end_is_told(
         assert "channel slack" in lines[0]
         assert relay.subjects == []
         assert relay.texts == (["relay: Slack: messages get through again"] if operators != "[]" else [])
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(3600, 1), (240, 0)])
+async def test_a_throttle_of_an_hour_is_a_channel_that_is_down_and_one_of_minutes_is_not(
+    relay: Operating, seconds: int, told: int
+) -> None:
+    relay.slack.outages["chat.postMessage"] = Fault(status=429, headers={"Retry-After": f"{seconds}"})
+    until = f"{datetime.fromtimestamp(relay.clock() + MINUTE + seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    for _ in range(3):
+        await relay.fails()
+        await relay.passes(MINUTE)
+    states = await Reachability(relay.store).states(relay.config, relay.clock())
+
+    assert (len(relay.subjects), states["channel:slack"].fails) == (told, bool(told))
+    if told:
+        assert f"throttled until {until}: Slack answered chat.postMessage" in relay.mails()[0].text
+        assert states["channel:slack"].parked == 3
+    relay.slack.outages.clear()
+    await relay.passes(HOUR + 2 * MINUTE)
+    assert relay.subjects[1:] == ["Slack: messages get through again"] * told
+    assert len(relay.messages("#team")) == 3

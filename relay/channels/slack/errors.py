@@ -145,7 +145,7 @@ def refused(call: str, address: str, status: int, headers: Mapping[str, str], an
     reason = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
     scope = _word(_SCOPE, answer.get("needed"))
     todo = advice(f"{call} {code}") or advice(code, address, scope=scope) or advice(kind, address)
-    todo = todo or ("" if code or not 300 <= status < 500 else ELSEWHERE)
+    todo = todo or ("" if code or status == 429 or not 300 <= status < 500 else ELSEWHERE)
     text = f"Slack answered {call}{f' to {address}' if address else ''} with {reason}{f': {todo}' if todo else ''}"
     return SlackError(text, call, kind, code=code, retry_after=_seconds(headers.get("Retry-After")))
 

@@ -52,8 +52,6 @@ KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kin
     "quarantine": Kind("", N_("Look at what failed; replay it once relay is mended."), "/quarantine"),
     "channel": Kind(N_("channel %(name)s"), WAITS, "/destinations"),
     "destination": Kind(N_("destination %(name)s"), WAITS, "/destination"),
-    "limit": Kind(N_("limit of %(name)s"), N_("What is for it waits and goes out once the limit has room again."),
-                  "/destinations"),
     "template": Kind(N_("template %(name)s"), N_("Mend the template; until then relay's own wording is sent."),
                      "/templates"),
     "missing": Kind(N_("expected run of %(name)s"), N_("See why it was not started; the next run of it ends this."), "",

@@ -85,9 +85,9 @@ class Admin(DeadLetters, Timelines):
         found = zip(scopes, await self._ask(pauses), strict=True)
         return {scope: (pause.since / 1000, pause.reason) for scope, pause in found if pause}
 
-    async def throttled(self) -> dict[str, tuple[float, str]]:
-        """The limits (limit:<name>) that are throttled for long, each with the time since which it is, and why."""
-        return await self.paused([scope for scope in await self._members(BROKEN) if scope.startswith(LIMIT)])
+    async def throttled(self) -> dict[str, Pause]:
+        """Return the limits (limit:<name>) that are throttled for long."""
+        return await self._named(Pause, [scope for scope in await self._members(BROKEN) if scope.startswith(LIMIT)])
 
     async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:
         """Count the deliveries of these channels that wait for each of these paused scopes."""

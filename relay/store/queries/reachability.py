@@ -6,7 +6,7 @@ from dataclasses import replace
 from relay.engine.health import Health
 from relay.engine.pauses import OperatorPause, PauseDestination, ResumeDestination
 from relay.engine.records import PAUSED
-from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes
+from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes, throttled_scope, throttled_state
 from relay.store.queries.admin import Admin
 from relay.store.queries.questions import Questions
 
@@ -39,9 +39,22 @@ class Reachability(Questions):
     async def states(self, config: Configuration, now: float) -> States:
         """Return the state of all scopes of this configuration, and operator:<destination> of what people paused."""
         states = await self.of(scopes(config), [*config.channels])
+        states |= await self._throttled(config, now) | {scope: it for scope, it in states.items() if it.fails}
         paused = await OperatorPauses(self._store).all(now)
         pauses = {f"{OPERATOR}{name}": pause for name, pause in paused.items()}
         return states | await self._counted(pauses, [*config.channels])
+
+    async def _throttled(self, config: Configuration, now: float) -> dict[str, State]:
+        """Return the channels that the other side lets wait for long: they count as failing until then."""
+        throttled = await Admin(self._store).throttled()
+        parked = await Admin(self._store).parked([*config.channels], [*throttled])
+        states = dict[str, State]()
+        for it in sorted(throttled.values(), key=lambda it: it.until):
+            scope = throttled_scope(config, it.name)
+            if it.until > now * 1000:
+                waits = parked.get(it.name, 0) + (states[scope].parked if scope in states else 0)
+                states[scope] = throttled_state(it.since / 1000, it.until / 1000, it.reason, waits)
+        return states
 
     async def of(self, scopes: Sequence[str], channels: Sequence[str]) -> dict[str, State]:
         """Return the state of these scopes; `channels` are those whose deliveries may wait for them."""
