@@ -139,15 +139,18 @@ class Permissions:
             if mine and stated and stated not in mine:
                 raise NotPermitted(field, f"the source {self.source} may not speak for this {name}")
 
-    def check(self, event: Event, filled: Event, facts: Facts) -> None:
-        """Raise NotPermitted unless it may report this of an operation with these facts (`filled`: with them)."""
-        self._check_owner(Space.of_event(filled))
+    def check(self, event: Event, whose: Space, facts: Facts) -> None:
+        """Raise NotPermitted unless it may report this of an operation with these facts, which is `whose`."""
+        self._check_owner(whose)
         if self.begins:
             return
         if not self._same_platform(event, facts):
             raise self._unknown("operation.operationId", "operation")
         self._adds_no_owner(event, facts)
-        if filled.retry > max(int(facts.get("runs", 0)), int(facts.get("retry", 0))):
+
+    def check_run(self, filled: Event, facts: Facts) -> None:
+        """Raise NotYetKnown where it would begin a run of the operation."""
+        if not self.begins and filled.retry > max(int(facts.get("runs", 0)), int(facts.get("retry", 0))):
             raise self._unknown("operation.retryNumber", "run of the operation")
 
     def check_batch(self, event: Event, batch: Facts, member: Facts, listed: Iterable[Facts]) -> None:

@@ -202,10 +202,12 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
         facts = {**facts, "original": facts.get("original", event.original), "retry": f"{run}", PRESSED: ""}
     if "original_space" in facts:
         spaces[facts["original"]] = facts.pop("original_space")
+    if permissions:  # before its error is read
+        permissions.check(stated, Space.of_event(event).filled(Space.of(facts)), own)
     event = fill(event, facts)
     event = with_cause(compare(event, facts), event.failed_phase)
     if permissions:
-        permissions.check(stated, event, own)
+        permissions.check_run(event, own)
     if event.member_of:  # the batch of its tenant, also where another one's is all that is known
         batch = known(d, event.member_of, Space.of_event(event))
         spaces[event.member_of] = batch.pop("space", "")
@@ -229,8 +231,7 @@ def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Ev
     stated, batch, facts = event, _known(d, event, event.subject), Facts()
     spaces = {event.subject: batch.pop("space", "")}
     whose = Space.of_event(event).filled(Space.of(batch))
-    members = with_member(event, batch.get(MEMBERS, ""))
-    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project, members=members)
+    event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project)
     if event.operation:
         facts = _known(d, event, event.own_id)
         spaces[event.own_id] = facts.pop("space", "")
@@ -239,4 +240,4 @@ def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Ev
         listed = [] if batch or facts else [_known(d, event, id_) for id_ in listed_members(event)]
         permissions.check_batch(stated, batch, facts, [known for known in listed if known.keys() - {"space"}])
         event = permissions.with_kind(event, facts)
-    return placed(event, spaces)
+    return placed(replace(event, members=with_member(stated, batch.get(MEMBERS, ""))), spaces)

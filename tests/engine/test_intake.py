@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from relay.domain.error_reader import _read
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Silence, dump
 from relay.engine import runs
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments
+from relay.engine.intake import Report
 from relay.engine.known import all_of, known
 from relay.engine.order import STARTS
 from relay.engine.receipts import GiveUp
@@ -251,3 +253,26 @@ def test_what_came_is_known_again_for_as_long_as_a_run_that_began_later() -> Non
     partition.now += 2 * DAY
 
     assert partition.statuses(audited) == ["duplicate"]
+
+
+def failing(kind: str, text: str) -> Event:
+    """An event that states the error `text`: of a run, a phase or a member of a batch."""
+    names = {"run": "operation.failed", "phase": "operation.phase.completed", "member": "batch.operation.completed"}
+    document = events.body(names[kind], status="Running" if kind == "phase" else "Failed")
+    parts = {
+        "run": {"error": {"message": text}},
+        "phase": {"phase": {"phaseName": "load", "status": "Failed", "error": text}},
+        "member": {"error": {"message": text}, "batch": {"batchId": "batch-1"}},
+    }
+    return events.event_of(document | parts[kind])
+
+
+@pytest.mark.parametrize("kind", ["run", "phase", "member"])
+def test_an_error_is_read_once_and_only_where_its_source_may_state_it(partition: Sending, kind: str) -> None:
+    before = _read.cache_info().misses
+    with pytest.raises(NotYetKnown):
+        partition.do(Report(failing(kind, f"of an unknown {kind}"), permissions=CALLBACK))
+    assert _read.cache_info().misses == before
+
+    partition.do(Report(failing(kind, f"of a known {kind}")))
+    assert _read.cache_info().misses == before + 1
