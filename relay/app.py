@@ -108,8 +108,8 @@ class Relay:
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
             outage = stack.enter_context(watching(Outage()))  # how long one lasts is no matter of the calendar
-            embedded = await open_redis(stack, config(), self._env)
-            store = await open_store(stack, coordinator, embedded, delivers=self._delivers)
+            embedded, memory = await open_redis(stack, config(), self._env)
+            store = await open_store(stack, coordinator, embedded, memory, delivers=self._delivers)
             if tracing := open_tracing(self._env):
                 stack.push_async_callback(tracing.aclose)
             health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))

@@ -10,6 +10,7 @@ from relay.console.mount import OpenConsole
 from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent
+from relay.memory import Memory, available
 from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
 from relay.receiving.guard import Bodies, Guard, affordable
@@ -121,9 +122,10 @@ class Front:
     def _guard(self) -> Guard:
         """Return the limits of what strangers may take of this process."""
         server = self._coordinator.config().server
+        share = max(server.max_body, Memory.shared(available()).bodies)
         return Guard(
             max_connections=affordable(server.max_connections),
-            bodies=Bodies(server.max_body_memory),
+            bodies=Bodies(min(server.max_body_memory, share)),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )
 

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import structlog
 
 from relay import metrics
 from relay.background.upkeep import SilenceWatch
@@ -16,6 +19,7 @@ from relay.interactivity.buttons import CHANNEL, press_transport
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
+from relay.memory import Memory, available
 from relay.outage import Outage
 from relay.policy.silences import Silences
 from relay.receiving.addresses import Route
@@ -24,23 +28,35 @@ from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.copies import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
+from relay.store.journal.pace import PACE
 from relay.store.presence import Presence
 from relay.store.queries.silences import SilenceList
 
+log = structlog.get_logger(__name__)
 
-async def open_redis(stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]) -> EmbeddedRedis | None:
-    """The private one, where no other is configured. EmbeddedRedisError if it cannot be had."""
+
+async def open_redis(
+    stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]
+) -> tuple[EmbeddedRedis | None, Memory]:
+    """The private one, where no other is configured, and the shares of the memory. EmbeddedRedisError without one."""
+    memory = Memory.shared(available())
     if config.redis.url:
-        return None
-    embedded = EmbeddedRedis(config.data_dir, find_server(env.get("RELAY_REDIS_SERVER", "")))
+        log.info("memory.shared", limit=memory.limit, hot=memory.hot)
+        return None, memory
+    log.info(
+        "memory.shared", limit=memory.limit, hot=memory.hot, redis=memory.redis, operations=memory.operations,
+        messages=memory.messages,
+    )  # fmt: skip
+    embedded = EmbeddedRedis(config.data_dir, find_server(env.get("RELAY_REDIS_SERVER", "")), memory=memory)
     await embedded.start()
     stack.push_async_callback(embedded.stop, FAREWELL)
-    return embedded
+    return embedded, memory
 
 
 async def open_store(
-    stack: contextlib.AsyncExitStack, coordinator: Coordinator, embedded: EmbeddedRedis | None, *, delivers: bool
-) -> Store:
+    stack: contextlib.AsyncExitStack, coordinator: Coordinator, embedded: EmbeddedRedis | None, memory: Memory, *,
+    delivers: bool,
+) -> Store:  # fmt: skip
     """The store of this process. With a private Redis it owns the partition at once: no other can use the directory."""
     config = coordinator.config()
     presence = Presence(None if embedded else config.data_dir)
@@ -53,6 +69,7 @@ async def open_store(
         may_own=delivers,
         sealer=build_sealer(config),
         copies=_copies(config),
+        pace=replace(PACE, hot=memory.hot),
     )
     stack.push_async_callback(store.aclose)
     coordinator.subscribe(lambda: store.keep_copies(_copies(coordinator.config())))

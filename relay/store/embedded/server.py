@@ -17,6 +17,7 @@ from typing import Self
 import structlog
 
 from relay.errors import EmbeddedRedisError
+from relay.memory import Memory, available
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.data_directory import DataDirectory, ask, pauses, running_url, server_info
 from relay.store.embedded.launch import ENVIRONMENT, configuration, ends_with_parent, private, repair_advice
@@ -57,12 +58,14 @@ class EmbeddedRedis:
         *,
         stop_timeout: float = 10.0,
         restart_delays: Sequence[float] = (0.1, 1.0),
+        memory: Memory | None = None,
     ) -> None:
         self._directory = DataDirectory(data_dir)
         self._binary = binary.absolute() if binary else None
         self._startup_timeout = startup_timeout
         self._stop_timeout = stop_timeout
         self._restart_delays = restart_delays
+        self._maxmemory = (memory or Memory.shared(available())).redis
         self._log_start = 0  # where the present server's words begin
         self._held = AsyncExitStack()
         self._process: Process | None = None
@@ -115,7 +118,7 @@ class EmbeddedRedis:
             self._log_start = os.fstat(output).st_size
             config, to_config = os.pipe()  # on stdin: no file to write, nothing for others to read in the arguments
             ours.callback(os.close, config)
-            os.write(to_config, configuration(directory.path, directory.log, directory.socket))
+            os.write(to_config, configuration(directory.path, directory.log, directory.socket, self._maxmemory))
             os.close(to_config)
             self._process = await asyncio.create_subprocess_exec(
                 str(self._binary),

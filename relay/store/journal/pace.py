@@ -16,7 +16,7 @@ class Pace:
     confirmed: float = REPLICA_TIMEOUT  # that replicas may take to confirm a write
     inbox_page: int = 128  # entries
     index_page: int = 5_000  # members
-    hot: int = 256 << 20  # bytes of what an owner keeps in memory
+    hot: int = 64 << 20  # bytes of what an owner keeps in memory
     set_back: int = 500  # deliveries that one step puts right after the clock was set back
     waiting: int = 256  # entries that could not be read, and are tried again
 

@@ -11,7 +11,7 @@ from relay.store.journal.scripts import Value
 MOST_ENTRIES, MOST_WRITES, MOST_BYTES = 256, 2_000, 1 << 20  # of one commit
 MOST_ARGUMENTS = 500  # of one command
 DAY, LONG = 86_400_000, 2 * 86_400_000  # ms
-MOST_NOTED = 200_000  # keys
+MOST_NOTED = 20_000  # keys; 220 bytes each
 SLACK = 60_000  # ms that Redis keeps longer than decisions go by, so that nothing expires under the cache
 LEDGER = "ledger"
 
