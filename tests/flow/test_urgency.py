@@ -87,11 +87,11 @@ async def test_a_long_throttle_is_shown_and_a_reload_lifts_it(brisk: Flow, clock
     await brisk.tell(event_of("operation.started"), wait=2)
     brisk.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "86400"}))
     await brisk.tell(event_of("operation.progress", 50), wait=2)
-    shown = {name for name in (await health.readiness()).checks if name.startswith("limit:")}
+    shown = {name for name in (await health.readiness()).checks if name.startswith("channel:")}
     brisk.slack._paused_until.clear()
     await health._resume()
     await brisk.wait(SOON)
-    after = {name for name in (await health.readiness()).checks if name.startswith("limit:")}
+    after = {name for name in (await health.readiness()).checks if name.startswith("channel:")}
 
     assert len(shown) == 1
     assert after == set()
