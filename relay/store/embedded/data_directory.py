@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -64,8 +65,10 @@ class DataDirectory:
         if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
             raise EmbeddedRedisError(f"{self.socket} is too long for a socket: move {self.path} to a shorter path")
         with ExitStack() as held:
-            _make_private(self.path)
-            _make_private(self.socket.parent)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            if self.socket.parent != self.path:
+                self._claim_socket_directory()
             server_lock = _open_lock(self.path / "redis.lock", held)
             relay_lock = _open_lock(self.path / "relay.lock", held)
             owner = _read_owner(self.path)
@@ -96,6 +99,25 @@ class DataDirectory:
                 self.socket.parent.rmdir()
         os.ftruncate(self._relay_lock, 0)
         self._held.close()
+
+    def _claim_socket_directory(self) -> None:
+        """Make the socket's directory, or take the one that a killed relay of this user left."""
+        place = self.socket.parent
+        with suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+        # Asked after it exists: in a directory like /tmp nobody else can then replace what is this user's.
+        found = place.lstat()
+        reasons = {
+            "a symbolic link": stat.S_ISLNK(found.st_mode),
+            "no directory": not stat.S_ISDIR(found.st_mode),
+            f"another user's (uid {found.st_uid})": found.st_uid != os.getuid(),
+            "open to other users": bool(found.st_mode & 0o077),
+        }
+        for reason in (reason for reason, applies in reasons.items() if applies):
+            raise EmbeddedRedisError(
+                f"{place} is {reason}, and relay makes its socket there only in a directory of its own: "
+                f"remove it, or move {self.path} to a shorter path (data_dir, RELAY_DATA_DIR)"
+            )
 
     async def _take_over(self, owner: Owner | None, server_lock: int, patience: float) -> None:
         pid = owner.server_pid if owner else None
@@ -159,11 +181,6 @@ def pauses() -> Iterator[float]:
 
 async def _answers(owner: Owner) -> bool:
     return (await server_info(owner.socket)).get("process_id") == str(owner.server_pid)
-
-
-def _make_private(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory.chmod(0o700)
 
 
 def _socket_path(data_dir: Path) -> Path:
