@@ -50,6 +50,9 @@ WORDS = (
     "KeyError: 'token'",
     "max_tokens=4096 exceeded", "Done. PASS=11 WARN=0 ERROR=1", "http://host:8080/path?mail=ann@example.com is down",
     "primary key orders_pkey violated", "Basic authentication is off", "Mail to ann@example.com refused", "token: 12",
+    "error: option --token is required", "--password must be set", "flag --api-key cannot be empty", "PWD=/builds/x",
+    "login(user='etl', password=None) refused", "cannot refresh token: HTTP/1.1 401", "x" * 100,
+    "mongodb://h1:27017,h2:27017/x?mail=ann@example.com", "org/apache/spark/sql/execution/datasources/orc/Writer",
 )  # fmt: skip
 
 
