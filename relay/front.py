@@ -121,11 +121,12 @@ class Front:
 
     def _guard(self) -> Guard:
         """Return the limits of what strangers may take of this process."""
-        server = self._coordinator.config().server
-        share = max(server.max_body, Memory.shared(available()).bodies)
+        config = self._coordinator.config()
+        server = config.server
+        largest = max(server.max_body, 0, *(source.max_body or 0 for source in config.sources.values()))
         return Guard(
             max_connections=affordable(server.max_connections),
-            bodies=Bodies(min(server.max_body_memory, share)),
+            bodies=Bodies(max(largest, Memory.shared(available(), server.max_body_memory).bodies)),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )
 
