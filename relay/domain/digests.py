@@ -145,24 +145,25 @@ def digest_baseline(document: Document) -> dict[str, Any]:
 
 def digest_groups(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Merge the entries of one job that ended alike into one row: what its newest run states, and what all have."""
-    groups: dict[tuple[object, ...], list[Entry]] = {}
-    for number, entry in enumerate(entries):
-        key = (*_job(entry), entry.get("status"))
-        groups.setdefault((number,) if entry.get("batch") or not entry.get("name") else key, []).append(entry)
-    return [dict(group[0]) if len(group) == 1 else _merged(group) for group in groups.values()]
+    return [dict(group[0]) if len(group) == 1 else _merged(group) for group in _by_job(entries, "status")]
 
 
 def _alike(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Merge what went wrong in one job for one cause, or what its alarms found: the gravest run stands for all."""
-    jobs: dict[tuple[object, ...], list[Entry]] = {}
-    for number, entry in enumerate(entries):
-        key = (*_job(entry), entry.get("status"), entry.get("rule"))
-        jobs.setdefault((number,) if entry.get("batch") or not entry.get("name") else key, []).append(entry)
-    groups = [group for job in jobs.values() for group in by_cause(job)]
+    groups = [group for job in _by_job(entries, "status", "rule") for group in by_cause(job)]
     return [
         {**group[0], "name": _title(group), "runs": len(group)} if len(group) > 1 else dict(group[0])
         for group in sorted(groups, key=lambda group: _worst_first(group[0]))
     ]
+
+
+def _by_job(entries: Sequence[Entry], *parts: str) -> Iterable[list[Entry]]:
+    """Group the entries of one job in which these parts are the same; a batch, or a run without a name, is alone."""
+    groups: dict[tuple[object, ...], list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        key = (*_job(entry), *map(entry.get, parts))
+        groups.setdefault((number,) if entry.get("batch") or not entry.get("name") else key, []).append(entry)
+    return groups.values()
 
 
 def _job(entry: Entry) -> tuple[object, ...]:

@@ -94,7 +94,6 @@ def open_cause(d: Draft, x: Delivery, *, edit: bool) -> None:
         d.drop(Cause, name)
     cause = d.edit(Cause, name)
     cause.at, cause.first, cause.run, cause.gravity, cause.lane = d.now, x.name, run, gravity, x.lane
-    cause.summary = cause.summary if known else 0  # a graver one changes nothing in when that is due
     cause.expires = d.now + window
 
 

@@ -62,10 +62,8 @@ def _late(run: Run, settings: Watchdog) -> Finding | None:
     elif run.late_after is not None:
         found.append(Finding("history", began + run.late_after, began + run.late_after))
     if not found and not _silent(run, settings) and "silent" not in run.alarms.open:
-        known = (
-            run.last_event if run.batch else run.moved
-        )  # by relay's clock: an old start that is sent anew is no alarm
-        found.append(Finding("start", known + settings.late, known + settings.late))
+        due = (run.last_event if run.batch else run.moved) + settings.late  # not of a start that is old when it comes
+        found.append(Finding("start", due, due))
     return min(found, key=lambda its: its.due, default=None)
 
 
