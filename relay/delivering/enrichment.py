@@ -10,11 +10,11 @@ import structlog
 
 from relay.config import Config
 from relay.domain.deliveries import Delivery
-from relay.domain.digest_entries import went_wrong
+from relay.domain.digest_entries import ended_at, went_wrong
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, documents_of, fold, job_of, named
-from relay.domain.outcomes import before, end_of, of_runs, streaks, usual
+from relay.domain.outcomes import before, end_of, of_runs, usual
 from relay.engine.jobs import run_name
 from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
@@ -145,14 +145,17 @@ class JobHistory:
         moved -= sum(entry.get("runs", 1) for entry in entries if entry.get("recovered"))
         totals = dict(event.document.get("totals") or {})
         if moved:
-            totals |= {"attention": totals["attention"] - moved, "recovered": totals["recovered"] + moved}
+            counts = {"attention": -moved, "recovered": moved}
+            totals |= {name: totals.get(name, 0) + more for name, more in counts.items()}
         return replace(event, document={**event.document, "entries": rows, "totals": totals})
 
     async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:4])
         name = str(entry.get("job") or fold(str(entry.get("name") or "")))
         ends = await self._ends(Job(platform, tenant, project, kind, name)) if name else ()
-        if went_wrong(entry) and streaks(ends).successes:
+        newest = next((end for end in reversed(ends) if end.succeeded or end.failed), None)
+        failed = ended_at(entry) if went_wrong(entry) else None  # the answer may be older than that
+        if failed and newest and newest.succeeded and newest.ended > failed.timestamp():
             entry = {**entry, "recovered": True}
         common = usual(ends)
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry

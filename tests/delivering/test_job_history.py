@@ -139,6 +139,23 @@ async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, pa
     assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, True)
 
 
+@pytest.mark.parametrize(("number", "recovered"), [(1, 1), (3, 0)])
+async def test_a_failure_is_over_by_a_success_after_it(
+    store: Store, past: JobHistory, number: int, recovered: int
+) -> None:
+    for earlier, status in enumerate(("Completed", "Failed", "Completed")):
+        await store.accept(run(earlier, status), [])
+    failed = run(number, "Failed")  # the last one is newer than the answer
+    last, entries = failed.occurred_at, [summarize(failed)]
+    document = build_digest("digest", last.timestamp() - 86_400, last.timestamp(), entries)
+    document["totals"].pop("recovered")  # as in a sample of one's own
+
+    event = await past.of(Event("digest", "digest", "relay", last, last, document=document), ())
+
+    told = digest(event, Catalogues([]).language("en"), Base())
+    assert (told["all_attention"], told["all_recovered"]) == (1 - recovered, recovered)
+
+
 async def test_without_an_answer_nothing_is_known(bench: Bench) -> None:
     class Away:
         async def ends(self, _job: Job) -> tuple[Outcome, ...]:
