@@ -111,7 +111,8 @@ def _of_batch(event: Event) -> dict[str, Any]:
     batch = event.batch
     document = batch.document if batch else {}
     known = members_of(event.members)
-    members = with_failed(rows(document.get("operations")) or (), known if event.terminal else {})
+    listed = rows(document.get("operations")) or ()
+    members = with_failed(listed, known if event.terminal else {})
     expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
     failed = _failed_of([member for member in members if member.get("status") in FAILED], known)
@@ -125,8 +126,9 @@ def _of_batch(event: Event) -> dict[str, Any]:
         started=_first(_STARTED, document) or None,
         created=_first(_CREATED, document) or None,
         total=total or None,
-        done_count=sum(status in TERMINAL for status in statuses) if members else None,
-        completed_count=statuses.count("Completed") if members else None,
+        # A batch that lists none of its operations knows of those that failed alone.
+        done_count=sum(status in TERMINAL for status in statuses) if listed else None,
+        completed_count=statuses.count("Completed") if listed else None,
         failed_count=sum(status in FAILED for status in statuses) if members else None,
         expected=expected.isoformat() if expected else None,
     )

@@ -139,6 +139,8 @@ def _reply(
         hold(o, x.name, held)
     if grouped and x.loud:
         x.loud = is_loud(d, a, r)
+    elif a.event.name == "batch.completed" and d.look(Thread, r.lane).first_failed:
+        x.loud = True  # the batch itself may list none of its operations
     enqueue(d, o, a, r, x)
 
 

@@ -81,6 +81,19 @@ def test_the_row_of_a_batch_says_why_its_operations_failed() -> None:
     assert (entry["error"], entry["failing"]) == ("2 × Worker 1 died; ValueError: no room", "Load, k-1, k-2")
 
 
+def test_a_batch_that_lists_no_operation_does_not_say_how_many_completed() -> None:
+    body = {"event": "batch.completed", "timestamp": AT, "batch": {"batchId": "b", "totalOperations": 30}}
+    known = {"0": {"cause": "Worker 1 died", "name": "Load", "failed": "Failed"}}
+    entry = summarize(replace(parse(body, source="s", received_at=RECEIVED), members=json.dumps(known)))
+
+    assert (entry["total"], entry["failed_count"], entry.get("completed_count"), entry.get("done_count")) == (
+        30,
+        1,
+        None,
+        None,
+    )
+
+
 def test_of_a_batch_of_thousands_equal_causes_are_all_counted_and_of_different_ones_the_first() -> None:
     failed = [
         {"operationId": f"{number}", "status": "Failed", "error": {"message": "no room"}} for number in range(9000)

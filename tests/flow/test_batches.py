@@ -19,7 +19,7 @@ async def test_a_batch_is_one_message_with_its_failures_in_the_thread(brisk: Flo
     assert replies == 3
     assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
     assert len(brisk.replies()) == 4  # the end of the batch itself
-    assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, False]
+    assert [reply.broadcast for reply in brisk.replies()] == [True, False, False, True]  # though it lists no operation
 
 
 async def test_the_first_failure_of_a_batch_and_its_end_with_failures_are_shown_to_the_conversation(

@@ -98,7 +98,7 @@ READ: list[Row] = [
         "Down does not answer"),
     *rows("openlineage", lambda event: foreign.lineage(event, **FAILED), {
         "START": "Initiated", "COMPLETE": "Completed", "FAIL": "Failed", "ABORT": "Cancelled",
-    }, run="r-1", job="daily.load", error="division by zero"),
+    }, run="r-1", job="daily.load", error="division by zero\nstack"),
     row("openlineage", foreign.lineage("FAIL", task=True), "Running", "dag-1", ""),
     *rows("google-cloud-build", lambda status: pubsub(foreign.build_of_google(status)), {
         "QUEUED": "Initiated", "WORKING": "Running", "SUCCESS": "Completed", "FAILURE": "Failed",
@@ -259,7 +259,7 @@ def test_a_task_of_a_dag_is_a_phase_of_it_and_another_run_is_one_of_a_batch() ->
     parent = {"run": {"runId": "app"}, "job": {"name": "Nightly"}}
     (query,) = preset("openlineage").readings(foreign.lineage("START", parent=parent))
 
-    assert task["phase"] == {"phaseName": "daily.load", "status": "Failed", "message": "division by zero",
+    assert task["phase"] == {"phaseName": "daily.load", "status": "Failed", "message": "division by zero\nstack",
                              "endTime": "2026-11-21T05:00:00+00:00"}  # fmt: skip
     assert (query.document or {})["operation"]["batchId"] == "app"
     assert (query.document or {})["operation"]["batchName"] == "Nightly"

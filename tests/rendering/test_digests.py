@@ -109,3 +109,15 @@ def test_a_row_that_finds_no_room_counts_as_many_as_it_stands_for() -> None:
     section = {"items": [{"runs": 2}, {"runs": 7}, {}], "more": 3}
 
     assert _cut(section, 1) == {"items": [{"runs": 2}], "more": 3 + 7 + 1}
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "30 runs, 4 failed"), ("de", "30 Läufe, 4 fehlgeschlagen")])
+def test_a_batch_of_which_failures_alone_are_known_does_not_say_how_many_completed(
+    renderer: Renderer, language: str, words: str
+) -> None:
+    batch = digests.entry(1, "Q3 close", "Completed", batch=True, total=30, failed_count=4)
+    event = digests.told("digest", digests.FRIDAY, [batch])
+
+    text = renderer.render("email", "digest", event, (), language=language, timezone="UTC", now=digests.NOW)["text"]
+
+    assert words in text.replace("\xa0", " ")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from markupsafe import Markup
 
-from relay.rendering.formats.slack import slack_time
+from relay.rendering.formats.slack import plain_dates, slack_time
 from relay.rendering.localized_values import Localizer
 from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN, Build, progress, render
@@ -45,6 +45,11 @@ def test_what_is_no_moment_for_slack_is_text(value: str) -> None:
 
     assert "<!date" not in text
     assert not isinstance(text, Markup)  # so it is escaped wherever it is printed
+
+
+@pytest.mark.parametrize(("shown", "text"), [("3. Dez.", "seit 3. Dez."), ("3 Dec", "seit 3 Dec.")])
+def test_a_date_that_ends_with_a_full_stop_ends_its_sentence(shown: str, text: str) -> None:
+    assert plain_dates(f"seit <!date^1705751520^{SHORT}|{shown}>.") == text
 
 
 def test_a_date_is_plain_where_slack_writes_none(alone: Build) -> None:

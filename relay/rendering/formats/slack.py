@@ -101,7 +101,7 @@ FORMS = {
 # On the same day the time says more.
 TODAY = {"short": "{time} {date_short_pretty}", "at": "at {time} {date_short_pretty}"}
 
-_DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
+_DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>(?:(?<=\.>)\.)?")  # `3. Dez.` ends its sentence
 
 
 def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
