@@ -40,7 +40,7 @@ _PLACED = tuple(
 )
 # Spark's own words between that a job was aborted and the reason.
 _ABORTED, _REASONS = "Job aborted due to stage failure", (" Reason: ", "): ")
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\[\d{1,3}(?:;\d{1,3}){0,4}m(?!\])")  # also where ESC is gone already
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\[\d{1,3}(?:;\d{1,3}){0,4}m(?![],:)])")  # also where ESC is gone already
 
 
 def cause_of(error: object) -> str:

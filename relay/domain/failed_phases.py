@@ -92,7 +92,7 @@ def is_generic(event: Event) -> bool:
         parts.pop()  # the step's name
     first, *others = [part for part in parts if not (_is_empty(part) or part.removesuffix(" failed") in names)] or [""]
     # Before words that say nothing, few that are no exception are a name: `unit tests: script_failure`.
-    named = len(parts) > 1 and first == parts[0] and len(first.split()) <= 3 and "error" not in first
+    named = len(parts) > 1 and first == parts[0] and len(first.split()) <= 3 and not re.search("error|exception", first)
     return _is_empty(f"{error.get('code') or error.get('errorCode') or ''}") and not others and (named or not first)
 
 

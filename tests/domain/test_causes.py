@@ -89,6 +89,7 @@ def test_whatever_stands_there_has_a_short_signature_or_none(error: dict[str, An
         (True, {}, {}),
         *((False, {"message": words}, {}) for words in (
             "connection failed", "OutOfMemoryError: process failed", "no space left on device", "Killed",
+            "java.lang.NullPointerException: failed",
             "psycopg2.OperationalError: connection to 10.0.0.7 failed")),
         (False, {"code": "E17", "message": "failed"}, {}),
     ],

@@ -52,6 +52,11 @@ def test_the_cause_stands_in_one_line(error: dict[str, Any]) -> None:
     assert cause_of(cause) == cause
 
 
+@pytest.mark.parametrize("text", ["rate(x[5m:1m]) failed", "intervals [30m, 60m] are over", "no data in x[5m]"])
+def test_a_time_in_brackets_is_no_colour(text: str) -> None:
+    assert cause_of(text) == text
+
+
 JAVA = (
     "java.lang.RuntimeException: job\n\tat a.B.c(D.java:1)\nCaused by: java.io.FileNotFoundException: s3a://lake/orders"
 )
