@@ -24,6 +24,7 @@ LATER = "first messages wait for live.post_after, edits for live.min_interval, r
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 Facts = Mapping[str, Any]
+STATUSES = {"Partial": "Some failed", "Timeout": "Timed out"}
 
 
 @click.command(cls=ClientCommand)
@@ -94,7 +95,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "operation": lambda row: (row["name"] or row["operation"])
             + (f" and {row['count'] - 1} more" if row["count"] > 1 else ""),
             "cause": "cause",
-            "status": lambda row: "works again" if row["recovered"] else row["status"],
+            "status": lambda row: "works again" if row["recovered"] else STATUSES.get(row["shown"], row["shown"]),
             "priority": "priority",
             "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",
         }),

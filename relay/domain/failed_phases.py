@@ -11,6 +11,7 @@ from itertools import chain
 
 from relay.domain.display import boundary
 from relay.domain.error_reader import cause_of
+from relay.domain.error_tools import KILLED, SIGNALS
 from relay.domain.events import FAILED, Document, Event
 from relay.domain.identity import error_of, has_failed, message_of
 
@@ -28,6 +29,8 @@ fails failure failures fatal finished internal occurred returned stopped termina
 """
 _EMPTY = frozenset(_WORDS.split())
 _PARTS = re.compile(r": | [–-] ")
+# Exit statuses in words; but what one machine without memory kills has a cause in common.
+_STATUSES = frozenset(text for status, text in SIGNALS.items() if status != KILLED)
 _MESSAGES = ("message", "errorMessage", "detail", "error")
 
 
@@ -87,7 +90,10 @@ def is_generic(event: Event) -> bool:
     """Return whether its error says only that something failed, or in which step: nothing that runs have in common."""
     error, run = error_of(event), event.operation
     names = {f"{name}".casefold() for name in (event.phase_name, error.get("phase"), run and run.name) if name}
-    parts = _PARTS.split(cause_of(message_of(error)).casefold().strip(" ."))
+    cause = cause_of(message_of(error))
+    if cause in _STATUSES:
+        return True
+    parts = _PARTS.split(cause.casefold().strip(" ."))
     if "step failed" in parts[-2:-1]:
         parts.pop()  # the step's name
     first, *others = [part for part in parts if not (_is_empty(part) or part.removesuffix(" failed") in names)] or [""]

@@ -80,8 +80,9 @@ def test_whatever_stands_there_has_a_short_signature_or_none(error: dict[str, An
     ("generic", "error", "operation"),
     [
         *((True, {"message": words}, {}) for words in (
-            "build failed", "exit 1", "Process completed with exit code 1.", "Run Errored",
-            "unit tests: script_failure", "step failed: Deploy to staging", "Error: the job has failed")),
+            "build failed", "exit 1", "exit 127", "exit status 139", "Process completed with exit code 1.",
+            "Run Errored", "unit tests: script_failure", "step failed: Deploy to staging",
+            "Error: the job has failed")),
         (True, {"message": "Nightly failed"}, {"operationName": "Nightly"}),
         (True, {"message": "lint (3.12) failed – step failed: Run ruff", "phase": "lint (3.12)"}, {}),
         (True, {"code": 1, "message": "failed"}, {}),
