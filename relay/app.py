@@ -112,7 +112,8 @@ class Relay:
             store = await open_store(stack, coordinator, embedded, memory, delivers=self._delivers)
             if tracing := open_tracing(self._env):
                 stack.push_async_callback(tracing.aclose)
-            health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))
+            health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,),
+                            memory=memory.stated(private=embedded is not None))  # fmt: skip
             await health.prepare()
             await health.warn()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))

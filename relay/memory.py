@@ -12,14 +12,15 @@ from pathlib import Path, PurePosixPath
 MIB = 1 << 20
 # What relay takes whatever it does: Python, libraries, templates, caches whose entries are counted, buffers, and the
 # gaps that the allocator leaves.
-BASE = 128 * MIB
+BASE = 160 * MIB
 HOT, BODIES = 64 * MIB, 32 * MIB  # at most, of records in memory, and of bodies by default
 LEAST = 32 * MIB  # of the private Redis; where less is left, the machine is too small for a limit to help
 # Redis forks a child that writes its append-only file anew. It shares the pages of its parent, and each that changes
 # meanwhile is there twice: a third of them where events come at full speed.
 REWRITE = 1 / 3
-# Bytes in Redis of a run with one event of 1.4 kB that nobody is told of, and of one with a message that waits.
+# Bytes in Redis of a run with one event of 1.4 kB without a recipient, and of one with a message that waits.
 OPERATION, MESSAGE = 3_300, 5_500
+EMPTY = 2 * MIB  # what Redis takes without them, with its connections
 TAKEN = 0.9  # of Redis's memory, above which no event is taken (relay/outage.py)
 
 MOUNT = Path("/sys/fs/cgroup")
@@ -51,19 +52,25 @@ class Memory:
         """Share out a limit: to Redis at most half of it, to bodies at most so much."""
         if not limit:
             return cls(0, HOT, bodies, 0, 0)
-        hot, bodies = min(HOT, limit // 8), min(bodies, limit // 16)
+        hot, bodies = min(HOT, limit // 16), min(bodies, limit // 16)
         redis = max(LEAST, min(limit // 2, int((limit - BASE - hot - bodies) / (1 + REWRITE))))
         return cls(limit, hot, bodies, redis, int(redis * REWRITE))
 
     @property
     def operations(self) -> int:
         """Return about how many runs the private Redis holds at once."""
-        return int(self.redis * TAKEN) // OPERATION
+        return max(0, int(self.redis * TAKEN) - EMPTY) // OPERATION
 
     @property
     def messages(self) -> int:
         """Return about how many messages may wait at once, where all of Redis's memory is for them."""
-        return int(self.redis * TAKEN) // MESSAGE
+        return max(0, int(self.redis * TAKEN) - EMPTY) // MESSAGE
+
+    def stated(self, *, private: bool) -> dict[str, int]:
+        """Return what the log and `/readyz` show; of an external Redis nothing is known here."""
+        own = {"limit": self.limit, "hot": self.hot}
+        held = {"redis": self.redis, "operations": self.operations, "messages": self.messages}
+        return own | held if private else own
 
 
 def available(physical: int | None = None, limits: Sequence[Path] | None = None) -> int:

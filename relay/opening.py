@@ -40,13 +40,9 @@ async def open_redis(
 ) -> tuple[EmbeddedRedis | None, Memory]:
     """The private one, where no other is configured, and the shares of the memory. EmbeddedRedisError without one."""
     memory = Memory.shared(available(), config.server.max_body_memory)
+    log.info("memory.shared", **memory.stated(private=not config.redis.url))
     if config.redis.url:
-        log.info("memory.shared", limit=memory.limit, hot=memory.hot)
         return None, memory
-    log.info(
-        "memory.shared", limit=memory.limit, hot=memory.hot, redis=memory.redis, operations=memory.operations,
-        messages=memory.messages,
-    )  # fmt: skip
     embedded = EmbeddedRedis(config.data_dir, find_server(env.get("RELAY_REDIS_SERVER", "")), memory=memory)
     await embedded.start()
     stack.push_async_callback(embedded.stop, FAREWELL)

@@ -13,6 +13,7 @@ from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.ingest import Ingest, guarded
+from relay.memory import MIB, Memory
 from relay.store import Store
 from relay.store.queries.runs import Runs
 from tests.support import events
@@ -57,6 +58,14 @@ async def store(server: RedisServer, clock: Clock) -> AsyncIterator[Store]:
 def health(store: Store, clock: Clock) -> Health:
     config: Config = parse_config(CONFIG, env={}, channels={})
     return Health(store, lambda: config, clock=clock)
+
+
+async def test_readiness_says_what_the_memory_can_hold(health: Health) -> None:
+    health.memory = Memory.shared(512 * MIB).stated(private=True)
+
+    assert (await health.readiness()).memory == {
+        "limit": 536_870_912, "hot": 33_554_432, "redis": 226_492_416, "operations": 61_135, "messages": 36_681,
+    }  # fmt: skip
 
 
 async def test_a_shortfall_that_ends_is_noticed(store: Store, health: Health) -> None:
@@ -137,6 +146,20 @@ async def test_at_eight_tenths_progress_that_nobody_waits_for_is_left_to_its_sen
     found = await health.readiness()
     assert found.ready
     assert "nobody waits" in found.checks["memory"]
+
+
+async def test_a_redis_that_may_be_full_within_a_second_is_glanced_at_between_two_looks(
+    store: Store, health: Health
+) -> None:
+    await health.prepare()
+    for before, refuses in ((0.3, False), (0.7, True)):
+        await filled(store, before)
+        await health.look()
+        await filled(store, 0.95)
+
+        await health.glance()
+
+        assert bool(await health.obstacle()) is refuses
 
 
 async def filled(store: Store, part: float) -> None:

@@ -14,7 +14,16 @@ from typing import Any, ClassVar
 
 from relay.domain.events import CRITICAL
 from relay.engine import names
-from relay.engine.bundles import add_row, describe, has_summary, is_closed, move_rows, move_to_bundle, open_bundle
+from relay.engine.bundles import (
+    REFRESHED,
+    add_row,
+    describe,
+    has_summary,
+    is_closed,
+    move_rows,
+    move_to_bundle,
+    open_bundle,
+)
 from relay.engine.deliveries import create, standing_of
 from relay.engine.draft import Draft
 from relay.engine.lanes import BUNDLED, make_due
@@ -53,6 +62,7 @@ class Pointer(Record):
 
     bundle: str = ""
     expires: int = 0
+    rows: int = 0  # of a backlog
 
 
 def divert(d: Draft, x: Delivery, hours: Hours | None, *, edit: bool) -> bool:
@@ -248,11 +258,16 @@ def move_to_backlog(d: Draft, x: Delivery) -> bool:
 
 
 def _open_round_up(d: Draft, x: Delivery) -> str:
-    """Return the round-up of this address that takes more, '' for none. Its first delivery says since when it lists."""
+    """Return the round-up of this address that takes more, '' for none. Its first delivery says since when it lists.
+
+    One takes no more than is brought up to date when it is closed: all of it is in memory at once when it is sent.
+    """
     pointer = d.edit(Pointer, f"backlog {names.of_address(x.destination, x.address)}")
-    if not (pointer.bundle and d.now < pointer.expires and _takes_more(d, pointer.bundle)):
+    is_open = pointer.rows < REFRESHED and d.now < pointer.expires
+    if not (pointer.bundle and is_open and _takes_more(d, pointer.bundle)):
         pointer.bundle = open_bundle(d, "backlog", x, (x.created, d.now))
-        pointer.expires = d.now + OPEN
+        pointer.expires, pointer.rows = d.now + OPEN, 0
+    pointer.rows += 1
     return pointer.bundle
 
 

@@ -38,7 +38,7 @@ Answer = create_model(
     quarantine=TEXT,
 )
 Problem = create_model("Problem", type=str, title=str, status=int, detail=TEXT, field=TEXT, quarantine=TEXT)
-Ready = create_model("Ready", ready=bool, checks=(dict[str, str] | None, None))
+Ready = create_model("Ready", ready=bool, checks=(dict[str, str] | None, None), memory=(dict[str, int] | None, None))
 Rid = create_model("Rid", rid=(str | None, None))
 Press = create_model("Press", payload=str)
 OneClick = create_model("OneClick", **{"List-Unsubscribe": TEXT, "undo": TEXT})

@@ -25,10 +25,14 @@ This is relay, the webhook target for long-running operations: it tells people w
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Readiness to accept and deliver events, with a sentence for each part, or "ok"."""
+    """Readiness to accept and deliver events, with a sentence for each part, or "ok".
+
+    memory  shares in bytes, and what they can hold; nothing while it is not known
+    """
 
     ready: bool
     checks: Mapping[str, str]
+    memory: Mapping[str, int] = field(default_factory=dict)
 
 
 STOPPING = Readiness(ready=False, checks={"server": "stopping"})
@@ -107,5 +111,9 @@ class Probes:
 
 
 def _answer(readiness: Readiness, *, verbose: bool) -> web.Response:
-    answer = {"ready": readiness.ready, **({"checks": dict(readiness.checks)} if verbose else {})}
+    answer: dict[str, object] = {"ready": readiness.ready}
+    if verbose:
+        answer["checks"] = dict(readiness.checks)
+        if readiness.memory:
+            answer["memory"] = dict(readiness.memory)
     return web.json_response(answer, status=200 if readiness.ready else 503)

@@ -6,9 +6,12 @@ import pytest
 
 from relay.domain.deliveries import Delivery
 from relay.engine import pauses
+from relay.engine.bundles import REFRESHED
 from relay.engine.clock import ClockSetBack
 from relay.engine.dead_letters import DropDead, ReplayDead
 from relay.engine.housekeeping import GatherParked, GiveUpChannel, GiveUpParked
+from relay.engine.lists import Pointer
+from relay.engine.names import of_address
 from relay.engine.parking import Announce
 from relay.engine.pauses import LiftPauses, PauseDestination, ResumeDestination
 from relay.engine.receipts import GiveUp, Withhold
@@ -201,6 +204,19 @@ class TestABacklog:
         (roundup,) = [one for one in self.recovered(partition) if one.kind == "roundup"]
 
         assert len(rows(roundup)) == 3
+
+    def test_a_full_one_is_followed_by_another(self, partition: Sending) -> None:
+        """All rows of one are in memory at once when it is sent."""
+        assert self.gathered(partition, 5, 2) == 3
+        pointer = partition.memory.record(Pointer, f"backlog {of_address('room', '#room')}")
+        assert pointer
+        assert pointer.rows == 3
+        pointer.rows = REFRESHED
+        assert partition.do(GatherParked(0, 100)) == 2
+
+        found = [rows(one).keys() for one in self.recovered(partition) if one.kind == "roundup"]
+
+        assert sorted(map(sorted, found)) == [["op-1", "op-2", "op-3"], ["op-4", "op-5"]]
 
     def test_what_comes_within_the_ms_in_which_one_left_is_not_lost(self, partition: Sending) -> None:
         sent = list[Delivery]()

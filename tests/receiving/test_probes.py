@@ -28,14 +28,15 @@ ADDRESSES = {
 async def test_readyz_says_yes_or_no_to_the_world_and_what_cannot_to_operators(ready: bool) -> None:
     checks = {"redis": "ok", "slack": "ok" if ready else "invalid_auth"}
 
-    async with receiving(readiness=Readiness(ready, checks)) as front:
+    memory = {"limit": 536_870_912, "operations": 61_770}
+    async with receiving(readiness=Readiness(ready, checks, memory)) as front:
         public = await front.sender().exchange(b"GET /readyz?verbose HTTP/1.1\r\nHost: relay\r\n\r\n")
         bare, verbose = [await front.operator(address) for address in ("/readyz", "/readyz?verbose")]
 
     assert {reply.status for reply in (public, bare, verbose)} == {200 if ready else 503}
     assert {reply.headers["server"] for reply in (public, bare, verbose)} == {"relay"}
     assert public.document == bare.document == {"ready": ready}
-    assert verbose.document == {"ready": ready, "checks": checks}
+    assert verbose.document == {"ready": ready, "checks": checks, "memory": memory}
 
 
 async def test_readyz_says_no_when_relay_stops_while_it_is_worked_out() -> None:

@@ -67,7 +67,7 @@ def test_the_shares_of_a_limit_are_within_it(limit: int) -> None:
     memory = Memory.shared(limit)
 
     assert memory.hot <= min(limit // 8, 64 * MIB)
-    assert 128 * MIB + memory.hot + memory.bodies + memory.redis + memory.rewrite <= limit
+    assert 160 * MIB + memory.hot + memory.bodies + memory.redis + memory.rewrite <= limit
     assert limit < 512 * MIB or (memory.operations >= 50_000 and memory.messages >= 15_000)
 
 
