@@ -123,6 +123,16 @@ class StoreUnavailable(RelayError):
     """Redis did not confirm in time. Whether it acted is unknown, so every caller may repeat the call (503)."""
 
 
+class WrongType(StoreUnavailable):
+    """Another program's value is where relay keeps something: nothing was written (503)."""
+
+    def __init__(self, found: str, expected: str, key: str) -> None:
+        super().__init__(
+            f"Redis: {key} is a {found}, expected a {expected}: another program wrote it, or it was restored wrongly. "
+            "Rename that key in Redis (RENAME) or delete it, and give other programs a database of their own"
+        )
+
+
 class NotYetDone(StoreUnavailable):
     """An act is taken, and will be done; its outcome is not known yet."""
 

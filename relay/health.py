@@ -78,6 +78,7 @@ class Health:
         redis, before = self.config().redis, self._weakened or self.store.promise.durability
         try:
             promise = await self.store.prepare(redis.durability, redis.replicas)
+            await self.store.check_types(self.config().channels)
             self._hear()
             await self._announce()
         except StoreUnavailable as error:
@@ -138,6 +139,7 @@ class Health:
                 await self._inspect()
             if self._trouble:
                 return
+            await self.store.check_types(self.config().channels)  # first: what follows does not name the key
             await self.store.release_gone()  # a full Redis takes that, which the probe does not pass
             await self._announce()
             await self._measure()

@@ -206,3 +206,46 @@ async def test_data_that_somebody_deletes_is_noticed_until_a_reload(store: Store
     assert found.checks["data"].startswith("found deleted at 2024-01-20 11:20:00 UTC")
     assert found.ready
     assert "data" not in (await health.readiness()).checks
+
+
+@pytest.mark.parametrize("name", ["ledger", "inbox", "due:slack:1", "mark", "aside", "operations", "parking"])
+async def test_a_shared_key_of_another_type_is_named_and_nothing_is_taken(
+    store: Store, clock: Clock, name: str
+) -> None:
+    config = parse_config(LISTENING, env={}, channels=CHANNELS)
+    health = Health(store, lambda: config, clock=clock)
+    await health.prepare()
+    redis, key = store.redis, f"{{relay}}:{name}"
+    kept = await redis.exists(key) and await redis.dump(key)
+    await redis.delete(key)
+    await redis.hset(key, "x", "y") if name != "ledger" else await redis.set(key, "x")
+
+    await health.look()
+
+    with pytest.raises(StoreUnavailable, match=name):
+        await guarded(take, health.obstacle)(events.completed())
+    found = await health.readiness()
+    assert not found.ready
+    assert found.checks["redis"].startswith(
+        f"Redis: {key} is a {'string' if name == 'ledger' else 'hash'}, expected a "
+    )
+    await redis.delete(key)
+    if kept:
+        await redis.restore(key, 0, kept)
+    await health.look()
+    assert (await health.readiness()).checks["redis"] == "ok"
+
+
+@pytest.mark.parametrize("name", ["ledger", "operations", "over"])
+async def test_an_event_is_refused_and_counts_again_where_its_commit_meets_another_type(
+    store: Store, name: str
+) -> None:
+    await store.prepare("fsync")
+    await store.redis.set(f"{{relay}}:{name}", "x")
+
+    with pytest.raises(StoreUnavailable, match=f"{{relay}}:{name}"):
+        await accept(store, events.completed(), to=room())
+
+    await store.redis.delete(f"{{relay}}:{name}")
+    await accept(store, events.completed(), to=room())
+    assert await claim_one(store)

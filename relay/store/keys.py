@@ -55,9 +55,23 @@ Clear:
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
 """
 
+from relay.engine import records
+
 PREFIX = "{relay}:"
 SEALED, SCHEMA, PROBE = "sealed", "schema", "probe"
 SCHEMA_VERSION = "3"
+# Types of the keys that events have in common; `due:…` of each channel are sorted sets, too.
+SHARED = {
+    "string": ("term", "owner", "handed", "mark"),
+    "hash": ("ledger", "waiting", records.MISSING, records.JOB_NAMES),
+    "list": ("aside",),
+    "stream": ("inbox", "operations"),
+    "zset": (
+        *("pulses", records.DEAD, records.WATCH, records.STALLED, records.OVER, records.FLYING, records.BROKEN),
+        *(records.PARKING, records.CHANNELS, records.JOBS, records.SILENCES, records.HISTORIES, records.SUPPRESSED),
+        records.PAUSED,
+    ),
+}
 # First words of the keys of strings, hashes and lists that are never sealed, or not as the others are.
 CLEAR = {
     *("term", "owner", "handed", "mark", "ledger"),

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Notification
 from relay.engine.draft import NO_RULES, Settings
+from relay.engine.lanes import URGENCIES
 from relay.engine.receipts import Lapse
+from relay.engine.records import due
 from relay.engine.step import step
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, WrongType
 from relay.store import keys
 from relay.store.client import Durability, Promise, call, connect
 from relay.store.copies import Copies
@@ -168,6 +170,15 @@ class Store(Queue):
 
     async def signs(self) -> Signs:
         return signs_of(await call(self.redis.info("server", "memory", "persistence", "replication")))
+
+    async def check_types(self, channels: Iterable[str]) -> None:
+        """Raise WrongType where another program's value stands under a key that events have in common."""
+        expected = {name: kind for kind, names in keys.SHARED.items() for name in names}
+        expected |= {due(channel, urgency): "zset" for channel in channels for urgency in URGENCIES}
+        answers = await self.plain.do(*(("TYPE", name) for name in expected))
+        for (name, kind), answer in zip(expected.items(), answers, strict=True):
+            if answer not in (kind.encode(), b"none"):
+                raise WrongType(answer.decode(), kind, keys.PREFIX + name)
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""

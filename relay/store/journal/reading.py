@@ -57,7 +57,7 @@ class Reading:
             commands: list[Command] = []
             for kind, *names in wanted:
                 commands += self._asking(kind, names, at)
-            answers = await self.scripts.read([*commands, ("GET", PREFIX + "mark")])
+            answers = await self.scripts.read([*commands, ("GET", PREFIX + "mark")], any_type=True)
             if (answers.pop() or b"").decode() != mark:
                 raise OtherData
             rest, more = iter(answers), []

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from relay import metrics
-from relay.errors import HandlingFailed, StoreUnavailable
+from relay.errors import HandlingFailed, StoreUnavailable, WrongType
 from relay.store.client import STEPPED_DOWN, call
 from relay.store.cluster import at_primary
 from relay.store.failover import REPLICA_TIMEOUT, can_fail_over, candidates_of, drop_connections, unconfirmed
@@ -73,6 +73,8 @@ class Scripts:
             cause = error.__cause__
             if isinstance(cause, OutOfMemoryError):
                 raise Full(str(error)) from cause
+            if isinstance(cause, ResponseError) and "BADCOMMIT type " in str(cause):
+                raise WrongType(*str(cause).rpartition("BADCOMMIT type ")[2].rstrip("',)").split(" ", 2)) from cause
             if isinstance(cause, ResponseError) and "BADCOMMIT" in str(cause):
                 raise BadCommit("BadCommit", f"relay/store/journal/scripts/{name}.lua") from cause
             if isinstance(cause, STEPPED_DOWN) or "NOREPLICAS " in str(cause):
@@ -83,16 +85,16 @@ class Scripts:
         finally:
             _seconds(name).observe(time.perf_counter() - began)
 
-    async def read(self, commands: Sequence[Command]) -> list[Any]:
+    async def read(self, commands: Sequence[Command], *, any_type: bool = False) -> list[Any]:
         """Return the answers to these commands, all by one connection.
 
-        That a key holds something else than was asked for is an answer.
+        `any_type`: that a key holds something else than was asked for is an answer.
         """
 
         async def asked() -> list[Any]:
             answers = await cast("WiredPool", self._redis.connection_pool).call(*commands)
             for answer in answers:
-                if isinstance(answer, RedisError) and not str(answer).startswith("WRONGTYPE"):
+                if isinstance(answer, RedisError) and not (any_type and str(answer).startswith("WRONGTYPE")):
                     raise answer
             return answers
 

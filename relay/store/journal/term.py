@@ -12,7 +12,7 @@ import structlog
 from relay.engine.draft import Draft
 from relay.engine.records import PARKING
 from relay.engine.state import Changes, NotLoaded
-from relay.errors import HandlingFailed, NoRoom, StoreUnavailable, relay_line
+from relay.errors import HandlingFailed, NoRoom, StoreUnavailable, WrongType, relay_line
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
 from relay.store.journal.cache import Cache
 from relay.store.journal.clock import PartitionClock
@@ -79,7 +79,7 @@ class Term:
                 return [*items]
         except Full as error:
             return _refuse_events(items, error)
-        except HandlingFailed as error:
+        except (HandlingFailed, WrongType) as error:
             return await self._find_fault(items, batch, error, settings)
         self._answer(batch)
         self._narrow -= len(batch.outcomes)
@@ -202,7 +202,7 @@ class Term:
             although_full = in_doubt or not commit.takes_on
             try:
                 outcome, ms, newest = await self._scripts.run("commit", keys, args, although_full=although_full)
-            except Full:
+            except (Full, WrongType):
                 raise
             except StoreUnavailable as error:
                 log.debug("partition.in_doubt", reason=str(error))
@@ -215,7 +215,7 @@ class Term:
             return ms, newest
 
     async def _find_fault(
-        self, items: Sequence[Item], batch: Batch, error: HandlingFailed, settings: Any
+        self, items: Sequence[Item], batch: Batch, error: HandlingFailed | WrongType, settings: Any
     ) -> list[Item]:
         """Return the items, each to be tried alone, up to the one that cannot be written."""
         if not batch.outcomes:
@@ -225,6 +225,8 @@ class Term:
             await self.commit([], settings)
         elif len(batch.outcomes) > 1:
             self._narrow_to(1, len(items))
+        elif items[0].failed and isinstance(error, WrongType):
+            raise error  # an entry of the inbox is not lost for that: it is tried again
         elif items[0].failed:
             log.error("entry.not_counted", reason=str(error))
             items[0].hopeless = True

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
-from redis.exceptions import RedisError
 
 from relay.engine.state import Record
-from relay.errors import NoRoom, StoreUnavailable
+from relay.errors import NoRoom
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import LEDGER
@@ -164,8 +163,6 @@ class Reader:
         answers: list[Any] = []
         for first in range(0, len(commands), STEP):
             answers += await self._scripts.read(commands[first : first + STEP])
-        if wrong := next((answer for answer in answers if isinstance(answer, RedisError)), None):
-            raise StoreUnavailable(f"Redis: {wrong}")
         return answers
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from relay.errors import HandlingFailed, StoreUnavailable
+from relay.errors import StoreUnavailable, WrongType
 from relay.store.client import connect
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN
@@ -184,7 +184,7 @@ async def test_an_answer_waits_until_replicas_confirm_what_it_rests_on(open_proc
         await process.submit(Add("x", "e1"), admission=EVENT)
         assert await copy.hexists(P + "events:x", "e1")
         await process.redis.set(P + "no-index", "text")
-        with pytest.raises(HandlingFailed):
+        with pytest.raises(WrongType):
             await process.submit(Broken(wrong_type=True))
         replica.pause()
 

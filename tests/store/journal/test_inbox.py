@@ -157,7 +157,18 @@ async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
 
 
 class TestPoison:
-    @pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True), Broken(wrong_type=True)], ids=str)
+    async def test_what_meets_another_type_waits_and_others_go_on(
+        self, two: tuple[Process, Process], redis: Redis
+    ) -> None:
+        await redis.set(P + "no-index", "text")
+        entries: list[Any] = [Add("x", "e1"), Broken(wrong_type=True), Add("x", "e2")]
+        await asyncio.gather(*(two[1].submit(entry, admission=EVENT) for entry in entries))
+
+        await until(lambda: emptied(redis))
+        assert await ledger(redis) == {"accepted": 2}
+        assert await redis.hlen(P + "waiting") == 1
+
+    @pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True)], ids=str)
     async def test_what_cannot_be_stepped_is_counted_and_kept_for_people(
         self, two: tuple[Process, Process], redis: Redis, broken: Broken
     ) -> None:

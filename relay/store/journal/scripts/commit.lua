@@ -64,7 +64,7 @@ while at <= #ARGV do
   if count > MOST_ARGUMENTS or at + 2 + count > #ARGV then return bad('arguments', key) end
   if kind ~= '' then
     local was = kinds[key] or redis.call('TYPE', key).ok
-    if was ~= 'none' and was ~= kind then return bad('type', key) end
+    if was ~= 'none' and was ~= kind then return bad('type ' .. was .. ' ' .. kind, key) end
     kinds[key] = kind
   elseif name == 'DEL' then
     kinds[key] = 'none'
