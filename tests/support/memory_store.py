@@ -3,7 +3,7 @@
 All stores of a test share one `Shared`, as several processes share a partition.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -166,6 +166,9 @@ class MemoryStore(Queue):
 
     async def signs(self) -> Signs:
         return Signs(0.0, 0, 0, 0, 0, aof_failing=False, fsyncs_delayed=0)
+
+    async def check_types(self, channels: Iterable[str]) -> None:
+        """No other program writes to it."""
 
     async def probe(self) -> None:
         """It takes writes."""
