@@ -89,7 +89,7 @@ def expire(ids: tuple[str, ...]) -> None:
 
 @click.command(cls=ClientCommand)
 @click.argument("name", metavar="DESTINATION")
-@click.option("--reason", required=True, metavar="TEXT", help="The reason, shown to operators.")
+@click.option("--reason", default="", metavar="TEXT", help="The reason, shown to operators.")
 @click.option("--for", "lasts", metavar="DURATION", callback=a_duration,
               help="The duration: 2h, 1d12h; default: until `relay resume`.")  # fmt: skip
 def pause(name: str, reason: str, lasts: str | None) -> None:

@@ -66,7 +66,7 @@ class State:
             return f"failing since {_clock(self.since)}: {self.cause}{wait}"
         if self.name == "paused":
             until = "" if self.until is None else f" until {_clock(self.until, ':%S')}"
-            return f"paused by {self.by}{until}: {self.cause}{wait}"
+            return f"paused by {self.by}{until}{self.cause and f': {self.cause}'}{wait}"
         return "works" if self.name == "works" else "not tried yet"
 
 

@@ -75,7 +75,7 @@ def test_wrong_use_names_the_options(arguments: list[str], says: str) -> None:
 
 
 async def test_a_pause_holds_what_comes_until_it_is_ended(cli: Commands, running_stage: Stage) -> None:
-    wrong = await cli("pause", "rom", "--reason", "Move")
+    wrong = await cli("pause", "rom")
     paused = await cli("pause", "english", "--reason", "Move", "--for", "2h", RELAY_ACTOR="jana@here")
     await running_stage.post(body("operation.completed", 100, status="Completed") | {"tenantId": "mail"})
     [german] = await cli.around.mails(1)

@@ -28,6 +28,14 @@ async def test_one_is_paused_and_resumed_and_both_are_written_down(page: Open, s
     assert [entry.action for entry in await acts_of(store.redis)].count("destination pause") == 1
 
 
+async def test_a_pause_needs_no_reason(page: Open, clock: Clock) -> None:
+    assert "room is paused" in await page.act("/destinations/pause", name="room")
+    pauses = await OperatorPauses(page.context.store).all(clock())
+    assert pauses["room"].sentence.startswith("paused by ana")
+    assert not pauses["room"].sentence.endswith(": ")
+    assert "required" not in (await page.page("/destination?name=team")).partition('name="reason"')[2].partition(">")[0]
+
+
 async def test_the_name_of_a_team_stands_for_all_of_its_destinations(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
@@ -57,8 +65,7 @@ async def test_resuming_says_what_is_still_in_the_way(page: Open, store: Store, 
     ("fields", "says"),
     [
         ({"name": "rom", "reason": "x"}, "there is no destination rom; did you mean room"),
-        ({"name": "room"}, "expected a reason"),
-        ({"name": "room", "reason": "  "}, "expected a reason"),
+        ({"name": "rom"}, "there is no destination rom; did you mean room"),
         ({"name": "room", "reason": "x", "lasts": "soon"}, "soon: "),
         ({"name": "room", "reason": "x", "lasts": "400d"}, "400d: expected a duration"),
     ],

@@ -70,8 +70,6 @@ class TrialForm(Form):
 async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
     config = context.config()
     require_destination(form.name, config)
-    if not form.reason:
-        raise RelayError("expected a reason, for those who miss messages")
     seconds = seconds_of(form.lasts) if form.lasts else None
     detail = {"lasts": form.lasts} if form.lasts else {}
     async with context.act(identity, "destination pause", form.name, reason=form.reason, **detail) as act:
