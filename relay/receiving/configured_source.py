@@ -13,6 +13,7 @@ from relay.domain.events import Event
 from relay.errors import InvalidSignature, KeysUnavailable, NoRoom, NotYetKnown, OutOfTime
 from relay.formats import ping
 from relay.receiving.key_cache import KeyCache
+from relay.receiving.permissions import BEARERS
 from relay.receiving.problems import HttpProblem
 from relay.receiving.reading import OF_FORMAT, SourceReader
 from relay.receiving.scheme import Keys, SignedRequest
@@ -21,7 +22,7 @@ from relay.receiving.sources import RateLimit
 
 PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
 MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
-UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
+UNSIGNED = "The {} is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NO_KEY = "The key that the signature needs cannot be fetched. Send it again."
 QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
 KEPT_HEADERS = ("content-type", "user-agent")  # beside those that the format reads
@@ -149,7 +150,8 @@ class Configured:
         if unread:
             metrics.bodies_refused.labels("unsigned").inc()
         challenge = {"WWW-Authenticate": self.source.signature.rules.challenge}
-        return HttpProblem(401, UNSIGNED, headers=challenge, close=unread)
+        asked = "token or password" if self.source.signature.scheme in BEARERS else "signature"
+        return HttpProblem(401, UNSIGNED.format(asked), headers=challenge, close=unread)
 
 
 def check_age(event: Event, oldest: timedelta) -> None:

@@ -142,7 +142,7 @@ WAYS: Mapping[str, tuple[Sequence[str], str]] = {
     "what failed": ([], "works again TimeoutError: SAP did not answer."),
     "who was told": (["Invoices 4"], "analysts told"),
     "why it was not told": ([f"#{REASONS['silenced']}"], "silence s-closing held it"),
-    "why it never came": ([f"#{REASONS['bad signature']}", "What was refused"], "signature missing, wrong or too old"),
+    "why it never came": ([f"#{REASONS['bad signature']}", "What was refused"], "password missing, wrong or too old"),
     "silence a job": (["Invoices 4", "Silence runs like this", "for 2 hours"], "Silenced until"),
     "replay dead letters": (
         ["partners", "Replay its dead letters…", "Replay all of them"], f"{DEAD} put back into the queue"

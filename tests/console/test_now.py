@@ -132,9 +132,12 @@ async def test_tells_in_words_what_operators_were_told(page: Open, clock: Clock)
     await TroubleMemory(page.context.store).keep("", Troubles(rows=(Trouble(cause, shown=clock()),)).dump())
     row = await obstacle(page, "refused")
     assert row["sentence"]["text"] == "12 of 20 requests of source async-operations were refused, mostly"
-    assert (row["why"]["text"], row["page"]) == ("signature missing, wrong or too old", "/console/now#sources")
+    assert (row["why"]["text"], row["page"]) == (
+        "signature, token or password missing, wrong or too old",
+        "/console/now#sources",
+    )
     german = await page.page("/now?lang=de")
-    assert "wurden abgewiesen, meist: Signatur fehlt, ist falsch oder zu alt" in german
+    assert "wurden abgewiesen, meist: Signatur, Token oder Passwort fehlt, ist falsch oder zu alt" in german
 
 
 async def test_says_that_redis_is_away_where_it_is(store: Store, clock: Clock) -> None:
@@ -284,5 +287,5 @@ async def test_what_a_source_was_refused_is_counted_by_reason(page: Open) -> Non
     before = await refused()
     metrics.events.labels("progress", "unsigned").inc(2)
     assert await refused() == before + 2
-    assert f"{before + 2} signature missing, wrong or too old</a>" in await page.page("/now?lang=en")
-    assert "Signatur fehlt, ist falsch oder zu alt" in await page.page("/now?lang=de")
+    assert f"{before + 2} signature, token or password missing, wrong or too old</a>" in await page.page("/now?lang=en")
+    assert "Signatur, Token oder Passwort fehlt, ist falsch oder zu alt" in await page.page("/now?lang=de")

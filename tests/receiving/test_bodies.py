@@ -41,6 +41,8 @@ async def test_a_body_that_no_signature_speaks_for_is_not_read(source: str, head
         whole = await sender.post(EVENT, signed=False)
 
     assert_problem(reply, 401)
+    asked = "The token or password" if source == "progress" else "The signature"
+    assert reply.document["detail"].startswith(f"{asked} is missing, wrong or too old.")
     assert (reply.body, reply.headers["www-authenticate"]) == (whole.body, whole.headers["www-authenticate"])
     assert reply.headers["connection"] == "close"
     assert count("signatures_refused", source=source) == refused + 2

@@ -66,7 +66,7 @@ KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kin
 }  # fmt: skip
 # By the outcome under which requests that were refused are counted (relay_events_total).
 REFUSALS: Mapping[str, str] = {
-    "malformed": N_("body is not JSON"), "unsigned": N_("signature missing, wrong or too old"),
+    "malformed": N_("body is not JSON"), "unsigned": N_("signature, token or password missing, wrong or too old"),
     "too_slow": N_("body too slow"), "too_large": N_("body larger than server.max_body"),
     "unsupported": N_("content type or encoding that relay does not read"),
     "invalid": N_("no event that relay accepts from this source"),
