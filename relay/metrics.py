@@ -86,7 +86,7 @@ quarantined = Counter(
 )
 quarantine_bodies = Gauge(
     "relay_quarantine_bodies",
-    "Bodies in the quarantine: those that relay itself failed on (fault), and the others (other).",
+    "Bodies in the quarantine: relay itself failed on them (fault), cannot read them yet (waiting), or not (other).",
     ["kind"],
 )
 format_unknown = Counter(

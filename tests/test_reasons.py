@@ -20,7 +20,7 @@ WRITTEN = {
     Held: (r'count\("held:(\w+)"\)', r'record_held\([^\n]*?, "(\w+)"'),
     Superseded: (r'supersede\([^\n]*, "([a-z_ ]+)"\)', r'^ +return (?:"" if [^\n]* else )?"([a-z]+ [a-z ]+)"'),
     Lapsed: (r'note\([^\n]*"lease lapsed"[^\n]* "([a-z ]+)" if', r'note\([^\n]*"lease lapsed"[^\n]* else "([a-z ]+)"'),
-    Dead: (r'dead_letter\(d, [^\n]*?, "(\w+)"', r'reason, error = \("(\w+)"', r' else \("(\w+)"'),
+    Dead: (r'dead_letter\(d, [^\n]*?, "(\w+)"',),
 }
 
 

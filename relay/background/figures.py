@@ -94,7 +94,9 @@ class Figures:
             )
         metrics.pauses.labels("limit").set(len(await self.admin.throttled()))
         metrics.pauses.labels("removed").set(len(await self.admin.removed(now)))
+        await self._quarantine.trim()
         faults = await self._quarantine.faults()
+        metrics.quarantine_bodies.labels("waiting").set(await self._quarantine.waiting())
         metrics.quarantine_bodies.labels("fault").set(faults)
         metrics.quarantine_bodies.labels("other").set(await self._quarantine.size() - faults)
 
@@ -146,6 +148,9 @@ class DeliveryBlockers:
         if faults := await self._quarantine.faults():
             which = "1 event waits" if faults == 1 else f"{faults} events wait"
             checks["quarantine"] = f"{which} because relay itself failed; see `relay dead list`"
+        if waiting := await self._quarantine.waiting():
+            which = "1 accepted entry waits" if waiting == 1 else f"{waiting} accepted entries wait"
+            checks["inbox"] = f"{which} for a value that cannot be read; see `relay dead list`"
         return checks
 
     def channels(self) -> set[str]:

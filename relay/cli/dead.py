@@ -6,14 +6,25 @@ from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, named_config, older, post, printed
+from relay.cli.client import (
+    ClientCommand,
+    Group,
+    concluded,
+    config_file,
+    cursor_option,
+    get,
+    named_config,
+    older,
+    post,
+    printed,
+)
 from relay.cli.options import not_empty, visible
 from relay.cli.screen import Cell, details, rows_table, show, when
 from relay.operating.relay_sock import ZONE
 from relay.reasons import Dead, sentences
 
 SHORT_ID = re.compile(r"(q-)?([0-9a-f]{8})[0-9a-f]*(-\S+)?")  # what is typed of an id
-QUARANTINED = "q-"  # how ids of the quarantine begin
+QUARANTINED, ENTRY = "q-", "q-in-"  # how ids of the quarantine begin, and among them those of entries of the inbox
 KINDS = {
     "quarantined": "refused",
     "fault": "fault",
@@ -27,11 +38,15 @@ COLUMNS: Mapping[str, Cell] = {
     "tries": "attempts",
     "why": lambda row: ": ".join(filter(None, (row["why"], row["error"]))),
 }
+# By whether relay itself failed on it, and whether it waits.
+VERDICTS = {(False, False): "refused", (True, False): "relay itself failed on it", (True, True): "waits"}
 BODIES: Mapping[str, Cell] = {
     "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["at"]),
-    "what": lambda row: f"a body from {row['source']}",
-    "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
+    "what": lambda row: (
+        f"{'an accepted entry' if row['id'].startswith(ENTRY) else 'a body'} from {row['source'] or 'the inbox'}"
+    ),
+    "why": lambda row: f"{VERDICTS[bool(row['fault']), bool(row.get('waits'))]}: {row['reason']}",
 }
 Filters = Mapping[str, str | None]
 Meant = tuple[str, dict[str, Any], dict[str, Any]]  # a list, the form that acts on it, and how many that are
@@ -135,6 +150,25 @@ _act(
     "Delete for good.",
     "Delete for good, selected by ID or by filters. If an ID is unknown, nothing is deleted.",
 )
+
+
+@dead.command("set-aside", cls=ClientCommand, short_help="Set aside what ends relay.")
+@click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@click.option("--redis", metavar="URL", help="This Redis, instead of that of --config.")
+def set_aside_(ids: tuple[str, ...], redis: str | None) -> None:
+    """Set accepted entries aside before relay decides them, whether it runs or not: it works on Redis itself.
+
+    If relay ends again and again right after its start, the last `entry.next` in its log names the entry.
+    `relay dead replay` brings it back. Exit status 1 if any of them is decided already, or unknown.
+    """
+    from relay.cli.offline import set_aside  # noqa: PLC0415 - it brings the store
+
+    done = set_aside(ids, redis, named_config() if redis else config_file())
+    if not printed({"set_aside": done}):
+        for name in ids:
+            click.echo(f"{name}: {'set aside' if name in done else 'it is not in the inbox: nothing was done'}")
+    if len(done) < len({*ids}):
+        raise SystemExit(1)
 
 
 def _lists_of(filters: Filters) -> Iterator[tuple[str, dict[str, str]]]:

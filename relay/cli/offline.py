@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from relay.console.views.dead import DeadQuestion, dead
 from relay.console.views.quarantine import QuarantineQuestion, quarantine
 from relay.coordinator import build_sealer
 from relay.errors import EmbeddedRedisError, RelayError
+from relay.operating.acts import names_of
 from relay.operating.clocks import iso, local
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail
@@ -155,27 +156,66 @@ def listed(url: str, path: str, question: Mapping[str, Any], config: Path | None
     `config` is read only where the data is sealed, for its key.
     """
     configure(machine=False, level="error")
+    _check(url)
+    return asyncio.run(_listed(url, path, question, config))
+
+
+def _check(url: str) -> None:
     try:
         TypeAdapter(RedisUrl).validate_python(url)
         connect(url)
     except ValueError:  # which may quote it, and it may hold a password
         text = "expected an address as in redis.url, such as redis://127.0.0.1:6379/0"
         raise click.BadParameter(text, param_hint="--redis") from None
-    return asyncio.run(_listed(url, path, question, config))
 
 
-async def _listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
-    asked, ask = LISTS[path]
+@contextlib.asynccontextmanager
+async def _opened(url: str, config: Path | None) -> AsyncIterator[Store]:
     async with contextlib.aclosing(connect(url)) as redis:
         _, used = await sealed_with(Plain(redis))
         loaded = load(config, env=os.environ, channels=CHANNELS, needed=("redis",)) if config and used else None
         sealer = build_sealer(loaded) if loaded else None
         await check_keys(Plain(redis), sealer)
     async with _store(url, sealer) as store:
+        yield store
+
+
+async def _listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
+    asked, ask = LISTS[path]
+    async with _opened(url, config) as store:
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
         question = {name: text for name, text in question.items() if text}
         facts = await ask(cast("Context", context), asked.model_validate(question))
     return facts.model_dump(mode="json")
+
+
+def set_aside(ids: Sequence[str], url: str | None, config: Path | None) -> list[str]:
+    """Set these entries of the inbox aside, on this Redis or the configured one; return those that were there."""
+    configure(machine=False, level="error")
+    if url is not None:
+        _check(url)
+    return asyncio.run(_set_aside(ids, url, config))
+
+
+async def _set_aside(ids: Sequence[str], url: str | None, config: Path | None) -> list[str]:
+    async with contextlib.AsyncExitStack() as stack:
+        if url is None:
+            loaded = load(cast("Path", config), env=os.environ, channels=CHANNELS, needed=("data_dir", "redis"))
+            url = await _url_of(loaded, stack)
+        store = await stack.enter_async_context(_opened(url, config))
+        who, more = actor(os.environ)
+        async with AuditTrail(store.plain).act(Act(who, "dead set-aside", names_of(ids), more)) as act:
+            done = [name for name in ids if await store.quarantine.set_aside(name)]
+            act.outcome = f"{len(done)} of {len(ids)}"
+    return done
+
+
+async def _url_of(config: Config, stack: contextlib.AsyncExitStack) -> str:
+    """Return the URL of its Redis; a private one is started where it does not run."""
+    if url := config.redis.url or await running_url(config.data_dir):
+        return url
+    server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
+    return (await stack.enter_async_context(EmbeddedRedis(config.data_dir, server))).url
 
 
 def sealed(path: Path) -> tuple[dict[str, int], str]:
@@ -190,11 +230,7 @@ async def _sealed(path: Path) -> tuple[dict[str, int], str]:
     if sealer is None:
         raise RelayError("redis.encryption_key is not set, so there is no key to seal with")
     async with contextlib.AsyncExitStack() as stack:
-        url = config.redis.url or await running_url(config.data_dir)
-        if not url:
-            server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
-            url = (await stack.enter_async_context(EmbeddedRedis(config.data_dir, server))).url
-        store = await stack.enter_async_context(_store(url, sealer))
+        store = await stack.enter_async_context(_store(await _url_of(config, stack), sealer))
         await store.prepare(config.redis.durability, config.redis.replicas, sealing=True)
         who, more = actor(os.environ)
         async with AuditTrail(store.plain).act(Act(who, "keys seal", sealer.name, more)) as act:

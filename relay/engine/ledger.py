@@ -4,7 +4,6 @@ Progress without a recipient, and late progress, is counted: all that is the sam
 one line, open in the operation's record until an event is listed again.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
@@ -117,21 +116,3 @@ def record_end(d: Draft, x: Delivery, outcome: str, why: str = "", detail: str =
         row += [x.lane, d.now]  # the time that its thread has, where Redis dates the row by its own
     d.append(history(x.destination), to_json(row), most=HISTORY, kept=KEPT, stream=True)
     d.place(HISTORIES, x.destination, d.now)
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """An entry that was taken and could not be decided, kept aside for people.
-
-    Of an event the deliveries are unknown, so it counts as one that is dead.
-    """
-
-    reason: str
-    is_event: bool = False
-
-    def decide(self, d: Draft) -> None:
-        if self.is_event:
-            d.count("received")
-            d.count("accepted")
-            d.count("dead")
-            d.count("buried:unreadable")

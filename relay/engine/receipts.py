@@ -23,6 +23,7 @@ from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
 CALL = 60_000  # ms after its mark for which a call may be under way, where its channel does not say
 BEGINS = 5_000  # ms after its mark within which a call begins: no lease lasts for longer
+LONGEST_DELAY = 300_000  # ms after a hand-out lapsed; the first of a row is a second, each next one twice as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +199,21 @@ def _may_go_on(d: Draft, x: Delivery) -> bool:
 
 
 def _lapse(d: Draft, x: Delivery) -> None:
-    """Requeue it. Before the mark nothing was sent; after it an edit is repeated, a new message looked for first."""
+    """Requeue it. Before the mark nothing was sent; after it an edit is repeated, a new message looked for first.
+
+    It may be what its process died of, as each of those under way: it waits, and longer each time.
+    """
     x.lapsed = x.ticket  # its receipt may come yet
-    x.crashes += 1
+    x.crashes, x.unreadable = 1 if x.unreadable else x.crashes + 1, False
     note(d, x.operation, "lease lapsed", x.destination, "outcome unknown" if x.marked else "not sent")
     thread = d.get(Thread, x.lane)
     if x.marked and not (converges(x.kind) and thread and thread.posted):
         doubt(d, x)
-    requeue(d, x, d.now)
+    requeue(d, x, d.now + delay_after(x.crashes))
+
+
+def delay_after(lapses: int) -> int:
+    return min(1000 << min(lapses - 1, 16), LONGEST_DELAY)
 
 
 def held(d: Draft, entry: Held) -> Delivery | None:

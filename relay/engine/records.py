@@ -145,7 +145,7 @@ class Delivery(Record):
     first_marked: int = 0  # of the attempts that may have arrived: when the first was marked, and the last
     last_marked: int = 0
     unreadable: bool = False
-    crashes: int = 0  # deaths of a process while it was under way
+    crashes: int = 0  # hand-outs in a row that lapsed, or in which it was `unreadable`
 
 
 @dataclass

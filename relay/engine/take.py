@@ -27,6 +27,7 @@ from relay.engine.limits import Waits, probe, scopes_of, spend
 from relay.engine.lists import Hours, divert, over_request_limit, readdress, spend_request
 from relay.engine.parking import UNREADABLE, keep_from_removed, park, reopen
 from relay.engine.pauses import paused_until
+from relay.engine.receipts import delay_after
 from relay.engine.recipients import ESSENTIAL, milliseconds
 from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Operation, Thread, due
 from relay.engine.state import NotLoaded
@@ -38,7 +39,7 @@ OLDEST = 8  # one place in so many is for the oldest,
 STARVED = 10_000  # ms: once that has waited for so long
 SCAN, NEWEST = 200, 50  # of an urgency so many are looked at closely, and so many of these are the newest
 MANY = 500  # so many are parked without a close look: a hand-out stays quick
-MAX_CRASHES = 8  # handed out this often without an attempt that ended: it kills its process, or cannot be read
+MAX_UNREADABLE = 8  # so often it could not be read
 FORGOTTEN = "its content was forgotten 30 days after the last event"
 CRASHED = "it was handed out {} times, and each time its process died"
 
@@ -176,7 +177,7 @@ class HandOut:
         at = self.d.score(index, name)
         if at is None or at > self.d.now:  # what was decided before took it out
             return
-        d, handed_out = Draft(self.d, self.d.now), None
+        d, handed_out = Draft(self.d, self.d.now, self.d.settings), None
         try:
             handed_out = self._handed_out(d, index, name)
         except NotLoaded as missing:
@@ -261,9 +262,10 @@ def _ends(d: Draft, x: Delivery) -> bool:
         if x.kind in BUNDLED:
             close(d, x.name)
         supersede(d, x, why)
-    elif x.crashes >= MAX_CRASHES:
-        reason, error = ("unreadable", x.error) if x.unreadable else ("worker_crashed", CRASHED.format(x.crashes))
-        dead_letter(d, x, reason, error)
+    elif x.unreadable and x.crashes >= MAX_UNREADABLE:
+        dead_letter(d, x, "unreadable", x.error)
+    elif not x.unreadable and sum(map(delay_after, range(1, x.crashes + 1))) > d.settings.give_up_after:
+        dead_letter(d, x, "worker_crashed", CRASHED.format(x.crashes))
     return bool(why or x.died)
 
 
@@ -279,5 +281,5 @@ def _set_aside(d: Draft, index: str, name: str, error: Exception) -> None:
         return
     x = d.edit(Delivery, name)
     set_due(d, x, d.now + UNREADABLE)
+    x.crashes = x.crashes + 1 if x.unreadable else 1
     x.error, x.unreadable = f"{type(error).__name__} at {relay_line(error)}", True
-    x.crashes += 1

@@ -107,9 +107,12 @@ def replay_dead(admin: Admin, blockers: Blockers) -> Step:
 
 
 def replay_quarantined(bodies: Quarantine, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
-    """Take them as events, by `take`, and release them. What is still refused stays."""
+    """Take them as events, by `take`, and release them; entries go back to the inbox. What is still refused stays."""
 
     async def step(name: str, swept: Swept) -> None:
+        if await bodies.put_back(name):
+            swept.done += 1
+            return
         entry = await bodies.named(name)
         if entry is None:
             swept.gone += 1

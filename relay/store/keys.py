@@ -24,8 +24,8 @@ What it keeps of itself:
     {relay}:inbox                  stream  entries for the owner (id, entry; the entry is sealed for its id)
     {relay}:answer:<act>           string  what became of an act of people (sealed record); for a minute
     {relay}:waiting                hash    entries that need what cannot be read, to be tried again
-    {relay}:suspects               hash    entries that may have been under way when an owner died
-    {relay}:aside                  list    entries that were set aside; 1,000, 30 days
+    {relay}:set-aside              hash    entries that were set aside, as they were appended; `quarantine` and `faults`
+                                           have a row of each
 
 Plain values beside it, which nothing is decided by (relay/store/plain.py), sealed in the same way:
 
@@ -60,11 +60,12 @@ from relay.engine import records
 PREFIX = "{relay}:"
 SEALED, SCHEMA, PROBE = "sealed", "schema", "probe"
 SCHEMA_VERSION = "3"
+# Tables of the journal and of the quarantine; in the latter, ENTRY begins the id of an entry of the inbox.
+REFUSED, FAULTS, SET_ASIDE, WAITING, ENTRY = "quarantine", "faults", "set-aside", "waiting", "q-in-"
 # Types of the keys that events have in common; `due:…` of each channel are sorted sets, too.
 SHARED = {
     "string": ("term", "owner", "handed", "mark"),
-    "hash": ("ledger", "waiting", records.MISSING, records.JOB_NAMES),
-    "list": ("aside",),
+    "hash": ("ledger", WAITING, SET_ASIDE, FAULTS, REFUSED, records.MISSING, records.JOB_NAMES),
     "stream": ("inbox", "operations"),
     "zset": (
         *("pulses", records.DEAD, records.WATCH, records.STALLED, records.OVER, records.FLYING, records.BROKEN),

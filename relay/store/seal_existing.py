@@ -13,7 +13,6 @@ from typing import Any
 from relay.errors import RelayError, StoreUnavailable
 from relay.store import keys
 from relay.store.client import call
-from relay.store.journal.batch import ASIDE, WAITING
 from relay.store.journal.inbox import entry_place
 from relay.store.journal.lease import Lease
 from relay.store.journal.scripts import Scripts
@@ -106,7 +105,7 @@ class SealExisting:
         """Seal a string, or what stands there in a hash or a list, unless it has changed meanwhile."""
         if value is None or is_sealed(value):
             return
-        inner = self._entry(value) if record.partition("\0")[0] in (WAITING, ASIDE) else value
+        inner = self._entry(value) if record.partition("\0")[0] in (keys.WAITING, keys.SET_ASIDE) else value
         verbs = ("GET", "SET") if at is None else ("LINDEX", "LSET") if isinstance(at, int) else ("HGET", "HSET")
         words = (*verbs, value, self._sealer.seal(inner, record), *(() if at is None else (at,)))
         self._counts["value"] += int(await self._redis.eval(REPLACE, 1, key, *words))

@@ -22,7 +22,7 @@ from relay.store.inspection import inspect
 from relay.store.journal.backlog import NotOwner
 from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
-from relay.store.journal.kinds import KINDS, lost, needs
+from relay.store.journal.kinds import KINDS, needs
 from relay.store.journal.pace import PACE, Pace
 from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
@@ -72,7 +72,7 @@ class Store(Queue):
         codec = Codec(KINDS, sealer)
         self.partition = Partition(
             redis,
-            Rules(step, lost, codec, needs, self._take_over),
+            Rules(step, codec, needs, self._take_over),
             settings,
             process=process,
             alone=private,

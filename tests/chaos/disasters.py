@@ -112,6 +112,27 @@ async def disasters(store: str, rounds: int, *, only: Collection[str] = ()) -> R
     return stand.report
 
 
+async def crash_loop(deaths: int) -> Report:
+    """Kill whichever relay owns the partition right after it took over, so many times, and account for the load."""
+    async with _standing(STORES["alone"], random.Random(SEED)) as stand:
+        async with stand.load.sending():
+            await asyncio.gather(*(_die_of_owning(stand, relay, deaths) for relay in stand.relays))
+            await stand.load.more(BETWEEN)
+        await _account(stand, 0)
+    return stand.report
+
+
+async def _die_of_owning(stand: Stand, relay: RunningRelay, deaths: int) -> None:
+    start, counts = 0, stand.report.counts
+    while counts["deaths"] < deaths:
+        with contextlib.suppress(TimeoutError):  # the other one may own it for long
+            await relay.wait_for_line("partition.owned", start)
+            counts["deaths"] += 1
+            start = len(relay.lines)
+            await relay.kill()
+            await relay.start()
+
+
 @contextlib.asynccontextmanager
 async def _standing(store: Store, pick: random.Random) -> AsyncIterator[Stand]:
     async with contextlib.AsyncExitStack() as stack:
@@ -394,9 +415,10 @@ async def _account(stand: Stand, unknown: int) -> int:
     counts.update({
         "events": len(load.acknowledged) + len(load.runs), "times 503": load.statuses[503], "lost": len(lost),
         "unknown outcomes": doubtful, **{f"{name} twice": count for name, count in repeats.items()},
-        "dead": ledger.counts.get("dead", 0),
+        "dead": ledger.counts.get("dead", 0), "set aside": await around.store.quarantine.size(),
     })  # fmt: skip
     wrong = {
+        "set aside": counts["set aside"],
         "lost": lost, "not told": untold, "stale or not shown": stale,
         "the ledger is out by": ledger.imbalance, "dead": ledger.counts.get("dead", 0),
         "mails twice, without a reason": max(0, repeats["mails"] - doubtful),

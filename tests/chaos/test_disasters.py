@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.disasters import STORES, disasters
+from tests.chaos.disasters import STORES, crash_loop, disasters
 from tests.support.patience import patience
 from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT
 
@@ -35,6 +35,16 @@ async def test_stops_in_good_order_and_cut_connections_leave_no_outcome_unknown(
     report = await disasters("alone", rounds, only=("relay restarted", "relays restarted in turn", "connections cut"))
 
     assert (report.faults, report.counts["unknown outcomes"]) == ([], 0), report
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(6000)
+async def test_a_crash_loop_of_owners_loses_nothing_and_sets_nothing_aside() -> None:
+    report = await crash_loop(50)
+
+    print(report)
+    assert report.faults == [], report
+    assert report.counts["deaths"] >= 50
 
 
 @pytest.mark.soak

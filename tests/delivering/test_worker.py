@@ -185,6 +185,7 @@ async def test_a_worker_whose_hand_out_lapses_before_it_sends_sends_nothing(
     async def enrich(delivery: Delivery) -> Delivery:  # and meanwhile its process counts as gone
         bench.clock.advance(31)
         await lose(bench.store)
+        bench.clock.advance(1)
         taken_over.extend(await claim(other, "email"))
         return delivery
 
@@ -238,6 +239,7 @@ async def test_a_result_that_relay_fails_to_store_leaves_its_outcome_unknown_and
     await lose(store)
     kept[damaged] = whole
     await lose(store)
+    bench.clock.advance(1)
 
     assert len([line for line in lines if line["event"] == "settle.failed"]) == 1
     [again] = await claim(store)

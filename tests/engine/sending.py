@@ -116,8 +116,10 @@ class Sending(Partition):
         self.fill(1, waiting)
         assert self.take() == []
 
-    def lapse(self, begins: str = "") -> None:
-        self.do(Lapse(begins))
+    def lapse(self, begins: str = "", entry: Lapse | None = None) -> None:
+        """Let hand-outs lapse, and wait for as long as they do."""
+        self.do(entry or Lapse(begins))
+        self.now = max(self.now, *(x.due for x in self.waiting() if x.lapsed), 0)
 
     def waiting(self) -> list[records.Delivery]:
         """Return all deliveries that are not over."""

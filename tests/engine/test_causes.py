@@ -52,7 +52,7 @@ def test_what_waits_below_a_failure_that_moves_below_a_graver_one_is_sent(partit
     partition.lapse()
     begin_again(partition, "first", team(presentation=Presentation(new_message=False)))
 
-    assert sorted(subjects(partition.send_all())) == ["first", "grave", "other"]
+    assert sorted(subjects(partition.send_all(seconds=2))) == ["first", "grave", "other"]
 
 
 def test_a_failure_that_was_handed_out_before_moves_below_a_graver_one_once(partition: Sending) -> None:

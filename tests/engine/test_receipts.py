@@ -8,7 +8,7 @@ from relay.engine.clock import ClockSetBack
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
 from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
-from tests.engine.partition import MINUTE, SECOND
+from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import room, team
@@ -99,14 +99,14 @@ class TestALapse:
         partition.tell(Mark, called)
         silent = Lapse(living=("b",), ended=("b:",))
 
-        partition.do(silent)
+        partition.lapse(entry=silent)
         unsent = [taken.event.subject for taken in partition.take(process="b")]
-        partition.do(silent)
-        partition.now += 59_000
-        partition.do(silent)
+        partition.lapse(entry=silent)
+        partition.now += 58_000
+        partition.lapse(entry=silent)
         during = partition.take(process="b")
         partition.now += SECOND
-        partition.do(silent)
+        partition.lapse(entry=silent)
 
         assert (unsent, during) == ([({"1", "2"} - {called.event.subject}).pop()], [])
         assert [(taken.event.subject, taken.unknown) for taken in partition.take()] == [(called.event.subject, True)]
@@ -117,10 +117,10 @@ class TestALapse:
         silent = Lapse(living=("b",), ended=("b:",))
 
         partition.now += 600_000
-        partition.do(silent)
+        partition.lapse(entry=silent)
         during = partition.take(process="b")
         partition.now += BEGINS
-        partition.do(silent)
+        partition.lapse(entry=silent)
 
         assert during == []
         assert partition.take_one(process="b").unknown
@@ -133,10 +133,10 @@ class TestALapse:
         partition.now -= 3_600_000
         partition.do(ClockSetBack(3_600_000))
         partition.now += 600_000
-        partition.do(silent)
+        partition.lapse(entry=silent)
         during = partition.take(process="b")
         partition.now += BEGINS
-        partition.do(silent)
+        partition.lapse(entry=silent)
 
         assert during == []
         assert partition.take_one(process="b").unknown
@@ -168,16 +168,21 @@ class TestALapse:
     @pytest.mark.parametrize("marked", [False, True])
     def test_what_lapses_too_often_is_given_up(self, partition: Sending, *, marked: bool) -> None:
         partition.report(events.completed(), [room()])
-        unknown = []
-        for _ in range(8):
-            taken = partition.begin() if marked else partition.take_one()
-            unknown.append(taken.unknown)
+        unknown, waits, began = [], [], partition.now
+        while taken := partition.take():
+            if marked:
+                partition.tell(Mark, taken[0])
+            unknown.append(taken[0].unknown)
+            since, last = partition.now, taken[0]
             partition.lapse()
+            waits.append((partition.now - since) // SECOND)
+            assert partition.now - began < 4 * DAY
 
-        assert unknown == [False, *[marked] * 7]
-        assert partition.take() == []
+        assert waits[:11] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+        assert partition.now - began > partition.give_up_after
+        assert unknown == [False, *[marked] * (len(unknown) - 1)]
         assert partition.counts["buried:worker_crashed"] == 1
-        assert not partition.settle(taken)  # too late: it counts as what it is
+        assert not partition.settle(last)  # too late: it counts as what it is
 
     def test_leaves_nothing_but_a_receipt_to_whoever_held_it(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])
@@ -198,7 +203,7 @@ class TestALapse:
             for taken in partition.take(process=process, most=30):
                 partition.tell(Mark, taken)
 
-        partition.do(Lapse(living=()))
+        partition.lapse(entry=Lapse(living=()))
 
         assert len(partition.take(most=60)) == 60
 

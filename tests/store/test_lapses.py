@@ -6,13 +6,14 @@ import pytest
 
 from relay.store import Store
 from tests.support import events
+from tests.support.clock import Clock
 from tests.support.queue import accept, claim
 from tests.support.targets import mail
 from tests.support.waiting import until
 
 
 async def test_what_a_process_let_go_after_it_owned_the_partition_is_given_up(
-    open_redis_store: Callable[..., Store],
+    open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
     former, owner = open_redis_store(), open_redis_store()
     await former.prepare()
@@ -33,6 +34,7 @@ async def test_what_a_process_let_go_after_it_owned_the_partition_is_given_up(
     again: list[str] = []
 
     async def claimed() -> bool:
+        clock.advance(1)
         again.extend(delivery.id for delivery in await claim(owner, "email"))
         return bool(again)
 
@@ -42,7 +44,7 @@ async def test_what_a_process_let_go_after_it_owned_the_partition_is_given_up(
 
 @pytest.mark.parametrize("gone", [False, True])
 async def test_a_call_of_another_process_of_the_same_host_name_is_repeated_once_that_is_known_to_be_gone(
-    open_redis_store: Callable[..., Store], *, gone: bool
+    open_redis_store: Callable[..., Store], clock: Clock, *, gone: bool
 ) -> None:
     former = open_redis_store(process="one-host-999999999")  # a PID that nothing has in this namespace
     heir = open_redis_store(process="one-host-1", **({"is_gone": lambda _process: True} if gone else {}))
@@ -56,5 +58,6 @@ async def test_a_call_of_another_process_of_the_same_host_name_is_repeated_once_
 
     await heir.release_gone()
     await heir.release_gone()
+    clock.advance(1)
 
     assert [delivery.id for delivery in await claim(heir, "email")] == [called.id] * gone

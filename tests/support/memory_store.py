@@ -118,6 +118,11 @@ class Quarantine:
     async def size(self) -> int:
         return 0
 
+    async def waiting(self) -> int:
+        return 0
+
+    async def trim(self) -> None: ...
+
 
 class MemoryStore(Queue):
     """One process's store, with what `relay.store.Store` has beside the queue."""

@@ -50,6 +50,7 @@ KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kin
     "scheduler": Kind("", N_("Start a process that delivers: without it nobody hears of stalled runs or digests.")),
     "tick": Kind(N_("task %(name)s"), N_("The log says more; it is tried again with the next tick.")),
     "quarantine": Kind("", N_("Look at what failed; replay it once relay is mended."), "/quarantine"),
+    "inbox": Kind("", "", "/quarantine"),
     "channel": Kind(N_("channel %(name)s"), WAITS, "/destinations"),
     "destination": Kind(N_("destination %(name)s"), WAITS, "/destination"),
     "template": Kind(N_("template %(name)s"), N_("Mend the template; until then relay's own wording is sent."),

@@ -36,9 +36,9 @@ class QuarantineFacts(Facts):
 
 
 class QuarantinedFacts(Facts):
-    """A quarantined body. `fault`: relay itself failed, where `reason` says. `cut`: the end of `body` is left out.
+    """A quarantined body. `fault`: relay itself failed, where `reason` says, or it `waits`.
 
-    `format`: what reads it, if its source has one.
+    `cut`: the end of `body` is left out. `format`: what reads it, if its source has one.
     """
 
     id: str
@@ -51,6 +51,7 @@ class QuarantinedFacts(Facts):
     body: str
     cut: bool
     format: str
+    waits: bool = False
 
 
 def query_of(context: Context, filters: QuarantineFilters, until: float | None = None) -> QuarantineQuery:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from relay.errors import RelayError, StoreUnavailable, handling
-from relay.store.journal.batch import WAITING
 from relay.store.journal.inbox import Inbox
-from relay.store.journal.items import Item, Queue
+from relay.store.journal.items import Id, Item, Queue
 from relay.store.journal.pace import Pace
 from relay.store.journal.term import Term
+from relay.store.keys import WAITING
 
 GATHER, IN_VAIN = 0.025, 3  # seconds that what comes may join a commit; passes of the loop without anything that does
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
@@ -39,15 +39,14 @@ class Backlog:
         self._round = deque[str]()  # entries that wait, and have not been tried again in this minute
         self._again = deque[Item]()  # those of them that a commit gave back
 
-    async def begin(self) -> list[Item]:
-        """Begin a term; return what was in the inbox before."""
+    async def begin(self) -> Id:
+        """Begin a term; return the newest entry that was in the inbox before."""
         self._retried = self._monotonic() - RETRY_WAITING
         self._round.clear()
         self._again.clear()
         self._inbox.forget()
         self._queue.displace()
-        await self._inbox.read()
-        return [*self._inbox.pending]
+        return await self._inbox.read()
 
     async def gather(self, limit: int) -> None:
         """Let what is about to come join those that wait: most of what a commit costs, it costs once.
@@ -80,11 +79,9 @@ class Backlog:
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had.
 
-        Where one entry goes at a time, acts and the inbox take turns; after a crash what may have caused it goes alone.
+        Where one entry goes at a time, acts and the inbox take turns.
         """
         queue, inbox = self._queue, self._inbox
-        if inbox.has_suspects:
-            return inbox.take(most)
         self._odd ^= 1
         items = queue.take(queue.acts, (most + self._odd) // 2 if inbox.pending else most)
         items += inbox.take(most - len(items))
@@ -97,7 +94,7 @@ class Backlog:
         """Return entries that could not be read, and are to be tried again: all of them, once a minute."""
         if not self._round and self._monotonic() - self._retried <= RETRY_WAITING:
             return {}
-        table = await term.table(WAITING, bytes)
+        table = await term.table(WAITING, bytes, anew=not self._round)  # people may have taken some out
         if not self._round:
             self._retried = self._monotonic()
             self._round.extend(sorted(table))

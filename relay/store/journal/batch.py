@@ -1,9 +1,12 @@
 """Entries that are decided together, on copies: nothing is taken over before they are committed."""
 
+import json
+import signal
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -12,31 +15,26 @@ from relay.engine.state import Changes, NotLoaded, Record, State
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, RelayError, StoreUnavailable, relay_line
 from relay.outage import LONG, note
 from relay.store.journal.codec import Codec
-from relay.store.journal.items import NOTHING, Admission, Answer, Item, value_of
+from relay.store.journal.items import NOTHING, Admission, Answer, Id, Item, value_of
 from relay.store.journal.writes import MOST_WRITES, count_writes
+from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE, WAITING
 
 Step = Callable[[State, Any, int, Any], tuple[Changes, Any]]
-SetAside = Callable[
-    [Any, Exception], Any
-]  # an entry without a waiting sender, and its error → the entry that counts it
-WAITING = "waiting"  # table: entries of the inbox that need something that cannot be read → as they were appended
-SUSPECTS = "suspects"  # table: entries of the inbox that may have been under way when an owner died → further deaths
-ASIDE = "aside"  # log: entries that were set aside, as they were appended
-MOST_ASIDE, KEEP_ASIDE = 1_000, 30 * 86_400_000
 MOST_WAITING_BYTES = 64 << 20
+LONGEST, AGAIN = 2.0, 0.1  # seconds of CPU that a step may take; and those between two looks at that
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The pure step, and the entry that counts one that it cannot take.
+    """The pure step.
 
     needs         names the records that an entry reads in any case, so that no step in vain has to find that out
     most_waiting  entries that may wait for what cannot be read; more are set aside
     """
 
     step: Step
-    set_aside: SetAside
     codec: Codec
     needs: Callable[[Any], Iterable[tuple[type[Record], str]]] = lambda _entry: ()
     take_over: Callable[[Sequence[str]], Any] | None = None
@@ -47,15 +45,28 @@ class Unsure(Exception):
     """An entry failed, maybe by a guess that is wrong: what was guessed is read first."""
 
 
+class StepTookTooLong(BaseException):
+    """A step was interrupted. It is no `Exception`, so that no step takes it for a fault of what it looks at."""
+
+
 class Batch:
     """`outcomes`: the answer or the error of each item that was stepped, in their order."""
 
-    def __init__(self, rules: Rules, state: State, now: int, settings: Any, guesses: Collection[Any] = ()) -> None:
-        """`guesses`: what the steps took to be absent so far (relay.store.journal.cache)."""
+    def __init__(
+        self,
+        rules: Rules,
+        state: State,
+        now: int,
+        settings: Any,
+        guesses: Collection[Any] = (),
+        *,
+        left: Id = NOTHING,
+    ) -> None:
+        """`guesses`: what the steps took to be absent so far (relay.store.journal.cache). `left`: as of `Term`."""
         self.now = now
         self.draft = Draft(state, now)
         self.outcomes: list[tuple[Item, Any]] = []
-        self._rules, self._settings, self._guesses = rules, settings, guesses
+        self._rules, self._settings, self._guesses, self._left = rules, settings, guesses, left
         self._asked = set[tuple[Any, ...]]()
         self._writes = 0
         self._room: tuple[int, int] | None = None  # for entries that wait: how many, and their bytes
@@ -104,6 +115,9 @@ class Batch:
                 raise Unsure from None
             if isinstance(error, StoreUnavailable):
                 return self._postponed(item, error)
+            if isinstance(error, HandlingFailed) and error.kind == StepTookTooLong.__name__:
+                self._writes = MOST_WRITES  # several of these in one batch would outlast the lease
+                item.failed = error
             if not isinstance(error, RelayError):
                 error = HandlingFailed(type(error).__name__, relay_line(error))
             return self._refused(item, error)
@@ -113,6 +127,8 @@ class Batch:
             raise item.failed
         if isinstance(item.entry, StoreUnavailable):  # it came from the inbox, and could not be read
             raise item.entry
+        if NOTHING < item.id <= self._left:  # each time: the last line before the end of a process names its cause
+            log.info("entry.next", id=f"{ENTRY}{item}", entry=type(item.entry).__name__)
         known = self.draft.get(Answer, item.act) if item.act else None
         if known is not None and known.done:
             answer = value_of(known, self._rules.codec)
@@ -125,7 +141,7 @@ class Batch:
         """Step it, and take over what it changes once nothing of it can fail."""
         began = time.perf_counter()
         try:
-            changes, answer = self._rules.step(self.draft, entry, self.now, self._settings)
+            changes, answer = bounded(lambda: self._rules.step(self.draft, entry, self.now, self._settings))
         finally:
             if time.perf_counter() - began >= LONG:
                 event = getattr(entry, "event", None)
@@ -158,7 +174,7 @@ class Batch:
         return self._rules.most_waiting - len(waiting), MOST_WAITING_BYTES - sum(map(len, waiting.values()))
 
     def _refused(self, item: Item, error: RelayError) -> RelayError:
-        """Return the error; count and keep an entry whose sender does not wait for its answer."""
+        """Return the error; keep an entry whose sender does not wait for its answer, for people."""
         if item.act:
             record = self.draft.edit(Answer, item.act)
             record.done = True
@@ -166,21 +182,54 @@ class Batch:
                 record.refused = [error.kind, error.field, error.message]
             record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
         if item.id != NOTHING or item.waits:
+            name = item.waits or str(item)
             if not item.reported:  # its batch may be decided anew
-                log.warning("entry.set_aside", entry=type(item.entry).__name__, reason=str(error))
+                entry = type(item.entry).__name__
+                log.warning("entry.set_aside", id=ENTRY + name, entry=entry, reason=str(error))
             item.reported = True
-            try:
-                self._take(self._rules.set_aside(item.entry, error))
-            except NotLoaded:
-                raise
-            except Exception as another:  # noqa: BLE001 - others wait behind it
-                log.error("entry.not_counted", reason=type(another).__name__)
-            self.draft.append(ASIDE, item.appended, most=MOST_ASIDE, kept=KEEP_ASIDE)
+            source = getattr(getattr(item.entry, "event", None), "source", "")
+            row = {"source": source, "reason": str(error), "at": self.now, "size": len(item.appended)}
+            table = REFUSED if isinstance(error, InvalidEvent) else FAULTS
+            self.draft.put(table, ENTRY + name, json.dumps(row).encode())
+            self.draft.put(SET_ASIDE, name, item.appended)
             self._done_with(item)
         return error
 
     def _done_with(self, item: Item) -> None:
         if item.waits:
             self.draft.remove(WAITING, item.waits)
-        if item.suspect:
-            self.draft.remove(SUSPECTS, str(item))
+
+
+_until: float | None = None  # by the CPU time of the main thread, while a step runs there
+
+
+def bounded(call: Callable[[], T], longest: float = LONGEST) -> T:
+    """Return what it returns. HandlingFailed after so many seconds, with the line where it was interrupted.
+
+    It works on copies, so that nothing is left of it. Seconds of CPU are counted, and of this thread alone: a busy
+    machine and a stopped process interrupt nothing. Signals reach the main thread alone, others are not bounded.
+    """
+    global _until  # noqa: PLW0603 - a process has one timer
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    try:
+        signal.signal(signal.SIGVTALRM, _look)
+        _until = time.thread_time() + longest
+        signal.setitimer(signal.ITIMER_VIRTUAL, longest, AGAIN)  # again: what is raised in a finalizer is lost
+        try:
+            return call()
+        finally:
+            _until = None  # first: from here on nothing is raised
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    except StepTookTooLong as error:
+        last = error.__traceback__
+        while last and last.tb_next and last.tb_next.tb_frame.f_code is not _look.__code__:
+            last = last.tb_next
+        if last:
+            last.tb_next = None
+        raise HandlingFailed(type(error).__name__, relay_line(error)) from None
+
+
+def _look(_signal: int, _frame: Any) -> None:
+    if _until is not None and time.thread_time() >= _until:
+        raise StepTookTooLong

@@ -89,11 +89,6 @@ class Inbox:
     def has_more(self) -> bool:
         return self.newest > self.read_to
 
-    @property
-    def has_suspects(self) -> bool:
-        """Return True while the next entry may be what a former owner died of."""
-        return bool(self.pending) and self.pending[0].suspect
-
     def hear(self, newest: bytes) -> None:
         self.newest = max(self.newest, parsed(newest))
 

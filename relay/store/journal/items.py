@@ -65,7 +65,6 @@ class Item:
     # Of one from the inbox
     id: Id = NOTHING
     appended: bytes = b""  # its name there, a zero byte, and the entry
-    suspect: bool = False  # it may have been under way when an owner died
     waits: str = ""  # its name among those that wait for what cannot be read
     failed: Exception | None = None  # it is at fault, and is not stepped again
     hopeless: bool = False  # not even that can be written

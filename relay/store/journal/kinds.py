@@ -5,22 +5,13 @@ from typing import Any
 from relay.domain.deliveries import Accepted
 from relay.engine import names
 from relay.engine.intake import Report
-from relay.engine.ledger import Lost
 from relay.engine.receipts import Held
 from relay.engine.records import Delivery, Operation, Thread
 from relay.engine.state import Record
 from relay.engine.step import ENTRIES
 from relay.engine.take import Taken
-from relay.errors import AmbiguousId, NotPermitted
 
 KINDS: tuple[type, ...] = (Accepted, Taken, *ENTRIES)
-
-
-def lost(entry: Any, error: Exception) -> Lost:
-    """Return the entry that counts one whose sender has its answer already. What was refused for good is no loss."""
-    refused = isinstance(error, (AmbiguousId, NotPermitted))
-    is_event = isinstance(entry, Report) and not entry.kept and not refused
-    return Lost(type(error).__name__, is_event)
 
 
 def needs(entry: Any) -> list[tuple[type[Record], str]]:

@@ -21,7 +21,7 @@ from relay.store.journal.batch import Rules
 from relay.store.journal.cache import Cache
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN, Inbox
-from relay.store.journal.items import Admission, Item, Queue
+from relay.store.journal.items import NOTHING, Admission, Item, Queue
 from relay.store.journal.lease import RENEWED, Lease, Taken
 from relay.store.journal.pace import PACE, Pace
 from relay.store.journal.reading import OtherData, Reading
@@ -234,7 +234,7 @@ class Partition:
 
     async def _lend(self, term: Term) -> None:
         """Hand out. What was left in the inbox at a taking over comes first: there may be pauses and presses in it."""
-        if self._inbox.has_suspects:
+        if not self._inbox.has_passed(term.left):
             return
         while lazy := self._queue.take(self._queue.lazy, term.limit):
             if not term.carries:
@@ -288,9 +288,8 @@ class Partition:
         for step, after in (await term.table(SETTING_BACK, bytes.decode)).items():
             await self._put_right(term, int(step), after)
         await self._set_clock_back(term)
-        left = await self._backlog.begin()
-        if not taken.in_order:
-            await term.suspect(left)
+        newest = await self._backlog.begin()
+        term.left = NOTHING if taken.in_order else newest
         self._lease.begun = taken.term
         self._term = term
         if self._rules.take_over:

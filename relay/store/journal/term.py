@@ -13,11 +13,11 @@ from relay.engine.draft import Draft
 from relay.engine.records import PARKING
 from relay.engine.state import Changes, NotLoaded
 from relay.errors import HandlingFailed, NoRoom, StoreUnavailable, WrongType, relay_line
-from relay.store.journal.batch import SUSPECTS, Batch, Rules
+from relay.store.journal.batch import Batch, Rules
 from relay.store.journal.cache import Cache
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import Inbox
-from relay.store.journal.items import Admission, Item
+from relay.store.journal.items import NOTHING, Admission, Item
 from relay.store.journal.lease import Taken
 from relay.store.journal.reading import OtherData
 from relay.store.journal.scripts import BadCommit, Full
@@ -26,7 +26,6 @@ from relay.store.keys import PREFIX
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
 FEW = 8  # entries that are decided before anything is read
-DEATHS = 2  # of processes that handled an entry alone, after which it is set aside
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -36,6 +35,7 @@ class Term:
 
     limit    how many entries the next commit may take
     mark     of the last commit, which the next one builds on
+    left     the newest entry that was in the inbox when an owner died: the log names those up to it as they are decided
     carries  changes of lazy entries wait for the next commit
     """
 
@@ -52,6 +52,7 @@ class Term:
         """`decided` is called with each entry, of any process, and what came of it."""
         self.number, self.mark = taken.term, taken.mark
         self.limit = MOST_ENTRIES
+        self.left = NOTHING
         self.commits = 0
         self._narrow = 0  # entries that are left of those for which the limit is low
         self._nonce = token_hex(6)
@@ -124,9 +125,9 @@ class Term:
         self._forget_lent()
         return True
 
-    async def table(self, name: str, parse: Callable[[bytes], T]) -> dict[str, T]:
+    async def table(self, name: str, parse: Callable[[bytes], T], *, anew: bool = False) -> dict[str, T]:
         """Return one of the driver's own tables; nothing where it cannot be read, for others wait behind it."""
-        if not self.cache.has(name):
+        if anew or not self.cache.has(name):
             await self.cache.load([NotLoaded("table", name)], self.mark)
         try:
             return {key: parse(value) for key, value in self.cache.table(name).items()}
@@ -136,30 +137,12 @@ class Term:
             log.error("record.unreadable", record=PREFIX + name, error=str(error))
             return {}
 
-    async def suspect(self, items: Sequence[Item]) -> None:
-        """Handle these one at a time: they may have been under way when the owner before died.
-
-        Whatever is the first of them again and again lets processes die, and is set aside.
-        """
-        known = await self.table(SUSPECTS, int)
-        if not items and not known:
-            return
-        batch = self._begin(None)
-        batch.draft.clear(SUSPECTS)
-        for item in items:
-            item.suspect = True
-            deaths = known.get(str(item), -1) + (item is items[0])
-            if deaths >= DEATHS:
-                item.failed = HandlingFailed("ProcessDied", "relay/store/journal/term.py")
-            batch.draft.put(SUSPECTS, str(item), b"%d" % max(deaths, 0))
-        await self._write(batch)
-        self._narrow_to(1, len(items))
-
     def _begin(self, settings: Any) -> Batch:
         """Return a batch over what is committed, and what is lent."""
         now = self.cache.now = self._clock.now()
         self.cache.guesses.clear()
-        return Batch(self._rules, self._lent if self.carries else self.cache, now, settings, self.cache.guesses)
+        state = self._lent if self.carries else self.cache
+        return Batch(self._rules, state, now, settings, self.cache.guesses, left=self.left)
 
     def _forget_lent(self) -> None:
         self._lent, self.carries = Draft(self.cache, 0), False
@@ -228,7 +211,7 @@ class Term:
         elif items[0].failed and isinstance(error, WrongType):
             raise error  # an entry of the inbox is not lost for that: it is tried again
         elif items[0].failed:
-            log.error("entry.not_counted", reason=str(error))
+            log.error("entry.not_set_aside", reason=str(error))
             items[0].hopeless = True
         else:
             items[0].failed = error

@@ -16,7 +16,7 @@ from relay.store.journal.codec import Codec
 from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
 from tests.store.journal.proxy import Proxy, proxy
-from tests.store.journal.toy import KINDS, Aside, Settings, step
+from tests.store.journal.toy import KINDS, Settings, step
 from tests.support.memory import Memory
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
@@ -46,9 +46,8 @@ class Process:
         self.ahead = 0.0
         self.redis = connect(url)
         codec = Codec(KINDS, options.pop("sealer", None))
-        aside = options.pop("aside", lambda _entry, error: Aside(str(error)))
         given = {name: options.pop(name) for name in ("needs", "take_over", "most_waiting") if name in options}
-        rules = Rules(options.pop("step", step), aside, codec, **given)
+        rules = Rules(options.pop("step", step), codec, **given)
         settings = options.pop("settings", Settings())
         options = {"process": name, "alone": True, "monotonic": self.monotonic} | options
         self.partition = Partition(self.redis, rules, settings, **options)

@@ -19,7 +19,7 @@ def place(state: State, count: int, now: int, _settings: Any) -> tuple[Changes, 
 
 
 def test_a_batch_ends_where_it_would_be_too_many_writes() -> None:
-    rules = Rules(place, lambda _entry, error: error, Codec())
+    rules = Rules(place, Codec())
     batch = Batch(rules, Memory(), 1, None)
 
     assert batch.run([Item(MOST_WRITES - 1), Item(1), Item(1), Item(1)]) == []

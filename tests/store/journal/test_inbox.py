@@ -9,17 +9,19 @@ from structlog.testing import capture_logs
 
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.client import connect
-from relay.store.journal import inbox
+from relay.store.journal import batch, inbox
 from relay.store.journal.backlog import NotOwner
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission, Busy, Item
 from relay.store.journal.lease import ALIVE
 from relay.store.journal.pace import Pace
 from relay.store.journal.scripts import Full
+from relay.store.plain import Plain
+from relay.store.quarantine import Quarantine
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import proxy
 from tests.store.journal.test_faults import once
-from tests.store.journal.toy import Add, Broken, Deadly, Hand, Look, Press
+from tests.store.journal.toy import Add, Broken, Deadly, Endless, Hand, Look, Press
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -169,7 +171,7 @@ class TestPoison:
         assert await redis.hlen(P + "waiting") == 1
 
     @pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True)], ids=str)
-    async def test_what_cannot_be_stepped_is_counted_and_kept_for_people(
+    async def test_what_cannot_be_stepped_is_kept_for_people(
         self, two: tuple[Process, Process], redis: Redis, broken: Broken
     ) -> None:
         await redis.set(P + "no-index", "text")
@@ -178,21 +180,25 @@ class TestPoison:
         await asyncio.gather(*(other.submit(entry, admission=EVENT) for entry in entries))
 
         await until(lambda: emptied(redis))
-        assert await ledger(redis) == {"accepted": 2, "dead": 1}
-        [kept] = await redis.lrange(P + "aside", 0, -1)
+        assert await ledger(redis) == {"accepted": 2}
+        [kept] = await redis.hvals(P + "set-aside")
         assert b'"is":"Broken"' in kept
+        quarantine = Quarantine(Plain(redis))
+        [row] = (await quarantine.page()).rows
+        assert row.fault
+        assert b"Broken" in (await quarantine.named(row.id)).body  # type: ignore[union-attr]
+        assert await quarantine.put_back(row.id)
+        await until(lambda: emptied(redis))
+        assert [again.id != row.id for again in (await quarantine.page()).rows] == [True]
 
-    @pytest.mark.parametrize("aside", [Broken(), Broken(unwritable=True)], ids=str)
-    async def test_not_even_what_cannot_be_counted_stands_in_the_way(
-        self, open_process: Open, redis: Redis, aside: Broken
-    ) -> None:
-        process = await open_process(aside=lambda _entry, _error: aside).start()
+    async def test_is_not_lost_where_it_cannot_be_set_aside(self, open_process: Open, redis: Redis) -> None:
+        process = await open_process().start()
+        await redis.set(P + "set-aside", "text")
         codec = process.partition._rules.codec
         await redis.xadd(P + "inbox", {"id": "1", "entry": codec.value(Broken(), "entry:1")})
-
         await until(lambda: emptied(redis))
-        assert await process.submit(Press("x")) == 1
-        assert await ledger(redis) == {"pressed": 1}
+
+        assert await redis.hlen(P + "waiting") == 1
 
     async def test_an_act_that_cannot_be_written_is_found_though_the_inbox_is_full(
         self, open_process: Open, redis: Redis, shared: None
@@ -241,17 +247,17 @@ class TestPoison:
             await redis.set(P + f"counter:x{number}", b'{"v":99}')
             await other.submit(Add(f"x{number}", "e1"), admission=EVENT)
         await until(lambda: emptied(redis))
-        counts = await ledger(redis)
+        aside = await redis.hlen(P + "set-aside")
 
         await redis.set(P + "counter:x4", b'{"v":1,"total":4}')
         with capture_logs() as lines:
             owner.ahead += 61
             await until(lambda: redis.hexists(P + "events:x4", "e1"))
 
-        assert counts == {"dead": 2}
+        assert aside == 2
         assert [line["count"] for line in lines if line["event"] == "entry.waits"] == [5]
         assert await redis.hlen(P + "waiting") == 4
-        assert await ledger(redis) == {"dead": 2, "accepted": 1}
+        assert await ledger(redis) == {"accepted": 1}
 
     async def test_what_waited_and_is_too_big_for_one_commit_becomes_several(
         self, two: tuple[Process, Process], redis: Redis
@@ -282,9 +288,9 @@ class TestPoison:
         owner.ahead += 61
 
         await until(lambda: redis.hexists(P + "events:x", "e1"))
-        await until(lambda: redis.hexists(P + "ledger", "dead"))
+        await until(lambda: redis.exists(P + "set-aside"))
         assert (await owner.submit(Look("x")))["total"] == 5
-        assert await ledger(redis) == {"accepted": 1, "dead": 1}
+        assert await ledger(redis) == {"accepted": 1}
         assert not await redis.exists(P + "waiting")
 
     async def test_what_cannot_be_tried_again_costs_no_other_entry_its_turn(
@@ -302,26 +308,42 @@ class TestPoison:
         assert await ledger(redis) == {"pressed": 1, "accepted": 1}
         assert await redis.hlen(P + "waiting") == 2
 
-    async def test_what_ends_process_after_process_is_set_aside_and_nothing_else(
+    async def test_deaths_set_nothing_aside_and_the_log_names_what_was_next(
         self, open_process: Open, redis: Redis
     ) -> None:
         codec = open_process("writer").partition._rules.codec
-        entries: list[Any] = [Add("x", "e1"), Deadly(), Add("x", "e2")]
-        for number, entry in enumerate(entries):
-            await redis.xadd(P + "inbox", {"id": str(number), "entry": codec.value(entry, f"entry:{number}")})
+        for number, entry in enumerate([Add("x", "e1"), Deadly(), Add("x", "e2")]):
+            payload = codec.value(entry, f"entry:{number}")
+            await redis.xadd(P + "inbox", {"id": str(number), "entry": payload}, id=f"1-{number + 1}")
 
         for life in range(5):
-            process = await open_process(f"p{life}").start(owns=False)
-            await until(lambda process=process: process.partition._tasks[0].done() or process.partition.owns)
-            await asyncio.wait(process.partition._tasks[:1], timeout=0.1)
-            if not process.partition._tasks[0].done():
-                break
-            await process.die()
+            with capture_logs() as lines:
+                process = await open_process(f"p{life}").start(owns=False)
+                await asyncio.wait(process.partition._tasks[:1])
+                await process.die()
+            assert [line["id"] for line in lines if line["event"] == "entry.next"][-1] == "q-in-1-2"
 
-        assert life == 2  # it was alone at the death of two
+        assert await redis.xlen(P + "inbox") == 3
+        assert await Quarantine(Plain(redis)).set_aside("q-in-1-2")
+        await open_process("last").start()
         await until(lambda: emptied(redis))
-        assert await ledger(redis) == {"accepted": 2, "dead": 1}
-        assert not await redis.exists(P + "suspects")
+        assert await ledger(redis) == {"accepted": 2}
+        assert await redis.hkeys(P + "set-aside") == [b"1-2"]
+
+    async def test_a_step_without_an_end_is_interrupted_and_set_aside(
+        self, two: tuple[Process, Process], redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batch.bounded, "__defaults__", (0.2,))
+        owner, other = two
+        for entry in (Add("x", "e1"), Endless(), Endless(), Add("x", "e2")):
+            await other.submit(entry, admission=EVENT)
+        await until(lambda: emptied(redis))
+
+        assert await ledger(redis) == {"accepted": 2}
+        rows = (await Quarantine(Plain(redis)).page()).rows
+        assert [row.reason.partition(" at ")[0] for row in rows] == ["StepTookTooLong"] * 2
+        with pytest.raises(HandlingFailed):
+            await owner.submit(Endless())
 
 
 class TestGrowth:

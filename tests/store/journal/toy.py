@@ -1,5 +1,6 @@
 """A step that counts: enough of a state to see what the driver does with it."""
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -94,13 +95,13 @@ class Deadly:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """An entry was set aside."""
+class Endless:
+    """Compute for ever, and take whatever is raised meanwhile for something else."""
 
-    error: str
+    name: str = "x"
 
 
-KINDS = (Add, Press, Fire, Look, Hand, Broken, Deadly, Aside, ClockSetBack)
+KINDS = (Add, Press, Fire, Look, Hand, Broken, Deadly, Endless, ClockSetBack)
 
 
 @dataclass(slots=True)
@@ -171,8 +172,10 @@ def _deadly(_d: Draft, _entry: Deadly, _settings: Settings) -> None:
     raise Death
 
 
-def _aside(d: Draft, _entry: Aside, _settings: Settings) -> None:
-    d.count("dead")
+def _endless(_d: Draft, _entry: Endless, _settings: Settings) -> None:
+    while True:
+        with contextlib.suppress(Exception):
+            sum(range(1_000))
 
 
 def _clock(d: Draft, entry: ClockSetBack, _settings: Settings) -> None:
@@ -189,6 +192,6 @@ HANDLERS: dict[type, Any] = {
     Hand: _hand,
     Broken: _broken,
     Deadly: _deadly,
-    Aside: _aside,
+    Endless: _endless,
     ClockSetBack: _clock,
 }
