@@ -71,7 +71,8 @@ def first_failed(event: Event, run: int, known: str) -> str:
         del failed[name]
     else:
         return known
-    return json.dumps([run, *chain.from_iterable(failed.items() or [("", "")])])  # the store drops no facts
+    listed = [*chain.from_iterable(failed.items() or [("", "")])]  # the store drops no facts
+    return json.dumps([run, *listed], ensure_ascii=False)
 
 
 def with_cause(event: Event, fact: str) -> Event:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from relay.domain.error_reader import LONGEST
+from relay.domain.error_reader import SENTENCE
 from relay.domain.events import Event
-from relay.domain.failed_phases import MAX_PHASES, first_failed, lacks_cause, with_cause
+from relay.domain.failed_phases import MAX_NAME, MAX_PHASES, first_failed, lacks_cause, with_cause
 from relay.domain.parsing import dump, load, parse
 from tests.support.events import RECEIVED
 
@@ -47,12 +47,14 @@ def test_the_first_failed_phase_of_a_run_is_remembered(event: Event, run: int, k
     assert first_failed(event, run, known) == fact
 
 
-def test_the_fact_is_short_whatever_a_sender_states() -> None:
+@pytest.mark.parametrize("letter", ["x", "表"])
+def test_the_fact_is_short_whatever_a_sender_states(letter: str) -> None:
     fact = ""
     for number in range(10):
-        fact = first_failed(ended("Failed", message="x" * 100_000, phaseName=f"{number}" * 100_000), 0, fact)
+        name = f"{number}{letter * 100_000}"
+        fact = first_failed(ended("Failed", message=letter * 100_000, phaseName=name), 0, fact)
 
-    assert len(fact) < 3 * MAX_PHASES * LONGEST
+    assert MAX_PHASES * SENTENCE < len(fact) < MAX_PHASES * (MAX_NAME + SENTENCE + len('"", "", ')) + len("[0, ]")
 
 
 @pytest.mark.parametrize(
