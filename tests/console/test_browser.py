@@ -158,7 +158,7 @@ async def test_what_is_asked_at_night_is_three_steps_away_by_keyboard_alone(oper
         await page.evaluate("document.querySelector('header.bar').offsetHeight") < 64
     )  # the search is beside the rest
     for step in steps:
-        await tab_to(page, "Run id" if step.startswith("#") else step)
+        await tab_to(page, "Run id or name" if step.startswith("#") else step)
         if step.startswith("#"):
             await page.keyboard.type(step[1:])
         async with page.expect_navigation():

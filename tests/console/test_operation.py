@@ -290,6 +290,15 @@ async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(page: Open) ->
     assert 'href="/console/now#sources"' in html
 
 
+async def test_the_search_finds_runs_by_a_part_of_their_names(page: Open) -> None:
+    await page.take("started", 0, "room", status="Initiated", operationId="op-1", operationName="Month-end close")
+    _, html = await page.ask("/console/operation?id=month-END")
+
+    assert re.findall(r'href="([^"]+)">Month-end close<', html) == [
+        "/console/operation?id=op-1&amp;tenant=room&amp;project=project-1"
+    ]
+
+
 async def test_an_id_that_several_use_is_a_choice(page: Open) -> None:
     for tenant in ("room", "live"):
         await page.take("started", 0, tenant, status="Initiated", operationId="op-1")

@@ -111,7 +111,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     try:
         timeline = await context.admin.timeline(id_, space)
         if timeline is None:
-            raise unknown(context, id_)
+            raise await unknown(context, id_)
         history = History(context.store)
         events, ended = await asyncio.gather(context.admin.events(id_, space), history.of_operation(id_, space))
     except AmbiguousId as error:

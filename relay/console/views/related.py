@@ -19,6 +19,7 @@ from relay.domain.jobs import Job, documents_of, named
 from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
 from relay.store.queries.jobs import Jobs
+from relay.store.queries.operations import Operations
 from relay.store.queries.timelines import Timeline
 
 MOST = 50  # members of a batch that are named
@@ -97,14 +98,22 @@ def with_job(event: Event, template: str, history: Sequence[Event] = ()) -> Even
     return replace(event, job=named(template, *documents_of(event, history))) if template else event
 
 
-def unknown(context: Context, id_: str) -> Unknown:
-    """Lead to operations with a similar id, and to what sources were refused."""
-    near = [(address("operations", text=id_.strip(" \"'<>,.;")[:200]), phrase(N_("Similar ids and names")))]
+async def unknown(context: Context, id_: str) -> Unknown:
+    """Lead to the newest runs with a similar id or name, to a list of all, and to what sources were refused."""
+    text = id_.strip(" \"'<>,.;")[:200]
+    found = await Operations(context.store).page(text=text, limit=MOST_NEAR)
+    near = [
+        (_operation("", row.subject, Space(row.platform, row.tenant, row.project)).page,
+         phrase("%(name)s", name=row.name or row.subject))
+        for row in found.rows
+    ]  # fmt: skip
+    near.append((address("operations", text=text), phrase(N_("Similar ids and names"))))
     if any(row.refused for row in sources(context)):
         near.append(("/console/now#sources", phrase(N_("What was refused"))))
     return Unknown(UNKNOWN, near=near, id=id_)
 
 
+MOST_NEAR = 8
 MOST_RULES = 50  # that are shown of one event
 
 
