@@ -6,7 +6,9 @@
 import asyncio
 import contextlib
 import time
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +40,7 @@ from relay.receiving.key_cache import Fetch, fetch
 from relay.receiving.unknown_words import UnknownWords
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
+from relay.store.embedded.server import EmbeddedRedis
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.runs import DELIVER, RECEIVE
 from relay.store.queries.suppressions import Suppressions
@@ -112,8 +115,8 @@ class Relay:
             store = await open_store(stack, coordinator, embedded, memory, delivers=self._delivers)
             if tracing := open_tracing(self._env):
                 stack.push_async_callback(tracing.aclose)
-            health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,),
-                            memory=memory.stated(private=embedded is not None))  # fmt: skip
+            health = Health(store, config, clock=clock, notices=partial(self._notices, embedded), outage=outage,
+                            internal=(PLATFORM,), memory=memory.stated(private=embedded is not None))  # fmt: skip
             await health.prepare()
             await health.warn()
             stack.push_async_callback(cancelled, asyncio.create_task(health.watch()))
@@ -208,10 +211,10 @@ class Relay:
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(self._coordinator.renderer().prepare()))
 
-    def _notices(self) -> dict[str, str]:
+    def _notices(self, embedded: EmbeddedRedis | None) -> dict[str, str]:
         """Return notices for operators besides the state of the store."""
-        socket = self._socket.notices() if self._socket else {}
-        return self._coordinator.template_faults() | self._front.certificates.notices() | socket
+        parts = [part.notices() for part in (self._front.certificates, self._socket, embedded) if part]
+        return dict(ChainMap(self._coordinator.template_faults(), *parts))
 
     def _self_monitoring(
         self, store: Store, ingest: Ingest, health: Health, outage: Outage, words: UnknownWords

@@ -69,6 +69,7 @@ class EmbeddedRedis:
         self._log_start = 0  # where the present server's words begin
         self._held = AsyncExitStack()
         self._process: Process | None = None
+        self._waits_for_disk = False
         self.url = self._directory.url
 
     async def __aenter__(self) -> Self:
@@ -82,6 +83,14 @@ class EmbeddedRedis:
     def pid(self) -> int | None:
         """The server's: None before the first start, another one after a restart."""
         return self._process.pid if self._process else None
+
+    def notices(self) -> dict[str, str]:
+        """Return what keeps the server from running, as `/readyz` names it."""
+        if not self._waits_for_disk:
+            return {}
+        return {
+            "disk": f"the disk of {self._directory.path} is full or failing, so nothing can be kept: make room there"
+        }
 
     async def start(self) -> str:
         """The URL of a server that answers. EmbeddedRedisError says why there is none; then nothing is left running."""
@@ -168,7 +177,8 @@ class EmbeddedRedis:
         while True:
             status, now = await process.wait(), loop.time()
             obituary = self._obituary(status)
-            if self._unwritable():
+            self._waits_for_disk = self._unwritable()
+            if self._waits_for_disk:
                 exits = []
                 pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused, 10))
                 refused += 1
@@ -192,6 +202,7 @@ class EmbeddedRedis:
         try:
             process = await self._spawn()
             await self._ready(process)
+            self._waits_for_disk = False
             log.info("redis.restarted", pid=process.pid)
         except (EmbeddedRedisError, OSError) as error:  # ended again, which counts, or is slow, which does not
             log.error("redis.restart_failed", reason=str(error))

@@ -89,12 +89,15 @@ async def test_a_full_disk_is_waited_for_and_relay_stays(home: Path, data_dir: P
             killed = pid_of(server)
             os.kill(killed, signal.SIGKILL)
             await until(lambda: (data_dir / "tries").exists() and (data_dir / "tries").read_text().count("x") > 6)
+            noticed = server.notices()
             (data_dir / "full").unlink()
             await restarted(server, killed)
 
         assert await redis.get("key") == "value"
         assert not server.failed.done()
+        await until(lambda: not server.notices())
 
+    assert f"the disk of {data_dir} is full or failing" in noticed["disk"]
     pauses = [line["again_in"] for line in lines if line["event"] == "redis.disk_full"]
     assert pauses[:4] == [0.001, 0.002, 0.004, 0.008]
     assert max(pauses) <= 10
