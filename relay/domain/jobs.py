@@ -215,5 +215,7 @@ class Run:
     batch: bool = False  # several operations submitted together: events of its members are signs of life as well
     job: Job | None = None  # what other runs it is compared with
     started: float | None = None
+    waits: bool = False  # for the approval of a person
+    waited: float = 0.0  # seconds for which it did
     late_after: float | None = None  # seconds that no usual run of its job takes; None where that is unknown
     alarms_text: str | None = None  # the text that the alarms were read from, if it says more or less than they do

@@ -77,6 +77,8 @@ class Operation(Record):
     deadline: int | None = None
     alarms: str = ""  # relay.domain.jobs.Alarms
     asked: int = 0  # when the platform was asked about it
+    approval: tuple[str, int] | None = None  # the phase that waits for a person, and since when
+    waited: int = 0  # ms for which phases waited so
 
     @property
     def lives(self) -> int:

@@ -36,6 +36,8 @@ def run_of(o: Operation) -> Run:
         batch=is_batch(o),
         job=Job(platform, tenant, project, type_, name, branch_in(facts.get("labels", ""))) if name else None,
         started=began(o),
+        waits=o.approval is not None,
+        waited=o.waited / 1000,
         alarms_text=o.alarms,
     )
 

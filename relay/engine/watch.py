@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from relay.domain.documents import mapping
 from relay.domain.facts import Space
 from relay.domain.jobs import Run
 from relay.engine import jobs
@@ -20,7 +21,7 @@ from relay.engine.runs import is_batch, run_of
 # What is known of a run for the watchdog, in its operation
 WATCHED = (
     "heard", "moved", "gaps", "phase", "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms",
-    "asked",
+    "asked", "approval", "waited",
 )  # fmt: skip
 GAPS = 15  # between signs of life, that are kept
 ECHO = 60_000  # ms within which a repetition is no sign of rhythm
@@ -57,6 +58,7 @@ def track(d: Draft, o: Operation, a: Arrival, was: Was) -> None:
     if not known or further or a.phase_end or a.phase not in ("", o.phase):
         o.moved = d.now
     o.phase = a.phase or o.phase
+    _note_approval(d, o, a)
     if _plan(d, o, a) or not known:
         check_now(d, o.name)
 
@@ -90,6 +92,16 @@ def _record_sign_of_life(d: Draft, o: Operation, a: Arrival, was: Was, *, repeat
     o.heard = d.now
     if o.alarms and d.score(STALLED, o.name) is not None:
         check_now(d, o.name)
+
+
+def _note_approval(d: Draft, o: Operation, a: Arrival) -> None:
+    """Note what waits for a person; other phases report meanwhile, so it is over once that one goes on."""
+    waits = a.event.operation and mapping(a.event.operation.document.get("progress")).get("waitsForApproval")
+    if isinstance(waits, str) and not o.approval:
+        o.approval = waits, d.now
+    elif o.approval and not waits and a.phase == o.approval[0]:
+        o.waited += max(0, d.now - o.approval[1])
+        o.approval = None
 
 
 def _was_away(d: Draft, since: int) -> bool:

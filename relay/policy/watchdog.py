@@ -57,10 +57,11 @@ def _late(run: Run, settings: Watchdog) -> Finding | None:
     if run.deadline is not None:
         found.append(Finding("limit", run.deadline, run.deadline + TO_SAY_SO))
     if run.estimate is not None:  # which knows more of this run than the runs before it
-        granted = max(LEAST_OVERDUE, run.planned * OVERDUE)
+        granted = run.waited + max(LEAST_OVERDUE, run.planned * OVERDUE)
         found.append(Finding("estimate", run.estimate, run.estimate + granted))
     elif run.late_after is not None:
-        found.append(Finding("history", began + run.late_after, began + run.late_after))
+        due = began + run.waited + run.late_after
+        found.append(Finding("history", due, due))
     if not found and not _silent(run, settings) and "silent" not in run.alarms.open:
         due = (run.last_event if run.batch else run.moved) + settings.late  # not of a start that is old when it comes
         found.append(Finding("start", due, due))
@@ -121,8 +122,11 @@ def _ended(run: Run) -> float:
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
-    """Return the alarm or recovery to announce now. In the grace after relay's own absence no alarm is raised."""
-    was = run.alarms
+    """Return the alarm or recovery to announce now.
+
+    No alarm is raised in the grace after relay's own absence, nor while the run waits for a person's approval.
+    """
+    was, grace = run.alarms, grace or run.waits
     if "silent" in was.open and _is_over("silent", run, settings):  # so people first read that it goes on
         lasted = min(MOST, _ended(run) - was.open["silent"].since)
         was = replace(was, longest=max(was.longest, lasted))

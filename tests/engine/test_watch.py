@@ -54,6 +54,20 @@ def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life() -> None
     assert the_run(partition).gaps == (1199, 1199)
 
 
+def test_what_waits_for_approval_does_so_until_its_own_phase_goes_on() -> None:
+    partition, seen = Partition(), []
+    for number, (job, waits) in enumerate([("deploy", True), ("docs", False), ("deploy", True), ("deploy", False)]):
+        progress = {"currentPhase": job} | ({"waitsForApproval": job} if waits else {})
+        operation = {"operationId": "op-1", "status": "Running", "progress": progress}
+        document = {"event": "operation.progress", "operation": operation, "timestamp": f"2024-01-20T11:4{number}:00Z"}
+        assert partition.statuses(events.event_of(document, id=f"{number}")) == ["accepted"]
+        partition.now += 30 * MINUTE
+        run = the_run(partition)
+        seen.append((run.waits, run.waited))
+
+    assert seen == [(True, 0), (True, 0), (True, 0), (False, 90 * 60)]
+
+
 def test_phases_without_a_percentage_are_no_rhythm() -> None:
     """A workflow whose jobs wait for a machine, and then take long, is not silent."""
     partition = Partition()
