@@ -18,6 +18,7 @@ from relay.cli.connection import NotFound
 from relay.cli.options import headers_option, read_event, visible
 from relay.cli.screen import console as screen
 from relay.cli.screen import show
+from relay.domain.events import TERMINAL
 from relay.errors import RelayError
 from relay.operating.clocks import there
 from relay.operating.sentences import clock, sentence_of, watch_lines
@@ -183,7 +184,8 @@ def page(facts: Mapping[str, Any], *, every: bool) -> Iterator[Text | Table]:
             f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
                                                         if facts[key]))  # fmt: skip
     yield Text(visible(", ".join(part for part in parts if part)), overflow="fold")
-    for warning in watch_lines(facts["watchdog"], zone()) if facts["watchdog"] else ():
+    over = facts["status"] in TERMINAL
+    for warning in watch_lines(facts["watchdog"], zone(), over=over) if facts["watchdog"] else ():
         yield Text(visible(warning), "yellow")
     for verdict in facts["verdicts"]:
         yield _verdict(verdict)

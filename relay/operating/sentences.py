@@ -37,11 +37,13 @@ NEXT = "; next try at {at}"
 Say = Callable[[str], str]  # a sentence of these in another language
 
 
-def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
-    """Yield the open alarms in plain words; times in this zone, or that of this machine."""
+def watch_lines(watched: Mapping[str, Any], zone: str = "", *, over: bool = False) -> Iterator[str]:
+    """Yield the alarms of a run, which may be over, in plain words; times in this zone, or that of this machine."""
     for alarm in watched["alarms"]:
-        again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
-        yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"
+        times = {0: "", 1: ", reminded once", 2: ", reminded twice"}
+        again = times.get(alarm["reminders"], f", reminded {alarm['reminders']} times")
+        began = f"was {alarm['rule']} from" if over else f"{alarm['rule']} since"
+        yield f"{began} {_at(alarm['since'], zone)}; alarm sent {_at(alarm['told_at'], zone)}{again}"
 
 
 def _at(at: str, zone: str) -> str:

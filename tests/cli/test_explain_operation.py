@@ -108,8 +108,9 @@ def test_what_the_watchdog_found_is_told() -> None:
     watched = facts_of(Timeline("op-1", kept, []))["watchdog"]
 
     assert (watched["last_sign_of_life_at"], watched["estimate_moved"]) == ("2024-01-20T11:05:00.000Z", 3)
-    (said,) = watch_lines(watched, "Europe/Berlin")
-    assert said == "silent since 2024-01-20 12:05:00 CET, told 2024-01-20 12:20:00 CET, and 2 times again"
+    times = "2024-01-20 12:05:00 CET; alarm sent 2024-01-20 12:20:00 CET, reminded twice"
+    assert [*watch_lines(watched, "Europe/Berlin")] == [f"silent since {times}"]
+    assert [*watch_lines(watched, "Europe/Berlin", over=True)] == [f"was silent from {times}"]
     assert facts_of(Timeline("batch-1", Operation("batch-1"), []))["watchdog"] is None
 
 
