@@ -23,8 +23,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from relay.engine.receipts import LONGEST_DELAY
 from relay.errors import StoreUnavailable
 from relay.store.journal.lease import LASTS
+from relay.store.keys import PREFIX
 from relay.store.queries.admin import Ledger
 from tests.chaos.load import DURABLE, SEED, Load
 from tests.support.clusters import clustered
@@ -118,8 +120,14 @@ async def crash_loop(deaths: int) -> Report:
         async with stand.load.sending():
             await asyncio.gather(*(_die_of_owning(stand, relay, deaths) for relay in stand.relays))
             await stand.load.more(BETWEEN)
+        await until(lambda: _none_waits(stand))  # none of what is in the inbox is pending, and all of it comes
+        await stand.around.settled(2 * LONGEST_DELAY / 1000)  # what was under way at several deaths waits for so long
         await _account(stand, 0)
     return stand.report
+
+
+async def _none_waits(stand: Stand) -> bool:
+    return not await stand.around.store.redis.xlen(f"{PREFIX}inbox")
 
 
 async def _die_of_owning(stand: Stand, relay: RunningRelay, deaths: int) -> None:

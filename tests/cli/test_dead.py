@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from relay.coordinator import build_sealer
+from relay.engine.intake import Report
 from relay.operating.acts import short
 from relay.store import Store
 from tests.cli.asking import Commands
@@ -22,6 +23,7 @@ from tests.support.queue import claim_one, dead_letters
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage
 from tests.support.targets import mail
+from tests.support.waiting import until
 
 ANALYSIS = "op-ff0e8400-e29b-41d4-a716-446655440000"
 REFUSED = ("550 5.7.1 Mail like this is not wanted here, and none of this name has ever been seen on this side of the "
@@ -100,6 +102,30 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(cli: C
     assert "1 taken as events. 1 stays: is still refused: " in everything.output
     assert [row.id for row in (await cli.store.quarantine.page()).rows] == [kept] != [good]
     assert {act["detail"]["by"] for act in audit["rows"]} == {"command"}
+
+
+async def test_an_accepted_entry_that_waits_is_set_aside_and_brought_back(cli: Commands) -> None:
+    codec = cli.store.partition._rules.codec
+    payload = codec.value(Report(completed(operationId="op-1"), [mail("a@example.com")]), "entry:event")
+    await cli.store.redis.hset("{relay}:waiting", "1-1", b"event\0" + payload)
+
+    waits = await cli("dead", "list")
+    done, unknown = [await cli("dead", "set-aside", name) for name in ("q-in-1-1", "q-in-1-2")]
+    aside, shown = await cli("dead", "list"), await cli("dead", "show", "q-in-1-1")
+    back, after = await cli("dead", "replay", "q-in-1-1"), await cli.facts("dead", "list")
+
+    assert "waits: it needs a value that cannot be read" in " ".join(waits.output.split())
+    assert (done.exit_code, done.output) == (0, "q-in-1-1: set aside\n")
+    assert (unknown.exit_code, unknown.output) == (1, "q-in-1-2: it is not in the inbox: nothing was done\n")
+    assert "relay itself failed on it: set aside by hand" in " ".join(aside.output.split())
+    assert '"op-1"' in shown.output
+    assert back.exit_code == 0, back.output
+    assert not after["quarantine"]["rows"]
+
+    async def decided() -> bool:
+        return (await cli.around.ledger()).counts.get("accepted") == 1
+
+    await until(decided)
 
 
 async def test_where_no_relay_can_start_redis_itself_is_read(cli: Commands, letter: str) -> None:
