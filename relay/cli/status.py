@@ -103,7 +103,9 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
         ("Destinations", once(facts["destinations"]), _STATES),
         ("Refused", [row for row in facts["sources"] if row["refused"]], {
             "source": "name",
-            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),
+            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()).replace(
+                "unsigned", f"without a valid {row['asked']}"
+            ),
         }),
     )  # fmt: skip
     for title, rows, columns in tables:

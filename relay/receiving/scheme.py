@@ -77,3 +77,8 @@ class Scheme:
     dated: bool = False  # it signs a time, which `verify` checks
     message_id: Callable[[SignedRequest], bytes] | None = None  # the signed id; None: the body alone is signed
     public: PublicKeys | None = None  # proves it by a key that is fetched before: there are neither secrets nor proofs
+
+    @property
+    def asked(self) -> str:
+        """Return what a sender proves itself by, as refusals name it."""
+        return {"Signature": "signature", "Bearer": "token"}.get(self.challenge, "password")

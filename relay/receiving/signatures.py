@@ -41,7 +41,7 @@ def verify(
         _check_age(offer.timestamp, tolerance, now)
     if unread and rules.shape:
         if not any(rules.shape.fullmatch(signature) for signature in offer.signatures):
-            raise InvalidSignature("no signature has the form of one")
+            raise InvalidSignature(f"no {rules.asked} has the form of one")
         return ""
     if rules.public:
         rules.public.verify(offer.signed, keys, tolerance=tolerance, now=now)
@@ -53,7 +53,9 @@ def verify(
         if any(matches) and secret:  # an empty secret is no secret: anyone can sign with it
             matched.append(name)
     if not matched:
-        raise InvalidSignature("no configured secret makes this signature")
+        made = rules.asked == "signature"
+        refusal = "no configured secret makes this signature" if made else "the {} is none of the configured secrets"
+        raise InvalidSignature(refusal.format(rules.asked))
     return matched[0]
 
 

@@ -55,3 +55,10 @@ def test_why_something_fails_is_said_once() -> None:
     assert [line.split()[:2] for line in text.splitlines() if "failing" in line] == [
         ["slack", "failing"], ["team", "failing"], ["room", "failing"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ["signature", "token", "password"])
+def test_a_refusal_names_what_the_source_asks_for(asked: str) -> None:
+    row = {"name": "cron", "asked": asked, "refused": {"unsigned": 1, "malformed": 2}}
+
+    assert f"1 without a valid {asked}, 2 malformed" in printed(FACTS | {"sources": [row]})

@@ -28,6 +28,7 @@ ACCEPTED_SPELLINGS = {
     "basic in small letters": ("basic", b"basic " + base64.b64encode(SECRET)),
     "hmac in capitals": ("hmac", hexed().upper()),
 }
+ASKED = {"token": "token", "basic": "password", "oidc": "token", "github": "signature", "none": "signature"}
 
 
 @pytest.mark.parametrize(("scheme", "value"), ACCEPTED_SPELLINGS.values(), ids=ACCEPTED_SPELLINGS)
@@ -196,3 +197,13 @@ def test_what_is_not_signed_needs_no_secret_and_names_none() -> None:
     assert not SCHEMES["none"].needs_secret
     assert Case("none", secrets={}, headers={}).verify() == ""
     assert sign("none", BODY, b"") == {}
+
+
+def test_a_refusal_names_what_the_scheme_asks_for() -> None:
+    assert {scheme: SCHEMES[scheme].asked for scheme in ASKED} == ASKED
+    for scheme, request in (("token", b"Bearer wrong"), ("basic", b"Basic " + base64.b64encode(b"wrong"))):
+        with pytest.raises(InvalidSignature, match=f"the {ASKED[scheme]} is none of the configured secrets"):
+            Case(scheme).with_signature(request).verify()
+    with pytest.raises(InvalidSignature, match="no token has the form of one"):
+        verify("oidc", SignedRequest(b"", {"authorization": [b"Bearer x"]}), {}, header=None, tolerance=1, now=0,
+               unread=True)  # fmt: skip

@@ -143,10 +143,14 @@ def _missing(stored: Iterable[bytes]) -> Iterator[tuple[str, float]]:
 
 
 class SourceHealth(Facts):
-    """Requests of a source since this process began; those that were `refused` by outcome. `format`: of its page."""
+    """Requests of a source since this process began; those that were `refused` by outcome. `format`: of its page.
+
+    `asked`: what its senders prove themselves by.
+    """
 
     name: str
     format: str = ""
+    asked: str = "signature"
     accepted: int = 0
     duplicates: int = 0
     late: int = 0
@@ -169,6 +173,7 @@ def sources(context: Context) -> list[SourceHealth]:
         SourceHealth(
             name=name,
             format=configured[name].format if configured[name].reader else "",
+            asked=configured[name].signature.rules.asked,
             accepted=row.get("accepted", 0),
             duplicates=row.get("duplicate", 0),
             late=row.get("late", 0),
