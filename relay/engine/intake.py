@@ -61,7 +61,9 @@ class Report:
         accepted = _accept(d, event, targets)
         if is_failed_phase(event):
             _explain(d, event)
-        return replace(accepted, member=_report_member(d, self.event)) if is_failing_member(event) else accepted
+        if accepted.status == "duplicate" or not is_failing_member(event):
+            return accepted
+        return replace(accepted, member=_report_member(d, self.event))
 
 
 def _accept(d: Draft, event: Event, targets: Sequence[Target]) -> Accepted:

@@ -276,3 +276,22 @@ def test_an_error_is_read_once_and_only_where_its_source_may_state_it(partition:
 
     partition.do(Report(failing(kind, f"of a known {kind}")))
     assert _read.cache_info().misses == before + 1
+
+
+def test_a_batch_that_repeats_a_critical_failure_reports_no_new_one() -> None:
+    """Its member went on since by what came late, so that its end would be one of another run."""
+    partition, own = Partition(), {"operationId": "op-1", "priority": "Critical", "batchId": "batch-1"}
+    batch = {"batch": {"batchId": "batch-1"}, "operation": {"operationId": "op-1", "priority": "Critical"}}
+
+    def report(name: str, status: str, minute: int, document: dict[str, Any]) -> Any:
+        operation = {**document["operation"], "status": status}
+        whole = {**document, "event": name, "operation": operation, "timestamp": f"2024-01-20T11:{minute}:00Z"}
+        return partition.do(Report(events.event_of(whole, id=f"{name} {minute}")))
+
+    for name, status, minute in (("started", "Running", 10), ("failed", "Failed", 20)):
+        report(f"operation.{name}", status, minute, {"operation": own})
+    first = report("batch.operation.completed", "Timeout", 30, batch)
+    report("operation.progress", "Running", 25, {"operation": {**own, "progress": 50}})
+    again = report("batch.operation.completed", "Timeout", 30, batch)
+
+    assert [(answer.status, answer.member) for answer in (first, again)] == [("accepted", None), ("duplicate", None)]
