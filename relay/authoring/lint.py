@@ -1,23 +1,21 @@
 """Everything that is wrong with the templates, found before an event finds it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.configfile.words import suggest
 from relay.errors import TemplateError
-from relay.rendering import Renderer, in_daemon
+from relay.rendering import Renderer
 from relay.rendering.checks import Case, file_of, problems, unknown_names
-from relay.rendering.samples import FIXTURES
 from relay.rendering.template_files import parsed
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translatable import untranslated
 from relay.rendering.translations import Catalogues
 
 
-def faults_of(workspace: Workspace, wanted: Callable[[], bool] = lambda: True) -> list[str]:
+def faults_of(workspace: Workspace) -> list[str]:
     """Return a line for each fault, with file and line where they are known."""
     faults: list[str] = []
     library = TemplateSet(workspace.directories, faults)
@@ -39,10 +37,10 @@ def faults_of(workspace: Workspace, wanted: Callable[[], bool] = lambda: True) -
 
     def concerns(case: Case) -> bool:
         """Leave out messages that no file of the author's has a part in."""
-        return wanted() and (workspace.own is None or bool(library.overriding_file(*case.request)))
+        return workspace.own is None or bool(library.overriding_file(*case.request))
 
     renderer = Renderer(workspace.directories, workspace.options())
-    more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)
+    more = problems(renderer, concerns=concerns, judge=judge)
     reported = {file_of(fault)[:2] for fault in faults}
     return faults + [fault for fault in more if file_of(fault)[:2] not in reported]
 
@@ -56,17 +54,3 @@ def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
             if destination and names and destination not in names:
                 file = library.source(f"{channel}/{stem}.yaml")[1]
                 yield f"{file}:1: {destination} is no destination; {suggest(destination, names)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault with its place."""
-
-    file: str
-    line: int | None
-    message: str
-
-
-async def findings_of(workspace: Workspace, wanted: Callable[[], bool]) -> list[Finding]:
-    """Return what is wrong with these templates; it takes seconds, and ends early once it is not `wanted` any more."""
-    return [Finding(*file_of(fault)) for fault in await in_daemon(lambda: faults_of(workspace, wanted))]

@@ -38,9 +38,9 @@ class Channel(Protocol):
                              whose address it is, where one reader has several; so many messages get there as operations
                              may ask for; without, each address is a reader's
     title = "Teams"          what pages call it; without, its key in `CHANNELS` with a capital
-    preview(notification) -> Preview
-                             the message as its readers see it, for `relay template preview` and the console; without,
-                             its text
+    preview(content, at) -> str
+                             the page that shows a message, sent at `at`, for `relay template preview`; without, its
+                             text
     refusals(content) -> Iterator[str]
                              what the other side would refuse of a message, or not show: for `relay template lint`
     async gave_up(content, error)

@@ -30,7 +30,7 @@ MODULES = {
         "catch-up": "Have GitHub redeliver what relay did not take.",
     },
     "explain": {"explain": "Explain who is notified of an event and why, or what happened to an operation."},
-    "template": {"template": "Lint, preview, test and translate message templates."},
+    "template": {"template": "Lint, preview and translate message templates."},
     "format": {"format": "Try the formats of foreign senders."},
     "dead": {"dead": "List, show, replay and delete dead letters."},
     "destinations": {

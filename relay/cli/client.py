@@ -21,10 +21,13 @@ from relay.operating.clocks import local
 from relay.operating.relay_sock import ZONE
 
 FEW = 5  # so many command names are listed after a typing error
-ELSEWHERE = {  # commands of other programs
+ELSEWHERE = {  # commands of other programs, and what relay had before
     "stop": "end `relay serve` by Ctrl-C, SIGTERM or your service manager",
     "logs": "`relay serve` logs to its standard output; `relay explain ID` says what happened to a run",
     "version": "it is `relay --version`",
+    "template test": "commit the page that `relay template preview` writes, and compare it with the next one",
+    "template preview --serve": "`relay template preview` writes a page with every message",
+    "template preview --lang": "the page that `relay template preview` writes has every language",
 }
 Asked = Mapping[str, Any]
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC")
@@ -71,6 +74,10 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if instead := _instead(error.ctx, error.option_name):
+                raise click.UsageError(f"there is no option {error.option_name}; {instead}", error.ctx) from None
+            raise
         except RelayError as error:
             refuse(str(error))
         except OSError as error:
@@ -90,12 +97,18 @@ class Group(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError:
             names = self.list_commands(ctx)
-            if ctx.parent is None and args[0] in ELSEWHERE:
-                raise click.UsageError(f"there is no command {args[0]}; {ELSEWHERE[args[0]]}", ctx) from None
+            if instead := _instead(ctx, args[0]):
+                raise click.UsageError(f"there is no command {args[0]}; {instead}", ctx) from None
             meant = nearest(args[0], names)
             every = f"expected {' or '.join(names)}" if len(names) <= FEW else f"`{ctx.command_path} --help` lists them"
             hint = f"did you mean {meant}?" if meant else every
             raise click.UsageError(f"there is no command {args[0]}; {hint}", ctx) from None
+
+
+def _instead(ctx: click.Context | None, word: str) -> str:
+    """Return what to use instead of this command or option; '' if there is nothing."""
+    path = ctx.command_path.split()[1:] if ctx else []
+    return ELSEWHERE.get(" ".join([*path, word]), "")
 
 
 def get(path: str, **question: Any) -> Any:

@@ -23,17 +23,16 @@ OF_TEMPLATES = ("language", "timezone", "templates", "brand", "platform", "chann
 MODULES = {
     "template_lint": {
         "lint": "Check the templates; no messages are sent.",
-        "test": "Compare every message with its golden file.",
         "translate": "Add missing texts to a language's catalogue.",
         "vars": "List the variables of templates, with examples.",
     },
-    "template_preview": {"preview": "Write messages to files, or serve them as pages."},
+    "template_preview": {"preview": "Write every message to one HTML page."},
 }
 
 
 @click.group(cls=Lazy, modules=MODULES)
 def template() -> None:
-    """Lint, preview, test and translate message templates; the guide is docs/templates.md."""
+    """Lint, preview and translate message templates; the guide is docs/templates.md."""
 
 
 def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:

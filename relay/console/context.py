@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from relay.config import Config
 from relay.console.access import Identity
@@ -17,9 +16,6 @@ from relay.store import Store
 from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.queries.admin import Admin
 
-if TYPE_CHECKING:
-    from relay.authoring.studio import Gallery
-
 
 @dataclass(frozen=True)
 class Context:
@@ -28,9 +24,6 @@ class Context:
     kinds             all channels by name; `channels` are the open ones
     refresh_silences  applies the silences of Redis in this process
     own_url           address of this process's public listener; `operators_url` that of the admin listener
-    faults            the operator's templates that failed, with the errors
-
-    Template pages use gallery, faults, zone, clock and copies_kept alone (relay/cli/template_serve.py).
     """
 
     store: Store
@@ -47,22 +40,6 @@ class Context:
     reload: Callable[..., Reload]
     own_url: Callable[[], str]
     operators_url: Callable[[], str]
-
-    @cached_property
-    def gallery(self) -> "Gallery":
-        """It has a process of its own, so `aclose` closes it."""
-        from relay.authoring.studio import Gallery  # noqa: PLC0415 - with relay.console.site, once it is asked for
-        from relay.authoring.workspace import workspace_of  # noqa: PLC0415
-
-        return Gallery(lambda: workspace_of(self.config()))
-
-    async def aclose(self) -> None:
-        if "gallery" in vars(self):
-            await self.gallery.aclose()
-
-    @property
-    def faults(self) -> Mapping[str, str]:
-        return self.renderer().faults
 
     @property
     def zone(self) -> str:

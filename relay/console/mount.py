@@ -55,7 +55,6 @@ class OpenConsole:
     async def aclose(self) -> None:
         await self.commands.aclose()
         await self.auth.aclose()
-        await self._context.aclose()
 
     def _below(self, prefix: str, auth: Sequence[Middleware] = ()) -> web.Application:
         """Return the sub-application of this prefix, whose addresses the console knows."""

@@ -26,7 +26,6 @@ from relay.console.views import (
     records,
     silences,
     source,
-    templates,
 )
 from relay.receiving.openapi import Address
 
@@ -50,8 +49,6 @@ VIEWS: Sequence[View] = (
     View("/destination", destination.destination, "destination.html", "Destination"),
     View("/destination/digest", messages.digest, MESSAGE, "Next digest", html=messages.digest_html),
     View("/silences", silences.silences, "silences.html", "Silences", listed=True),
-    View("/templates", templates.templates, "templates.html", "Templates", listed=True),
-    View("/template", templates.template, "template.html", "Template", html=templates.html),
     View("/audit", records.audit, "audit.html", "Audit", listed=True),
 )
 ANSWERS: Sequence[View] = (  # without a page: commands and programs ask them

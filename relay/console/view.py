@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
-from relay.authoring.drawing import scripted
 from relay.channels.slack.messages import page_of
 from relay.console.access import Identity
 from relay.console.context import Context
@@ -35,9 +35,11 @@ class Frame:
 
 
 def scripted_frame(document: str) -> Frame:
-    """Return a page of Slack messages, drawn by its own script."""
+    """Return a page of Slack messages, drawn by its own script, which tells its height."""
     nonce = secrets.token_urlsafe(16)
-    return Frame(scripted(document, nonce), nonce)
+    head, _, tail = document.replace("<script>", f'<script nonce="{nonce}">').rpartition("</body>")
+    style, script = (Path(__file__).with_name(name).read_text("utf-8") for name in ("frame.css", "frame.js"))
+    return Frame(f'{head}<style>{style}</style><script nonce="{nonce}">{script}</script></body>{tail}', nonce)
 
 
 def message_frame(content: Mapping[str, Any], at: float) -> Frame:

@@ -252,11 +252,3 @@ class Receipt:
     detail: str  # a permalink, or the mail server's answer
     thread: Mapping[str, str] = field(default_factory=dict)  # stored for the next delivery of this lane
     shown: str = ""  # of a message that was found: the name of the event that it shows
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A message as its readers see it, for the author of its template."""
-
-    documents: Mapping[str, str | bytes]  # by the endings of their files; one that ends with .html is the page
-    scripted: bool = False  # relay's own script draws the page

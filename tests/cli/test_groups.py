@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
         (("ops", "retyr"), "there is no command retyr; did you mean retry?"),
         (("digest", "send"), "there is no command send; did you mean send-now?"),
         (("config", "shema"), "there is no command shema; did you mean schema?"),
+        (("template", "test"), "commit the page that `relay template preview` writes"),
+        (("template", "preview", "--serve"), "`relay template preview` writes a page with every message"),
         (("suppressed", "zzz"), "there is no command zzz; expected add or list or remove"),
         (("check", "--lve"), "--live"),
         (("dead", "replay", "--dryrun"), "--dry-run"),

@@ -1,19 +1,25 @@
-"""relay template: what a template author sees, from the first fault to the agreed wording."""
+"""relay template: what a template author sees, from the first fault to the finished page."""
 
-import email
-import email.policy
 import json
+import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from tests.support.inprocess import REPOSITORY, relay
-from tests.support.studio import write
 
 pytestmark = pytest.mark.slow
 
 BUILT_IN = REPOSITORY / "templates"
 MESSAGE = "slack/operation.paused.yaml"
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+    return file
 
 
 @pytest.fixture
@@ -142,35 +148,50 @@ def test_a_catalogue_is_begun_and_brought_up_to_date(own: Path) -> None:
 # preview
 
 
-def test_a_message_is_written_for_both_channels(tmp_path: Path) -> None:
-    told = relay("template", "preview", "operation.failed", "--lang", "de", "--to", tmp_path)
+def frames(page: Path) -> dict[str, str]:
+    """Return what the frames of a page show, by their titles."""
+    frame = re.compile(r'<iframe [^>]*title="([^"]*)" srcdoc="([^"]*)">')
+    return {title: unescape(document) for title, document in frame.findall(page.read_text("utf-8"))}
+
+
+def test_a_page_shows_each_form_of_a_message_in_both_channels_and_languages(tmp_path: Path) -> None:
+    page = tmp_path / "out" / "failed.html"
+
+    told = relay("template", "preview", "operation.failed", "--to", page)
+
+    assert (told.exit_code, told.output) == (0, f"{page}: 1 message\n")
+    shown = frames(page)
+    forms = ("Slack · each", "Slack · live", "Slack · reply", "Slack · also", "Mail · each")
+    assert [*shown] == [f"{form} · {language}" for language in ("en", "de") for form in forms]
+    assert "Fehlgeschlagen: " in shown["Slack · each · de"]
+    assert "Failed" in shown["Mail · each · en"]
+    assert "✕ Fehlgeschlagen: " in page.read_text("utf-8")  # the subject
+    assert all("https://platform.example.com/" in document for document in shown.values())  # samples have links
+
+
+def test_a_page_of_all_messages_has_those_without_a_sample_too(own: Path, tmp_path: Path) -> None:
+    write(own, "slack/event.mine.yaml", "text: 'mine {{ op.id }}'\n")
+
+    told = relay("template", "preview", "--templates", own, "--to", tmp_path / "all.html")
 
     assert told.exit_code == 0, told.output
-    names = ["slack.json", "slack.html", "mail.html", "mail.txt", "eml"]
-    assert told.output.splitlines() == [
-        *(str(tmp_path / f"operation.failed.de.{name}") for name in names),
-        f"{tmp_path / 'index.html'}: 5 files",
-    ]
-    message = json.loads((tmp_path / "operation.failed.de.slack.json").read_text("utf-8"))
-    assert message["text"].startswith("Fehlgeschlagen: ")
-    mail = email.message_from_bytes((tmp_path / "operation.failed.de.eml").read_bytes(), policy=email.policy.default)
-    assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
-    assert "Fehlgeschlagen" in (tmp_path / "operation.failed.de.mail.html").read_text("utf-8")
+    text = (tmp_path / "all.html").read_text("utf-8")
+    assert {'id="operation.failed"', 'id="digest"', 'id="event.mine"'} <= {*re.findall(r'id="[a-z.]+"', text)}
+    assert "mine bare" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["operation.faild"], "there is no sample of operation.faild; did you mean operation.failed?"),
+        (["operation.faild"], "there is no message operation.faild; did you mean operation.failed?"),
         (["--event", "/no/such.json"], "/no/such.json: No such file or directory"),
-        (["operation.failed", "--lang", "dx"], "there is no dx; expected de or en"),
         (["operation.paused"], "operation.paused.yaml:1: division by zero"),
     ],
 )
 def test_what_cannot_be_shown_is_said(own: Path, tmp_path: Path, arguments: list[str], reason: str) -> None:
     write(own, MESSAGE, "text: '{{ 1 / 0 }}'\n")
 
-    told = relay("template", "preview", *arguments, "--templates", own, "--to", tmp_path / "out")
+    told = relay("template", "preview", *arguments, "--templates", own, "--to", tmp_path / "out.html")
 
     assert told.exit_code in (1, 2)
     assert reason in told.output
@@ -179,48 +200,22 @@ def test_what_cannot_be_shown_is_said(own: Path, tmp_path: Path, arguments: list
 
 def test_a_destination_is_shown_in_its_own_language_and_zone(tmp_path: Path) -> None:
     config = write(tmp_path, "relay.yaml", f"{CONFIG}rules: []\n")
+    page = tmp_path / "out.html"
 
-    def shown(*arguments: str) -> list[str]:
-        told = relay("template", "preview", "operation.failed", "-c", config, "--to", tmp_path / "out", *arguments)
+    def mail(language: str, *arguments: str) -> str:
+        told = relay("template", "preview", "operation.failed", "-c", config, "--to", page, *arguments)
         assert told.exit_code == 0, told.output
-        [text] = [Path(line) for line in told.output.splitlines() if line.endswith(".mail.txt")]
-        return text.read_text("utf-8").splitlines()
+        return frames(page)[f"Mail · each · {language}"]
 
-    german, usual = shown("--destination", "analysts"), shown()
-    assert german[0] == "✕ Fehlgeschlagen um 12:52 Uhr"
-    assert "20. Januar 2024, alle Zeiten in MEZ" in german
-    assert usual[0] == "✕ Failed at 11:52"
-    assert "20 January 2024, all times in GMT" in usual
-    assert shown("--destination", "analysts", "--lang", "en")[0] == "✕ Failed at 12:52"
-    assert any("View run: https://platform.example.com/" in line for line in usual)  # samples always have links
-    wrong = relay("template", "preview", "-c", config, "--destination", "analyst", "--to", tmp_path / "out")
+    german = mail("de", "--destination", "analysts")
+    assert "um 12:52 Uhr" in german
+    assert "alle Zeiten in MEZ" in german
+    assert [title for title in frames(page) if title.endswith(" · en")] == []
+    usual = mail("en")
+    assert "at 11:52" in usual
+    assert "all times in GMT" in usual
+    wrong = relay("template", "preview", "-c", config, "--destination", "analyst", "--to", page)
     assert (wrong.exit_code, "did you mean analysts?" in wrong.output) == (2, True)
-
-
-# test
-
-
-def test_what_was_agreed_is_compared_with_what_is_said(own: Path) -> None:
-    missing = relay("template", "test", "--templates", own)
-    agreed = relay("template", "test", "--templates", own, "--update")
-    same = relay("template", "test", "--templates", own)
-    write(own, MESSAGE, "text: 'Paused: {{ op.name|cut(80) }}'\n")
-    stale = write(own, "golden/slack/operation.gone.typical.en.json", "{}\n")
-    other = relay("template", "test", "--templates", own)
-
-    assert (missing.exit_code, agreed.exit_code, same.exit_code, other.exit_code) == (1, 0, 0, 1)
-    names = {file.name for file in (own / "golden" / "slack").iterdir()} - {stale.name}
-    fixtures = ("empty", "hostile", "maximal", "minimal", "typical")
-    assert names == {f"operation.paused.{fixture}.{code}.json" for fixture in fixtures for code in ("de", "en")}
-    assert '-    "text": "Comprehensive Customer Journey Analysis"' in other.output
-    assert '+    "text": "Paused: Comprehensive Customer Journey Analysis"' in other.output
-    assert other.output.endswith("11 of 11 say something else than was agreed; --update agrees to it\n")
-    for_one = write(own, "slack/operation.paused@analysts.yaml", "text: '{{ dest.name }}'\n")
-    relay("template", "test", "--templates", own, "--update")
-    assert not stale.exists()
-    agreed = own / "golden" / "slack" / f"{for_one.stem}.typical.en.json"
-    assert json.loads(agreed.read_text("utf-8"))["each"]["text"] == "analysts"
-    assert relay("template", "test").exit_code == 2  # without templates of one's own
 
 
 # vars

@@ -73,9 +73,8 @@ REASONS: Mapping[str, str] = {
 
 @dataclass
 class Lived(Stage):
-    """`admin_url` leads to its console; its own `templates` are none yet."""
+    """`admin_url` leads to its console."""
 
-    templates: Path = Path()
     sent: int = 0
 
     async def link(self, name: str = "jana", role: Role = OPERATOR) -> str:
@@ -99,9 +98,8 @@ class Lived(Stage):
 @asynccontextmanager
 async def lived() -> AsyncIterator[Lived]:
     with RedisServer() as redis, TemporaryDirectory(prefix="lived-") as folder:
-        path, templates = Path(folder) / "relay.yaml", Path(folder) / "templates"
-        templates.mkdir()
-        path.write_text(f"{CONFIG}templates: {templates}\n", "utf-8")
+        path = Path(folder) / "relay.yaml"
+        path.write_text(CONFIG, "utf-8")
         async with surroundings(redis.url) as around:
             around.slack.workspace.url = "https://acme.slack.com/"
             for address in ("archive@example.com", RETURNED, "partners@example.com"):
@@ -113,7 +111,7 @@ async def lived() -> AsyncIterator[Lived]:
                 closing = {"id": "s-closing", "author": "ada", "reason": "The books are closed"}
                 await added(store, silence(time.time(), destinations=("month-end",), **closing))
             async with running(around, path, period=1.0) as relay:
-                world = Lived(around, relay, templates=templates)
+                world = Lived(around, relay)
                 await live(world)
                 yield world
 

@@ -14,7 +14,6 @@ from tests.console.lived import DEAD, REASONS, RETURNED, Lived, calm
 from tests.console.showing import Showing, showing, shown_in_a_browser
 from tests.support.browser import blank, keep
 from tests.support.patience import patience
-from tests.support.studio import OWN, write
 from tests.support.waiting import until
 
 pytestmark = shown_in_a_browser
@@ -42,8 +41,6 @@ TOUR: Mapping[str, Sequence[str]] = {
     ],
     "/destination/digest": ["^/destination?name=analysts-daily"],
     "/silences": ["/silences"],
-    "/templates": ["/templates"],
-    "/template": ["^/templates", "/template?name=operation.completed&channel=slack&kind=reply"],
     "/audit": ["/audit", "/audit?action=nothing"],
 }
 NO_PAGE = ("/operation?id=op-fraud-scan", "/dead?since=yesterday")
@@ -172,15 +169,6 @@ async def tab_to(page: Any, name: str) -> None:
         if (await page.evaluate(FOCUS))["name"] == name:
             return
     pytest.fail(f"the keyboard does not get to {name}")
-
-
-async def test_a_saved_template_is_seen_without_a_reload(operator: Showing, world: Lived) -> None:
-    page = await operator.open("/template?name=operation.failed&channel=slack")
-    await page.get_by_text("As it is sent").click()
-    for word in ("quince", "medlar"):
-        write(world.templates, "slack/operation.failed.yaml", OWN.replace("mine", word))
-        await page.frame_locator("iframe.drawn").get_by_text(word).first.wait_for()
-        assert await page.locator("#drawn details").get_attribute("open") is not None  # it stays as it is read
 
 
 LONG = "Comprehensive Procure-to-Pay Conformance Analysis for Manufacturing"

@@ -7,11 +7,11 @@ import pytest
 
 from relay.channels.slack.limits import validate
 from relay.operating.timeline import facts_of
-from relay.rendering.samples import FIXTURES
 from relay.rendering.translations import SLOW, TWICE
 from relay_sandbox.standins.slack import Fault
 from tests.interactivity.pressing import ANALYST, LEAD, RETRY, Scene, buttons, threaded
 from tests.support import slacks
+from tests.support.extremes import FIXTURES
 
 
 async def test_a_run_under_way_can_be_cancelled_and_muted_and_one_that_is_over_neither(one: Scene) -> None:

@@ -8,10 +8,10 @@ import pytest
 from relay.domain.deliveries import Kind
 from relay.domain.events import Outcome
 from relay.rendering import Renderer
-from relay.rendering.samples import FIXTURES
 from tests.rendering.slack_reading import shown
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
+from tests.support.extremes import FIXTURES
 from tests.support.slacks import KINDS, NAMES, past_ends, rendered
 
 

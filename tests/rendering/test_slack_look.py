@@ -13,11 +13,11 @@ import pytest
 from relay.channels.slack.limits import validate
 from relay.domain.display import length
 from relay.rendering import Renderer
-from relay.rendering.samples import FIXTURES
 from tests.rendering.golden import GOLDEN, agreed
 from tests.rendering.slack_reading import DATE, NBSP, mrkdwn, strings, texts
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
+from tests.support.extremes import FIXTURES
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from relay.channels.slack.messages import page_of, still_page
 from relay.rendering import Renderer
-from relay.rendering.samples import FIXTURES
 from relay_sandbox.standins.slack_workspace import Workspace
 from tests.support import slacks
 from tests.support.browser import Browser, blank, keep, needs_chromium
+from tests.support.extremes import FIXTURES
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
 
 pytestmark = [needs_chromium, pytest.mark.timeout(180), pytest.mark.soak]

@@ -89,7 +89,6 @@ async def console(
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
     async with TestServer(app) as server, ClientSession(cookie_jar=jar) as client:
         yield Open(server, client, context, ingest)
-    await context.aclose()
     await renderer.aclose()
 
 

@@ -3,13 +3,11 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from relay.domain.events import Event
 from relay.rendering import Renderer
-from relay.rendering.template_set import TemplateSet
 from tests.support import samples
 
 BUILT_IN = Path(__file__).parents[2] / "templates"
@@ -19,12 +17,6 @@ NOW = datetime(2024, 1, 20, 12, 3, tzinfo=UTC)
 
 
 Build = Callable[..., Renderer]
-
-
-@cache
-def compile_built_in() -> None:
-    """Compile the shared templates once in this process."""
-    TemplateSet([BUILT_IN]).complete_shared()
 
 
 def render(

@@ -10,9 +10,10 @@ from relay.domain.links import LinkTemplates
 from relay.domain.parsing import parse
 from relay.policy.missing import Missing, alarm, recovery
 from relay.rendering import RenderOptions
-from relay.rendering.samples import HOSTILE, hostile, maximal, with_past  # noqa: F401 - asked for here
-from relay.rendering.samples import minimal as bare  # noqa: F401
+from relay.rendering.samples import minimal as bare  # noqa: F401 - asked for here
+from relay.rendering.samples import with_past
 from tests.support.events import seed
+from tests.support.extremes import hostile, maximal  # noqa: F401
 
 Body = dict[str, Any]
 
@@ -150,7 +151,7 @@ def batch(*statuses: str) -> dict[str, Any]:
 def event_of(body: dict[str, Any]) -> Event:
     source = "relay" if "job" in body else "async-operations"
     event = parse(body, source=source, received_at=datetime.fromisoformat(body["timestamp"]))
-    return with_past(event, "typical")
+    return with_past(event)
 
 
 def messages(change: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body) -> dict[str, Event]:

@@ -15,13 +15,12 @@ from relay.channels.email.errors import MailError, Stage, failed
 from relay.channels.email.messages import Mailbox, Thread, address, ambiguity, compose, mailbox
 from relay.channels.email.session import Server, Session, Timeouts
 from relay.configfile.validation import spelled
-from relay.domain.deliveries import Limit, Notification, Preview, Receipt
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.policy.presentation import MAILED_EVENTS, OWNER
 
 log = structlog.get_logger(__name__)
 
 MAX_RECIPIENTS = 20
-PREVIEWED = Mailbox("relay@example.com", "relay")
 MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
 SIZE = 4  # connections
@@ -121,9 +120,9 @@ class Email:
         return f"{local.partition('+')[0] or local}@{domain}"
 
     @staticmethod
-    def preview(notification: Notification) -> Preview:
-        html, text = notification.content["html"], notification.content["text"]
-        return Preview({"mail.html": html, "mail.txt": text, "eml": compose(notification, PREVIEWED)})
+    def preview(content: Mapping[str, Any], _at: float) -> str:
+        html: str = content["html"]
+        return html
 
     @staticmethod
     def refusals(content: Mapping[str, Any]) -> Iterator[str]:

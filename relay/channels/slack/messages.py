@@ -14,7 +14,7 @@ import structlog
 
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.limits import validate
-from relay.domain.deliveries import PERSON, Notification, Preview, Receipt
+from relay.domain.deliveries import PERSON, Notification, Receipt
 from relay.domain.display import TEXT_BUDGET, escape_mrkdwn, truncate_mrkdwn
 from relay.rendering.formats.slack import text_size, texts_in
 
@@ -176,12 +176,5 @@ def page_of(messages: Iterable[Mapping[str, Any]], *, at: float) -> str:
     })  # fmt: skip
 
 
-def preview(notification: Notification) -> Preview:
-    message = {"text": notification.content["text"], "blocks": notification.content["blocks"]}
-    return Preview(
-        {
-            "slack.json": json.dumps(message, ensure_ascii=False, indent=2) + "\n",
-            "slack.html": page_of([message], at=notification.created_at.timestamp()),
-        },
-        scripted=True,
-    )
+def preview(content: Mapping[str, Any], at: float) -> str:
+    return page_of([{"text": content["text"], "blocks": content["blocks"]}], at=at)
