@@ -78,7 +78,7 @@ def _of_operation(event: Event) -> dict[str, Any]:
         entry["batch"] = True
     if operation:
         document = operation.document
-        texts |= {"name": operation.name, "type": operation.type, "path": _path(document, event)}
+        texts |= {"name": operation.name, "type": operation.type, "path": _path(event)}
         if operation.priority:
             entry["priority"] = operation.priority
         if operation.estimate and not terminal:
@@ -118,7 +118,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     failed = _failed_of([member for member in members if member.get("status") in FAILED], known)
     total = _number(document, "totalOperations") or len(members)
     failed_all = event.status == "Completed" and none_succeeded(statuses, total)
-    texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(failed),
+    texts = {"name": batch.name if batch else "", "path": _path(event), "failing": _failing(failed),
              "error": causes_in_line(failed)}  # fmt: skip
     return _cleaned(texts) | _stated(
         batch=True,
@@ -188,10 +188,8 @@ def _stated(**values: object) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _path(document: Document, event: Event) -> str:
-    path = document.get("trackingUrl")
-    if not isinstance(path, str) or len(path) > LENGTHS["path"]:  # a part of an address leads nowhere
-        return ""
+def _path(event: Event) -> str:
+    path = event.link
     for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
         path = path.replace(name, quote(value.encode("utf-8", "replace"), safe="")) if value else path
     return path

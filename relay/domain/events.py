@@ -149,6 +149,7 @@ class Event:
     restarts: int = 0  # of the operation's runs before: those that began without the platform counting a retry
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
+    link: str = field(default="", compare=False)  # address of its page, as it or an earlier event of it stated that
     batch_open: bool = False  # that is known, and has not ended
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)

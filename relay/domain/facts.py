@@ -22,6 +22,7 @@ _lasting_of = attrgetter(*LASTING)
 LABELS = frozenset(name for name, text in TEXTS.items() if text.labels)
 AUDIENCE = "audience"
 PRESSED = "pressed"
+LINK = "link"
 BATCH_NAME = "batch_name"  # apart from `name`, by which runs have jobs
 PARTS = ("phase", "results", "error", "cancellation", "batch")
 OUTCOME_PARTS = ("error", "results", "cancellation")
@@ -78,7 +79,7 @@ def placed(event: Event, spaces: Mapping[str, str]) -> Event:
 
 def facts(event: Event) -> dict[str, str]:
     """Return the lasting facts that the event states of its operation; of a retry, its original's id and its run."""
-    stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
+    stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project, LINK: event.link}
     operation = event.operation
     if operation and not event.about_batch:
         stated |= zip(LASTING, _lasting_of(operation), strict=True)
@@ -138,6 +139,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         project=whose.project,
         original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
         member_of=event.member_of or remembered.get("batch", ""),
+        link=event.link or remembered.get(LINK, ""),
         pressed=_cancelled_by(event, remembered.get(PRESSED, "")),
         failed_phase=failed_phase,
         members=remembered.get(MEMBERS, ""),

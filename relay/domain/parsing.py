@@ -19,6 +19,7 @@ from relay.domain.labels import labels_in
 from relay.errors import InvalidEvent
 
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
+MAX_LINK = 600  # characters
 MAX_AUDIENCE = 30  # names of a kind that are read at all
 SHOWN = 60  # characters of a longer one
 CUT, UNPRINTABLE = "…", "\ufffd"
@@ -53,6 +54,8 @@ def parse(
     name = event_name(envelope, operation, batch, default_event)
     if name in ("batch.started", "batch.completed") and batch is None:
         raise InvalidEvent("batch.batchId", "expected the batch's id")
+    about_batch = batch is not None and name.startswith("batch.")
+    subject = batch if about_batch else operation
     parts: dict[str, Any] = {key: documents.part(envelope, key) for key in PARTS if key in envelope}
     if envelope.get("operation") is None and operation is not None:  # a flat document is its own part
         for key, event in (("results", "operation.completed"), ("cancellation", "operation.cancelled")):
@@ -81,8 +84,9 @@ def parse(
         batch=batch,
         document=document,
         # A batch's events are the batch's own, also where the member that they tell of retries another run.
-        original="" if batch and name.startswith("batch.") else _original(envelope, operation),
+        original="" if about_batch else _original(envelope, operation),
         member_of=_batch_of(envelope, batch, operation),
+        link=_link(subject.document) if subject else "",
         raw=b"" if b"\n" in raw else raw,  # what is laid out for people would take more room
         mapped=mapped,
         quiet=quiet,
@@ -226,6 +230,11 @@ def _original(envelope: Document, operation: Operation | None) -> str:
         return ""
     original = documents.id_or_none(operation.document.get("originalOperationId", envelope.get("originalOperationId")))
     return original if original != operation.id else ""
+
+
+def _link(document: Document) -> str:
+    link = document.get("trackingUrl")
+    return link if isinstance(link, str) and len(link) <= MAX_LINK else ""  # a part of an address leads nowhere
 
 
 def _batch_of(envelope: Document, batch: Batch | None, operation: Operation | None) -> str:

@@ -1,6 +1,7 @@
 """Order: what is older than what is known, and what an event changes of its run."""
 
 from relay.domain.events import FAILED
+from relay.domain.facts import LINK
 from relay.engine import watch
 from relay.engine.arrival import Arrival
 from relay.engine.bodies import clear_documents, keep_document
@@ -77,6 +78,8 @@ def advance(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
     o.last = d.now
     if new_run:
         _remember_start(o, was)
+        if a.event.original:
+            o.facts.pop(LINK, None)  # of the run under the id before
     state_facts(o, a)
     if a.rank is not None:
         if new_run:

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from relay.domain.documents import MAX_ID
+from relay.domain.error_reader import both_ends
 from relay.domain.events import FAILED, PRIORITIES, TERMINAL
 from relay.formats.paths import text_of, word_of
 from relay.formats.times import iso_of
@@ -30,7 +31,7 @@ def _line(extracted: Any, limit: int = MAX_LINE) -> str | None:
 
 def _words(extracted: Any) -> str | None:
     text = text_of(extracted)
-    return text[:MAX_WORDS] if text else None
+    return both_ends(text, MAX_WORDS) if text else None
 
 
 def _id(extracted: Any) -> str | None:

@@ -79,7 +79,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
         "duration": between(started, finished) if over else None,
         "estimated_completion": iso(time(document, "estimatedBatchCompletion", "estimatedCompletion")),
         "estimated_duration": span(document, "estimatedBatchDuration", "estimatedDuration"),
-        "tracking_url": address(text(document, "trackingUrl"), event, base),
+        "tracking_url": address(clean(event.link) if event.about_batch else text(document, "trackingUrl"), event, base),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from relay.domain.documents import mapping, rows
 from relay.domain.events import BATCH_EVENTS, FAILED, TERMINAL, Event
 from relay.domain.failed_phases import ends_phase, is_failed_phase
+from relay.domain.labels import BRANCH, labels_of
 from relay.domain.outcomes import stated_duration
 from relay.rendering.links import Base, address
 from relay.rendering.localized_values import ROUGHLY
@@ -48,7 +49,7 @@ def operation(
         "description": text(merged, "operationDescription"),
         "type": kind,
         "type_label": language.label(kind),
-        "branch": text(merged, "labels.branch", "branch"),
+        "branch": clean(labels_of(stated.labels if stated else "").get(BRANCH, "")) or text(merged, "branch"),
         "status": status,
         "status_label": language.label(status),
         "priority": priority,
@@ -62,7 +63,7 @@ def operation(
         "rate": at(merged, "results.performance.throughput") or at(merged, "execution.processingRate"),
         "cost": text(merged, "results.performance.resourceUtilization.totalCost", "totalCost"),
         "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
-        "tracking_url": address(text(merged, "trackingUrl"), event, base),
+        "tracking_url": address(text(merged, "trackingUrl") if event.about_batch else clean(event.link), event, base),
         **(progress := _progress(event, merged, status)),
         **_times(
             event, events, merged, "" if event.is_alert and status in FAILED else status

@@ -12,7 +12,7 @@ from relay.store import Store
 from relay_sandbox.standins.slack import Fault
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow, flowing
-from tests.support.flow_events import AT_ONCE, event_of, mentions_in, outcome_of
+from tests.support.flow_events import AT_ONCE, batch_event, event_of, mentions_in, outcome_of
 
 
 async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_the_message_of_a_rule(
@@ -87,3 +87,43 @@ async def test_an_outcome_that_states_no_number_is_that_of_the_run_that_goes_on(
     await brisk.deliver()
 
     assert [message.text.partition(":")[0] for message in brisk.roots()] == ["Failed"]
+
+
+PAGE, BATCH_PAGE = "https://ci.example.com/runs/7", "https://ci.example.com/batches/3"
+
+
+async def test_what_a_run_stated_once_stands_in_the_message_of_its_end(brisk: Flow) -> None:
+    labels = {"labels": {"branch": "release-2"}}
+    await brisk.tell(
+        event_of("operation.progress", 20, trackingUrl=PAGE, **labels) | {"projectId": "acme/shop"}, wait=2
+    )
+    await brisk.tell(event_of("operation.progress", 60), outcome_of("Failed"), wait=5)
+
+    for message in (*brisk.roots(), *brisk.replies()):
+        assert f"<{PAGE}|" in str(message.blocks)
+        assert "acme/shop · release-2" in str(message.blocks)
+
+
+async def test_a_begin_that_is_dated_after_the_end_keeps_its_link(brisk: Flow) -> None:
+    ahead = datetime.fromtimestamp(brisk.clock() + 600, UTC).isoformat()
+    await brisk.tell(
+        event_of("operation.started", trackingUrl=PAGE) | {"timestamp": ahead}, outcome_of("Failed"), wait=5
+    )
+
+    assert all(f"<{PAGE}|" in str(message.blocks) for message in (*brisk.roots(), *brisk.replies()))
+
+
+async def test_a_retry_under_a_new_id_has_no_link_of_the_run_before(brisk: Flow) -> None:
+    await brisk.tell(event_of("operation.started", trackingUrl=PAGE), outcome_of("Failed"), wait=5)
+    retry = {"operationId": "op-2", "originalOperationId": "op-1", "retryNumber": 1}
+    await brisk.tell(event_of("operation.started", **retry), event_of("operation.progress", 50, **retry), wait=5)
+
+    assert PAGE not in str(brisk.roots()[-1].blocks)
+
+
+async def test_a_batch_keeps_its_link(brisk: Flow) -> None:
+    begun, over = batch_event("batch.started", batch={"trackingUrl": BATCH_PAGE}), batch_event("batch.completed")
+    del over["batch"]["trackingUrl"]
+    await brisk.tell(begun, over, wait=5)
+
+    assert all(f"<{BATCH_PAGE}|" in str(message.blocks) for message in (*brisk.roots(), *brisk.replies()))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relay.config.formats import preset, preset_names
+from relay.domain.error_reader import cause_of
 from relay.domain.parsing import parse
 from relay.formats.cases import Reading
 from tests.support import foreign
@@ -34,6 +35,10 @@ def rows(
 
 
 BUILD, STEPS = "https://ci.example.com/job/shop/31/", "arn:aws:states:eu:1234:execution:load:n1"
+TRACE = f"""Traceback (most recent call last):
+  File "load.py", line 7, in main
+    {"step() or " * 300}stop()
+ValueError: no rows in orders"""
 FAILED = {"errorMessage": {"message": "division by zero\nstack"}}
 # Of each document: the status that relay reads, its run and its job, and its error; the kind of a CloudEvent.
 READ: list[Row] = [
@@ -135,6 +140,21 @@ def test_a_document_is_read_as(name: str, document: Any, expected: tuple[str, ..
 
     assert event.operation is not None
     assert (event.status, event.own_id, event.operation.name, event.error.get("message", "")) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("aws-eventbridge", foreign.execution("FAILED", TRACE)), ("tekton", foreign.task_run("False", "Failed", message=TRACE)),
+        ("tekton", foreign.task_run("False", "Failed", owned=True, message=TRACE)),
+        ("google-cloud-build", pubsub(foreign.build_of_google("FAILURE", TRACE))),
+        ("openlineage", foreign.lineage("FAIL", errorMessage={"message": TRACE})),
+    ],
+)  # fmt: skip
+def test_the_cause_is_found_in_the_whole_error(name: str, document: Any) -> None:
+    event = parse(read(name, document).document or {}, source=name, received_at=NOW)
+
+    assert cause_of((event.error or event.phase)["message"]) == "ValueError: no rows in orders"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ CLOUD = {"ce-specversion": "1.0", "ce-id": "9", "ce-source": "/apis/runs", "ce-s
          "ce-time": "2026-11-21T05:00:00Z", "ce-type": "dev.tekton.event.pipelinerun.started.v1"}  # fmt: skip
 
 
-def build_of_google(status: str) -> Document:
+def build_of_google(status: str, detail: str = "step 2 exited with 1") -> Document:
     """Cloud Build's build, as its topic has it in Base64."""
     timing = {"startTime": "2026-11-21T05:00:02Z", "endTime": "2026-11-21T05:02:02Z"}
     steps = [{"id": "test", "name": "python", "status": "SUCCESS", "timing": timing},
@@ -92,7 +92,7 @@ def build_of_google(status: str) -> Document:
         "createTime": "2026-11-21T05:00:00Z", "startTime": "2026-11-21T05:00:02.123456789Z",
         "finishTime": "2026-11-21T05:04:02Z", "logUrl": "https://console.cloud.google.com/cloud-build/builds/b-1",
         "substitutions": {"TRIGGER_NAME": "deploy shop", "BRANCH_NAME": "main", "SHORT_SHA": "77ab", "REPO_NAME": "s"},
-        "failureInfo": {"type": "USER_BUILD_STEP", "detail": "step 2 exited with 1\nlog"},
+        "failureInfo": {"type": "USER_BUILD_STEP", "detail": detail},
     }  # fmt: skip
 
 
@@ -108,10 +108,10 @@ def pipeline_run(status: str, reason: str) -> Document:
     return {"pipelineRun": {"metadata": metadata, "spec": spec, "status": state | ENDED[status == "False"]}}
 
 
-def task_run(status: str, reason: str, *, owned: bool = False) -> Document:
+def task_run(status: str, reason: str, *, owned: bool = False, message: str = "exit 1") -> Document:
     labels = {"tekton.dev/task": "lint", "tekton.dev/pipelineTask": "lint-it"}
     owners = [{"kind": "PipelineRun", "name": "release-x7", "uid": "u-1"}] if owned else []
-    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "exit 1"}
+    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": message}
     metadata = {"uid": "t-1", "name": "lint-x7", "namespace": "ci", "labels": labels, "ownerReferences": owners}
     state = {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z", **ENDED[1]}
     return {"taskRun": {"metadata": metadata, "spec": {"taskRef": {"name": "lint"}}, "status": state}}
@@ -192,10 +192,10 @@ def aws(source: str, **detail: Any) -> Document:
             "detail": detail}  # fmt: skip
 
 
-def execution(status: str) -> Document:
+def execution(status: str, cause: str = "Lambda was throttled") -> Document:
     return aws("states", executionArn="arn:aws:states:eu:1234:execution:load:n1", status=status,
                stateMachineArn="arn:aws:states:eu:1234:stateMachine:load", startDate=1764370800000,
-               stopDate=1764370860000, cause="Lambda was throttled\nat step 2", error="States.TaskFailed")  # fmt: skip
+               stopDate=1764370860000, cause=cause, error="States.TaskFailed")  # fmt: skip
 
 
 def lineage(event: str, *, task: bool = False, **run: Any) -> Document:
