@@ -49,6 +49,7 @@ class Cause:
     total: int = 0  # of so many requests
     affected: tuple[str, ...] = ()  # destinations, by name
     blocks: tuple[str, ...] = ()  # scopes through which no notice gets
+    throttled: float = 0.0  # until then, where the other side said so
 
     @property
     def key(self) -> str:
@@ -200,7 +201,8 @@ def causes_of_states(
             alone = kind == DESTINATION
             affected = (name.partition("/")[0],) if alone else tuple(names.get(scope, ()))[: MOST_NAMED + 1]
             count = 0 if alone else waiting.get(name, state.parked)
-            yield Cause(kind, name, state.since, state.cause[:LONGEST], count, affected=affected, blocks=(scope,))
+            yield Cause(kind, name, state.since, state.cause[:LONGEST], count, affected=affected, blocks=(scope,),
+                        throttled=state.until or 0.0)  # fmt: skip
 
 
 def _unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float) -> list[Cause]:
@@ -243,5 +245,6 @@ def _unobserved(row: Trouble, observation: Observation, now: float) -> Trouble |
 
 def _as_document(row: Trouble) -> dict[str, Any]:
     cause = {name: value for name, value in asdict(row.cause).items() if name != "blocks"}
-    times = {"since": iso(row.cause.since), "until": iso(row.ended or None)}
+    times = {"since": iso(row.cause.since), "until": iso(row.ended or None),
+             "throttled": iso(row.cause.throttled or None)}  # fmt: skip
     return cause | times | {"affected": list(cause["affected"]), "lost": row.lost, "gone": row.gone}

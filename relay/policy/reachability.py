@@ -47,7 +47,7 @@ class State:
     cause: str = ""  # the last error; of a pause, its reason
     refused: bool = False  # relay's credentials were refused: no time mends that
     by: str = ""  # who paused it
-    until: float | None = None  # None: a pause without an end
+    until: float | None = None  # the end of a pause or a throttle; None: none is known
     parked: int = 0  # deliveries that wait for its end
 
     @property
@@ -59,11 +59,20 @@ class State:
         return self.fails and (self.refused or now - self.since >= DOWN)
 
     @property
+    def why(self) -> str:
+        """Return the cause, for pages whose times are in UTC."""
+        return (
+            self.cause
+            if self.until is None or not self.fails
+            else f"throttled until {_clock(self.until)}: {self.cause}"
+        )
+
+    @property
     def sentence(self) -> str:
         """Return the state in words, for `/readyz?verbose`."""
         wait = f" ({self.parked} {'waits' if self.parked == 1 else 'wait'})" if self.parked else ""
         if self.fails:
-            return f"failing since {_clock(self.since)}: {self.cause}{wait}"
+            return f"failing since {_clock(self.since)}: {self.why}{wait}"
         if self.name == "paused":
             until = "" if self.until is None else f" until {_clock(self.until, ':%S')}"
             return f"paused by {self.by}{until}{self.cause and f': {self.cause}'}{wait}"
@@ -89,10 +98,6 @@ def throttled_scope(config: Configuration, limit: str) -> str:
     """Return the scope of the channel whose limit (limit:<channel>:post:<address>) this is."""
     _, channel, _, address = f"{limit}::".split(":", 3)
     return channel_scope(config, channel, address.removesuffix("::"))
-
-
-def throttled_state(since: float, until: float, reason: str, waits: int) -> State:
-    return State("failing", since, f"throttled until {_clock(until)}: {reason}", parked=waits)
 
 
 def scopes_at(config: Configuration, destination: str, channel: str, address: str) -> list[str]:

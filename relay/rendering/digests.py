@@ -216,6 +216,7 @@ def _trouble_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "address": address,
         "since": since,
         "until": until,
+        "throttled": text(row, "throttled"),
         "lasted": between(time(row, "since"), time(row, "until")),
         "reason": reason,
         "said": reason if kind in SAID else "",

@@ -1,8 +1,9 @@
 """Notices to operators: by mail of Slack, in Slack of mail, once when a trouble begins and once when it ends."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -122,7 +123,7 @@ async def test_a_throttle_of_an_hour_is_a_channel_that_is_down_and_one_of_minute
     relay: Operating, seconds: int, told: int
 ) -> None:
     relay.slack.outages["chat.postMessage"] = Fault(status=429, headers={"Retry-After": f"{seconds}"})
-    until = f"{datetime.fromtimestamp(relay.clock() + MINUTE + seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    until = f"{datetime.fromtimestamp(relay.clock() + MINUTE + seconds, ZoneInfo(relay.config.timezone)):%H:%M}"
     for _ in range(3):
         await relay.fails()
         await relay.passes(MINUTE)
@@ -130,7 +131,11 @@ async def test_a_throttle_of_an_hour_is_a_channel_that_is_down_and_one_of_minute
 
     assert (len(relay.subjects), states["channel:slack"].fails) == (told, bool(told))
     if told:
-        assert f"throttled until {until}: Slack answered chat.postMessage" in relay.mails()[0].text
+        (mail,) = relay.mails()
+        assert f"Throttled until {until}. No messages arrive at team" in mail.text
+        assert "Slack answered chat.postMessage" in mail.text
+        assert "UTC" not in mail.subject + mail.text
+        assert "throttled until 2024-01-20 12:21 UTC: Slack" in states["channel:slack"].sentence
         assert states["channel:slack"].parked == 3
     relay.slack.outages.clear()
     await relay.passes(HOUR + 2 * MINUTE)

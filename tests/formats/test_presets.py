@@ -145,7 +145,8 @@ def test_a_document_is_read_as(name: str, document: Any, expected: tuple[str, ..
 @pytest.mark.parametrize(
     ("name", "document"),
     [
-        ("aws-eventbridge", foreign.execution("FAILED", TRACE)), ("tekton", foreign.task_run("False", "Failed", message=TRACE)),
+        ("aws-eventbridge", foreign.execution("FAILED", TRACE)),
+        ("tekton", foreign.task_run("False", "Failed", message=TRACE)),
         ("tekton", foreign.task_run("False", "Failed", owned=True, message=TRACE)),
         ("google-cloud-build", pubsub(foreign.build_of_google("FAILURE", TRACE))),
         ("openlineage", foreign.lineage("FAIL", errorMessage={"message": TRACE})),

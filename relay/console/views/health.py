@@ -86,7 +86,7 @@ def channels_of(
     """Return the channels, those that fail first."""
     rows = [
         ChannelHealth.merged(
-            state, name=name, state=state.name, why=state.cause, waiting=waiting.get(name, state.parked),
+            state, name=name, state=state.name, why=state.why, waiting=waiting.get(name, state.parked),
             oldest_due=due.get(name) if waiting.get(name) else None,
         )
         for scope, state in states.items()
@@ -139,9 +139,9 @@ def _destination(config: Config, name: str, states: States, last: float | None) 
     allowed = config.dynamic_destinations.by_channel if name == NAME and config.dynamic_destinations else {}
     channel = its.channel if its else ", ".join(channel for channel, listed in allowed.items() if listed)
     return DestinationHealth.merged(
-        state, name=name, channel=channel, mode=its.mode if its else "", state=state.name, why=state.cause,
+        state, name=name, channel=channel, mode=its.mode if its else "", state=state.name, why=state.why,
         addresses=len(scopes), failing=len(failing),
-        channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),
+        channel_fault="; ".join(dict.fromkeys(state.why for state in down)),
         parked=sum(state.parked for state in (*failing, *filter(None, [pause]))), last_delivered=last,
     )  # fmt: skip
 

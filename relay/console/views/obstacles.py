@@ -82,7 +82,7 @@ def obstacles(
 ) -> list[Obstacle]:
     """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
     failing = {scope: state for scope, state in states.items() if state.fails}
-    shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
+    shown = [_of_check(scope, state.why, state.since) for scope, state in failing.items()]
     shown += [_of_check(name, text) for name, text in checks.items() if name not in failing]
     shown += [_of_trouble(row.cause) for row in _open(remembered) if row.cause.kind in (DEAD, REFUSED, STORE)]
     for name, since in _missing(missing):

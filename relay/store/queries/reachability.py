@@ -6,7 +6,7 @@ from dataclasses import replace
 from relay.engine.health import Health
 from relay.engine.pauses import OperatorPause, PauseDestination, ResumeDestination
 from relay.engine.records import PAUSED
-from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes, throttled_scope, throttled_state
+from relay.policy.reachability import OPERATOR, Configuration, State, States, scopes, throttled_scope
 from relay.store.queries.admin import Admin
 from relay.store.queries.questions import Questions
 
@@ -53,7 +53,7 @@ class Reachability(Questions):
             scope = throttled_scope(config, it.name)
             if it.until > now * 1000:
                 waits = parked.get(it.name, 0) + (states[scope].parked if scope in states else 0)
-                states[scope] = throttled_state(it.since / 1000, it.until / 1000, it.reason, waits)
+                states[scope] = State("failing", it.since / 1000, it.reason, until=it.until / 1000, parked=waits)
         return states
 
     async def of(self, scopes: Sequence[str], channels: Sequence[str]) -> dict[str, State]:
