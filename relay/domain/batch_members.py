@@ -4,14 +4,14 @@ The last document of a batch mostly states neither.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.domain.error_reader import brief, cause_of
-from relay.domain.events import FAILED, Document, Event
-from relay.domain.identity import by_cause, error_of, message_of
+from relay.domain.events import CRITICAL, FAILED, Document, Event
+from relay.domain.identity import error_of, message_of
 
-MEMBERS = "members"  # the fact: operation's id → `{"cause", "name", "type", "failed"}`, as far as they are known
+MEMBERS = "members"  # the fact: operation's id → `{"cause", "name", "type", "failed", "priority"}`, as far as known
 MOST = 20  # operations; those that failed take the places of others
 MAX_ID = 128  # characters
 MAX_NAME = 80
@@ -30,7 +30,9 @@ def with_member(event: Event, known: str) -> str:
     cause = brief(cause_of(message_of(error_of(event)))) if failed else ""
     name = member.name[:MAX_NAME] or before.get("name", "")
     kind = "" if name else member.type[:MAX_NAME] or before.get("type", "")
-    stated = {"cause": cause, "name": name, "type": kind, "failed": member.status if failed else ""}
+    priority = member.priority or before.get("priority", "")
+    stated = {"cause": cause, "name": name, "type": kind, "failed": member.status if failed else "",
+              "priority": priority if priority == CRITICAL else ""}  # fmt: skip
     new = {key: text for key, text in stated.items() if text}
     if new == before:
         return known
@@ -66,11 +68,9 @@ def failed_of(fact: str) -> list[dict[str, str]]:
     return [{"name": said.get("name", id_), "error": said["cause"]} for id_, said in known.items() if "cause" in said]
 
 
-def causes_of(failed: Iterable[Mapping[str, Any]], *, named: bool = False) -> list[str]:
-    """Return a line for each cause of these (`error`, `name`), the most frequent first: `No room`, `3 × No room`.
-
-    `named`: what failed alone stands before its cause: `Load: No room`.
-    """
-    groups = by_cause([one for one in failed if one.get("error")])
-    alone = "{name}: {error}" if named else "{error}"
-    return [f"{len(alike)} × {alike[0]['error']}" if len(alike) > 1 else alone.format(**alike[0]) for alike in groups]
+def cause_line(alike: Sequence[Mapping[str, Any]], named: int) -> str:
+    """Return the cause of these (`error`, `name`) behind at most so many names: `Load: No room`, else `3 × No room`."""
+    names = [one["name"] for one in alike if one.get("name")]
+    if len(names) == len(alike) <= named:
+        return f"{', '.join(names)}: {alike[0]['error']}"
+    return f"{len(alike)} × {alike[0]['error']}" if len(alike) > 1 else f"{alike[0]['error']}"

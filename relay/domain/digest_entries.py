@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from relay.domain.batch_members import Members, causes_of, members_of, none_succeeded, with_failed
+from relay.domain.batch_members import Members, cause_line, members_of, none_succeeded, with_failed
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, iso, mapping, moment, rows
 from relay.domain.error_reader import brief, cause_of
-from relay.domain.events import FAILED, TERMINAL, Document, Event
-from relay.domain.identity import message_of
+from relay.domain.events import CRITICAL, FAILED, TERMINAL, Document, Event
+from relay.domain.identity import by_cause, message_of
 from relay.domain.jobs import alarm_in, found
 from relay.domain.outcomes import stated_duration, stated_end
 
@@ -118,10 +118,11 @@ def _of_batch(event: Event) -> dict[str, Any]:
     failed = _failed_of([member for member in members if member.get("status") in FAILED], known)
     total = _number(document, "totalOperations") or len(members)
     failed_all = event.status == "Completed" and none_succeeded(statuses, total)
-    texts = {"name": batch.name if batch else "", "path": _path(event), "failing": _failing(failed),
-             "error": causes_in_line(failed)}  # fmt: skip
+    causes = causes_in_line([one for one in failed if one["error"]])
+    texts = {"name": batch.name if batch else "", "path": _path(event), "failing": _failing(failed)} | causes
     return _cleaned(texts) | _stated(
         batch=True,
+        failing=causes.get("failing"),
         status="Failed" if failed_all else None,
         started=_first(_STARTED, document) or None,
         created=_first(_CREATED, document) or None,
@@ -150,8 +151,9 @@ def _failed_of(members: Iterable[Document], known: Members) -> list[dict[str, st
         if text not in read and len(read) < MOST_READ:
             read[text] = brief(cause_of(text))
         name = next((name for name in names if isinstance(name, str) and name), "")
-        failed.append({"name": name, "error": read.get(text) or said.get("cause", "")})
-    return failed
+        priority = f"{member.get('priority') or said.get('priority', '')}"
+        failed.append({"name": name, "error": read.get(text) or said.get("cause", ""), "priority": priority})
+    return sorted(failed, key=lambda one: one["priority"] != CRITICAL)
 
 
 def _failing(failed: Sequence[Mapping[str, str]]) -> str:
@@ -160,9 +162,11 @@ def _failing(failed: Sequence[Mapping[str, str]]) -> str:
     return ", ".join([*names, *([ELLIPSIS] if len(failed) > FAILING else [])])
 
 
-def causes_in_line(failed: Iterable[Entry]) -> str:
-    """Return the causes that most have: `2 × no room; worker died`; '' where none is stated."""
-    return "; ".join(cause.rstrip(".") for cause in causes_of(failed)[:MOST_CAUSES])
+def causes_in_line(failed: Sequence[Entry]) -> dict[str, str]:
+    """Return `error`: the first causes. Of several each stands behind who has it, and no names stand beside them."""
+    groups = by_cause(failed)
+    lines = [cause_line(group, FAILING * (len(groups) > 1)).rstrip(".") for group in groups[:MOST_CAUSES]]
+    return {"error": "; ".join(lines)} | ({"failing": ""} if len(groups) > 1 else {})
 
 
 def ended_at(entry: Entry) -> datetime | None:

@@ -65,8 +65,13 @@ def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
             alone.append(entry)
         elif entry.get("error"):
             failed.setdefault(_place(batch), []).append(entry)
-    causes = {place: causes_in_line(rows) for place, rows in failed.items()}
-    return [{**entry, "error": causes[place]} if (place := _place(entry)) in causes else entry for entry in alone]
+    return [_with_causes(entry, failed.get(_place(entry), ())) for entry in alone]
+
+
+def _with_causes(batch: Entry, failed: Sequence[Entry]) -> Entry:
+    """Let it take the causes of its operations that are entries, unless it knows those of more."""
+    known = batch.get("error") and batch.get("failed_count", 0) > len(failed)
+    return batch if known or not failed else {**batch, **causes_in_line(failed)}
 
 
 def _may_hold(batch: Entry, entry: Entry) -> bool:

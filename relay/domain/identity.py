@@ -12,6 +12,7 @@ from relay.domain.error_reader import brief, cause_of
 from relay.domain.error_tools import SIGNALS
 from relay.domain.events import (
     BATCH_EVENTS,
+    CRITICAL,
     FAILED,
     IMPLIED_STATUS,
     OPERATION_EVENTS,
@@ -232,13 +233,15 @@ def stack_of(error: Mapping[str, Any]) -> str:
 
 
 def by_cause(failed: Sequence[_Row]) -> list[list[_Row]]:
-    """Group rows by the signature of their `error`, those without one by their status; the largest group first."""
+    """Group rows by the signature of their `error`, else by status: those with a Critical one first, then the largest."""
     groups: dict[str, list[_Row]] = {}
     for row in failed:
         stated = row.get("error")
         error = stated if isinstance(stated, Mapping) else {"message": stated or ""}
         groups.setdefault(signature(error) or f"{row.get('status')}", []).append(row)
-    return sorted(groups.values(), key=len, reverse=True)
+    return sorted(
+        groups.values(), key=lambda group: (all(row.get("priority") != CRITICAL for row in group), -len(group))
+    )
 
 
 def error_words(event: Event) -> str:

@@ -113,10 +113,14 @@ def _targets(d: Draft, event: Event) -> Sequence[Target]:
 
 
 def _with_alarmed(d: Draft, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
-    """Add recipients of the open alarm of a run which no rule notifies of its end."""
+    """Add recipients of the open alarm which no rule notifies of the run's end; others get more than an edit."""
     o = d.get(Operation, names.operation(event.subject, event.space(event.subject)))
     if o is None or not event.terminal or event.about_batch or d.score(STALLED, o.name) is None:
         return targets
+    targets = [
+        replace(r.target, presentation=replace(r.target.presentation, thread_reply=True)) if r.lane in o.alarms_sent
+        else r.target for r in Arrival(event, targets).recipients
+    ]  # fmt: skip
     notified = {(its.destination, its.address) for its in targets if not its.hold_reason}
     missed = {
         where: r.target for r in Arrival(event, d.settings.targets(as_alarm(event))).recipients

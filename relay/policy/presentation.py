@@ -56,7 +56,7 @@ MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
     "Failed":    (SHOWN,  BROADCAST, BROADCAST.calling("owner"), ALARM),
     "Timeout":   (SHOWN,  BROADCAST, BROADCAST.calling("owner"), ALARM),
     "Stalled":   (DIGEST, SHOWN,  REPLY.calling("owner"),     BROADCAST.calling("group")),
-    "Recovered": (DIGEST, SHOWN,  REPLY,                      REPLY),
+    "Recovered": (DIGEST, REPLY,  REPLY,                      REPLY),
     "Cancelled": (DIGEST, SHOWN,  SHOWN,                      REPLY),
 }  # fmt: skip
 REMINDED = {"Normal": BROADCAST}  # of a stall: what was not looked at for half an hour goes to the conversation

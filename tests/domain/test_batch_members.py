@@ -29,6 +29,11 @@ def ended(number: int, status: str, *, name: str = "", **error: Any) -> Event:
             {"op-1": {"name": "Load"}},
             {"op-1": {"cause": "late", "name": "Load", "failed": "Timeout"}},
         ),
+        (
+            ended(1, "Failed", message="late"),
+            {"op-1": {"priority": "Critical"}},
+            {"op-1": {"cause": "late", "failed": "Failed", "priority": "Critical"}},
+        ),
         (ended(1, "Completed"), {"op-1": {"cause": "no room", "failed": "Failed"}}, {"op-1": {}}),  # it was run again
     ],
 )

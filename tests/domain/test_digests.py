@@ -47,9 +47,21 @@ def test_a_batch_takes_the_causes_of_what_it_stands_for() -> None:
     others = [BAD | {"id": f"{n}", "error": f"Worker {n} died."} for n in range(7, 9)]
 
     assert build_digest("digest", 0, 86_400, [BATCH, BAD, *others])["entries"] == [
-        BATCH | {"error": "2 × Worker 7 died; no room"}
+        BATCH | {"error": "2 × Worker 7 died; no room", "failing": ""}
     ]
     assert len(build_digest("cause", 0, 86_400, [BATCH, BAD])["entries"]) == 2
+
+
+def test_a_batch_keeps_the_causes_that_its_operations_do_not_state_and_the_gravest_stands_first() -> None:
+    batch = BATCH | {"failed_count": 3, "failing": "Load, Export, Import"}
+    bad = [BAD | {"id": f"{n}", "name": name, "error": cause} for n, (name, cause) in
+           enumerate((("Load", "Worker 7 died."), ("Import", "Worker 8 died."), ("Export", "no room")))]  # fmt: skip
+    bad[2]["priority"] = "Critical"
+    whole = batch | {"error": "Export: no room; Load, Import: Worker 7 died", "failing": ""}
+
+    assert build_digest("digest", 0, 86_400, [batch, *bad])["entries"] == [whole]
+    assert build_digest("digest", 0, 86_400, [whole, bad[0]])["entries"] == [whole]
+    assert build_digest("digest", 0, 86_400, [batch, bad[0]])["entries"][0]["error"] == "Worker 7 died"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +90,15 @@ def test_the_row_of_a_batch_says_why_its_operations_failed() -> None:
     known = {"0": {"cause": "Worker 1 died", "name": "Load"}, "1": {"cause": "Worker 2 died"}}
     entry = summarize(replace(parse(body, source="s", received_at=RECEIVED), members=json.dumps(known)))
 
-    assert (entry["error"], entry["failing"]) == ("2 × Worker 1 died; ValueError: no room", "Load, k-1, k-2")
+    assert (entry["error"], entry["failing"]) == ("Load, k-1: Worker 1 died; k-2: ValueError: no room", "")
+
+    critical = {"2": {"name": "Export", "priority": "Critical"}}
+    entry = summarize(replace(parse(body, source="s", received_at=RECEIVED), members=json.dumps(known | critical)))
+    assert entry["error"] == "Export: ValueError: no room; Load, k-1: Worker 1 died"
+
+    del members[0], members[0]
+    entry = summarize(replace(parse(body, source="s", received_at=RECEIVED), members=json.dumps(critical)))
+    assert (entry["error"], entry["failing"]) == ("ValueError: no room", "Export")
 
 
 def test_a_batch_that_lists_no_operation_does_not_say_how_many_completed() -> None:

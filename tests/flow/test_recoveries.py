@@ -13,16 +13,16 @@ from relay.store import Store
 from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
-from tests.support.flow_events import event_of
+from tests.support.flow_events import event_of, outcome_of
 
 MINUTE = 60.0
 
 
 class Run:
-    """One of high priority whose message stands, and the watchdog that looks at it."""
+    """One whose message stands, and the watchdog that looks at it."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
+    def __init__(self, flow: Flow, priority: str = "High") -> None:
+        self.flow, self.priority = flow, priority
         self.watchdog = WatchdogTick(flow.store, flow.intake.ingest, lambda: flow.config, CHANNELS)
 
     async def begins(self) -> None:
@@ -35,7 +35,7 @@ class Run:
         assert len(self.flow.roots()) == 1
 
     async def goes_on(self, percentage: float) -> None:
-        await self.flow.send(event_of("operation.progress", percentage, priority="High"))
+        await self.flow.send(event_of("operation.progress", percentage, priority=self.priority))
         await self.watchdog.tick(0)
 
     async def is_silent(self, minutes: int) -> None:
@@ -76,6 +76,36 @@ async def test_one_follows_an_alarm_that_arrived_though_its_reminder_did_not(run
         "Order-to-Cash: no events for 15\xa0min, 10%.",
         "Running again: Order-to-Cash – after 50\xa0min without events.",
     ]
+
+
+GOES_ON = "Running again: Order-to-Cash – after 52\xa0min without events."
+
+
+@pytest.mark.parametrize(
+    ("minutes", "end", "replies"),
+    [
+        (16, "progress", []),  # an edit showed it, and another one shows its end
+        (46, "progress", ["Order-to-Cash: no events for 45\xa0min, 10%.", GOES_ON]),
+        (46, "Cancelled", ["Order-to-Cash: no events for 45\xa0min, 10%.", "Cancelled: Order-to-Cash – 60%."]),
+        (46, "Completed", ["Order-to-Cash: no events for 45\xa0min, 10%.", "Completed: Order-to-Cash"]),
+    ],
+)
+async def test_of_normal_priority_the_conversation_sees_the_end_of_the_alarm_that_it_saw(
+    open_store: Callable[..., Store], clock: Clock, minutes: int, end: str, replies: list[str]
+) -> None:
+    async with flowing(open_store, clock) as flow:
+        run = Run(flow, "Normal")
+        await run.begins()
+        await run.is_silent(minutes)
+        await flow.wait(4 * MINUTE, step=10)
+        await (run.goes_on(20) if end == "progress" else flow.send(outcome_of(end)))
+        await flow.wait(2 * MINUTE, step=10)
+
+        assert run.replies == replies
+        assert {reply.thread_ts for reply in flow.replies()} <= {flow.roots()[0].ts}
+        if end == "progress":
+            await flow.tell(outcome_of("Completed"), wait=10)
+            assert len(run.replies) == len(replies) + 1
 
 
 @pytest.mark.parametrize(

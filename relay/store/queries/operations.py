@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from relay.domain.batch_members import MEMBERS, causes_of, failed_of
+from relay.domain.batch_members import MEMBERS, cause_line, failed_of
 from relay.domain.digest_entries import went_wrong
+from relay.domain.identity import by_cause
 from relay.domain.jobs import Job, Run
 from relay.engine.jobs import read_job
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, WATCH, Operation
@@ -120,7 +121,8 @@ def shown_status(o: Operation) -> str:
 def causes(o: Operation) -> list[str]:
     """Return why it failed, of a batch a line for each cause; where none is known, the names of what failed."""
     whole = o.summary.get("error") or o.summary.get("failing")
-    return causes_of(failed_of(o.facts.get(MEMBERS, "")), named=True) or ([f"{whole}"] if whole else [])
+    groups = by_cause(failed_of(o.facts.get(MEMBERS, "")))
+    return [cause_line(group, 1) for group in groups] or ([f"{whole}"] if whole else [])
 
 
 def _row(o: Operation, *, stalled: bool) -> OperationRow:
