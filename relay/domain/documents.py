@@ -172,8 +172,8 @@ def moment(*values: object) -> datetime | None:
 
 
 def iso(seconds: float | None) -> str:
-    """Write a moment in ISO 8601, UTC; '' for none."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds is not None else ""
+    """Write a moment in ISO 8601, UTC, whole: spans are counted from it; '' for none."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds is not None else ""
 
 
 def is_stated(parsed: datetime) -> bool:

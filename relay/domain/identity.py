@@ -233,7 +233,7 @@ def stack_of(error: Mapping[str, Any]) -> str:
 
 
 def by_cause(failed: Sequence[_Row]) -> list[list[_Row]]:
-    """Group rows by the signature of their `error`, else by status: those with a Critical one first, then the largest."""
+    """Group rows by the signature of their `error`, else by status: those with a Critical one, then the largest."""
     groups: dict[str, list[_Row]] = {}
     for row in failed:
         stated = row.get("error")

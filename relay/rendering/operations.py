@@ -65,9 +65,7 @@ def operation(
         "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
         "tracking_url": address(text(merged, "trackingUrl") if event.about_batch else clean(event.link), event, base),
         **(progress := _progress(event, merged, status)),
-        **_times(
-            event, events, merged, "" if event.is_alert and status in FAILED else status
-        ),  # one that fires goes on
+        **_times(event, events, merged, "" if fires(event) else status),  # one that fires goes on
         "plan": _plan(event, merged, status, progress["phase"]),
     }
 
@@ -128,7 +126,7 @@ def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], sta
     over = status in TERMINAL
     created = time(merged, "dateCreated", "retryAttemptDate")
     started = time(merged, "progress.startTime", "startTime", "startedAt") or next(
-        (other.occurred_at for other in events if other.name == "operation.started"), created
+        (other.occurred_at for other in events if other.name == "operation.started" or fires(other)), created
     )
     finished = time(merged, "results.completionTime", "completionTime", "endTime", "cancellation.cancellationTime")
     finished = (finished or event.occurred_at) if over else None
@@ -151,6 +149,10 @@ def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], sta
         "last_progress_at": iso(moved),
         "silent_for": between(moved, event.occurred_at),
     }
+
+
+def fires(event: Event) -> bool:
+    return event.is_alert and event.status in FAILED
 
 
 def _in_minutes(seconds: float | None) -> float | None:

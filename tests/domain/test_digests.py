@@ -72,6 +72,7 @@ def test_a_batch_keeps_the_causes_that_its_operations_do_not_state_and_the_grave
         ({"dateCreated": "2026-03-09T06:00:01Z"}, {}, 3.0),
         ({"duration": 2}, {}, 2.0),
         ({"duration": 2}, {"totalDuration": "5 seconds"}, 5.0),
+        ({"startTime": "2026-03-09T06:00:00.2Z", "endTime": "2026-03-09T06:06:39.9Z"}, {}, 399.7),
     ],
 )
 def test_a_digest_knows_how_long_a_run_took_as_its_message_does(operation: Row, results: Row, seconds: float) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from relay.config.formats import preset
 from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.rendering import Renderer
-from tests.support import samples, slacks
-from tests.support.mails import SINGLE, document, events_of, mail
+from tests.support import foreign, samples, slacks
+from tests.support.mails import CHANGES, LANGUAGES, NAMES, SINGLE, changes_of, document, events_of, mail
 from tests.support.renderers import BUILT_IN
 
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
@@ -44,6 +46,49 @@ def _without_addresses(body: samples.Body) -> samples.Body:
 
     changed: samples.Body = walk(body)
     return changed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_mail_has_a_preheader(renderer: Renderer, language: str) -> None:
+    without = [(name, form) for name in NAMES for form in changes_of(name)
+               if not mail(renderer, name, language=language, change=CHANGES[form])["preheader"].strip()]  # fmt: skip
+
+    assert without == []
+    event = failed()
+    assert Renderer([BUILT_IN]).fallback("email", event, language)["preheader"]
+
+
+@pytest.mark.parametrize(
+    ("language", "firing", "resolved"),
+    [
+        ("en", "✕ Firing since 06:00\n", "Resolved after 12 min."),
+        ("de", "✕ Alarm seit 06:00 Uhr\n", "Behoben nach 12 min."),
+    ],
+)
+@pytest.mark.parametrize("stated", [True, False])
+def test_an_alert_says_since_when_it_fires_and_how_long_it_did(
+    renderer: Renderer, language: str, firing: str, resolved: str, *, stated: bool
+) -> None:
+    events: list[Event] = []
+    for minute, status in ((0, "firing"), (12, "resolved")):
+        [reading] = preset("alertmanager").readings(foreign.alerts(foreign.alert("Down", status)))
+        document: dict[str, Any] = {**(reading.document or {})}
+        at = datetime(2026, 11, 21, 5, minute, tzinfo=UTC)
+        if not stated:  # a format that knows one time alone
+            document["operation"] = {
+                key: value for key, value in document["operation"].items() if key not in ("startTime", "endTime")
+            }
+        events.append(parse(document | {"timestamp": at.isoformat()}, source="am", received_at=at, mapped=True))
+    texts = [rendered_of(renderer, events[:number], language) for number in (1, 2)]
+
+    assert texts[0].startswith(firing)
+    assert texts[0].count("06:00") == 1
+    assert f"\n{resolved}\n" in texts[1]
+
+
+def rendered_of(renderer: Renderer, events: list[Event], language: str) -> str:
+    reader = {"language": language, "timezone": "Europe/Berlin", "now": events[-1].occurred_at}
+    return str(renderer.render("email", "each", events[-1], events, **reader)["text"])
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ class EmailFormat(PlainFormat):
         return {key: _unlinked(key, value, hosts) for key, value in content.items()} if hosts.names else content
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:
-        subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
+        names = ("subject", "preheader", "status_label")
+        subject, preheader, label = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in names)
+        preheader = preheader or label
         fields = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader, "padding": PADDING}
         limit = MAX_DIGEST if fields["days"] else MAX_HTML
         for rows in ROWS:
@@ -64,7 +66,7 @@ class EmailFormat(PlainFormat):
             f'<!DOCTYPE html><html lang="{escape(language)}"><head><meta charset="utf-8">'
             f"<title>{escape(subject)}</title></head><body><p>{escape(text)}</p></body></html>"
         )
-        return {"subject": subject, "preheader": "", "text": f"{plain(text)}\n", "html": html}
+        return {"subject": subject, "preheader": subject, "text": f"{plain(text)}\n", "html": html}
 
     def marked(self, content: Content, mark: str, note: str) -> Content:
         paragraph = _paragraph(note, "#1F2328", "#FFF8C5")
