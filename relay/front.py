@@ -13,7 +13,7 @@ from relay.ingest import IngestEvent
 from relay.memory import Memory, available
 from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
-from relay.receiving.guard import Bodies, Guard, affordable
+from relay.receiving.guard import Guard, possible_connections
 from relay.receiving.key_cache import Fetch, KeyCache
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
@@ -123,10 +123,10 @@ class Front:
         """Return the limits of what strangers may take of this process."""
         config = self._coordinator.config()
         server = config.server
-        largest = max(server.max_body, 0, *(source.max_body or 0 for source in config.sources.values()))
+        largest = max(server.max_body, *(source.max_body or 0 for source in config.sources.values()))
         return Guard(
-            max_connections=affordable(server.max_connections),
-            bodies=Bodies(max(largest, Memory.shared(available(), server.max_body_memory).bodies)),
+            max_connections=possible_connections(),
+            memory=max(2 * largest, Memory.shared(available()).bodies),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )
 

@@ -13,7 +13,7 @@ MIB = 1 << 20
 # What relay takes whatever it does: Python, libraries, templates, caches whose entries are counted, buffers, and the
 # gaps that the allocator leaves.
 BASE = 160 * MIB
-HOT, BODIES = 64 * MIB, 32 * MIB  # at most, of records in memory, and of bodies by default
+HOT, BODIES = 64 * MIB, 32 * MIB  # at most, of records in memory, and of requests
 LEAST = 32 * MIB  # of the private Redis; where less is left, the machine is too small for a limit to help
 # Redis forks a child that writes its append-only file anew. It shares the pages of its parent, and each that changes
 # meanwhile is there twice: a third of them where events come at full speed.
@@ -36,7 +36,7 @@ class Memory:
     """Bytes of each share; 0, no limit, where the machine does not say what it has.
 
     hot      records and indexes that decisions read
-    bodies   bodies of requests, until they are answered
+    bodies   requests, until they are answered
     redis    `maxmemory` of the private Redis
     rewrite  its child, while that writes the append-only file anew
     """
@@ -48,11 +48,11 @@ class Memory:
     rewrite: int
 
     @classmethod
-    def shared(cls, limit: int, bodies: int = BODIES) -> "Memory":
-        """Share out a limit: to Redis at most half of it, to bodies at most so much."""
+    def shared(cls, limit: int) -> "Memory":
+        """Share out a limit: to Redis at most half of it."""
         if not limit:
-            return cls(0, HOT, bodies, 0, 0)
-        hot, bodies = min(HOT, limit // 16), min(bodies, limit // 16)
+            return cls(0, HOT, BODIES, 0, 0)
+        hot, bodies = min(HOT, limit // 16), min(BODIES, limit // 16)
         redis = max(LEAST, min(limit // 2, int((limit - BASE - hot - bodies) / (1 + REWRITE))))
         return cls(limit, hot, bodies, redis, int(redis * REWRITE))
 

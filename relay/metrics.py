@@ -105,20 +105,14 @@ duplicates_differing = Counter(
 reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
 
 connections = Gauge("relay_connections", "Open connections, as of the last second.", ["listener"])
-connections_evicted = Counter(
-    "relay_connections_evicted", "Idle connections that were closed to make room for others.", ["listener"]
-)
-connections_refused = Counter(
-    "relay_connections_refused",
-    "Connections that found no place: all were busy (full), or too many came from one address (peer).",
+connections_closed = Counter(
+    "relay_connections_closed",
+    "Connections that were closed: too many (idle, or full: all were busy), too slow (headers, answer), or no memory.",
     ["listener", "reason"],
 )
-connections_given_up = Counter(
-    "relay_connections_given_up",
-    "Connections that were closed because headers did not come, or an answer was not read, in time.",
-    ["listener", "awaited"],
+request_bytes = Gauge(
+    "relay_request_bytes", "Bytes of requests being received or handled, as of the last second.", ["listener"]
 )
-body_bytes = Gauge("relay_body_bytes", "Bytes of bodies being received or handled, as of the last second.")
 bodies_refused = Counter(
     "relay_bodies_refused",
     "Bodies that were not taken: too large, too slow, no memory, or unsigned by their headers and therefore unread.",

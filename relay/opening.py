@@ -39,7 +39,7 @@ async def open_redis(
     stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]
 ) -> tuple[EmbeddedRedis | None, Memory]:
     """The private one, where no other is configured, and the shares of the memory. EmbeddedRedisError without one."""
-    memory = Memory.shared(available(), config.server.max_body_memory)
+    memory = Memory.shared(available())
     log.info("memory.shared", **memory.stated(private=not config.redis.url))
     if config.redis.url:
         return None, memory

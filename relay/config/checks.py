@@ -67,12 +67,6 @@ def check(config: Config, document: Document, channels: Channels, teams: Teams) 
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
     if config.server.reuse_port and not config.redis.url:
         document.report(("server", "reuse_port"), "needs redis.url: relays that share a port must share a Redis")
-    largest = {"server.max_body": config.server.max_body}
-    largest |= {f"sources.{name}.max_body": source.max_body or 0 for name, source in config.sources.items()}
-    for name, size in largest.items():
-        if config.server.max_body_memory < size:
-            text = f"less than {name}, so no body of that size would be taken"
-            document.report(("server", "max_body_memory"), text)
     several = {"+sentinel://": "with Sentinels", "+cluster://": "on a Cluster"}
     where = next((where for mark, where in several.items() if mark in config.redis.url), "")
     if where and config.redis.durability == "auto":

@@ -4,11 +4,12 @@ docs/configuration.md explains every key; `relay.config.loading` reads them from
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
@@ -52,13 +53,17 @@ class Server(Section):
     """Listeners: one for the world, and apart from it (`admin`) one for operators. `public_url` is how the outside
     reaches it; `drain` are the seconds at the end in which it still takes events, but no longer calls itself ready."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "max_body_memory": "removed; requests get a sixteenth of the memory that relay has, 32 MiB at most",
+        "max_connections": "removed; of more than 800 connections the longest idle one is closed, and a reverse proxy "
+        "limits those of one address",
+    }
+
     host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     reuse_port: bool = False  # other relays on this machine listen on the same port (SO_REUSEPORT)
     public_url: Url = ""
     max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] = 2**20
-    max_body_memory: Annotated[Size, Field(ge=2**20, le=64 * 2**30)] = 32 * 2**20  # of all bodies that are coming
-    max_connections: Annotated[int, Field(ge=16, le=100_000)] = 800
     trusted_proxies: Annotated[tuple[Network, ...], one_or_more, Field(max_length=100)] = ()
     tls: Tls | None = None
     admin: Admin = Admin()

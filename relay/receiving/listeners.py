@@ -22,8 +22,7 @@ from relay import metrics
 from relay.errors import CannotListen
 from relay.receiving.answers import label
 from relay.receiving.connection import Answer
-from relay.receiving.guard import PROBES, Guard
-from relay.receiving.peers import Proxies, network
+from relay.receiving.guard import Guard
 from relay.receiving.probes import Probes
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 from relay.receiving.server import GuardedRunner, serve
@@ -33,9 +32,6 @@ log = structlog.get_logger(__name__)
 
 GOES_ON = "the one that was loaded before goes on"
 MAX_CONNECTIONS = 64  # of their own: neither strangers nor senders take them from operators
-SHARE = 8  # of one address: what a browser opens, and two more
-OWN_MACHINE = Proxies(map(network, ("127.0.0.1", "::1")))  # as which all come who come through a tunnel or a command
-URGENT = PROBES | {"/metrics"}  # who asks this gets in also where all places are taken
 FREE = "/healthz"  # says nothing but that relay lives
 CHALLENGE = 'Bearer realm="relay"'
 HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(:\d+)?", re.ASCII)
@@ -161,33 +157,22 @@ class Listeners:
         reuse_port: bool = False,
     ) -> Self:
         """Listen on these hosts and ports (0: any free one). Raises CannotListen; then neither listens."""
-
-        async def listen(
-            section: str, app: web.Application | Answer, host: str, port: int, **options: Any
-        ) -> GuardedRunner:
-            context = certificates.context(section)
-            try:
-                return await serve(app, host, port, context=context, **options)
-            except OSError as error:
-                raise CannotListen(section, host, port, error) from None
-
-        second = await listen(OPERATORS, *operators, guard=operators_guard(guard.proxies))
+        private = Guard(max_connections=MAX_CONNECTIONS, proxies=guard.proxies, listener="operators")
+        second = await _listen(OPERATORS, *operators, certificates, guard=private)
         try:  # the last, for from here on events come
-            return cls(await listen(WORLD, *world, guard=guard, reuse_port=reuse_port), second)
+            return cls(await _listen(WORLD, *world, certificates, guard=guard, reuse_port=reuse_port), second)
         except BaseException:
             await second.cleanup(0.0)
             raise
 
 
-def operators_guard(proxies: Proxies) -> Guard:
-    return Guard(
-        max_connections=MAX_CONNECTIONS,
-        share=SHARE,
-        proxies=proxies,
-        unshared=OWN_MACHINE,
-        probes=URGENT,
-        listener="operators",
-    )
+async def _listen(
+    section: str, app: web.Application | Answer, host: str, port: int, certificates: Certificates, **options: Any
+) -> GuardedRunner:
+    try:
+        return await serve(app, host, port, context=certificates.context(section), **options)
+    except OSError as error:
+        raise CannotListen(section, host, port, error) from None
 
 
 def addresses(runner: GuardedRunner) -> list[tuple[str, int]]:

@@ -5,30 +5,25 @@ from collections.abc import Iterable, Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-UNIX = "unix"  # who comes over a unix socket has no address
-MOST_HOPS = 16
-LONGEST = 64  # characters of an address with its port and brackets
-OWN = 64  # bits: whoever has an IPv6 address has all that begin like it
+UNIX = "unix"  # a unix socket has no address
+MAX_HOPS = 16
+MAX_LENGTH = 64  # characters of an address with its port and brackets
 
 
 def network(text: str) -> Network:
     """Read an address or a network. Raises ValueError."""
     try:
-        networks = ipaddress.ip_network(text, strict=False)
+        read = ipaddress.ip_network(text)
     except ValueError as error:
         raise ValueError("expected an address or a network such as 10.0.0.0/8 or fd00::/8") from error
-    if "/" in text and str(networks.network_address) != str(ipaddress.ip_address(text.partition("/")[0])):
-        raise ValueError(f"has bits beyond its mask; write {networks}")
-    if isinstance(networks, ipaddress.IPv6Network) and (mapped := networks.network_address.ipv4_mapped):
-        raise ValueError(f"is IPv4 in the spelling of IPv6; write {mapped}/{max(0, networks.prefixlen - 96)}")
-    if networks.prefixlen == 0:
+    if read.prefixlen == 0:
         raise ValueError("means everybody, so anyone could say who they are; name the proxies alone")
-    return networks
+    return read
 
 
 def address_of(text: object) -> str:
     """Return the address in its usual spelling, without port, brackets or zone; '' if it is none."""
-    if not isinstance(text, str) or len(text) > LONGEST:
+    if not isinstance(text, str) or len(text) > MAX_LENGTH:
         return ""
     text = text.strip(' \t"')
     if text.startswith("["):
@@ -48,11 +43,6 @@ def peer_in(name: object) -> str:
     return (address_of(name[0]) if isinstance(name, tuple) and name else "") or UNIX
 
 
-def owner_of(peer: str) -> str:
-    """Return the IPv4 address, or the network of the IPv6 address: one stranger may have all of it."""
-    return str(ipaddress.ip_network((peer, OWN), strict=False)) if ":" in peer else peer
-
-
 class Proxies:
     """Networks of trusted proxies."""
 
@@ -67,9 +57,9 @@ class Proxies:
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """Return the last address in `X-Forwarded-For` that no trusted proxy has; else the peer's own."""
-        client, hops = peer, ",".join(forwarded[-MOST_HOPS:]).rsplit(",", MOST_HOPS)[-MOST_HOPS:]
+        client, hops = peer, ",".join(forwarded[-MAX_HOPS:]).rsplit(",", MAX_HOPS)[-MAX_HOPS:]
         while client in self and hops:
             if not (hop := address_of(hops.pop())):
-                break  # whoever wrote this is the last of whom anything is known
+                break
             client = hop
         return client

@@ -1,7 +1,6 @@
 """The body and the headers of a request, read within bounds of size, time and memory, before anything is believed."""
 
 import asyncio
-import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -10,23 +9,21 @@ from urllib.parse import parse_qs
 from aiohttp import HttpVersion11, hdrs, web
 
 from relay import metrics
-from relay.receiving.connection import GuardedConnection
-from relay.receiving.guard import Bodies, Coming, no_memory
+from relay.receiving.connection import OutOfMemory
 from relay.receiving.problems import HttpProblem
 
 MEDIA = {"text": "text/plain", "form": "application/x-www-form-urlencoded"}
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
+NO_MEMORY = "relay is receiving more at present than it has memory for. Send it again."
 
 
 def whole(request: web.BaseRequest, *, max_size: int) -> bytes | None:
     """Return the body if it came with its headers, as nearly all do; None: it has to be waited for. HttpProblem."""
-    content, connection = request.content, request.protocol
+    content = request.content
     if not content.is_eof() or content.exception() is not None:
         return None
     body = content.read_nowait(-1)
     _check_size(len(body), max_size)
-    if isinstance(connection, GuardedConnection):
-        connection.hold(len(body))
     return body
 
 
@@ -39,47 +36,29 @@ async def read(request: web.BaseRequest, *, max_size: int, seconds: float, slowe
     if (body := whole(request, max_size=max_size)) is not None:
         return body
     _check_size(request.content_length or 0, max_size)
+    began, size, pieces = asyncio.get_running_loop().time(), 0, []
     try:
         await _send_for_body(request)
-        return await _pieces(request, max_size, seconds, slowest)
+        async with asyncio.timeout(seconds) as deadline:
+            async for piece in request.content.iter_any():
+                size += len(piece)
+                _check_size(size, max_size)
+                pieces.append(piece)  # a buffer that grows is moved again and again, and leaves gaps in the memory
+                deadline.reschedule(began + seconds + size / slowest)
     except TimeoutError as error:
         metrics.bodies_refused.labels("slow").inc()
         detail = f"The body must be complete within {seconds:g} s, or come with {slowest // 1024} KiB a second."
         raise HttpProblem(408, detail, close=True) from error
+    except OutOfMemory as error:
+        metrics.bodies_refused.labels("memory").inc()
+        raise HttpProblem(503, NO_MEMORY, close=True) from error.with_traceback(None)
     except (web.RequestPayloadError, ConnectionError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and request.transport is not None:
             raise  # aiohttp's, if the sender had hung up before its body was asked for
         # The stream keeps the error, whose traceback keeps the stream and what it has read, until the collector comes.
         cause = error.with_traceback(None)
         raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from cause
-
-
-async def _pieces(request: web.BaseRequest, max_size: int, seconds: float, slowest: int) -> bytes:
-    connection = request.protocol
-    guarded = connection if isinstance(connection, GuardedConnection) else None
-    bodies = guarded.guard.bodies if guarded else Bodies(sys.maxsize)
-    began, size = asyncio.get_running_loop().time(), 0
-    coming = Coming(asyncio.timeout(seconds))
-    bodies.coming.add(coming)
-    try:
-        async with coming.deadline as deadline:
-            async for piece in request.content.iter_any():
-                size += len(piece)
-                _check_size(size, max_size)
-                bodies.add(coming, piece)
-                deadline.reschedule(began + seconds + size / slowest)
-        body = b"".join(coming.pieces)
-    except TimeoutError:
-        if coming.aborted:
-            raise no_memory() from None
-        raise
-    finally:
-        bodies.release(coming)
-    if coming.aborted:  # at the very moment when it was complete
-        raise no_memory()
-    if guarded:
-        guarded.hold(len(body))
-    return body
+    return b"".join(pieces)
 
 
 async def expect_later(_request: web.Request) -> None:
@@ -138,8 +117,6 @@ def spelled_out(request: web.BaseRequest, body: bytes, *, max_size: int) -> byte
         _check_size(len(body), max_size)
         if not unpacking.eof or unpacking.unused_data:
             raise HttpProblem(400, "The body is no gzip, or more than one.")
-        if isinstance(request.protocol, GuardedConnection):
-            request.protocol.hold(len(body))
     if request.content_type == MEDIA["form"] and not body.lstrip().startswith((b"{", b"[")):
         try:
             fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10, errors="strict")

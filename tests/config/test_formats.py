@@ -57,7 +57,6 @@ rules: [{{notify: team{rule}}}]
          "2: sources.it.format: reads $header.X-Sum, which proves who sends"),
         ("format: gitlab, signature: {scheme: sns, topics: 'arn:aws:sns:eu-west-1:123456789012:a'}", "{}",
          "2: sources.it.format: the documents of SNS are in an envelope"),
-        (f"max_body: 64MiB, {TOKEN}", "{}", "max_body_memory: less than sources.it.max_body"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, expected: str) -> None:

@@ -46,12 +46,15 @@ MISTAKES = [
     ("timezone: Europe/Berlin", 'platform: {links: {run: "https://app.example.com/"}}',
      "1: platform.links.run: unknown key; did you mean runs?"),
     # at the top
-    ("timezone: Europe/Berlin", "server: {max_body: 8MiB, max_body_memory: 4MiB}",
-     "1: server.max_body_memory: less than server.max_body, so no body of that size would be taken"),
+    ("timezone: Europe/Berlin", "server: {max_body_memory: 4MiB}",
+     "1: server.max_body_memory: removed; requests get a sixteenth of the memory that relay has, 32 MiB at most"),
+    ("timezone: Europe/Berlin", "server: {max_connections: 4000}",
+     "1: server.max_connections: removed; of more than 800 connections the longest idle one is closed, and a reverse "
+     "proxy limits those of one address"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: [nginx]}",
      "1: server.trusted_proxies[0]: expected an address or a network such as 10.0.0.0/8 or fd00::/8"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: 10.1.2.3/8}",
-     "1: server.trusted_proxies[0]: has bits beyond its mask; write 10.0.0.0/8"),
+     "1: server.trusted_proxies[0]: expected an address or a network such as 10.0.0.0/8 or fd00::/8"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: [\"::/0\"]}",
      "1: server.trusted_proxies[0]: means everybody, so anyone could say who they are; name the proxies alone"),
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",

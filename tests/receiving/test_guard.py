@@ -1,109 +1,106 @@
-"""Who gets a place, who loses one, and how often somebody may come: decided without a socket."""
+"""Which connection is closed when there are too many, or no memory: decided without a socket. And rates of sources."""
 
-from dataclasses import dataclass
+import resource
+from dataclasses import dataclass, field
 
-from structlog.testing import capture_logs
+import pytest
 
 from relay.receiving.configured_source import RateLimiter
-from relay.receiving.guard import FULL, KEPT, PEER, Guard, affordable
+from relay.receiving.guard import Guard, possible_connections
 from relay.receiving.sources import RateLimit
 
 
 @dataclass(eq=False)
 class Caller:
-    owner: str
-    obstacle: str = ""
-    evicted: bool = False
+    answering: bool = False
+    receiving: bool = True
+    held: int = 0
+    closed: list[str] = field(default_factory=list)
 
-    def evict(self) -> None:
-        self.evicted = True
+    def close_now(self, reason: str) -> None:
+        self.closed.append(reason)
 
-    def give_up_if_late(self, now: float) -> None: ...
+    def refuse_request(self) -> None:
+        self.closed.append("memory")
+
+    def close_if_late(self, now: float) -> None: ...
 
     def close_if_idle(self) -> None: ...
 
 
-def callers(guard: Guard, *owners: str, busy: bool = False) -> list[Caller]:
-    """So many that are in."""
-    made = [Caller(owner) for owner in owners]
-    assert [guard.enter(caller) for caller in made] == ["" for _ in made]
-    for caller in made if busy else ():
-        guard.begin(caller)
-    return made
+def entered(guard: Guard, count: int, **settings: bool) -> list[Caller]:
+    callers = [Caller(**settings) for _ in range(count)]
+    assert all(guard.enter(caller) for caller in callers)
+    return callers
 
 
-def test_when_all_places_are_taken_whoever_was_idle_longest_goes() -> None:
-    guard = Guard(max_connections=4, reserve=0)
-    [busy] = callers(guard, "a", busy=True)
-    first, second, third = callers(guard, "b", "c", "d")
-    guard.begin(first)
-    guard.end(first)  # so the second is idle for longer now
+def test_of_too_many_connections_the_one_that_is_idle_longest_is_closed() -> None:
+    guard = Guard(max_connections=4)
+    [busy] = entered(guard, 1, answering=True)
+    first, second, third = entered(guard, 3)
+    guard.move_to_end(first)
 
-    newcomers = callers(guard, "e", "f")
+    newcomers = entered(guard, 2)
 
-    assert [caller.evicted for caller in (busy, first, second, third)] == [False, False, True, True]
-    assert guard.connections == {busy, first, *newcomers}
-
-
-def test_from_half_of_the_places_on_nobody_has_more_than_a_share_and_its_own_idle_ones_go_first() -> None:
-    guard = Guard(max_connections=8, share=2, reserve=0)
-    greedy = callers(guard, *["greedy"] * 4)
-    other = callers(guard, "other")
-    for caller in greedy[1:]:
-        guard.begin(caller)
-
-    last = callers(guard, "greedy")
-
-    assert [caller.evicted for caller in (*greedy, *other)] == [True, False, False, False, False]
-    assert last[0].obstacle == ""
-    guard.begin(last[0])
-    [more] = callers(guard, "greedy")
-    assert guard.begin(more) == PEER  # it may ask for a probe
-    assert guard.begin(callers(guard, "somebody")[0]) == ""
+    assert [caller.closed for caller in (busy, first, second, third)] == [[], [], ["idle"], ["idle"]]
+    assert [*guard.connections] == [busy, first, *newcomers]
 
 
-def test_whoever_has_no_owner_has_no_share() -> None:
-    guard = Guard(max_connections=4, share=1, reserve=0)
+def test_while_all_are_busy_there_is_room_for_no_more() -> None:
+    guard = Guard(max_connections=2)
+    entered(guard, 2, answering=True)
 
-    assert [caller.obstacle for caller in callers(guard, *[""] * 4, busy=True)] == [""] * 4
-    assert guard.enter(Caller("")) == FULL
-
-
-def test_when_all_are_busy_a_few_more_may_ask_for_a_probe() -> None:
-    guard = Guard(max_connections=2, share=9, reserve=1)
-    callers(guard, "a", "b", busy=True)
-    first, second = callers(guard, "c", "d")
-
-    assert (first.evicted, guard.begin(second)) == (True, FULL)
-    assert guard.enter(Caller("e")) == FULL
+    assert not guard.enter(Caller())
 
 
-def test_whoever_leaves_is_forgotten() -> None:
-    guard = Guard(max_connections=4, share=1)
-    entered = callers(guard, "a", "b", "", busy=True)
+def test_the_largest_request_that_is_still_coming_makes_room_for_others() -> None:
+    guard = Guard(memory=100)
+    complete, largest, small, newest = entered(guard, 4)
+    complete.receiving = False
+    for caller, size in ((complete, 50), (largest, 40), (small, 5), (newest, 10)):
+        guard.hold(caller, size)
 
-    for caller in (*entered, entered[0], Caller("never here")):
+    assert [caller.closed for caller in (complete, largest, small, newest)] == [[], ["memory"], [], []]
+    assert guard.held == 65
+
+
+def test_a_request_that_is_larger_than_what_is_left_is_refused_itself() -> None:
+    guard = Guard(memory=100)
+    complete, small, newest = entered(guard, 3)
+    complete.receiving = False
+    for caller, size in ((complete, 70), (small, 20), (newest, 30)):
+        guard.hold(caller, size)
+
+    assert [caller.closed for caller in (complete, small, newest)] == [[], [], ["memory"]]
+    assert guard.held == 90
+
+
+def test_a_connection_that_is_closed_holds_nothing() -> None:
+    guard = Guard()
+    callers = entered(guard, 2)
+    for caller in callers:
+        guard.begin()
+        guard.hold(caller, 10)
+
+    for caller in (*callers, callers[0], Caller()):
         guard.leave(caller)
-    for caller in entered:
+    for caller in callers:
         guard.end(caller)  # their handlers went on
 
-    assert guard.quiet
-    assert (guard.idle, guard._owned) == ({}, {})
+    assert (guard.connections, guard.answering, guard.held) == ({}, 0, 0)
 
 
-def test_fewer_connections_where_the_system_lets_open_fewer_files() -> None:
-    with capture_logs() as lines:
-        assert affordable(800, allowed=1024) == 800
-        assert affordable(5_000, allowed=-1) == 5_000
-        assert lines == []
-        assert affordable(800, allowed=512) == 512 - KEPT
-        assert affordable(800, allowed=64) == 16
+@pytest.mark.parametrize(("soft", "hard", "possible"), [
+    (1024, 4096, 800), (256, 4096, 800), (256, 512, 288), (64, 64, 16), (-1, -1, 800),
+])  # fmt: skip
+def test_fewer_connections_where_the_system_lets_open_fewer_files(
+    soft: int, hard: int, possible: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [soft, hard]
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (limits[0], limits[1]))
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, both: limits.__setitem__(slice(2), both))
 
-    assert [(line["event"], line["possible"]) for line in lines] == [
-        ("connections.limited", 288),
-        ("connections.limited", 16),
-    ]
-    assert "raise the limit of open files to 1024" in lines[0]["advice"]
+    assert possible_connections() == possible
 
 
 LIMIT = RateLimit(count=2, period=10.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.receiving.peers import UNIX, Proxies, address_of, network, owner_of, peer_in
+from relay.receiving.peers import UNIX, Proxies, address_of, network, peer_in
 
 OURS = Proxies([network("10.0.0.0/8"), network("fd00::/8"), network("192.0.2.7")])
 STRANGER = "203.0.113.9"
@@ -53,8 +53,3 @@ def test_nothing_in_the_header_fails_or_is_repeated_unless_it_is_an_address(peer
 def test_a_peer_is_what_its_socket_says() -> None:
     assert peer_in(("fe80::1%eth0", 4711, 0, 2)) == "fe80::1"
     assert {peer_in(name) for name in ("", b"\x00abstract", None, ())} == {UNIX}
-
-
-def test_whoever_has_one_ipv6_address_has_its_whole_network() -> None:
-    assert owner_of("2001:db8:1:2:3:4:5:6") == owner_of("2001:db8:1:2::9") != owner_of("2001:db8:1:3::9")
-    assert owner_of(STRANGER) == STRANGER

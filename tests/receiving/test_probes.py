@@ -145,7 +145,7 @@ async def test_a_page_that_points_a_name_of_its_own_here_learns_nothing(host: st
 
 
 async def test_senders_take_no_connection_from_operators() -> None:
-    async with receiving(guard=Guard(max_connections=0, share=1, reserve=0)) as front:
+    async with receiving(guard=Guard(max_connections=0)) as front:
         refused = await front.sender().exchange(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
         reply = await front.operator("/readyz?verbose")
 

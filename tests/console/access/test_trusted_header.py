@@ -8,7 +8,7 @@ from aiohttp import ClientSession, CookieJar, TCPConnector
 from multidict import CIMultiDict
 
 from relay.config import Config
-from relay.receiving.listeners import operators_guard
+from relay.receiving.guard import Guard
 from relay.receiving.peers import Proxies, network
 from relay.store import Store
 from tests.support.auth import Browser, Served, console, served
@@ -24,7 +24,7 @@ def settings(more: str = "operators: [jana], operator_groups: [data]") -> Config
 
 @pytest.fixture
 async def here(store: Store, clock: Clock) -> AsyncIterator[Served]:
-    guard = operators_guard(Proxies([network(PROXY)]))
+    guard = Guard(proxies=Proxies([network(PROXY)]))
     async with served(settings(), store, clock, guard=guard, loopback=False) as running:
         yield running
 
