@@ -19,10 +19,10 @@ from relay.domain.permissions import Permissions
 from relay.engine.draft import Settings
 from relay.engine.intake import Report
 from relay.errors import Ignored, StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.outage import CROWDED
 from relay.policy.targets import Targets
 from relay.receiving.permissions import source_permissions
-from relay.receiving.problems import RateLimitedLog
 from relay.store.queue import Queue
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ import aiohttp
 import structlog
 
 from relay.errors import StoreUnavailable
-from relay.receiving.problems import location_of
+from relay.log_lines import location_of
 from relay.receiving.server import serve
 from relay.store.embedded.server import EmbeddedRedis
 from relay_sandbox.api.server import ApiServer

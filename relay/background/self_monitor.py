@@ -14,6 +14,7 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Each, Target
 from relay.domain.events import OPERATOR_EVENTS, Event
+from relay.log_lines import RateLimitedLog
 from relay.policy.destinations import Channels
 from relay.policy.notices import (
     DESTINATION,
@@ -33,7 +34,6 @@ from relay.policy.notices import (
 )
 from relay.policy.reachability import channel_scope, destinations_of
 from relay.policy.targets import Targets
-from relay.receiving.problems import RateLimitedLog
 from relay.receiving.unknown_words import UnknownWords
 from relay.store import Store
 from relay.store.queries.admin import Admin

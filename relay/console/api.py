@@ -13,9 +13,10 @@ from relay.console.context import Context
 from relay.console.facts import Unknown
 from relay.console.view import Action, Handler, View
 from relay.errors import StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.operating.relay_sock import ZONE
 from relay.receiving.openapi import Address
-from relay.receiving.problems import HttpProblem, RateLimitedLog
+from relay.receiving.problems import HttpProblem
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from relay.console.facts import N_, Phrase, Unknown, phrase
 from relay.console.pages import Pages
 from relay.console.view import Action, Frame, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
-from relay.receiving.problems import RateLimitedLog
+from relay.log_lines import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 

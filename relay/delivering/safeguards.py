@@ -16,9 +16,9 @@ from relay import metrics
 from relay.delivering.outcome import Failure
 from relay.domain.deliveries import Delivery, Notification, Receipt, Trial
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.outage import Outage
 from relay.policy.retry import Pause
-from relay.receiving.problems import RateLimitedLog
 from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)

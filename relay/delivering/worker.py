@@ -16,10 +16,10 @@ from relay.delivering.composer import Composer
 from relay.delivering.safeguards import REDIS_PAUSE, Reporting, Settlement
 from relay.domain.deliveries import Delivery, Window
 from relay.errors import StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
-from relay.receiving.problems import RateLimitedLog
 from relay.store.queue import Queue
 from relay.tracing import Spans
 

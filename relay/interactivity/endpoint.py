@@ -22,12 +22,13 @@ from relay.domain.links import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, OWN, PURPOSE, Button, action_requested
 from relay.interactivity.service import Interactivity
+from relay.log_lines import RateLimitedLog, location_of
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.addresses import Route
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
-from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
+from relay.receiving.problems import HttpProblem
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit

@@ -11,9 +11,10 @@ from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from relay import metrics
+from relay.log_lines import location_of
 from relay.receiving.guard import Guard
 from relay.receiving.peers import UNIX, peer_in
-from relay.receiving.problems import UNEXPECTED, location_of, problem
+from relay.receiving.problems import UNEXPECTED, problem
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from relay import metrics
+from relay.log_lines import RateLimitedLog
 from relay.receiving.peers import Proxies
-from relay.receiving.problems import RateLimitedLog
 
 MAX_CONNECTIONS = 800
 REQUEST_MEMORY = 32 * 2**20

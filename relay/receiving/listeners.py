@@ -20,11 +20,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from relay import metrics
 from relay.errors import CannotListen
+from relay.log_lines import RateLimitedLog
 from relay.receiving.answers import label
 from relay.receiving.connection import Answer
 from relay.receiving.guard import Guard
 from relay.receiving.probes import Probes
-from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
+from relay.receiving.problems import HttpProblem, answering
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.tls import MOMENT, Admin, Tls, context, ending, ends, faults, is_loopback, load
 

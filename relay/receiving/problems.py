@@ -1,11 +1,9 @@
-"""Refusals: to the sender as application/problem+json (RFC 9457), to the log in few words, and rate limited."""
+"""Refusals as application/problem+json (RFC 9457)."""
 
 import json
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from relay import metrics
 from relay.errors import RelayError
+from relay.log_lines import RateLimitedLog, location_of
 
 log = structlog.get_logger(__name__)
 
@@ -77,39 +76,8 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
     return answer
 
 
-def failed(lines: "RateLimitedLog", error: Exception) -> None:
+def failed(lines: RateLimitedLog, error: Exception) -> None:
     """Count and log a fault of ours."""
     metrics.unexpected_errors.inc()
     where = location_of(error)
     lines.error(log, "request.failed", where, error=type(error).__name__, place=where)
-
-
-def location_of(error: BaseException) -> str:
-    """Return the file and line that raised the error; its text might quote a payload."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-
-
-class RateLimitedLog:
-    """Lines that a stranger can cause: one a `period` (seconds) per event and key. A field may be a function."""
-
-    def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
-        self._clock = clock
-        self._period = period
-        self._written_at: dict[tuple[str, str], float] = {}
-        self._left_out: dict[tuple[str, str], int] = {}
-
-    def warning(self, logger: Any, event: str, key: str = "", **fields: object) -> None:
-        self._line(logger.warning, event, key, fields)
-
-    def error(self, logger: Any, event: str, key: str = "", **fields: object) -> None:
-        self._line(logger.error, event, key, fields)
-
-    def _line(self, write: Callable[..., object], event: str, key: str, fields: Mapping[str, object]) -> None:
-        line, now = (event, key), self._clock()
-        if 0 <= now - self._written_at.get(line, float("-inf")) < self._period:
-            self._left_out[line] = self._left_out.get(line, 0) + 1
-            return
-        self._written_at[line] = now
-        values = {name: field() if callable(field) else field for name, field in fields.items()}
-        write(event, left_out=self._left_out.pop(line, 0), **values)

@@ -17,6 +17,7 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.outage import LONG, Outage, note
 from relay.receiving import handshakes, pings, request_body
 from relay.receiving.addresses import Route
@@ -25,7 +26,7 @@ from relay.receiving.connection import client_of
 from relay.receiving.key_cache import KeyCache
 from relay.receiving.outcomes import FAULT, Outcome, answer, reason, status_of, take_each, taken
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog
+from relay.receiving.problems import HEADERS, HttpProblem
 from relay.receiving.reading import Refusal, readers
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import EventIdentity

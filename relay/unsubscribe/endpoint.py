@@ -15,12 +15,13 @@ from aiohttp import hdrs, web
 from relay.domain.deliveries import Delivery
 from relay.domain.links import issue
 from relay.errors import InvalidSignature, StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.addresses import READ, Route
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
-from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
+from relay.receiving.problems import RETRY_AFTER
 from relay.receiving.sources import RateLimit
 from relay.store.audit import Act, AuditTrail
 from relay.store.queries.suppressions import UNSUBSCRIBED, Suppressions

@@ -13,8 +13,8 @@ import structlog
 
 from relay import __version__
 from relay.errors import StoreUnavailable
+from relay.log_lines import location_of
 from relay.policy.retry import RetryPolicy, delay
-from relay.receiving.problems import location_of
 from relay.receiving.signatures import sign
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.schema.requests import Retrying

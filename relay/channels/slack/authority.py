@@ -19,7 +19,7 @@ from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID
 from relay.domain.documents import first_text, mapping
 from relay.domain.links import Person, Presser
-from relay.receiving.problems import RateLimitedLog
+from relay.log_lines import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 

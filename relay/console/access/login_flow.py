@@ -16,9 +16,10 @@ from relay.console.access import browser
 from relay.console.access.browser import LOGIN, PAGES, START, has_csrf, leading_back, route_of, same_origin
 from relay.console.access.identity import HEADER, LINK, BrowserSessions, proxied_user, role_of
 from relay.errors import StoreUnavailable
+from relay.log_lines import RateLimitedLog
 from relay.receiving import request_body
 from relay.receiving.connection import client_of
-from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
+from relay.receiving.problems import RETRY_AFTER
 from relay.store.audit import Act, AuditTrail, say
 from relay.store.sessions import Link, Session, Sessions
 
