@@ -26,7 +26,6 @@ from relay.receiving.addresses import Route
 from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
-from relay.store.copies import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.journal.pace import PACE
 from relay.store.presence import Presence
@@ -64,11 +63,9 @@ async def open_store(
         private=embedded is not None,
         may_own=delivers,
         sealer=build_sealer(config),
-        copies=_copies(config),
         pace=replace(PACE, hot=memory.hot),
     )
     stack.push_async_callback(store.aclose)
-    coordinator.subscribe(lambda: store.keep_copies(_copies(coordinator.config())))
     return store
 
 
@@ -79,11 +76,6 @@ def open_audit(stack: contextlib.AsyncExitStack, coordinator: Coordinator, store
     stack.push_async_callback(notes.aclose)
     coordinator.record = lambda reload: notes.add(_reload(reload))
     return audit
-
-
-def _copies(config: Config) -> tuple[int, int] | None:
-    """Return how many copies of messages are kept: none where the console is off."""
-    return COPIES if config.console.configured else None
 
 
 def _reload(reload: Reload) -> Act:

@@ -19,7 +19,7 @@ from relay.policy.silences import Silences
 from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.forgetting import FULL, SHARE, Forgetting
+from relay.store.forgetting import Forgetting
 from relay.store.queries.silences import SilenceList
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,6 @@ class Records:
         fullness = await self._store.fullness()
         ended = await asyncio.gather(
             self._history.forget(now, self._config().retention, fullness),
-            self._store.copies.trim(SHARE if fullness > FULL else 1.0),
             self._trail.trim(now),
             return_exceptions=True,
         )

@@ -45,10 +45,6 @@ class Context:
     def zone(self) -> str:
         return self.config().timezone
 
-    @property
-    def copies_kept(self) -> bool:
-        return self.config().console.configured
-
     def act(
         self, identity: Identity, action: str, subject: str, *, address: str = "", **detail: str
     ) -> AbstractAsyncContextManager[Act]:

@@ -115,7 +115,6 @@ class Site:
             "languages": self._languages(request),
             "flash": forms.flash_of(request),
             "zone": self._context.zone,
-            "copies_kept": self._context.copies_kept,
             "now": datetime.fromtimestamp(self._context.clock(), UTC),
         }
         return self._pages.render(template, language, {**every, **values})

@@ -16,9 +16,9 @@ from relay.console.views import (
     dead,
     deliveries,
     destination,
+    digests,
     health,
     job,
-    messages,
     now,
     operation,
     operations,
@@ -29,14 +29,13 @@ from relay.console.views import (
 )
 from relay.receiving.openapi import Address
 
-ALL, MESSAGE, SOURCE = "all.html", "message.html", "source.html"
+ALL, SOURCE = "all.html", "source.html"
 VIEWS: Sequence[View] = (
     View("/now", now.now, "now.html", "Now", listed=True),
     View("/operation", operation.operation, "operation.html", "Run"),
     View("/operations", operations.operations, "operations.html", "Operations", listed=True),
     View("/jobs", job.jobs, "jobs.html", "Jobs", listed=True),
     View("/job", job.job, "job.html", "Job"),
-    View("/message", messages.message, MESSAGE, "Message", html=messages.message_html),
     View("/deliveries", deliveries.deliveries, "deliveries.html", "Deliveries", listed=True),
     View("/dead", dead.dead, "dead.html", "Dead letters", listed=True),
     View("/dead/all", dead.every, ALL, "Dead letters"),
@@ -47,12 +46,12 @@ VIEWS: Sequence[View] = (
     View("/source", source.source, SOURCE, "Source"),
     View("/destinations", health.destinations, "destinations.html", "Destinations", listed=True),
     View("/destination", destination.destination, "destination.html", "Destination"),
-    View("/destination/digest", messages.digest, MESSAGE, "Next digest", html=messages.digest_html),
+    View("/destination/digest", digests.digest, "digest.html", "Next digest", html=digests.digest_html),
     View("/silences", silences.silences, "silences.html", "Silences", listed=True),
     View("/audit", records.audit, "audit.html", "Audit", listed=True),
 )
 ANSWERS: Sequence[View] = (  # without a page: commands and programs ask them
-    View("/digests", messages.digests, "", "Digests"),
+    View("/digests", digests.digests, "", "Digests"),
     View("/keys", records.keys, "", "Keys"),
     View("/suppressed", records.suppressed, "", "Suppressed addresses"),
     View("/health", now.health_checks, "", "Health"),

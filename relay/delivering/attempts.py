@@ -126,7 +126,7 @@ class Attempts:
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
             return True
         if receipt:
-            await self._completed(delivery, receipt, notification, started)
+            await self._completed(delivery, receipt, started)
         return not receipt
 
     async def _unclear(
@@ -170,13 +170,11 @@ class Attempts:
             await self._failed(delivery, channel, fault, started)
         else:
             # The proof is kept trying: losing it here would repeat a message that arrived.
-            await self._completed(delivery, receipt, notification, started)
+            await self._completed(delivery, receipt, started)
 
-    async def _completed(
-        self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
-    ) -> None:
+    async def _completed(self, delivery: Delivery, receipt: Receipt, started: float) -> None:
         self._brakes.works(delivery.scope)
-        await self._stored(lambda: self.store.complete(delivery, receipt, notification))
+        await self._stored(lambda: self.store.complete(delivery, receipt))
         self.reporting.delivered(delivery, started, receipt)
 
     async def _failed(

@@ -37,7 +37,6 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py)
     {relay}:console:link:<hash>    string  of a link for one login: its identity; for ten minutes
     {relay}:keys                   string  the key that links in mails and buttons are sealed with, and those before it
-    {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py); three days
     {relay}:found:<digest>         string  the results that a finished run was completed with; {} in vain
     {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
                                            and when that came; for 35 days
@@ -46,7 +45,6 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
 Clear:
 
     {relay}:testing:<digest>       string  of a destination: there until it gets the next test message
-    {relay}:copies                 zset    the names of copies → ms at which it was settled; 10,000, and 64 MB of all
     {relay}:bodies:<digest>        string  how many bodies of a source were kept
     {relay}:sealing:<stream>       stream  its rows, while `relay keys seal` writes it anew
     {relay}:sealed                 hash    id of a key that values are sealed with (relay/store/sealing.py) → when it
@@ -76,5 +74,5 @@ SHARED = {
 # First words of the keys of strings, hashes and lists that are never sealed, or not as the others are.
 CLEAR = {
     *("term", "owner", "handed", "mark", "ledger"),
-    *("copies", "testing", "bodies", "sealing", "sealed", "schema", "probe"),
+    *("testing", "bodies", "sealing", "sealed", "schema", "probe"),
 }

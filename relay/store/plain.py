@@ -60,10 +60,6 @@ class Plain(Reader):
     async def keep(self, name: str, document: Mapping[str, Any], seconds: float) -> None:
         await self.do(("SET", name, self.sealed(name, document), "EX", max(1, int(seconds))))
 
-    async def lengths(self, names: Sequence[str]) -> list[int]:
-        """Return the bytes of each value, 0 where there is none."""
-        return await self._ask([("STRLEN", self._key(name)) for name in names])
-
 
 def _sendable(word: str | bytes | int) -> bytes | int:
     """Return it as Redis takes it: in what people typed there may be half a character."""

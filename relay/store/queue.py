@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
 from relay.domain.digests import digest_baseline
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
@@ -167,12 +167,12 @@ class Queue:
         """
         return await self._settle(Withhold, delivery, silence=hold.silence, how=hold.how)
 
-    async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
+    async def complete(self, delivery: Delivery, receipt: Receipt) -> bool:
         """It arrived. What the receipt says of the thread is kept for the lane's next delivery.
 
         A live message that was found shows its present state next.
         """
-        settled = await self._settle(
+        return await self._settle(
             Arrived,
             delivery,
             receipt=dict(receipt.thread),
@@ -183,9 +183,6 @@ class Queue:
             converges=delivery.kind in ("live", "roundup"),
             baseline=baseline_of(delivery.event.document) if delivery.kind == "digest" else None,
         )
-        if settled and sent:
-            await self._keep_copy(delivery, sent)
-        return settled
 
     async def reschedule(
         self, delivery: Delivery, delay: float, error: str, *, holds: Sequence[Pause] = (), **flags: bool
@@ -214,9 +211,6 @@ class Queue:
         except HandlingFailed as error:
             log.error("settle.failed", delivery=delivery.id, error=str(error))
             return False
-
-    async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
-        """Nothing is kept where there is no Redis of plain lists."""
 
 
 def _of(kind: type[Held], delivery: Delivery, **details: Any) -> Held:

@@ -8,16 +8,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.domain.deliveries import Delivery, Notification
 from relay.engine.draft import NO_RULES, Settings
 from relay.engine.lanes import URGENCIES
 from relay.engine.receipts import Lapse
 from relay.engine.records import due
 from relay.engine.step import step
-from relay.errors import StoreUnavailable, WrongType
+from relay.errors import WrongType
 from relay.store import keys
 from relay.store.client import Durability, Promise, call, connect
-from relay.store.copies import Copies
 from relay.store.inspection import inspect
 from relay.store.journal.backlog import NotOwner
 from relay.store.journal.batch import Rules
@@ -53,16 +51,14 @@ class Store(Queue):
         may_own: bool = True,
         is_gone: Callable[[str], bool] = lambda _process: False,
         sealer: Sealer | None = None,
-        copies: tuple[int, int] | None = None,
         pace: Pace = PACE,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`settings`: what is decided by, from the first entry that waits. `private`: no other process uses this Redis.
 
-        `may_own`: this one may decide and deliver. `is_gone`: that process has surely ended.
-        `copies`: so many messages, of so many bytes, are kept for three days as they were sent. `clock` takes the place
-        of Redis's, for tests (seconds since the epoch).
+        `may_own`: this one may decide and deliver. `is_gone`: that process has surely ended. `clock` takes the place of
+        Redis's, for tests (seconds since the epoch).
         """
         self.redis, self.sealer = redis, sealer
         self._private, self._is_gone = private, is_gone
@@ -83,7 +79,7 @@ class Store(Queue):
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.plain = Plain(redis, sealer)
-        self.quarantine, self.copies = Quarantine(self.plain), Copies(self.plain, copies)
+        self.quarantine = Quarantine(self.plain)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 
@@ -183,14 +179,3 @@ class Store(Queue):
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""
         await self.plain.do(("SET", keys.PROBE, 1, "PX", PROBED))
-
-    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
-        """From now on, so many of so many bytes; None: no more are kept."""
-        self.copies.bounds = bounds
-
-    async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
-        """Keep a copy for people. It is no part of a promise: without one, the message has arrived all the same."""
-        try:
-            await self.copies.keep(delivery, sent, await self.time())
-        except StoreUnavailable:
-            return

@@ -26,7 +26,6 @@ TOUR: Mapping[str, Sequence[str]] = {
     "/operations": ["/operations", "/operations?state=running"],
     "/jobs": ["/jobs"],
     "/job": ["^/operation?id=op-inv-7"],
-    "/message": ["^/deliveries?destination=analysts", "^/deliveries?destination=process-mining"],
     "/deliveries": ["/deliveries", "/deliveries?state=waiting", "/deliveries?state=dropped"],
     "/dead": ["/dead", "/dead?reason=expired"],
     "/dead/all": ["/dead/all?verb=drop", "/dead/all?verb=replay&destination=compliance"],

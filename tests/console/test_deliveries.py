@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from relay.console.views.messages import words_of
+from relay.console.views.digests import words_of
 from relay.domain.deliveries import Receipt
 from relay.policy.retry import Pause
 from relay.store import Store

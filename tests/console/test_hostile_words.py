@@ -13,7 +13,6 @@ from aiohttp import ClientSession, CookieJar
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS, VIEWS
 from relay.store import Store
-from relay.store.copies import COPIES
 from tests.console.hostile_store import WORDS, hostile_console
 from tests.console.operators import Listening, listening
 from tests.support.auth import SAME
@@ -58,7 +57,7 @@ def leads_home(element: Any, value: str) -> bool:
 
 
 async def test_what_others_word_stays_words_on_every_page(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(copies=COPIES)
+    store = open_store()
     await store.prepare()
     async with hostile_console(store, clock) as page, listening(page.context) as here:
         cookies = await here.session(ID, name=WORDS["script"])

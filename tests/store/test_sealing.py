@@ -15,7 +15,6 @@ from relay.engine.records import Operation
 from relay.errors import ConfigError, NotSealed, RelayError, StoreUnavailable, Unsealable
 from relay.store import Store, keys
 from relay.store.audit import Act, AuditTrail
-from relay.store.copies import COPIES, copied_as
 from relay.store.last_bodies import LastBodies
 from relay.store.quarantine import Quarantined
 from relay.store.queries.admin import Admin
@@ -32,7 +31,7 @@ from tests.support import events
 from tests.support.audit import acts_of
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, claim, claim_one, message
+from tests.support.queue import POSTED, claim, claim_one
 from tests.support.silences import silence
 from tests.support.targets import mail, room, team
 from tests.support.waiting import until
@@ -203,12 +202,12 @@ async def test_lists_show_what_they_can_open_and_the_log_says_of_the_rest_why_no
 async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_on(
     open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
-    before = open_redis_store(copies=COPIES)
+    before = open_redis_store()
     await before.prepare()
     await before.report(secretive("op-1"), [room()])
     sent = await claim_one(before)
     await before.mark_sending(sent)
-    await before.complete(sent, POSTED, message(sent))
+    await before.complete(sent, POSTED)
     await before.report(secretive("op-2"), [room(), team(), mail()])
     await before.quarantine.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
     await ResultsCache(before).keep("op-1", 0, {"summary": MERGER})
@@ -230,7 +229,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     await before.aclose()
     assert (await receiver.report(secretive("op-3"), [mail()])).elsewhere
     await receiver.aclose()
-    store = open_redis_store(sealer=sealer(ONE), copies=COPIES)
+    store = open_redis_store(sealer=sealer(ONE))
     with pytest.raises(ConfigError, match=r"redis\.encryption_key: .* without a key; run `relay keys seal`"):
         await store.prepare()
 
@@ -250,7 +249,6 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert [(entry.actor, entry.subject, entry.outcome) for entry in entries] == [("jana@host-1", MERGER, "done")] * 2
     assert await SigningKeys(store).redeem("unsubscribe", link) == ("x",)
     assert await Sessions(store).find("an-id") is None
-    assert await store.copies.of(copied_as(sent))
     assert MERGER.encode() not in await everything(store.redis)
 
 

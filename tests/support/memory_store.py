@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.domain.deliveries import Accepted, Delivery, Notification, Target
+from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine.clock import ClockSetBack
@@ -20,7 +20,6 @@ from relay.engine.known import known
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
-from relay.store.copies import Copies
 from relay.store.journal.items import Admission
 from relay.store.plain import Plain
 from relay.store.quarantine import Quarantine as InRedis
@@ -140,7 +139,6 @@ class MemoryStore(Queue):
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
         self.plain = Plain(self.redis, None)
-        self.copies = Copies(self.plain, None)
         self.bundles = Bundles(self)
         self.quarantine = Quarantine()
 
@@ -149,9 +147,6 @@ class MemoryStore(Queue):
 
     async def aclose(self) -> None:
         """Nothing is open."""
-
-    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
-        """Copies are a plain list in Redis, and no decision."""
 
     async def time(self) -> float:
         return self.shared.clock()
@@ -189,7 +184,7 @@ class MemoryStore(Queue):
 
 
 class ListingStore(MemoryStore):
-    """It has beside its memory what are plain lists in Redis: copies of messages, the quarantine, the audit trail."""
+    """It has beside its memory what are plain lists in Redis: the quarantine, the audit trail."""
 
     def __init__(
         self,
@@ -197,17 +192,9 @@ class ListingStore(MemoryStore):
         redis: Redis,
         *,
         sealer: Sealer | None = None,
-        copies: tuple[int, int] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(shared, **options)
         self.redis, self.sealer = redis, sealer
         self.plain = Plain(redis, sealer)
         self.quarantine: Any = InRedis(self.plain)
-        self.copies = Copies(self.plain, copies)
-
-    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
-        self.copies.bounds = bounds
-
-    async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
-        await self.copies.keep(delivery, sent, await self.time())

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
-from relay.domain.deliveries import Delivery, Notification, Receipt, Target
+from relay.domain.deliveries import Delivery, Receipt, Target
 from relay.domain.events import Event
 from relay.engine.receipts import Lapse
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
@@ -68,19 +66,3 @@ async def accept(store: Store, *accepted: Event, to: Target) -> None:
         presentation = replace(presentation_for(event), batch_reply=reply_in_batch_thread(event))
         target = to if event.name == "operation.failed" else replace(to, hold=0.0, group=0.0)
         await store.report(event, [replace(target, presentation=presentation)])
-
-
-def message(delivery: Delivery, **changes: Any) -> Notification:
-    """Return what a channel would get to send."""
-    fields: dict[str, Any] = {
-        "delivery": delivery.id,
-        "destination": delivery.destination,
-        "address": delivery.address,
-        "kind": delivery.kind,
-        "content": {"text": "Completed: Ö", "blocks": [{"type": "divider"}]},
-        "subject": delivery.event.subject,
-        "event": delivery.event.name,
-        "created_at": datetime.now(UTC),
-        "mentions": ("@ada",),
-    }
-    return Notification(**(fields | changes))

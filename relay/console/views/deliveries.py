@@ -22,7 +22,7 @@ class DeliveryFacts(OfOperation):
     reason  code of why it was not sent, or is paused; `why` as a sentence, `pause` the scope, `paused` the start
     answer  of the other side; a permalink is in `link`
     at      its end, or when it is due; `took`: seconds until its end
-    edits   of a live message; `copied`: name of its copy (`/message`)
+    edits   of a live message
     behind  others of its operation that wait for it; `entries` of a digest so far
     """
 
@@ -45,7 +45,6 @@ class DeliveryFacts(OfOperation):
     took: float | None = None
     edits: int = 0
     edited: Time = None
-    copied: str = ""
     behind: int = 0
     entries: int = 0
 
@@ -55,7 +54,6 @@ def ended_facts(row: Ended) -> DeliveryFacts:
     return DeliveryFacts.merged(
         row, state=row.outcome, operation=row.subject, why=why(row.reason, row.outcome, row.address),
         answer="" if link else row.detail, link=link, created=row.at - row.took, edited=row.edited_at,
-        copied=row.copy if row.outcome == "delivered" else "",
     )  # fmt: skip
 
 

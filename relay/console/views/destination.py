@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Question, Time, Typed, Unknown
+from relay.console.views.digests import ScheduledDigest, scheduled
 from relay.console.views.health import DestinationHealth, destinations_of, places_of
-from relay.console.views.messages import ScheduledDigest, scheduled
 from relay.engine.suppressions import EVERYWHERE
 from relay.policy.destinations import quiet_at, zone_at
 from relay.policy.recipients import NAME

@@ -192,7 +192,7 @@ async def _judged(
     newest = events[-1] if events else None
     reached = config.matcher.reached(newest) if newest else ()
     paused = await context.admin.paused([*chain.from_iterable(scopes.values())])
-    arrived = {row.destination: (permalink(row), row.copy) for row in reversed(ended) if row.outcome == "delivered"}
+    arrived = {row.destination: permalink(row) for row in reversed(ended) if row.outcome == "delivered"}
     around = Around(
         paused={scope: why for scope, (_, why) in paused.items()},
         sent=arrived,

@@ -58,7 +58,7 @@ class Verdict(Facts):
     at        its time; `told_at`: that of the last message that arrived
     why       reason why the newest event was not sent, or why nothing was
     left_out  why single addresses did not get it
-    link      to the message; `copy_name` of its copy
+    link      to the message
     """
 
     destination: str
@@ -69,7 +69,6 @@ class Verdict(Facts):
     more: Phrase | None = None
     event: str = ""
     link: str = ""
-    copy_name: str = ""
     advice: Phrase | None = None
     page: str = ""
     left_out: list[Phrase] = Field(default_factory=list)
@@ -79,14 +78,14 @@ class Verdict(Facts):
 class Around:
     """Facts beside the operation's own lines, by destination but for `paused`, by scope.
 
-    sent    link and copy of the newest that arrived
+    sent    link to the newest that arrived, or ''
     dead    the newest dead letter whose address got nothing since
     scopes  pauses that hold back its messages
     first   seconds that its first message waits by live.post_after
     """
 
     paused: Mapping[str, str] = field(default_factory=dict)
-    sent: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sent: Mapping[str, str] = field(default_factory=dict)
     dead: Mapping[str, Ended] = field(default_factory=dict)
     scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first: Mapping[str, float] = field(default_factory=dict)
@@ -178,7 +177,6 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
         sentence = WHY["dead"].get(dead.reason)
         why = phrase(sentence, address=dead.address) if sentence else None
         more = phrase("%(place)s: %(error)s", place=dead.address, error=dead.detail)
-    link, copy = around.sent.get(name, ("", "")) if delivered else ("", "")
     advice, page = ADVICE.get("dead" if state == "dead" else code, ("", ""))
     if dead:
         page = f"/dead-letter?{urlencode({'id': dead.id})}"
@@ -190,8 +188,7 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
         why=why,
         more=more,
         event=dead.event if dead else track.event if kind in ("held", "digested") else "",
-        link=link,
-        copy_name=copy,
+        link=around.sent.get(name, "") if delivered else "",
         advice=phrase(advice) if advice else None,
         page=page if not page or page.startswith("#") else f"/console{page.replace('{}', urlencode({'name': name}))}",
         left_out=[phrase(WHY["held"][line["reason"]], address=address)

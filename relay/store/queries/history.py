@@ -27,7 +27,7 @@ VALUES = ("outcome", "operation", "id", "channel", "address", "kind", "event", "
 class Ended(OfDelivery):
     """A delivery that ended.
 
-    id         by which a dead letter is found; `copy` finds the message as it was sent (copies.py)
+    id         by which a dead letter is found
     outcome    delivered, dead, superseded, dropped or held; `reason` is its code (relay/reasons.py), '' if none
     detail     a permalink, or the mail server's answer; of a dead letter the error
     attempts   that it took
@@ -40,7 +40,6 @@ class Ended(OfDelivery):
     detail: str
     at: float
     took: float
-    copy: str
     lane: str = ""
     edits: int = 0
     edited_at: float | None = None
@@ -118,7 +117,7 @@ def _ended(destination: str, ms: int, content: bytes) -> Ended:
     row: dict[str, Any] = dict(zip(VALUES, values, strict=False))
     row["took"] /= 1000
     lane, at, *_ = values[len(VALUES) :] or ("", ms)
-    return Ended(**row, destination=destination, at=at / 1000, lane=lane, copy=lane or row["id"])
+    return Ended(**row, destination=destination, at=at / 1000, lane=lane)
 
 
 def _with(row: Ended, o: Operation | None, thread: Thread | None) -> Ended:

@@ -1,4 +1,4 @@
-"""Messages as their readers see them: as one was sent (kept for three days), and the next digest. Nothing is sent."""
+"""The next digests, and one as its readers will see it. Nothing is sent."""
 
 import json
 import re
@@ -7,26 +7,17 @@ from html import unescape
 from itertools import islice
 from typing import Any
 
-from pydantic import Field
-
 from relay.background.upkeep import at_hand
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Name, NoQuestion, Question, Time, Unknown
+from relay.console.facts import Facts, Name, NoQuestion, Question, Time
 from relay.console.view import Frame, message_frame
 from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 from relay.rendering.formats.slack import plain_dates
-from relay.store.copies import Copy
 
 MOST = 200_000  # characters of what is shown
 LINK = re.compile(r"<([a-z]+:[^|>]+)\|([^>]*)>")
-
-
-class MessageQuestion(Question):
-    """`copy` is the name of the copy, as deliveries give it."""
-
-    name: str = Field(min_length=1, max_length=100, alias="copy")
 
 
 class DigestQuestion(Question):
@@ -36,19 +27,19 @@ class DigestQuestion(Question):
     address: Name = ""
 
 
-class MessageFacts(Facts):
-    """A mail's `subject` and `html`, or Slack's `blocks`; `fault`: why it is in relay's own wording."""
+class DigestFacts(Facts):
+    """The next digest as its readers will see it: a mail's `subject` and `html`, or Slack's `blocks`.
+
+    `fault`: why it is in relay's own wording.
+    """
 
     channel: str
     destination: str
     address: str
-    kind: str = ""
-    event: str = ""
-    operation: str = ""
+    event: str
     language: str
-    mentions: list[str] = Field(default_factory=list)
-    at: Time = None
-    entries: int = 0
+    at: Time
+    entries: int
     subject: str
     text: str
     html: str
@@ -74,31 +65,6 @@ class DigestListFacts(Facts):
     rows: list[ScheduledDigest]
 
 
-def _facts(content: Mapping[str, Any], *parts: object, **more: Any) -> MessageFacts:
-    return MessageFacts.merged(
-        *parts, subject=text_of(content.get("subject")), text=words_of(content)[:MOST],
-        html=text_of(content.get("html")), blocks=[*(content.get("blocks") or ())], **more,
-    )  # fmt: skip
-
-
-async def message(context: Context, question: MessageQuestion) -> MessageFacts:
-    copy = await _copy(context, question.name)
-    return _facts(copy.content, copy, operation=copy.subject)
-
-
-async def message_html(context: Context, question: MessageQuestion) -> Frame:
-    copy = await _copy(context, question.name)
-    return message_frame(copy.content, copy.at)
-
-
-async def _copy(context: Context, name: str) -> Copy:
-    copy = await context.store.copies.of(name)
-    if copy is None:
-        text = N_("There is no copy of this message: copies are kept for three days, if the console has a login.")
-        raise Unknown(text)
-    return copy
-
-
 async def digests(context: Context, _question: NoQuestion) -> DigestListFacts:
     return DigestListFacts(rows=await scheduled(context, context.config().destinations.values()))
 
@@ -119,12 +85,13 @@ async def scheduled(
     return rows
 
 
-async def digest(context: Context, question: DigestQuestion) -> MessageFacts:
+async def digest(context: Context, question: DigestQuestion) -> DigestFacts:
     preview = await _digest(context, question)
-    entries = await context.store.bundles.size(preview.target, preview.window)
-    return _facts(
-        preview.content, preview.target, preview, event=preview.event.name, kind="digest", at=preview.window.end,
-        entries=entries,
+    content, target, window = preview.content, preview.target, preview.window
+    return DigestFacts.merged(
+        target, preview, event=preview.event.name, at=window.end,
+        entries=await context.store.bundles.size(target, window), subject=text_of(content.get("subject")),
+        text=words_of(content)[:MOST], html=text_of(content.get("html")), blocks=[*(content.get("blocks") or ())],
     )  # fmt: skip
 
 
