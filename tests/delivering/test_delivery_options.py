@@ -8,6 +8,7 @@ import pytest
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted, Each, Live
 from relay.engine.parking import Configured
+from relay.errors import DeliveryError
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store
@@ -59,6 +60,15 @@ async def test_a_relay_with_an_older_file_tells_a_new_destination_as_the_newer_o
     (notification,) = bench.wire.arrived
     assert (notification.language, notification.mentions) == ("de", ("U0123ABCD",))
     assert "Fehlgeschlagen" in notification.content["text"]
+
+
+async def test_it_is_tried_as_often_as_the_configuration_said_that_accepted_it(bench: Bench) -> None:
+    await accepted(bench.store, config_of(NEWER))
+    bench.wire.answers = [DeliveryError("msg_too_long")]
+
+    await bench.worker(config=config_of(OLDER)).run_once("slack")  # which would try again
+
+    assert await bench.dead() == [("retries_exhausted", "msg_too_long")]
 
 
 async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(bench: Bench) -> None:

@@ -1,5 +1,7 @@
 """Who is notified of an event, how, and when."""
 
+from collections.abc import Callable
+
 import pytest
 
 from relay.domain.deliveries import Gate, Presentation, Target, Window
@@ -126,6 +128,46 @@ class TestMessagesOfTheirOwn:
         assert [x.event for x in lab.deliveries()] == ["operation.completed"]
         lab.take(lab.deliveries()[0].name)
         assert lab.dispatch(events.completed(), mail(failure_shown=True)) == [("analysts", "failure_shown")]
+
+
+class TestACompletionBehindItsFailure:
+    def replies(self, lab: Lab) -> list[str]:
+        return [x.event for x in lab.deliveries() if x.kind == "reply"]
+
+    @pytest.mark.parametrize(
+        ("began", "replies"), [("", ["operation.completed"]), ("sent", []), ("under way", ["operation.failed"])]
+    )
+    def test_replaces_it_without_a_second_reply(self, began: str, replies: list[str]) -> None:
+        lab = Lab()
+        lab.dispatch(events.progress(10), team())
+        lab.post()
+        lab.dispatch(events.failed(), team(presentation=REPLY))
+        (reply,) = [x.name for x in lab.deliveries() if x.kind == "reply"]
+        if began:
+            lab.take(reply)
+        if began == "sent":
+            lab.end(reply)
+
+        lab.dispatch(events.completed(), team(presentation=REPLY, failure_shown=True))
+
+        assert self.replies(lab) == replies
+        assert [x.event for x in lab.deliveries() if x.kind == "live"] == ["operation.completed"]
+
+    @pytest.mark.parametrize("target", [mail, room], ids=["mail", "room"])
+    @pytest.mark.parametrize("began", ["under way", "tried"])
+    def test_neither_drops_nor_repeats_what_may_have_been_sent(self, began: str, target: Callable[..., Target]) -> None:
+        lab = Lab()
+        lab.dispatch(events.failed(), target())
+        (x,) = lab.deliveries()
+        if began == "under way":
+            lab.take(x.name)
+        else:
+            lab.edit(x.name).attempts = 1
+
+        ((_, reason),) = lab.dispatch(events.completed(), target(failure_shown=True))
+
+        assert reason == "failure_shown"
+        assert [x.event for x in lab.deliveries()] == ["operation.failed"]
 
 
 @pytest.mark.parametrize(

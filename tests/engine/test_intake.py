@@ -82,6 +82,26 @@ def test_progress_of_a_new_run_is_not_measured_by_that_of_the_one_before() -> No
     assert partition.operation().gates == {}
 
 
+@pytest.mark.parametrize(
+    ("progress", "then", "status"),
+    [
+        ({"percentage": 50}, {"retryNumber": 1}, "accepted"),  # of a new run, that is none of the old
+        ({"percentage": 50}, {}, "duplicate"),
+        ({"currentPhase": "Load"}, {"minute": 41}, "accepted"),
+        ({"currentPhase": "Load"}, {"minute": 39}, "late"),  # it has no percentage that would say so
+    ],
+)
+def test_progress_that_says_little_is_of_its_run_and_never_goes_back_in_time(
+    progress: dict[str, Any], then: dict[str, Any], status: str
+) -> None:
+    def report(number: int, *, minute: int = 40, **more: Any) -> Event:
+        operation = {"operationId": "op-1", "status": "Running", "progress": progress} | more
+        document = {"event": "operation.progress", "operation": operation, "timestamp": f"2024-01-20T11:{minute}:00Z"}
+        return events.event_of(document, id=f"{number}")
+
+    assert Partition().statuses(report(1), report(2, **then)) == ["accepted", status]
+
+
 def test_the_newest_starts_of_runs_are_remembered() -> None:
     partition = Partition()
     for number in range(STARTS + 3):

@@ -95,11 +95,15 @@ def test_what_the_event_does_not_state_is_not_what_was_wanted(condition: str) ->
         ({"branch": "release/1.2", "event": "schedule"}, False),
         ({"environment": "*"}, False),
         ({"tekton.dev/task": "lint"}, True),
+        ({"team": ["data-*"]}, True),
+        ({"team": "DATA-platform"}, True),
         ({}, True),
     ],
 )
 def test_each_label_that_a_rule_names_must_fit(where: dict[str, Any], expected: bool) -> None:
-    run = progress(67, labels={"branch": "release/1.2", "event": "push", "tekton.dev/task": "lint"})
+    run = progress(
+        67, labels={"branch": "release/1.2", "event": "push", "tekton.dev/task": "lint", "team": "Data-Platform"}
+    )
     (trace,) = Matcher([rule(where=where)]).traces(run)
 
     assert reaches(run, where=where) is trace.matches is expected

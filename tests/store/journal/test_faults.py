@@ -12,8 +12,9 @@ from relay.store.client import connect
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
+from relay.store.journal.lease import LASTS, LEFT, Lease
 from relay.store.journal.pace import Pace
-from relay.store.journal.scripts import Full
+from relay.store.journal.scripts import Full, Scripts
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import Fate, Proxy, proxy
 from tests.store.journal.toy import Add, Broken, Fire, Hand, Look, Press
@@ -305,6 +306,28 @@ class TestClock:
 
 
 class TestTwoOwners:
+    @pytest.mark.parametrize(("seconds", "may_send"), [(LASTS - LEFT - 0.1, True), (LASTS - LEFT, False)])
+    async def test_a_lease_counts_from_before_it_was_asked_for(
+        self, redis: Redis, seconds: float, *, may_send: bool
+    ) -> None:
+        """For Redis it counts from when it was asked: where the answer takes long, it may be another's by then."""
+        now = 100.0
+
+        class Slow(Scripts):
+            async def run(self, *args: Any, **options: Any) -> list[Any]:
+                nonlocal now
+                answer = await super().run(*args, **options)
+                now += seconds
+                return answer
+
+        lease = Lease(Slow(redis), "a", lambda: now, at_once=True)
+        taken = await lease.take()
+        assert taken
+        seen = [lease.may_send()]
+        assert await lease.renew(taken.mark)
+
+        assert [*seen, lease.may_send()] == [may_send, may_send]
+
     async def test_one_that_slept_neither_sends_nor_writes(
         self, open_process: Open, redis: Redis, between: Proxy, shared: None
     ) -> None:
