@@ -33,7 +33,7 @@ from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
 from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
-from relay.store.audit import Act, AuditTrail, Notes
+from relay.store.audit import Act, AuditTrail, Notes, say
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,6 @@ BODY_TIMEOUT, TOLERANCE = 2.0, 300.0  # seconds for the body, and for the age of
 PATIENCE = 1.2  # seconds in which Slack has to say who pressed
 DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store
 LIMIT = RateLimit(count=600, period=60.0)  # of all presses together
-REFUSED = RateLimit(count=60, period=3600.0)  # refused presses of a user that the audit trail has; the log has all
 
 REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "refused: nobody could say who may"}
 
@@ -149,8 +148,7 @@ class Interactions:
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
                         peer=peer())  # fmt: skip
-            if self._notes and not self._limiter.wait(f"refused {user}", REFUSED, self.clock()):
-                self._notes.add(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)), stranger=True)
+            say(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)))
             self._notify(conversation, user, person, button.destination)
             return
         now = datetime.fromtimestamp(self.clock(), UTC)

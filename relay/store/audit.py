@@ -1,7 +1,7 @@
-"""The audit trail: two bounded streams. An act is recorded before it is done, and again with its outcome.
+"""The audit trail: a bounded stream. An act is recorded before it is done, and again with its outcome.
 
 So no act is without its entry. A crash in between leaves one whose outcome is not known: the act may have happened.
-What strangers can bring about, however often, has a stream of its own, so that it cannot push out the rest.
+What is refused is in the log alone (`say`): however often strangers bring it about, it displaces nothing.
 """
 
 import asyncio
@@ -21,8 +21,7 @@ from relay.store.queries.paging import Page, Position, Row, lines, page_of
 from relay.store.queries.reader import Stretch
 
 AUDIT = "audit"
-STREAMS = ("", ":strangers")  # behind that name
-KEPT = 20_000  # rows of each stream, about: two for most acts
+KEPT = 20_000  # rows, about: two for most acts
 KEEP_DAYS = 90
 LOOKED, READ = 2000, 200  # rows that one page looks at, and that are read at once
 LASTS = 60_000  # ms from the beginning of an act in which its end is looked for on an earlier page
@@ -63,67 +62,66 @@ class AuditTrail:
         self._plain = plain
 
     @asynccontextmanager
-    async def act(self, act: Act, *, stranger: bool = False) -> AsyncIterator[Act]:
+    async def act(self, act: Act) -> AsyncIterator[Act]:
         """Done inside. StoreUnavailable before it has begun, and nothing after: what was done stays done."""
-        first = await self.note(act, stranger=stranger)
+        first = await self.note(act)
         try:
             yield act
         except BaseException as error:  # an interruption too: how far it had got is not known
             act.outcome = f"failed: {type(error).__name__}"
             raise
         finally:
-            await self.end(first, act, stranger=stranger)
+            await self.end(first, act)
 
-    async def note(self, act: Act, *, of: str = "", stranger: bool = False) -> str:
+    async def note(self, act: Act, *, of: str = "") -> str:
         """Write it down before it is done, or with its outcome. `of`: the row that this one ends. Return its own id."""
-        name, row = AUDIT + STREAMS[stranger], asdict(act)
+        row = asdict(act)
         detail = {key: _short(value) for key, value in row.pop("detail").items()}
         texts = {key: _short(value) for key, value in row.items() if value}
-        sealed = self._plain.sealed(name, {**texts, "detail": detail, **({"of": of} if of else {})})
+        sealed = self._plain.sealed(AUDIT, {**texts, "detail": detail, **({"of": of} if of else {})})
         # Dropping dead letters, for instance, is what a full Redis needs.
-        row_id = await self._plain.do_although_full("XADD", name, "MAXLEN", "~", KEPT, "*", "r", sealed)
+        row_id = await self._plain.do_although_full("XADD", AUDIT, "MAXLEN", "~", KEPT, "*", "r", sealed)
         return str(row_id.decode())
 
-    async def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
+    async def end(self, first: str, act: Act) -> None:
         """Record the outcome, also in the log. A store that is away costs the outcome, never the act."""
         act.outcome = act.outcome or "done"
         say(act)
         with suppress(StoreUnavailable):
-            await self.note(act, of=first, stranger=stranger)
+            await self.note(act, of=first)
 
     async def page(
         self, fits: Callable[[AuditEntry], bool], *, since: float = 0.0, cursor: str = "", limit: int = 50
     ) -> Page[AuditEntry]:
         """The newest acts since then (seconds since the epoch) that are `fits`, each once, with what came of it.
 
-        However long the streams are, few of their rows are read. ValueError for a cursor that no page gave.
+        However long the stream is, few of their rows are read. ValueError for a cursor that no page gave.
         """
         behind = Position.load(cursor)
-        ended: dict[tuple[str, str], dict[str, Any]] = {}  # what came of acts, by the stream and its first row there
+        ended: dict[str, dict[str, Any]] = {}  # what came of acts, by their first rows
 
         def entry_of(row: Row) -> AuditEntry | None:
-            (ms, number, name), act = row.position, json.loads(row.content)
+            (ms, number, _), act = row.position, json.loads(row.content)
             if first := act.pop("of", ""):
-                ended[name, first] = act
+                ended[first] = act
                 return None
             id_, at = f"{ms}-{number}", datetime.fromtimestamp(ms / 1000, UTC)
-            entry = AuditEntry(**act | ended.get((name, id_), {}), id=id_, at=at)
+            entry = AuditEntry(**act | ended.get(id_, {}), id=id_, at=at)
             return entry if fits(entry) else None
 
         async def read(rows: Sequence[Row]) -> list[AuditEntry | None]:
             return [entry_of(row) for row in rows]
 
         if behind:  # the end of an act that lasted may be on the page before
-            near = [Stretch(AUDIT + name, LOOKED, behind.ms, (behind.ms + LASTS, 0)) for name in STREAMS]
-            for name, found in zip(STREAMS, await self._plain.lines(near), strict=True):
-                await read([Row(Position(ms, number, name), content) for ms, number, content in found if content])
-        source = lines(self._plain.lines, AUDIT, STREAMS, READ, since=since, behind=behind)
+            [near] = await self._plain.lines([Stretch(AUDIT, LOOKED, behind.ms, (behind.ms + LASTS, 0))])
+            await read([Row(Position(ms, number, ""), content) for ms, number, content in near if content])
+        source = lines(self._plain.lines, AUDIT, [""], READ, since=since, behind=behind)
         return await page_of(source, read, limit=limit, looked=LOOKED, step=READ)
 
     async def trim(self, now: float) -> None:
         """Forget what is older than 90 days."""
         oldest = int((now - KEEP_DAYS * 86_400) * 1000)
-        await self._plain.do(*(("XTRIM", AUDIT + name, "MINID", "~", oldest) for name in STREAMS))
+        await self._plain.do(("XTRIM", AUDIT, "MINID", "~", oldest))
 
 
 class Notes:
@@ -135,9 +133,9 @@ class Notes:
         self._pause = pause
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, act: Act, *, stranger: bool = False) -> None:
+    def add(self, act: Act) -> None:
         say(act)
-        self._start(self._add(act, stranger=stranger))
+        self._start(self._add(act))
 
     def end(self, first: str, act: Act) -> None:
         """`AuditTrail.end`, beside the answer to a request."""
@@ -155,10 +153,10 @@ class Notes:
             for task in late:
                 task.cancel()
 
-    async def _add(self, act: Act, *, stranger: bool) -> None:
+    async def _add(self, act: Act) -> None:
         while True:
             try:
-                await self._trail.note(act, stranger=stranger)
+                await self._trail.note(act)
             except StoreUnavailable:
                 await asyncio.sleep(self._pause)
             else:

@@ -33,7 +33,6 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
     {relay}:faults                 hash    the same of what relay itself failed on
     {relay}:quarantined:<id>       string  headers and body
     {relay}:audit                  stream  who did what (audit.py); of: the row that this one ends; 20,000 rows, 90 days
-    {relay}:audit:strangers        stream  the same, of what people outside may bring about
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py)
     {relay}:console:link:<hash>    string  of a link for one login: its identity; for ten minutes
     {relay}:keys                   string  the key that links in mails and buttons are sealed with, and those before it

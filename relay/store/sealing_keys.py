@@ -36,7 +36,7 @@ async def check_sealed(plain: Plain, sealer: Sealer | None) -> None:
     """ConfigError if there is a key and the data was written without any: relay would refuse all of it."""
     if sealer is None or (await sealed_with(plain))[1]:
         return
-    written = ("mark", "keys", "quarantine", "faults", "audit", "audit:strangers")
+    written = ("mark", "keys", "quarantine", "faults", "audit")
     if any(await plain.do(*(("EXISTS", name) for name in written))):
         raise ConfigError([Problem("redis.encryption_key", CLEAR)])
 

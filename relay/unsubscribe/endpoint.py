@@ -23,13 +23,14 @@ from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
 from relay.receiving.problems import RETRY_AFTER
 from relay.receiving.sources import RateLimit
-from relay.store.audit import Act, AuditTrail
+from relay.store.audit import Act, AuditTrail, say
 from relay.store.queries.suppressions import UNSUBSCRIBED, Suppressions
 from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"
 LIMIT = RateLimit(count=300, period=60.0)  # of one link: all mails of a list to one address have the same
+RECORDED = RateLimit(count=10, period=86_400.0)  # acts of one link that the audit trail has; the log has all
 MAX_BODY = 4096
 BODY_TIMEOUT = 10.0  # seconds
 HEADERS = {
@@ -92,7 +93,8 @@ class Unsubscribe:
             undo = UNDO in await _form(request)
             act = Act("reader", "resubscribe" if undo else "unsubscribe", f"at {destination}", address=address)
             # First: a crash in between leaves an entry without an outcome, and the reader asks again.
-            first = await self._audit.note(act, stranger=True) if self._audit else ""
+            kept = self._audit if not self._limiter.wait(f"audit {token}", RECORDED, self._clock()) else None
+            first = await kept.note(act) if kept else ""
             if undo:
                 changed = await self._suppressions.remove(address, destination, reason=UNSUBSCRIBED)
             else:
@@ -102,8 +104,10 @@ class Unsubscribe:
                 seal = token.rpartition(".")[2]
                 log.info("address.resubscribed" if undo else "address.unsubscribed", destination=destination,
                          token=f"…{seal[-8:]}")  # fmt: skip
-            if self._audit:
-                await self._audit.end(first, act, stranger=True)
+            if kept:
+                await kept.end(first, act)
+            else:
+                say(act)
             return "undone" if undo else "done"
 
         return await self._answer(request, token, change)

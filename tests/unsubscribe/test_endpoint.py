@@ -25,7 +25,7 @@ from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.queries.suppressions import ADDED, BOUNCED, UNSUBSCRIBED, Suppressions
 from relay.store.signing_keys import SigningKeys
-from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
+from relay.unsubscribe.endpoint import LIMIT, PURPOSE, RECORDED, Unsubscribe
 from tests.support import events
 from tests.support.audit import acts_of
 from tests.support.clock import Clock
@@ -150,6 +150,13 @@ async def test_it_is_done_once_taken_back_and_written_down_without_the_right_to_
     ]  # fmt: skip
     assert not any(secret in f"{lines}{acts!r}" for secret in (token, token.partition(".")[0]))
     assert ANALYST not in str(lines)
+
+
+async def test_one_link_displaces_little_in_the_audit_trail(page: Page, store: Store) -> None:
+    for _ in range(RECORDED.count + 3):
+        assert (await page.ask("POST", data=ONE_CLICK))[0] == 200
+
+    assert len(await acts_of(store.redis)) == RECORDED.count
 
 
 @pytest.mark.parametrize("reason", [BOUNCED, ADDED])

@@ -1,6 +1,5 @@
 """Logging in and out: the login page, one-time links, and what every login shares."""
 
-import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -24,7 +23,7 @@ from relay.store.audit import Act, AuditTrail, say
 from relay.store.sessions import Link, Session, Sessions
 
 UNKNOWN = "unknown"  # the actor of a refusal whose user is not known
-RECORDED = 1.0  # seconds between two anonymous refusals that are recorded: a stranger must not fill log and trail
+RECORDED = 1.0  # seconds between two anonymous refusals that are logged: a stranger must not fill the log
 MINUTES = 10  # for which a link works
 TOKEN_BYTES, LONGEST_TOKEN = 32, 100
 
@@ -91,7 +90,7 @@ class LoginFlow:
             return self.forged(request, "link")
         link = await self.store.take(request.match_info["token"][:LONGEST_TOKEN])
         if link is None:
-            await self.record_refusal(request, "", LINK, "used, too old, or none")
+            self.record_refusal(request, "", LINK, "used, too old, or none")
             return self.refused(request, browser.NOT_LET_IN, browser.USED)
         session = Session(f"guest of {link.maker}", LINK, self.clock(), role=link.role)
         return await self.let_in(request, session, START)
@@ -107,17 +106,14 @@ class LoginFlow:
         say(act)
         return response
 
-    async def record_refusal(self, request: web.Request, name: str, via: str, why: str, **detail: str) -> None:
-        """Record a refused login; one without a name once a second. A store that is away delays no answer."""
+    def record_refusal(self, request: web.Request, name: str, via: str, why: str, **detail: str) -> None:
+        """Log a refused login; one without a name once a second."""
         if not name:
             if (now := self.clock()) - self._recorded.get(via, -inf) < RECORDED:
                 return
             self._recorded[via] = now
         detail = {"by": via, "peer": client_of(request), **detail}
-        act = Act(name or UNKNOWN, "console login", "", detail, f"refused: {why}")
-        say(act)
-        with contextlib.suppress(StoreUnavailable):
-            await self.audit.note(act, stranger=True)
+        say(Act(name or UNKNOWN, "console login", "", detail, f"refused: {why}"))
 
     def serving(self, handler: Handler) -> Handler:
         """Answer 404 while the console is off, and with a page while the store does not answer."""

@@ -92,13 +92,13 @@ class SingleSignOn:
         try:
             session, detail = await self._session(request, provider, login)
         except Untrusted as error:
-            await self._flow.record_refusal(request, "", OIDC, str(error))
+            self._flow.record_refusal(request, "", OIDC, str(error))
             response = self._flow.refused(request, browser.NOT_LET_IN, browser.UNCERTAIN)
         except ProviderUnavailable as error:  # the cookie stays: the page may be asked again
             return self._unavailable(request, provider, error)
         else:
             if role_of_groups(provider.settings, session.groups) is None:
-                await self._flow.record_refusal(request, session.name, OIDC, "of no group that may", **detail)
+                self._flow.record_refusal(request, session.name, OIDC, "of no group that may", **detail)
                 response = self._flow.refused(request, browser.NOT_LET_IN, browser.NO_GROUP, name=session.name)
             else:
                 response = await self._flow.let_in(request, session, login.back, **detail)

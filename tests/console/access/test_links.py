@@ -65,7 +65,7 @@ async def test_refused_links_are_recorded_once_a_second(here: Served, browser: B
             clock.advance(1.0)
 
     refused = ["refused: used, too old, or none"] * 2
-    assert [entry.outcome for entry in await here.audit()] == refused
+    assert await here.audit() == []
     assert [line["outcome"] for line in lines] == refused
 
 

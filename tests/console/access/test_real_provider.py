@@ -126,13 +126,13 @@ async def test_a_person_comes_in_with_the_role_of_their_groups(store: Store, gro
             back = await log_in(browser, begun.location)
             done = await browser.get(back.removeprefix(URL))
             page = await browser.get("/console/now")
-            (entry,) = await here.audit()
+            entries = await here.audit()
 
     assert back.startswith(URL)
-    assert (done.status, page.status, entry.outcome == "in") == ((303, 200, True) if role else (403, 303, False))
+    assert (done.status, page.status, len(entries)) == ((303, 200, 1) if role else (403, 303, 0))
     if role:
         assert (done.location, role in page.text) == ("/console/now", True)
-        assert (entry.actor, entry.detail["role"]) == ("Jana Doe", role)
+        assert (entries[0].actor, entries[0].detail["role"]) == ("Jana Doe", role)
 
 
 if __name__ == "__main__":
