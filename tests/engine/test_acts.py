@@ -105,6 +105,27 @@ class TestWhatWaitsTooLong:
         assert partition.do(GiveUpParked(3 * DAY, 2)) == 1
         assert partition.counts["buried:paused_too_long"] == 3
 
+    def test_is_given_up_by_how_long_it_has_failed_and_not_by_its_age(self, partition: Sending) -> None:
+        partition.fill(0, 2)
+        partition.now += 4 * DAY
+        first, second = partition.take()
+        for taken in (first, second):
+            partition.fail(taken, "channel:slack")
+        assert partition.take() == []
+        partition.now += 3 * DAY
+        assert partition.do(GiveUpParked(3 * DAY, 100)) == 0
+
+        partition.now += 1
+        assert partition.do(GiveUpParked(3 * DAY, 100)) == 2
+
+    def test_keeps_a_channel_that_is_configured_no_more_while_it_is_parked(self, partition: Sending) -> None:
+        partition.report(events.completed(), [mail()])
+        partition.fail(partition.take_one("email"), "channel:email")
+        assert partition.take("email") == []
+
+        assert partition.do(GiveUpChannel("email", 3 * DAY, 100)) == 0
+        assert [name for _, name in partition.d.ascending(CHANNELS)] == ["email"]
+
     def test_of_a_channel_that_is_configured_no_more_is_a_dead_letter(self, partition: Sending) -> None:
         partition.report(events.completed(), [mail()])
         assert partition.do(GiveUpChannel("email", 3 * DAY, 100)) == 0
@@ -251,6 +272,15 @@ class TestAnnouncedAddresses:
         partition.take()
 
         assert partition.take_one().address == "#new"
+
+    def test_send_there_at_once_what_waits_for_one_that_is_gone(self, partition: Sending) -> None:
+        partition.do(Announce({"other": {"slack": ["#other"]}}))
+        partition.fill(0, 1)
+        assert partition.take() == []
+
+        partition.do(Announce({"room": {"slack": ["#new"]}}))
+
+        assert [one.address for _ in range(2) for one in partition.take()] == ["#new"]
 
 
 def test_of_a_dead_letter_nothing_is_left_when_it_is_dropped(partition: Sending) -> None:

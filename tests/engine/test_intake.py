@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from relay.domain.deliveries import Target
 from relay.domain.error_reader import _read
 from relay.domain.events import Event
+from relay.domain.links import Person
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Silence, dump
 from relay.engine import runs
@@ -18,11 +20,12 @@ from relay.engine.order import STARTS
 from relay.engine.receipts import GiveUp
 from relay.engine.records import SILENCES
 from relay.engine.withholding import Silence as SilenceRecord
-from relay.errors import AmbiguousId, NotPermitted, NotYetKnown
+from relay.errors import AmbiguousId, NoRoom, NotPermitted, NotYetKnown
+from relay.interactivity.buttons import Button, action_requested
 from tests.engine.partition import DAY, START, Partition
 from tests.engine.sending import Sending
 from tests.support import events
-from tests.support.targets import team
+from tests.support.targets import room, team
 
 CALLBACK = Permissions("callback", begins=False)
 
@@ -155,6 +158,58 @@ def test_a_fuller_report_completes_the_recorded_outcome_and_a_thinner_one_adds_n
     recorded = runs.event_of(partition.d, partition.operation().name, "operation.failed")
     assert recorded
     assert recorded.error["code"] == "SOURCE_TIMEOUT"
+
+
+@pytest.mark.parametrize(("first", "name"), [({}, "sales-2024"), ({"operationName": "Sales"}, "Sales")])
+def test_what_a_second_report_of_an_outcome_adds_is_known_from_then_on(first: dict[str, Any], name: str) -> None:
+    partition = Partition()
+    second = events.failed(operationId="op-1", operationName="sales-2024")
+
+    assert partition.statuses(bare(**first), second) == ["accepted", "duplicate"]
+    assert known(partition.d, "op-1")["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("event", "targets", "taken"),
+    [
+        (events.progress(10), [], False),
+        (events.progress(10), [team(hold_reason="muted")], False),
+        (events.progress(10), [team(hold_reason="muted"), room()], True),
+        (events.completed(), [], True),
+    ],
+    ids=["nobody", "held", "somebody", "outcome"],
+)
+def test_where_redis_is_crowded_what_people_get_is_taken(event: Event, targets: list[Target], *, taken: bool) -> None:
+    partition = Partition(rules=lambda _: targets)
+    if not taken:
+        with pytest.raises(NoRoom):
+            partition.do(Report(event, crowded=True))
+    else:
+        assert partition.do(Report(event, crowded=True)).status == "accepted"
+
+
+def test_a_batch_that_is_over_speaks_for_no_member() -> None:
+    partition, speaks = Partition(), []
+    for name, status in (("batch.started", "Running"), ("batch.completed", "Completed")):
+        partition.report(events.event_of({"event": name, "batch": {"batchId": "b-1", "status": status}}))
+        partition.report(events.completed(operationId=f"op-{name}", batchId="b-1"))
+        speaks.append(partition.routed[-1].batch_open)
+
+    assert speaks == [True, False]
+
+
+@pytest.mark.parametrize("again", [{"retryNumber": 1}, {"operationId": "op-2", "originalOperationId": "op-1"}])
+def test_who_pressed_cancel_is_named_for_that_run_alone(again: dict[str, Any]) -> None:
+    partition, named = Partition(), []
+    button = Button("cancel", "op-1", "op-1", 0, "team", "#team", 0.0)
+    partition.report(events.progress(10, operationId="op-1"))
+    partition.report(action_requested(button, "anna", Person("U0ANNA", "Anna"), events.RECEIVED, "1"), [team()])
+    for run in ({}, again):
+        partition.report(events.started(**{"operationId": "op-1"} | run))
+        partition.report(events.cancelled(**{"operationId": "op-1"} | run))
+        named.append(partition.routed[-1].pressed.get("userName"))
+
+    assert named == ["anna", None]
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -62,6 +62,21 @@ def test_what_may_be_the_message_s_own_fault_pauses_its_channel_once_another_one
     assert (partition.take() == []) is pauses
 
 
+def test_nothing_is_broken_where_something_got_through_between_two_failures(partition: Sending) -> None:
+    witnessed = (PauseScope("channel:slack", MINUTE, "no_answer", probe=True, witnessed=True),)
+    for number in range(3):
+        partition.fill(number, number + 1)
+        delivery = partition.begin()
+        if number == 1:
+            partition.settle(delivery)
+        else:
+            partition.tell(Failed, delivery, delay=3600 * SECOND, error="?", pauses=witnessed)
+        partition.now += SECOND
+
+    partition.fill(3, 4)
+    assert len(partition.take()) == 1
+
+
 def test_a_shorter_pause_does_not_cut_a_longer_one(partition: Sending) -> None:
     partition.fill(0, 2)
     for taken, ms in zip(partition.take(), (400_000, 20_000), strict=True):
@@ -183,6 +198,21 @@ class TestALapse:
         assert unknown == [False, *[marked] * (len(unknown) - 1)]
         assert partition.counts["buried:worker_crashed"] == 1
         assert not partition.settle(last)  # too late: it counts as what it is
+
+    def test_is_the_first_of_a_row_again_once_an_attempt_has_failed(self, partition: Sending) -> None:
+        """Its process lives, so what it did before may not have been what others died of."""
+        partition.report(events.completed(), [room()])
+        waits = []
+        for failed in (False, False, True, False):
+            taken, since = partition.begin(), partition.now
+            if failed:
+                partition.tell(Failed, taken, error="503")
+            else:
+                partition.lapse()
+                waits.append((partition.now - since) // SECOND)
+
+        assert waits == [1, 2, 1]
+        assert partition.take_one().attempt == 5
 
     def test_leaves_nothing_but_a_receipt_to_whoever_held_it(self, partition: Sending) -> None:
         partition.report(events.completed(), [room()])

@@ -1,5 +1,6 @@
 """What the watchdog goes by, its ticks and its looks."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,23 @@ def test_what_waits_for_approval_does_so_until_its_own_phase_goes_on() -> None:
         seen.append((run.waits, run.waited))
 
     assert seen == [(True, 0), (True, 0), (True, 0), (False, 90 * 60)]
+
+
+@pytest.mark.parametrize(
+    ("ticks", "gaps"),
+    [(range(31), (1800,)), ([0], ()), ([0, 30], ()), ([0, 29, 30], ())],
+    ids=["it was there", "away", "just back", "back for a minute"],
+)
+def test_relays_own_absence_is_no_rhythm(ticks: Sequence[int], gaps: tuple[int, ...]) -> None:
+    partition = Partition()
+    partition.report(events.progress(10))
+    for minute in range(31):
+        if minute in ticks:
+            partition.do(TICK)
+        partition.now += MINUTE if minute < 30 else 0
+    partition.report(events.progress(20))
+
+    assert the_run(partition).gaps == gaps
 
 
 def test_phases_without_a_percentage_are_no_rhythm() -> None:
