@@ -89,6 +89,11 @@ quarantine_bodies = Gauge(
     "Bodies in the quarantine: relay itself failed on them (fault), cannot read them yet (waiting), or not (other).",
     ["kind"],
 )
+displaced = Counter(
+    "relay_quarantine_displaced",
+    "Refused bodies that newer ones took the place of, before anybody replayed or dropped them.",
+    ["source"],
+)
 format_unknown = Counter(
     "relay_format_unknown", "Status words that no row of the source's format has, each time one comes.", ["source"]
 )

@@ -5,11 +5,15 @@ Beside them are entries of the inbox: those that the owner set aside, and those 
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
+from relay import metrics
 from relay.engine.names import digest
 from relay.errors import NoRoom
 from relay.store.journal.inbox import entry_place, parsed
@@ -20,7 +24,8 @@ from relay.store.queries.paging import Position
 ENTRY_ID = re.compile(rf"{ENTRY}(\d{{1,15}}-\d{{1,15}})")
 WAITS = "it needs a value that cannot be read (`record.unreadable` in the log), and is tried again each minute"
 BY_HAND = "set aside by hand"
-QUARANTINE_LENGTH = 1000  # of each; of senders' faults the oldest leave first. Each is at most max_body long
+QUARANTINE_LENGTH = 1000  # of each; of senders' faults the oldest leave first
+MOST_BYTES = 64 * 2**20  # of the bodies of each
 LEAVING = 20  # that leave together
 
 
@@ -81,19 +86,21 @@ class QuarantineQuery:
 
 
 EVERY = QuarantineQuery()
+log = structlog.get_logger(__name__)
 
 
 class Quarantine:
-    """At most 2,000 bodies. Every failure is StoreUnavailable."""
+    """At most 1,000 bodies of each kind, and 64 MiB. Every failure is StoreUnavailable."""
 
     def __init__(self, plain: Plain) -> None:
         self._plain = plain
+        self._unseen = MOST_BYTES  # bytes kept since the rows were looked at
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool) -> str:
-        if not fault:
-            await self.trim()
-        elif await self.faults() >= QUARANTINE_LENGTH:
-            raise NoRoom(f"the quarantine is full: relay itself failed on {QUARANTINE_LENGTH} events")
+        if fault:
+            await self._check_room(len(body))
+        else:
+            await self.trim(len(body))
         name = "q-" + digest("quarantine", source, body.hex()).hex()[:16]
         row = {"source": source, "reason": reason, "at": await self._plain.now(), "size": len(body)}
         whole = json.dumps(dict(headers)).encode() + b"\n" + body
@@ -103,12 +110,32 @@ class Quarantine:
         await self._plain.do(("SET", _body(name), self._plain.sealed(_body(name), whole)))
         return name
 
-    async def trim(self) -> None:
-        """Let the oldest of what senders did wrong leave: what was accepted for the owner has no other bound."""
+    async def trim(self, coming: int = 0) -> None:
+        """Let the oldest of what senders did wrong leave, where another one of so many bytes would be too much.
+
+        What this process kept since it looked last is less than a sixteenth of the bound beyond it.
+        """
         [refused] = await self._plain.table_sizes([REFUSED])
-        if refused >= QUARANTINE_LENGTH:
-            newest = sorted(await self._rows(REFUSED), key=lambda row: row.at, reverse=True)
-            await self.release([row.id for row in newest[QUARANTINE_LENGTH - LEAVING :]])
+        self._unseen += coming
+        if refused < QUARANTINE_LENGTH and self._unseen < MOST_BYTES // 16:
+            return
+        newest = sorted(await self._rows(REFUSED), key=lambda row: row.at, reverse=True)
+        most = QUARANTINE_LENGTH - LEAVING if refused >= QUARANTINE_LENGTH else refused
+        total, gone, self._unseen = coming, list[QuarantineRow](), 0
+        for place, row in enumerate(newest):
+            total += row.size
+            if place >= most or total > MOST_BYTES:
+                gone.append(row)
+        for source, count in Counter(row.source for row in gone).items():
+            metrics.displaced.labels(source).inc(count)
+            log.warning("quarantine.displaced", source=source, count=count)
+        await self.release([row.id for row in gone])
+
+    async def _check_room(self, coming: int) -> None:
+        """Raise NoRoom rather than displace what relay itself failed on: its sender tries again."""
+        count = await self.faults()
+        if count >= QUARANTINE_LENGTH or sum(row.size for row in await self._rows(FAULTS)) + coming > MOST_BYTES:
+            raise NoRoom(f"the quarantine is full: relay itself failed on {count} events")
 
     async def faults(self) -> int:
         [count] = await self._plain.table_sizes([FAULTS])
