@@ -1,6 +1,8 @@
 """docs/adding-a-channel.md, done to a copy of relay: the channel delivers, and what relay promises holds for it too."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,14 @@ def test_no_file_is_touched_but_those_that_the_page_names(copied: Path) -> None:
     assert {name for name, content in before.items() if after.get(name) != content} == {*TABLES}
     assert after.keys() - before.keys() == {CHANNEL, FORMAT, "templates/teams/generic.yaml"}
     assert all(f"`{name}`" in PAGE or f"({name})" in PAGE for name in (*TABLES, CHANNEL, FORMAT))
+
+
+@pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
+def test_what_the_page_has_written_is_as_the_linter_wants_it(copied: Path, command: tuple[str, ...]) -> None:
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", f"{ROOT / 'pyproject.toml'}"]
+    found = subprocess.run([*ruff, CHANNEL, FORMAT], cwd=copied, capture_output=True, check=False, text=True)
+
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 async def test_a_new_channel_is_one_file_one_folder_and_one_line(

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from relay.delivering.safeguards import LOOKED_FOR
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Notification, Receipt
 from relay.errors import CannotFind, DeliveryError
@@ -106,6 +107,21 @@ async def test_a_channel_that_does_not_say_now_is_asked_later(bench: Bench, work
     await worker.run_once("slack")
 
     assert (len(bench.wire.asked), len(bench.wire.arrived)) == (2, 2)
+
+
+async def test_a_look_up_that_is_refused_for_ever_ends_and_the_message_is_sent_again(
+    bench: Bench, worker: Worker
+) -> None:
+    """The channel answers each probe, and whatever it refuses but the look-up it might refuse for days."""
+    bench.wire.finding = DeliveryError("fatal_error", pause="channel", unsent=True)
+    begun = bench.clock()
+    await fail(bench, worker, BROKEN)
+    while len(bench.wire.arrived) == 1 and bench.clock() - begun < 600:
+        await worker.run_once("slack")
+        bench.clock.advance(5)
+
+    assert LOOKED_FOR < bench.clock() - begun < 600
+    assert len(bench.wire.asked) > 2
 
 
 @pytest.mark.parametrize("shown", ["operation.progress", "operation.completed"])

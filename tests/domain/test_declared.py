@@ -11,34 +11,34 @@ from relay.policy.matching import CONDITIONS, Rule, refuse_undeclared
 
 @dataclass
 class Unread:
-    region: Annotated[str, Declared(condition="regions")] = ""
+    continent: Annotated[str, Declared(condition="continents")] = ""
 
 
 @dataclass
 class Numbered:
-    region: Annotated[int, Declared("region")] = 0
+    continent: Annotated[int, Declared("continent")] = 0
 
 
-class WithRegions(Rule):
-    regions: tuple[str, ...] = ()
+class WithContinents(Rule):
+    continents: tuple[str, ...] = ()
 
 
 @pytest.mark.parametrize("owner", [Unread, Numbered])
 def test_a_field_that_nothing_reads_is_refused(owner: type) -> None:
-    with pytest.raises(TypeError, match=rf"{owner.__name__}\.region: expected Annotated\[str, Declared\(\"its key"):
+    with pytest.raises(TypeError, match=rf"{owner.__name__}\.continent: expected Annotated\[str, Declared\(\"its key"):
         declared(owner, keyed=True)
 
 
 def test_an_events_own_field_with_a_key_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"Numbered\.region: expected"):
+    with pytest.raises(TypeError, match=r"Numbered\.continent: expected"):
         declared(Numbered)
 
 
 def test_a_condition_without_a_field_is_refused() -> None:
-    with pytest.raises(TypeError, match="regions: no field is declared"):
-        refuse_undeclared(WithRegions, [*CONDITIONS])
+    with pytest.raises(TypeError, match="continents: no field is declared"):
+        refuse_undeclared(WithContinents, [*CONDITIONS])
 
-    refuse_undeclared(WithRegions, [*CONDITIONS, "regions"])
+    refuse_undeclared(WithContinents, [*CONDITIONS, "continents"])
 
 
 @pytest.mark.parametrize("condition", ["notify", "priorities"])

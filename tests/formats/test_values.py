@@ -19,6 +19,9 @@ BODY = {
     "item": {"id": 1},
     "labels": [{"k": "v", "n": 7}, {"name": "a&b", "n": 8}],
     "codes": {"007": "seven"},
+    "mixed": [None, 7, "k", ["k"], {"k": "v", "n": 9}],
+    "empty": [],
+    "blank": "\n",
 }
 
 
@@ -37,6 +40,10 @@ BODY = {
         ("run.name | not nightly weekly", None), ("run.big | lower", None),
         ({"of": "run.name", "High": ["nightly"], "else": "Low"}, "High"),
         ({"of": "arn", "High": "arn:*", "else": "Low"}, "High"),
+        ("mixed.k=v.n", 9), ("mixed.-5", None), ("mixed.-6", None), ("mixed.5", None), ("empty.0", None),
+        ("empty.-1", None), ("empty.k=v", None), ("mixed.k", None), ("message.0", None), ("message.k=v", None),
+        ("run.k=v", None), ("run.id.0", None), ("run.big.name", None), ("blank | first_line", None),
+        ("mixed | first_line", None), ("run | after x", None), ("$header.absent", None), ("$envelope.none", None),
         ({"of": "run.nothing", "High": "x", "else": "Low"}, "Low"), ({"of": "arn", "High": "*:weekly"}, None),
         ({"of": "arn", "High": "*:nightly"}, "High"),
         ({"of": "run.name", "High": "x"}, None), ({"of": "steps.0.ok", "Yes": "true"}, "Yes"),

@@ -30,6 +30,17 @@ async def test_a_body_that_stops_is_given_up() -> None:
     assert reply.headers["connection"] == "close"
 
 
+async def test_a_body_that_drips_is_given_up_although_some_of_it_keeps_coming() -> None:
+    async with receiving(body_timeout=0.2) as front:
+        sender, event = front.sender(), json.dumps(body()).encode()
+        head = sender.raw(event).removesuffix(event)
+
+        reply = await sender.exchange(head, slowly(event))
+
+    assert_problem(reply, 408)
+    assert front.events == []
+
+
 async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> None:
     async with receiving(guard=Guard(header_timeout=0.2)) as front:
         sender = front.sender()

@@ -13,6 +13,7 @@ from relay.domain.events import Event
 from relay.rendering import IsolatedRenderer, Renderer
 from relay.rendering.checks import problems
 from relay.rendering.context import message_of
+from relay.rendering.filters import bar
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, NOW, Build, body, only, progress, render, text_of
 
@@ -212,3 +213,16 @@ def test_a_live_message_shows_an_alarm_for_as_long_as_it_stands(
 
     said = json.dumps(told["blocks"], ensure_ascii=False)
     assert {sign: said.count(sign) for sign in ("⚠️", "▶️", "✅") if sign in said} == {shown: 1}
+
+
+@pytest.mark.parametrize(
+    ("percentage", "full"),
+    [(-5, 0), (0, 0), (4.9, 0), (5, 1), (50, 5), (94.9, 9), (99.9, 9), (100, 10), (120, 10)],
+)
+def test_a_bar_is_full_at_100_percent_alone(percentage: float, full: int) -> None:
+    assert bar(percentage) == "▰" * full + "▱" * (10 - full)
+
+
+@pytest.mark.parametrize("percentage", [None, "", "50", True])
+def test_what_is_no_percentage_has_no_bar(percentage: object) -> None:
+    assert bar(percentage) == ""

@@ -45,6 +45,17 @@ async def test_an_act_is_one_entry_that_is_there_before_it_is_done(trail: AuditT
     assert failed.outcome == "failed: LookupError"
 
 
+async def test_what_came_of_an_act_is_told_on_whatever_page_it_is(trail: AuditTrail) -> None:
+    async with trail.act(Act(JANA, "reload")), trail.act(Act(JANA, "dead drop")) as inner:
+        inner.outcome = "refused"
+
+    first = await trail.page(lambda _: True, limit=1)
+    second = await trail.page(lambda _: True, limit=1, cursor=first.cursor)
+
+    assert [(row.action, row.outcome) for row in first.rows] == [("dead drop", "refused")]
+    assert [(row.action, row.outcome) for row in second.rows] == [("reload", "done")]
+
+
 async def test_without_a_store_nothing_is_done() -> None:
     with RedisServer() as server:
         store = Store.open(server.url, process="w")

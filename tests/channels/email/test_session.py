@@ -12,8 +12,6 @@ from relay.errors import DeliveryError
 from tests.channels.email.mail_channel import MAIL, PASSWORD, Connect, Smtp, channel, failing, impatient, outcome
 from tests.support.scripted_smtp import CUT, FIN, GOOD, RST, SILENCE, Reply, ScriptedSmtp
 
-pytestmark = pytest.mark.slow
-
 REPLIES: dict[str, Reply] = {
     "2xx": "250 2.0.0 OK", "4xx": "451 4.7.1 later", "5xx": "550 5.7.1 no", "421": "421 4.3.2 closing",
     "garbage": "\x00\x01 HTTP/1.1 200 OK", "broken": b"250-one\r\ntwo\r\n", "64kB": b"250 " + b"x" * 65_536 + b"\r\n",
@@ -54,6 +52,16 @@ def test_each_error_at_each_stage_has_its_outcome(stage: Stage) -> None:
     assert found == dict(zip(ERRORS, (*refusals, "waiting", "waiting", *[broken] * 4), strict=True))
 
 
+@pytest.mark.parametrize("code", [530, 534, 535, 538])
+def test_a_login_that_is_missed_late_is_no_fault_of_the_mail(code: int) -> None:
+    """Some servers want it, or end it, at RCPT or DATA only (RFC 4954 §6)."""
+    error = SMTPResponseException(code, "5.7.0 authentication required")
+    early = [failed(stage, error, "mail server") for stage in Stage if stage is not Stage.DOT]
+
+    assert {(outcome(one), one.stage, one.bounce) for one in early} == {("waiting", Stage.AUTH, "")}
+    assert outcome(failed(Stage.DOT, error, "mail server")) == "permanent"
+
+
 def test_a_mail_larger_than_the_server_takes_holds_up_no_other() -> None:
     error = failed(Stage.MAIL, SMTPResponseException(552, "5.3.4 message too big"), "mail server")
 
@@ -77,6 +85,7 @@ async def answered(smtp: Smtp, stage: str, reply: str) -> tuple[str, int]:
     return outcome(result), len(server.taken)
 
 
+@pytest.mark.slow
 async def test_an_answer_through_the_wire_has_its_outcome(smtp: Smtp) -> None:
     """All at once, so that silence is waited for once."""
     starttls = smtp().settings["tls"] == "starttls"
@@ -86,6 +95,20 @@ async def test_an_answer_through_the_wire_has_its_outcome(smtp: Smtp) -> None:
 
     expected = [(outcome, outcome == "delivered") for _, _, outcome in cells]
     assert dict(zip(cells, results, strict=True)) == dict(zip(cells, expected, strict=True))
+
+
+async def test_lines_that_begin_with_a_dot_arrive_as_they_are(smtp: Smtp) -> None:
+    """A link that is wrapped may go on with `.html`, and a dot alone would end the mail (RFC 5321 §4.5.2)."""
+    mail = b"Subject: x\r\n\r\nhttps://example.com/report\r\n.html\r\n..\r\n.\r\nend\r\n"
+    until = asyncio.get_running_loop().time() + 10
+    async with ScriptedSmtp() as server:
+        session = Session(Server("127.0.0.1", server.port, "none", None, None), Timeouts())
+        await session.open(until)
+        await session.begin("relay@example.com", "a@example.com", len(mail), until)
+        await session.submit("a@example.com", mail, until)
+        await session.quit()
+
+    assert [one.data for one in server.taken] == [mail]
 
 
 class TestRefusals:
@@ -100,6 +123,7 @@ class TestRefusals:
         assert [mail.rcpt_to for mail in server.taken] == ["<a@example.com>", "<c@example.com>"]
         assert server.connections == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("ended", [RST, FIN, CUT, SILENCE], ids=str)
     async def test_an_end_before_the_mail_has_left_is_no_doubt(
         self, ended: Reply, smtp: Smtp, connect: Connect

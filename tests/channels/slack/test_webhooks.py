@@ -44,6 +44,11 @@ ANSWERS = [
     (403, "action_prohibited", "pause destination"),
     (403, "invalid_token", "pause destination"),
     (404, "no_service", "pause destination"),
+    (404, "no_service_id", "pause destination"),
+    (404, "no_active_hooks", "pause destination"),
+    (404, "no_team", "pause destination"),
+    (403, "team_disabled", "pause destination"),
+    (403, "account_inactive", "pause destination"),  # of a token it would be about the whole workspace
     (410, "channel_is_archived", "pause destination"),
     (429, "rate_limited", "pause limit"),
     (500, "rollup_error", "unknown, pause channel"),
