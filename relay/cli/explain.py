@@ -203,7 +203,7 @@ def page(facts: Mapping[str, Any], *, every: bool) -> Iterator[Text | Table]:
 
 
 def _verdict(verdict: Mapping[str, Any]) -> Text:
-    words = ": ".join(verdict[name]["text"] for name in ("why", "more") if verdict[name])
+    words = ": ".join(verdict[name] for name in ("why", "more") if verdict[name])
     if not verdict["destination"]:
         return Text(visible(words or "nobody is told"), overflow="fold")
     sentence = visible(f"{verdict['state']}{f', {words}' if words else ''}")

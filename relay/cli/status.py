@@ -59,7 +59,7 @@ def _look() -> Facts:
 def page(facts: Facts, now: datetime) -> Iterator[Any]:
     """Yield the parts of what is shown, one below the other."""
     headline = facts["headline"]
-    said = ", ".join(sentence["text"] for sentence in headline["sentences"])
+    said = ", ".join(headline["sentences"])
     yield Text(shown(said), f"bold {COLOURS[headline['tone']]}")
     for obstacle in facts["obstacles"]:
         yield from _obstacle(obstacle)
@@ -77,7 +77,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
         f"waiting: {', '.join(waiting) or 'nothing'}{due}{later}\n"
         f"{facts['dead']} dead letter{'s' * (facts['dead'] != 1)}, {facts['quarantined']} quarantined"
     ))  # fmt: skip
-    above = {obstacle["sentence"]["text"] for obstacle in facts["obstacles"]}
+    above = {obstacle["sentence"] for obstacle in facts["obstacles"]}
 
     def once(rows: Sequence[Facts]) -> list[Facts]:
         """Leave out reasons that are above already."""
@@ -89,7 +89,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "at": lambda row: "" if row["percentage"] is None else f"{row['percentage']:.0f} %",
             "phase": "phase",
             "heard": lambda row: f"{_ago(row['last'], now)} ago",
-            "": lambda row: f"stalled: {row['trouble']['text']}" if row["trouble"] else "late" if row["late"] else "",
+            "": lambda row: f"stalled: {row['trouble']}" if row["trouble"] else "late" if row["late"] else "",
         }),
         ("Failed", facts["failures"], {
             "operation": lambda row: (row["name"] or row["operation"])
@@ -126,11 +126,11 @@ _STATES: Mapping[str, Cell] = {
 
 
 def _obstacle(obstacle: Facts) -> Iterator[Text]:
-    sentence = ": ".join(text["text"] for text in (obstacle["sentence"], obstacle["why"]) if text)
+    sentence = ": ".join(filter(None, (obstacle["sentence"], obstacle["why"])))
     since = f", since {when(obstacle['since'])}" if obstacle["since"] else ""
-    yield Text(shown(f"  {obstacle['part']['text']}: {sentence}{since}"), "red")
+    yield Text(shown(f"  {obstacle['part']}: {sentence}{since}"), "red")
     if obstacle["advice"]:
-        yield Text(shown(f"    {obstacle['advice']['text']}"))
+        yield Text(shown(f"    {obstacle['advice']}"))
 
 
 def _ago(at: str, now: datetime) -> str:

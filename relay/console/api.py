@@ -24,7 +24,7 @@ STATUSES = (400, 401, 403, 404, 422, 503)
 
 
 class Outcome(BaseModel):
-    """The outcome of an action, in English, with its values."""
+    """The outcome of an action, with its values."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 

@@ -1,6 +1,6 @@
-"""Models of questions, forms and answers of pages and /api/v1, and their texts in the reader's language."""
+"""Models of questions, forms and answers of pages and /api/v1."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self, TypeVar
 
@@ -73,21 +73,6 @@ class OfOperation(Facts):
     platform: str = ""
 
 
-class Phrase(Facts):
-    """A sentence: `text` in English; pages translate `of` with its `values` and {address} (`phrase` of macros.html)."""
-
-    text: str
-    of: str = Field(exclude=True)
-    values: dict[str, Value] = Field(default_factory=dict, exclude=True)
-    address: str = Field(default="", exclude=True)
-
-
-def phrase(sentence: str, address: str = "", **values: Value) -> Phrase:
-    """`sentence` is literal, marked with `N_`, or one of relay/reasons.py: catalogues have it."""
-    text = (sentence % values).replace("{address}", address)
-    return Phrase(text=text, of=sentence, values=values, address=address)
-
-
 class Question(BaseModel):
     """Parts of an address's path and query. What is empty is as if it were not there."""
 
@@ -136,9 +121,9 @@ class IdForm(Form):
 class Unknown(RelayError):
     """There is nothing of this name: 404, with the sentence and pages that may have been meant."""
 
-    def __init__(self, sentence: str, *, near: Sequence[tuple[str, Phrase]] = (), **values: str) -> None:
-        super().__init__(sentence % values if values else sentence)
-        self.sentence, self.near, self.values = sentence, near, values
+    def __init__(self, sentence: str, *, near: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(sentence)
+        self.near = near
 
 
 async def existing(page: Awaitable[Page]) -> Page:
@@ -149,19 +134,13 @@ async def existing(page: Awaitable[Page]) -> Page:
         raise Unknown(NO_PAGE) from None
 
 
-def N_(text: str) -> str:  # noqa: N802 - as gettext's tools know it
-    """Mark a text that is translated where it is shown: the catalogues have to have it."""
-    return text
-
-
-NO_PAGE = N_("This page of the list is not there; begin with its first page.")
-REFUSED = N_("Nothing was done: %(fault)s")
-LATER = N_("This is taken, but not done yet: the process that decides is busy, or away. It will be done.")
+NO_PAGE = "This page of the list is not there; begin with its first page."
+REFUSED = "Nothing was done: %(fault)s"
+LATER = "This is taken, but not done yet: the process that decides is busy, or away. It will be done."
 
 SENTENCES = WHY | dict.fromkeys(("waiting", "parked"), WHY["waits"])
 
 
-def why(code: str, kind: str, address: str = "", *, translate: Callable[[str], str] = str) -> str:
+def why_of(code: str, kind: str, address: str = "") -> str:
     """Return the sentence of a reason of this kind; the code itself where it is another release's."""
-    sentence = SENTENCES.get(kind, {}).get(code)
-    return translate(sentence).replace("{address}", address) if sentence else code
+    return SENTENCES.get(kind, {}).get(code, code).replace("{address}", address or "this address")

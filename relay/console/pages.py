@@ -1,8 +1,8 @@
-"""Facts as pages: the templates, in the reader's language and the relay's time zone; and the files that they load."""
+"""Facts as pages: the templates, with times in the relay's time zone; and the files that they load."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from mimetypes import guess_type
@@ -12,58 +12,36 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from babel import negotiate_locale
 from babel.dates import format_datetime, format_timedelta
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from relay.console.access.browser import STATIC
-from relay.console.facts import N_, why
+from relay.console.facts import why_of
 from relay.console.folding import folded
 from relay.console.views.deliveries import ADDRESS
 from relay.operating.sentences import sentence_of
 from relay.rendering.filters import FILTERS
 from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import host_of
-from relay.rendering.translations import Catalogues, Language
-from relay.resources import resource_dir
+from relay.rendering.translations import Catalogues
 
 HERE = Path(__file__).parent
 STATIC_FILES = HERE / "static"
-NOW, OPEN = N_("just now"), N_("Open the message")
 JUST_NOW = 5  # seconds around this moment
 LOCAL = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [A-Z+-]\w+")  # as relay/operating/clocks.py writes it
-CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
+LOCALE = "en_GB"  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
+ENGLISH = Catalogues([]).language("en")  # words for statuses, types and priorities as messages have them
 
 
 class Pages:
-    """Templates, compiled once for each language."""
+    """Templates, compiled once."""
 
     def __init__(self) -> None:
-        # It shares the words for statuses, types and priorities with messages.
-        self._catalogues = Catalogues([HERE, resource_dir("templates")])
-        self._environments = {code: _environment(self._catalogues.language(code)) for code in self.languages}
+        self._environment = _environment()
 
-    @property
-    def languages(self) -> Sequence[str]:
-        return self._catalogues.codes
-
-    def language(self, chosen: str, accepted: str) -> str:
-        """Return the one that was chosen, else the first that the browser accepts, else English."""
-        if chosen in self.languages:
-            return chosen
-        preferred = [part.partition(";")[0].strip() for part in accepted.split(",")][:20]
-        bases = [code.partition("-")[0].lower() for code in preferred]
-        return negotiate_locale(bases, self.languages) or self.languages[0]
-
-    def translated(self, text: str, values: Mapping[str, Any], language: str) -> str:
-        """In English where the catalogue lacks it. Without values it stays as it is: an error's words may have a %."""
-        words = self._catalogues.language(language).translations.gettext(text)
-        return words % values if values else words
-
-    def render(self, template: str, language: str, values: Mapping[str, Any]) -> str:
-        words = self._catalogues.language(language)
-        return self._environments[language].get_template(template).render(_timed(words, values))
+    def render(self, template: str, values: Mapping[str, Any]) -> str:
+        return self._environment.get_template(template).render(_timed(values))
 
 
 # Names of platforms by a part of their hosts.
@@ -80,25 +58,29 @@ def maker(url: str) -> str:
     return next((name for part, name in MAKERS.items() if part in host), host)
 
 
-def _environment(language: Language) -> Environment:
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return `1 message` or `2 messages`; `many` where it is not one with an s."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["counted"] = counted
     environment.filters.update(
-        label=lambda word, kind="": language.of(kind).label(word),
+        label=lambda word, kind="": ENGLISH.of(kind).label(word),
         symbol=FILTERS["symbol"],
-        number=language.patterns.decimal,
-        percent=language.patterns.percent,
-        why=partial(why, translate=language.translations.gettext),
+        number=ENGLISH.patterns.decimal,
+        percent=ENGLISH.patterns.percent,
+        why=why_of,
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
-        lasting=Localizer(language, ZoneInfo("UTC"), datetime.fromtimestamp(0, UTC)).duration,
+        lasting=Localizer(ENGLISH, ZoneInfo("UTC"), datetime.fromtimestamp(0, UTC)).duration,
         folded=folded,
         maker=maker,
         written=partial(json.dumps, ensure_ascii=False, indent=2),
@@ -106,16 +88,15 @@ def _environment(language: Language) -> Environment:
     return environment
 
 
-def _timed(words: Language, values: Mapping[str, Any]) -> dict[str, Any]:
+def _timed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Add what a template says times with: both go by when the page is made, and by the relay's zone."""
     now, zone = values["now"], ZoneInfo(values["zone"])
-    language, translate = CLOCKS.get(words.code, words.code), words.translations.gettext
 
     def at(moment: datetime | None) -> Markup:
         """Return the time by the zone's clock."""
         if moment is None:
             return Markup()
-        return _time(moment, zone, language, _formatted(moment.replace(microsecond=0), zone, "medium", language))
+        return _time(moment, zone, _formatted(moment.replace(microsecond=0), zone, "medium"))
 
     def ago(moment: datetime | None) -> Markup:
         """Return how long ago, or in how long."""
@@ -123,9 +104,9 @@ def _timed(words: Language, values: Mapping[str, Any]) -> dict[str, Any]:
             return Markup()
         delta = moment - now
         if abs(delta.total_seconds()) < JUST_NOW:
-            return _time(moment, zone, language, translate(NOW))
-        text = format_timedelta(delta, add_direction=True, locale=language, threshold=1.2)
-        return _time(moment, zone, language, text)
+            return _time(moment, zone, "just now")
+        text = format_timedelta(delta, add_direction=True, locale=LOCALE, threshold=1.2)
+        return _time(moment, zone, text)
 
     def dated(text: str) -> Markup:
         """Return a text of an operator's terminal with its times as pages write them."""
@@ -140,28 +121,28 @@ def _timed(words: Language, values: Mapping[str, Any]) -> dict[str, Any]:
 
     def sentence(line: Mapping[str, Any]) -> Markup:
         """Return a line of an operation's timeline in words, a permalink as a link."""
-        spoken = {**line, "status": words.label(line["status"])} if line.get("status") else line
-        text, receipt = dated(sentence_of(spoken, values["zone"], translate)), line.get("receipt", "")
+        spoken = {**line, "status": ENGLISH.label(line["status"])} if line.get("status") else line
+        text, receipt = dated(sentence_of(spoken, values["zone"])), line.get("receipt", "")
         if not ADDRESS.fullmatch(receipt):
             return text
-        link = Markup('<a href="{}" rel="noreferrer">{}</a>').format(receipt, translate(OPEN))
+        link = Markup('<a href="{}" rel="noreferrer">Open the message</a>').format(receipt)
         return text.replace(escape(receipt), link)
 
     return {**values, "at": at, "ago": ago, "dated": dated, "sentence": sentence}
 
 
-def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
+def _time(moment: datetime, zone: ZoneInfo, text: str) -> Markup:
     local = moment.astimezone(zone)
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)  # local ones may come twice
-    name = _formatted(hour, zone, "zzz", language)
+    name = _formatted(hour, zone, "zzz")
     iso = moment.astimezone(UTC).isoformat(timespec="seconds")
     whole = f"{local:%Y-%m-%d %H:%M:%S} {name}"
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped
 
 
 @lru_cache(4096)  # a page has many, and mostly the same when it is loaded again
-def _formatted(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
-    return format_datetime(moment.astimezone(zone), form, locale=language)
+def _formatted(moment: datetime, zone: ZoneInfo, form: str) -> str:
+    return format_datetime(moment.astimezone(zone), form, locale=LOCALE)
 
 
 def static_routes() -> list[web.RouteDef]:

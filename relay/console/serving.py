@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 from relay.console import forms
 from relay.console.access import IDENTITY, Identity, browser
 from relay.console.context import Context
-from relay.console.facts import N_, Phrase, Unknown, phrase
+from relay.console.facts import Unknown
 from relay.console.pages import Pages
 from relay.console.view import Action, Frame, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
@@ -21,7 +20,7 @@ from relay.log_lines import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 
-NOTHING = N_("There is nothing here")
+NOTHING = "There is nothing here"
 
 
 class Site:
@@ -43,7 +42,7 @@ class Site:
             # An open page that asks for news does not show the message.
             if forms.FLASH in request.cookies and not browser.is_fragment(request):
                 response.del_cookie(forms.FLASH, path=browser.PAGES)
-            return browser.remember_language(request, response, self._pages.languages)
+            return response
 
         return show
 
@@ -67,14 +66,13 @@ class Site:
             except ValidationError as error:
                 done = refused(forms.faults(error))
             except Unknown as error:
-                done = refused(self._translated(request, _sentence_of(error)))
+                done = refused(str(error))
             if done.shown:
                 return browser.html_page(self.render(request, action.template, {"facts": done.shown}))
             if done.refused and action.keeps:
                 back = forms.refilled(back, fields, self._questions)
             response = web.Response(status=303, headers={"Location": back})
-            translate = partial(self._pages.translated, values={}, language=self._language(request))
-            forms.put_flash(request, response, done.worded(translate), refused=done.refused)
+            forms.put_flash(request, response, done.worded(), refused=done.refused)
             return response
 
         return act
@@ -87,23 +85,21 @@ class Site:
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
             if request.path.startswith(browser.STATIC):
                 raise
-            text, first = phrase("There is no page at this address."), phrase("The first page")
+            text, first = "There is no page at this address.", "The first page"
             response = self._plain(request, error.status, NOTHING, text, [(browser.START, first)])
             response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
             return response
         except ValidationError as error:
-            text = Phrase(text="", of=forms.faults(error))
-            return self._plain(request, 400, N_("That cannot be looked up"), text)
+            return self._plain(request, 400, "That cannot be looked up", forms.faults(error))
         except Unknown as error:
-            return self._plain(request, 404, NOTHING, _sentence_of(error), error.near)
+            return self._plain(request, 404, NOTHING, str(error), error.near)
         except StoreUnavailable as error:
             self._lines.warning(log, "console.unavailable", reason=str(error))
-            return self._plain(request, 503, browser.NOT_NOW, phrase(browser.AWAY))
+            return self._plain(request, 503, browser.NOT_NOW, browser.AWAY)
 
     def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
         """Return a page: `values` beside those that every template gets."""
         identity: Identity | None = request.get(IDENTITY)
-        language = self._language(request)
         every = {
             "identity": identity,
             "may_act": bool(identity and identity.role == "operator"),
@@ -111,38 +107,14 @@ class Site:
             "here": request.path_qs,
             "path": request.path,
             "navigation": self._navigation,
-            "language": language,
-            "languages": self._languages(request),
             "flash": forms.flash_of(request),
             "zone": self._context.zone,
             "now": datetime.fromtimestamp(self._context.clock(), UTC),
         }
-        return self._pages.render(template, language, {**every, **values})
-
-    def _languages(self, request: web.Request) -> Mapping[str, str]:
-        """Return the address of this page in each language; none for an answer to a form."""
-        address = request.rel_url
-        return {
-            code: f"?{address.update_query(lang=code).raw_query_string}"
-            for code in (self._pages.languages if request.method in browser.READING else ())
-        }
+        return self._pages.render(template, {**every, **values})
 
     def _plain(
-        self, request: web.Request, status: int, title: str, text: Phrase, near: Sequence[tuple[str, Phrase]] = ()
+        self, request: web.Request, status: int, title: str, text: str, near: Sequence[tuple[str, str]] = ()
     ) -> web.Response:
-        links = [(page, self._translated(request, name)) for page, name in near]
-        values = {"title": title, "text": self._translated(request, text), "near": links}
+        values = {"title": title, "text": text, "near": near}
         return browser.html_page(self.render(request, "plain.html", values), status)
-
-    def _translated(self, request: web.Request, text: Phrase) -> str:
-        return self._pages.translated(text.of, text.values, self._language(request))
-
-    def _language(self, request: web.Request) -> str:
-        chosen = request.query.get("lang", "")
-        chosen = chosen if chosen in self._pages.languages else request.cookies.get(browser.CHOSEN, "")
-        return self._pages.language(chosen, request.headers.get("Accept-Language", ""))
-
-
-def _sentence_of(error: Unknown) -> Phrase:
-    """Without values it may have a %, which stays."""
-    return Phrase(text=str(error), of=error.sentence, values=error.values)

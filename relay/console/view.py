@@ -11,7 +11,7 @@ from aiohttp import web
 from relay.channels.slack.messages import page_of
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import LATER, N_, REFUSED, Facts, Form, Question, Unknown, Value
+from relay.console.facts import LATER, REFUSED, Facts, Form, Question, Unknown, Value
 from relay.errors import NotYetDone, RelayError, StoreUnavailable, Unsealable
 
 Answer = TypeVar("Answer")
@@ -60,7 +60,7 @@ def framed(frame: Frame) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Outcome of an action: sentences in English, their values, `facts` for /api/v1. `refused`: nothing was done."""
+    """Outcome of an action: sentences, their values, `facts` for /api/v1. `refused`: nothing was done."""
 
     text: str
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -69,10 +69,9 @@ class Done:
     more: Sequence[str] = ()
     shown: Facts | None = None  # for the action's template
 
-    def worded(self, translate: Callable[[str], str] = str) -> str:
+    def worded(self) -> str:
         """Without values a text stays as it is: an error's words may have a %."""
-        texts = [translate(text) for text in (self.text, *self.more)]
-        return " ".join(text % self.values if self.values else text for text in texts)
+        return " ".join(text % self.values if self.values else text for text in (self.text, *self.more))
 
 
 def refused(fault: str) -> Done:
@@ -111,7 +110,7 @@ async def answered(answer: Awaitable[Answer]) -> Answer:
     except (Unknown, StoreUnavailable):
         raise
     except Unsealable as error:
-        raise Unknown(N_("it cannot be shown: %(fault)s"), fault=str(error)) from None
+        raise Unknown(f"it cannot be shown: {error}") from None
     except RelayError as error:
         raise Unknown(str(error)) from None
 

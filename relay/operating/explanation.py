@@ -148,62 +148,53 @@ def _rule(trace: Trace) -> dict[str, Any]:
     return {"rule": trace.rule, "conditions": conditions, "notify": trace.notify, "matches": trace.matches}
 
 
-class Hold(str):
-    """A sentence of `HOLDS`; pages translate `of`, and fill in the `values`."""
-
-    of: str
-    values: Mapping[str, str]
-
-    def __new__(cls, name: str, **values: str) -> "Hold":
-        of = HOLDS[name]
-        self = super().__new__(cls, of % values if values else of)
-        self.of, self.values = of, values
-        return self
-
-
-def holds(event: Event, target: Target, zone: str) -> Iterator[Hold]:
+def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
     """Yield the possible holds of a message at this address; earlier messages are not known here."""
     how = target.how
     if target.hold_reason:
-        yield Hold(target.hold_reason)
+        yield HOLDS[target.hold_reason]
         return
     if isinstance(how, Digest):
-        yield Hold("digest", time=_local(how.windows[0].end, zone))
+        yield _held("digest", time=_local(how.windows[0].end, zone))
         return
     if how.quiet_window and not how.bypass_quiet_hours:
-        yield Hold("quiet", time=_local(how.quiet_window.end, zone))
+        yield _held("quiet", time=_local(how.quiet_window.end, zone))
     if event.name == "operation.progress" and how.gates:
-        yield Hold("gates", gates=" / ".join(map(_keys, how.gates)))
+        yield _held("gates", gates=" / ".join(map(_keys, how.gates)))
     if isinstance(how, Live):
         yield from _live_holds(event, target.presentation, how)
     if limit := target.limits.requested:
-        yield Hold("requests", count=f"{limit.count}", time=spoken(limit.per))
+        yield _held("requests", count=f"{limit.count}", time=spoken(limit.per))
     if target.hold:
-        yield Hold("failure", time=spoken(target.hold))
+        yield _held("failure", time=spoken(target.hold))
     if target.group and signature(error_of(event)):
-        yield Hold("alike", time=spoken(target.group))
+        yield _held("alike", time=spoken(target.group))
 
 
-def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[Hold]:
+def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:
     if event.name not in KNOWN_EVENTS:
-        yield Hold("no_state")
+        yield HOLDS["no_state"]
         return
     if live.update_only:
-        yield Hold("skipped" if event.quiet else Held.SHOWN_BESIDE)
+        yield HOLDS["skipped" if event.quiet else Held.SHOWN_BESIDE]
         return
     if not presentation.new_message:
-        yield Hold("low")
+        yield HOLDS["low"]
         return
     if event.member_of and not event.about_batch:
-        yield Hold("in_thread" if presentation.batch_reply else "by_edits", batch=event.member_of)
+        yield _held("in_thread" if presentation.batch_reply else "by_edits", batch=event.member_of)
     if event.terminal:
         if not live.quiet_window or live.bypass_quiet_hours:
-            yield Hold("outcome")
+            yield HOLDS["outcome"]
     else:
         if live.post_after:
-            yield Hold("first", time=spoken(live.post_after))
+            yield _held("first", time=spoken(live.post_after))
         if live.min_interval:
-            yield Hold("edits", time=spoken(live.min_interval))
+            yield _held("edits", time=spoken(live.min_interval))
+
+
+def _held(name: str, **values: str) -> str:
+    return HOLDS[name] % values
 
 
 def _local(seconds: float, zone: str) -> str:

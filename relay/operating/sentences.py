@@ -1,6 +1,6 @@
-"""Sentences for the lines of an operation's timeline, in English or translated."""
+"""Sentences for the lines of an operation's timeline."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +33,6 @@ SENTENCES = {
     "repair": "a process that had lost touch may have shown an old state; the present one is shown again",
 }
 KINDS = {"live": "the live message is up to date", "reply": "told in the thread", "each": "told"}
-NEXT = "; next try at {at}"
-Say = Callable[[str], str]  # a sentence of these in another language
 
 
 def watch_lines(watched: Mapping[str, Any], zone: str = "", *, over: bool = False) -> Iterator[str]:
@@ -50,7 +48,7 @@ def _at(at: str, zone: str) -> str:
     return local(datetime.fromisoformat(at), zone)
 
 
-def sentence_of(line: Mapping[str, Any], zone: str = "", say: Say = str) -> str:
+def sentence_of(line: Mapping[str, Any], zone: str = "") -> str:
     """One line of the timeline in plain words, without its time and destination."""
     kind, reason = line["what"], line.get("reason", "")
     sentence = SENTENCES.get(kind)
@@ -58,11 +56,11 @@ def sentence_of(line: Mapping[str, Any], zone: str = "", say: Say = str) -> str:
         return ", ".join(str(value) for key, value in line.items() if key not in {"at", "destination"})
     words = {
         "summary": _event(line),
-        "why": say(WHY.get(kind, {}).get(reason, reason)).replace("{address}", line.get("address", "this address")),
-        "how": say(KINDS[line["kind"]]) if line.get("kind") in KINDS else "",
-        "next": say(NEXT).format(at=clock(line["next_at"], line["at"], zone)) if line.get("next_at") else "",
+        "why": WHY.get(kind, {}).get(reason, reason).replace("{address}", line.get("address", "this address")),
+        "how": KINDS.get(line.get("kind", ""), ""),
+        "next": f"; next try at {clock(line['next_at'], line['at'], zone)}" if line.get("next_at") else "",
     }
-    return say(sentence).format(**line, **words)
+    return sentence.format(**line, **words)
 
 
 def _event(line: Mapping[str, Any]) -> str:

@@ -41,8 +41,8 @@ def test_a_batch_that_failed_is_not_said_to_have_completed(shown: str, words: st
 
 def test_why_something_fails_is_said_once() -> None:
     state = {"state": "failing", "since": None, "why": WHY, "parked": 3}
-    obstacle = {"name": "channel:slack", "part": {"text": "channel slack"}, "sentence": {"text": WHY}, "why": None,
-                "since": None, "advice": None}  # fmt: skip
+    obstacle = {"name": "channel:slack", "part": "channel slack", "sentence": WHY, "why": "",
+                "since": None, "advice": ""}  # fmt: skip
     facts = FACTS | {
         "obstacles": [obstacle],
         "channels": [state | {"name": "slack"}],

@@ -44,11 +44,3 @@ async def operator(browser: Any, world: Lived) -> AsyncIterator[Showing]:
     async with showing(browser, world.admin_url) as shown:
         await shown.enter(await world.link())
         yield shown
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def german(browser: Any, world: Lived, operator: Showing) -> AsyncIterator[Showing]:
-    """The same person in a browser that asks for German."""
-    cookies = await operator.context.cookies()
-    async with showing(browser, world.admin_url, language="de", cookies=cookies) as shown:
-        yield shown

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1440, 900
 SERIOUS = ("serious", "critical")
-LANGUAGE = {"en": "en-GB", "de": "de-DE"}
 
 shown_in_a_browser = [needs_chromium, pytest.mark.slow, pytest.mark.timeout(180),
                       pytest.mark.asyncio(loop_scope="session")]  # fmt: skip
@@ -98,11 +97,9 @@ async def chromium() -> AsyncIterator["Browser"]:
 
 
 @asynccontextmanager
-async def showing(
-    browser: "Browser", url: str, *, language: str = "en", cookies: Sequence[Mapping[str, Any]] = ()
-) -> AsyncIterator[Showing]:
-    """Somebody who reads this language, with these cookies: without any, who has not come in yet."""
-    context = await browser.new_context(locale=LANGUAGE[language], timezone_id="Europe/Berlin", bypass_csp=False)
+async def showing(browser: "Browser", url: str, *, cookies: Sequence[Mapping[str, Any]] = ()) -> AsyncIterator[Showing]:
+    """A browser with these cookies: without any, nobody has come in yet."""
+    context = await browser.new_context(locale="en-GB", timezone_id="Europe/Berlin", bypass_csp=False)
     await context.add_cookies([*cookies])  # type: ignore[list-item]
     context.set_default_timeout(1000 * patience(20))
     page = await context.new_page()

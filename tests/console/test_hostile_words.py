@@ -98,7 +98,7 @@ async def read_all(client: ClientSession, here: Listening) -> dict[str, list[str
             for link in re.findall(r'(?:href|src)="(/console/[^"#]+)', text):
                 more = unescape(link)
                 path = more.partition("?")[0].removeprefix("/console")
-                if more not in known[path] and "lang=" not in more:
+                if more not in known[path]:
                     known[path].append(more)
     return known
 

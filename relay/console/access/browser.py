@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from aiohttp import web
 from multidict import MultiDict
 
-from relay.console.facts import N_
 from relay.receiving import request_body
 from relay.receiving.problems import HttpProblem
 
@@ -18,7 +17,6 @@ PAGES, API = "/console", "/api/v1"
 START = PAGES
 LOGIN = f"{PAGES}/login"
 STATIC = f"{PAGES}/static/"
-CHOSEN, YEAR = "relay_language", 31_536_000  # the cookie, and its seconds
 READING = ("GET", "HEAD")  # changes nothing, and any role may
 LONGEST = 1000  # characters of an address that a login leads back to
 # A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
@@ -119,30 +117,17 @@ def alike(shown: str, right: str) -> bool:
 # Renders a template for a request.
 Render = Callable[[web.Request, str, Mapping[str, Any]], str]
 
-REFUSED = N_("You may not do this")
-NOT_LET_IN = N_("You were not let in")
-NOT_NOW = N_("Not just now")
-ELSEWHERE = N_("This form did not come from a page of this relay. Open the page again, and send it from there.")
-STALE = N_("This page is older than your login. Open it again, and send the form from there.")
-OPERATORS = N_("This needs the role operator, and your role is %(role)s.")
-USED = N_(
-    "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
-)
-AWAY = N_("relay's store does not answer at the moment. Try again in a minute.")
-UNCERTAIN = N_(
-    "The login at the provider cannot be trusted. Begin again; if it stays so, relay's log says what is wrong."
-)
-UNREACHED = N_("The provider of logins does not answer, or not as it should. relay's log says what is wrong.")
-NO_GROUP = N_("%(name)s is of no group that may see this console.")
-
-
-def remember_language(request: web.Request, response: web.Response, languages: Collection[str] = ()) -> web.Response:
-    """Remember the language that was chosen on a page, one of these; before a login any that may be one."""
-    chosen = request.query.get("lang", "")
-    if chosen in languages if languages else re.fullmatch(r"[a-z]{2,3}([-_]\w{2,8})?", chosen, re.ASCII):
-        response.set_cookie(CHOSEN, chosen, path=PAGES, max_age=YEAR, httponly=True, samesite="Lax",
-                            secure=request.secure)  # fmt: skip
-    return response
+REFUSED = "You may not do this"
+NOT_LET_IN = "You were not let in"
+NOT_NOW = "Not just now"
+ELSEWHERE = "This form did not come from a page of this relay. Open the page again, and send it from there."
+STALE = "This page is older than your login. Open it again, and send the form from there."
+OPERATORS = "This needs the role operator, and your role is %(role)s."
+USED = "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
+AWAY = "relay's store does not answer at the moment. Try again in a minute."
+UNCERTAIN = "The login at the provider cannot be trusted. Begin again; if it stays so, relay's log says what is wrong."
+UNREACHED = "The provider of logins does not answer, or not as it should. relay's log says what is wrong."
+NO_GROUP = "%(name)s is of no group that may see this console."
 
 
 def html_page(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

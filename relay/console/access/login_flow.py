@@ -67,7 +67,7 @@ class LoginFlow:
             return await self.let_in(request, Session(user.name, HEADER, self.clock()), back)
         provider = console.oidc.name if console.oidc else ""
         values = {"next": back, "provider": provider, "proxy": console.trusted_header is not None}
-        return browser.remember_language(request, browser.html_page(self.render(request, "login.html", values)))
+        return browser.html_page(self.render(request, "login.html", values))
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         response = web.Response(status=303, headers={"Location": LOGIN})
@@ -83,7 +83,7 @@ class LoginFlow:
 
     async def show_link(self, request: web.Request) -> web.StreamResponse:
         """Ask first: whatever previews links opens them, too."""
-        return browser.remember_language(request, browser.html_page(self.render(request, "enter.html", {})))
+        return browser.html_page(self.render(request, "enter.html", {}))
 
     async def take_link(self, request: web.Request) -> web.StreamResponse:
         if not self.from_here(request):
@@ -152,7 +152,7 @@ class LoginFlow:
         headers: dict[str, str] | None = None,
         **facts: object,
     ) -> web.Response:
-        values = {"heading": heading, "text": text, "facts": facts}
+        values = {"heading": heading, "text": text % facts}
         return browser.html_page(self.render(request, "refused.html", values), status, headers)
 
 

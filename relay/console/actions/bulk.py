@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from relay.console.access import Identity
 from relay.console.context import Context, seconds_of
-from relay.console.facts import LATER, N_, Filters, Form, Ids, Value
+from relay.console.facts import LATER, Filters, Form, Ids, Value
 from relay.console.view import Done
 from relay.console.views.dead import DeadFilters
 from relay.console.views.quarantine import QuarantineFilters, query_of
@@ -17,18 +17,18 @@ from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dea
 from relay.store.queries.dead_letters import DeadPages
 
 EVERY = "all that match"  # as the audit trail says it
-NONE_CHOSEN = N_("Nothing was done: choose at least one first.")
+NONE_CHOSEN = "Nothing was done: choose at least one first."
 SENTENCES = {
-    "dead replay": N_("%(count)s put back into the queue, with fresh attempts."),
-    "quarantine replay": N_("%(count)s taken as events."),
-    "dead drop": N_("%(count)s dropped for good."),
-    "quarantine drop": N_("%(count)s dropped from the quarantine for good."),
+    "dead replay": "%(count)s put back into the queue, with fresh attempts.",
+    "quarantine replay": "%(count)s taken as events.",
+    "dead drop": "%(count)s dropped for good.",
+    "quarantine drop": "%(count)s dropped from the quarantine for good.",
 }
-NOTES, MORE = "%(notes)s.", N_("There are more: do it again to go on.")
-GONE = N_("%(gone)s somebody else has just replayed or dropped.")
-NOTHING = N_("Nothing was done: %(notes)s.")
-UNFOUND = N_("Nothing was done: none of the newest matches, and there are more than could be examined.")
-ALL_GONE = N_("Nothing was done: somebody else has just replayed or dropped it.")
+NOTES, MORE = "%(notes)s.", "There are more: do it again to go on."
+GONE = "%(gone)s somebody else has just replayed or dropped."
+NOTHING = "Nothing was done: %(notes)s."
+UNFOUND = "Nothing was done: none of the newest matches, and there are more than could be examined."
+ALL_GONE = "Nothing was done: somebody else has just replayed or dropped it."
 
 
 class BulkForm(Filters, Form):  # the last one says that unknown fields are refused

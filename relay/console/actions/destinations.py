@@ -11,7 +11,7 @@ from pydantic import Field
 
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, REFUSED, Form, Name, NameForm, Value
+from relay.console.facts import REFUSED, Form, Name, NameForm, Value
 from relay.console.view import Done
 from relay.engine.suppressions import EVERYWHERE
 from relay.errors import RelayError, StoreUnavailable
@@ -29,7 +29,7 @@ from relay.store.trials import Trials
 
 PATIENCE = 20.0  # seconds for the answer to a test message, since a page waits for it
 PATIENCE_OF_COMMANDS = 60.0
-TRIED = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
+TRIED = "The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s"
 
 
 Perform = Callable[[Context, Any, Identity], Awaitable[Done]]
@@ -76,9 +76,9 @@ async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
         await OperatorPauses(context.store).pause(form.name, form.reason, identity.name, seconds=seconds)
         act.outcome = "paused"
     if seconds is None:
-        return Done(N_("%(name)s is paused until somebody resumes it: its messages wait."), {"name": form.name})
+        return Done("%(name)s is paused until somebody resumes it: its messages wait.", {"name": form.name})
     until = local(datetime.fromtimestamp(context.clock() + seconds, UTC), config.timezone)
-    return Done(N_("%(name)s is paused until %(until)s: its messages wait."), {"name": form.name, "until": until})
+    return Done("%(name)s is paused until %(until)s: its messages wait.", {"name": form.name, "until": until})
 
 
 @for_each_of_a_team
@@ -90,11 +90,11 @@ async def resume(context: Context, form: NameForm, identity: Identity) -> Done:
         act.outcome = "resumed" if lifted else "was not paused"
     if not lifted:
         require_destination(form.name, context.config())
-        return Done(N_("Nothing was resumed: nobody has paused %(name)s."), values, refused=True)
+        return Done("Nothing was resumed: nobody has paused %(name)s.", values, refused=True)
     blockers = Blockers(context.store, context.admin, context.config(), context.clock())
     if left := await blockers.remaining(form.name):
-        return Done(N_("%(name)s goes on. %(notes)s"), {**values, "notes": "; ".join(left)})
-    return Done(N_("%(name)s goes on: what waited for its addresses goes out."), values)
+        return Done("%(name)s goes on. %(notes)s", {**values, "notes": "; ".join(left)})
+    return Done("%(name)s goes on: what waited for its addresses goes out.", values)
 
 
 @for_each_of_a_team
@@ -106,17 +106,17 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
     channel = context.channels.get(destination.channel) if destination else None
     values: dict[str, Value] = {"name": form.name}
     if destination is None or channel is None:
-        return Done(N_("Nothing was sent: the configuration has no addresses of %(name)s."), values, refused=True)
+        return Done("Nothing was sent: the configuration has no addresses of %(name)s.", values, refused=True)
     off = await Suppressions(context.store).among(destination.name, destination.addresses)
     written_to = tuple(address for address in destination.addresses if address not in off and address != OWNER)
     if not written_to and OWNER in destination.addresses:
         return Done(
-            N_("Nothing was sent: %(name)s is for the owner of each event, and a test has none."), values, refused=True
+            "Nothing was sent: %(name)s is for the owner of each event, and a test has none.", values, refused=True
         )
     if not written_to:
-        return Done(N_("Nothing was sent: none of its addresses is written to any more."), refused=True)
+        return Done("Nothing was sent: none of its addresses is written to any more.", refused=True)
     if wait := await trials.begin(destination.name):
-        text = N_("Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s.")
+        text = "Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s."
         return Done(text, {**values, "seconds": round(wait) or 1}, refused=True)
     command = identity.via == COMMAND
     async with context.act(identity, "test-send", destination.name) as act:
@@ -177,11 +177,11 @@ async def allow(context: Context, form: AddressForm, identity: Identity) -> Done
             act.outcome = f"removed, was {entry.reason}" if gone else "was not on the list"
             removed = removed or gone
     if not removed:
-        return Done(N_("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
+        return Done("Nothing was done: %(address)s is not on the list.", {"address": form.address}, refused=True)
     if left := {row.destination for row in await suppressions.find(form.address)}:
         names = ", ".join("every destination" if scope == EVERYWHERE else scope for scope in sorted(left))
-        return Done(N_("%(address)s is still on the lists of: %(names)s"), {"address": form.address, "names": names})
-    return Done(N_("%(address)s is written to again."), {"address": form.address})
+        return Done("%(address)s is still on the lists of: %(names)s", {"address": form.address, "names": names})
+    return Done("%(address)s is written to again.", {"address": form.address})
 
 
 def _spelled(context: Context, text: str) -> str:

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from relay.console.context import Context, seconds_of
 from relay.console.facts import (
-    N_,
     BulkQuestion,
     Facts,
     Filters,
@@ -21,7 +20,7 @@ from relay.console.facts import (
     Unknown,
     When,
     existing,
-    why,
+    why_of,
 )
 from relay.operating import sweeps
 from relay.operating.acts import letter_named
@@ -34,14 +33,14 @@ READ = 1_000_000  # of a longer one only the beginning is shown, as it came
 
 
 ADVICE: Mapping[str, str] = {
-    Dead.REJECTED: N_("Mend what the answer names, such as the address or the rights of the bot, then replay it."),
-    Dead.RETRIES_EXHAUSTED: N_("Replay it once the other side works again; the last answer says what was wrong."),
-    Dead.PAUSED_TOO_LONG: N_("Replay it once its destination can be reached again, or drop it if it is too old."),
-    Dead.CHANNEL_REMOVED: N_("Configure its channel again and replay it, or drop it."),
-    Dead.WORKER_CRASHED: N_("Report it to the maintainers of relay; replay it after an update, or drop it."),
-    Dead.UNREADABLE: N_("Replay it once relay is updated."),
-    Dead.DESTINATION_REMOVED: N_("Configure its destination again and replay it, or drop it."),
-    Dead.EXPIRED: N_("There is nothing left that it could tell: drop it."),
+    Dead.REJECTED: "Mend what the answer names, such as the address or the rights of the bot, then replay it.",
+    Dead.RETRIES_EXHAUSTED: "Replay it once the other side works again; the last answer says what was wrong.",
+    Dead.PAUSED_TOO_LONG: "Replay it once its destination can be reached again, or drop it if it is too old.",
+    Dead.CHANNEL_REMOVED: "Configure its channel again and replay it, or drop it.",
+    Dead.WORKER_CRASHED: "Report it to the maintainers of relay; replay it after an update, or drop it.",
+    Dead.UNREADABLE: "Replay it once relay is updated.",
+    Dead.DESTINATION_REMOVED: "Configure its destination again and replay it, or drop it.",
+    Dead.EXPIRED: "There is nothing left that it could tell: drop it.",
 }
 
 
@@ -141,7 +140,7 @@ async def every(context: Context, question: DeadQuestion) -> AllFacts:
     since, before = seconds_of(context, question.since), context.clock()
     answer = await sweeps.meant(DeadPages(context.store), question.matches, since, before)
     of = [
-        MeantFacts(destination=destination, reason=reason, why=why(reason, "dead"), count=count)
+        MeantFacts(destination=destination, reason=reason, why=why_of(reason, "dead"), count=count)
         for (destination, reason), count in answer.by.most_common()
     ]
     return AllFacts.merged(answer, since=since, of=of, before=before)
@@ -151,15 +150,14 @@ async def letter(context: Context, question: IdQuestion) -> DeadLetterFacts:
     """The id may be short."""
     dead_letter = await letter_named(context.admin, question.id)
     if dead_letter is None:
-        text = N_("%(name)s is no dead letter: it was replayed or dropped, or never was one")
-        raise Unknown(text, name=question.id)
+        raise Unknown(f"{question.id} is no dead letter: it was replayed or dropped, or never was one")
     whole = await context.admin.with_body(dead_letter)
     body, cut = laid_out(_document_of(whole.body))
     return DeadLetterFacts.merged(_facts(whole), body=body, cut=cut)
 
 
 def _facts(letter: DeadLetter) -> DeadFacts:
-    sentence, advice = why(letter.reason, "dead"), ADVICE.get(letter.reason, "")
+    sentence, advice = why_of(letter.reason, "dead"), ADVICE.get(letter.reason, "")
     return DeadFacts.merged(letter, operation=letter.subject, died=letter.died_at, why=sentence, advice=advice)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import Facts, Filters, Name, OfOperation, Time, When, existing, why
+from relay.console.facts import Facts, Filters, Name, OfOperation, Time, When, existing, why_of
 from relay.reasons import Waiting as Reasons
 from relay.store.queries.history import OUTCOMES, Ended, History
 from relay.store.queries.waiting import STATES, Waiting, WaitingRow
@@ -52,7 +52,7 @@ class DeliveryFacts(OfOperation):
 def ended_facts(row: Ended) -> DeliveryFacts:
     link = permalink(row)
     return DeliveryFacts.merged(
-        row, state=row.outcome, operation=row.subject, why=why(row.reason, row.outcome, row.address),
+        row, state=row.outcome, operation=row.subject, why=why_of(row.reason, row.outcome, row.address),
         answer="" if link else row.detail, link=link, created=row.at - row.took, edited=row.edited_at,
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ async def waiting_facts(context: Context, rows: Sequence[WaitingRow]) -> list[De
     for row in rows:
         since, pause = paused.get(row.pause, (None, ""))
         reason = Reasons.DESTINATION_REMOVED if row.pause.startswith(REMOVED) else ""
-        stated = {"reason": reason, "why": why(reason, row.state, row.address) or pause, "answer": row.error}
+        stated = {"reason": reason, "why": why_of(reason, row.state, row.address) or pause, "answer": row.error}
         facts.append(DeliveryFacts.merged(row, **stated, operation=row.subject, paused=since, at=row.due))
     return facts
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Name, Question, Time, Typed, Unknown
+from relay.console.facts import Facts, Name, Question, Time, Typed, Unknown
 from relay.console.views.digests import ScheduledDigest, scheduled
 from relay.console.views.health import DestinationHealth, destinations_of, places_of
 from relay.engine.suppressions import EVERYWHERE
@@ -59,7 +59,7 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
     config, now, name = context.config(), context.clock(), question.name
     its, dynamic = config.destinations.get(name), config.dynamic_destinations
     if its is None and not (name == NAME and dynamic):
-        raise Unknown(N_("The configuration has no destination of this name."))
+        raise Unknown("The configuration has no destination of this name.")
     options, defaults = its or config.destination_defaults, config.destination_defaults
     states = await Reachability(context.store).states(config, now)
     [its_health] = await destinations_of(context, states, [name])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Filters, OfOperation, Question, Time, Unknown, existing
+from relay.console.facts import Facts, Filters, OfOperation, Question, Time, Unknown, existing
 from relay.domain.events import Outcome
 from relay.domain.facts import Space
 from relay.domain.jobs import Job
@@ -131,8 +131,7 @@ async def job(context: Context, question: JobQuestion) -> JobFacts:
     history = Jobs(context.store)
     ends = of_runs(await history.ends(meant))
     if not ends:
-        text = N_("No run of the job %(name)s is known to have ended. Jobs are known for 90 days.")
-        raise Unknown(text, name=meant.name)
+        raise Unknown(f"No run of the job {meant.name} is known to have ended. Jobs are known for 90 days.")
     lasts, operations = usual(ends), await history.operations(ends)
     causes = await _causes(history, ends, operations)
     words = {row.error: row.words for row in causes}

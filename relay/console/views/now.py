@@ -9,7 +9,7 @@ from pydantic import Field, computed_field
 from relay.background.figures import PROMISES
 from relay.config import Config
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, NoQuestion, OfOperation, Phrase, Time, phrase
+from relay.console.facts import Facts, NoQuestion, OfOperation, Time
 from relay.console.views import health
 from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth
 from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources
@@ -32,17 +32,17 @@ MOST_ALIKE = 20  # failures of one cause that are named
 MOST_GROUPED = 1000  # failures, the gravest, that are grouped: that takes 40 ms
 LAST_ENDS = 10  # of a job, which say whether it works again
 TONES = ("ok", "warn", "bad")
-ONE_FAULT, ONE_DEAD = N_("1 thing needs attention"), N_("1 message became a dead letter")
-ONE_STALLED, ONE_FAILED = N_("1 run is stalled"), N_("1 run failed in the last 24 hours")
-SOME_RECOVERED = N_("1 of them works again"), N_("%(count)s of them work again")
-ALL_RECOVERED = N_("it works again"), N_("all of them work again")
+ONE_FAULT, ONE_DEAD = "1 thing needs attention", "1 message became a dead letter"
+ONE_STALLED, ONE_FAILED = "1 run is stalled", "1 run failed in the last 24 hours"
+SOME_RECOVERED = "1 of them works again", "%(count)s of them work again"
+ALL_RECOVERED = "it works again", "all of them work again"
 
 
 class Headline(Facts):
     """Is everything reaching people? `tone` is ok, warn or bad; `sentences` are one, joined by commas."""
 
     tone: str
-    sentences: list[Phrase]
+    sentences: list[str]
 
 
 class HealthFacts(Facts):
@@ -119,28 +119,28 @@ class NowFacts(Facts):
     def headline(self) -> Headline:
         """Return all that is wrong, by the colour of the gravest."""
         if not self.ready:
-            return Headline(tone="bad", sentences=[phrase(N_("relay takes no events now"))])
+            return Headline(tone="bad", sentences=["relay takes no events now"])
         if wrong := [*self._wrong()]:
             tones, sentences = zip(*wrong, strict=True)
             return Headline(tone=max(tones, key=TONES.index), sentences=[*sentences])
         if untried := [row.name for row in self.channels if row.state == "never_tried"]:
-            sentence = phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))
+            sentence = f"Nothing was sent yet by {', '.join(untried)}"
             return Headline(tone="warn", sentences=[sentence])
-        return Headline(tone="ok", sentences=[phrase(N_("Everything is reaching people"))])
+        return Headline(tone="ok", sentences=["Everything is reaching people"])
 
-    def _wrong(self) -> Iterator[tuple[str, Phrase]]:
+    def _wrong(self) -> Iterator[tuple[str, str]]:
         """Yield each with its colour: what failed is bad, what needs attention warns."""
         states = {row.state for row in self.channels} | {row.state for row in self.destinations}
         faults, failing = len(self.obstacles), self.failed - self.recovered
         for tone, count, one, several in (
-            ("bad" if "failing" in states else "warn", faults, ONE_FAULT, N_("%(count)s things need attention")),
-            ("bad", self.dead, ONE_DEAD, N_("%(count)s messages became dead letters")),
-            ("warn", self.stalled, ONE_STALLED, N_("%(count)s runs are stalled")),
-            ("bad" if failing else "ok", self.failed, ONE_FAILED, N_("%(count)s runs failed in the last 24 hours")),
+            ("bad" if "failing" in states else "warn", faults, ONE_FAULT, "%(count)s things need attention"),
+            ("bad", self.dead, ONE_DEAD, "%(count)s messages became dead letters"),
+            ("warn", self.stalled, ONE_STALLED, "%(count)s runs are stalled"),
+            ("bad" if failing else "ok", self.failed, ONE_FAILED, "%(count)s runs failed in the last 24 hours"),
             ("ok", self.recovered, *(SOME_RECOVERED if failing else ALL_RECOVERED)),
         ):
             if count:
-                yield tone, phrase(several if count > 1 else one, count=count)
+                yield tone, (several if count > 1 else one) % {"count": count}
 
 
 async def health_checks(context: Context, _question: NoQuestion) -> HealthFacts:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from relay.config import Config
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
+from relay.console.facts import Facts, Filters, OfOperation, Time, existing
 from relay.domain.events import Outcome
 from relay.domain.jobs import Alarms
 from relay.domain.outcomes import usual
@@ -18,10 +18,10 @@ from relay.store.queries.operations import Goes, OperationRow, Operations
 MOST = 50
 # What the watchdog's rules have found, each followed by since when.
 STALLED = {
-    "silent": N_("no event since"),
-    "progress": N_("it has not moved since"),
-    "late": N_("it should have ended"),
-    "missing": N_("it should have started"),
+    "silent": "no event since",
+    "progress": "it has not moved since",
+    "late": "it should have ended",
+    "missing": "it should have started",
 }
 
 
@@ -81,7 +81,7 @@ class RunFacts(OperationListed):
     late: bool
     stalled: str
     stalled_since: Time
-    trouble: Phrase | None
+    trouble: str
 
 
 async def operations(context: Context, question: OperationsQuestion) -> OperationsFacts:
@@ -129,7 +129,7 @@ def _run(context: Context, row: Goes, before: tuple[Outcome, ...], told: list[To
     rule, alarm = alarms.found, alarms.open.get(alarms.shown)
     return RunFacts.merged(
         _going(context.config(), row), stalled=rule, stalled_since=alarm.since if alarm else None, told=told,
-        trouble=phrase(STALLED[rule]) if rule in STALLED else None,
+        trouble=STALLED.get(rule, ""),
         **expected(before, row.run.started, context.clock()),
     )  # fmt: skip
 

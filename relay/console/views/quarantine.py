@@ -3,13 +3,13 @@
 from typing import Literal
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import N_, BulkQuestion, Facts, Filters, Name, Time, Unknown, When, existing
+from relay.console.facts import BulkQuestion, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.views.dead import AllFacts, IdQuestion, laid_out
 from relay.operating.acts import quarantined_named
 from relay.store.quarantine import QuarantineQuery, QuarantineRow
 
 Kind = Literal["", "fault", "refused"]
-GONE = N_("%(name)s is not in the quarantine: it was replayed or dropped, or never was there")
+GONE = "is not in the quarantine: it was replayed or dropped, or never was there"
 
 
 class QuarantineFilters(Filters):
@@ -75,7 +75,7 @@ async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
 async def quarantined(context: Context, question: IdQuestion) -> QuarantinedFacts:
     entry = await quarantined_named(context.store.quarantine, question.id)
     if entry is None:
-        raise Unknown(GONE, name=question.id)
+        raise Unknown(f"{question.id} {GONE}")
     body, cut = laid_out(entry.body)
     source = context.config().sources.get(entry.source)
     return QuarantinedFacts.merged(

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Unknown, phrase
+from relay.console.facts import Facts, Unknown
 from relay.console.views.obstacles import sources
 from relay.domain.batch_members import MEMBERS, members_of
 from relay.domain.documents import first_text, rows
@@ -23,8 +23,8 @@ from relay.store.queries.operations import Operations
 from relay.store.queries.timelines import Timeline
 
 MOST = 50  # members of a batch that are named
-BATCH, MEMBER, JOB, ORIGINAL, RETRY = N_("batch"), N_("member"), N_("job"), N_("first run"), N_("retried as")
-UNKNOWN = N_(
+BATCH, MEMBER, JOB, ORIGINAL, RETRY = "batch", "member", "job", "first run", "retried as"
+UNKNOWN = (
     "relay does not know %(id)s, or no longer: runs are known for 30 days after their last event. Their ids "
     "are case-sensitive. Where its events were refused, the first page says why."
 )
@@ -104,13 +104,13 @@ async def unknown(context: Context, id_: str) -> Unknown:
     found = await Operations(context.store).page(text=text, limit=MOST_NEAR)
     near = [
         (_operation("", row.subject, Space(row.platform, row.tenant, row.project)).page,
-         phrase("%(name)s", name=row.name or row.subject))
+         row.name or row.subject)
         for row in found.rows
     ]  # fmt: skip
-    near.append((address("operations", text=text), phrase(N_("Similar ids and names"))))
+    near.append((address("operations", text=text), "Similar ids and names"))
     if any(row.refused for row in sources(context)):
-        near.append(("/console/now#sources", phrase(N_("What was refused"))))
-    return Unknown(UNKNOWN, near=near, id=id_)
+        near.append(("/console/now#sources", "What was refused"))
+    return Unknown(UNKNOWN % {"id": id_}, near=near)
 
 
 MOST_NEAR = 8

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from relay.background.upkeep import IN_FORCE
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Form, IdForm, Name, Names, Question, Time, Typed, Value
+from relay.console.facts import Facts, Form, IdForm, Name, Names, Question, Time, Typed, Value
 from relay.console.view import Done
 from relay.console.views.withheld import Withheld, withheld
 from relay.domain.events import PRIORITIES
@@ -137,11 +137,9 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
         act.outcome = "added"
     await _spread(context, identity)
     later = silence.starts > context.clock()
-    text = (
-        N_("Silenced from %(begins)s until %(until)s (%(id)s).") if later else N_("Silenced until %(until)s (%(id)s).")
-    )
+    text = "Silenced from %(begins)s until %(until)s (%(id)s)." if later else "Silenced until %(until)s (%(id)s)."
     passed = CLOCK.fullmatch((fields["until"] or "").strip()) and begins[:10] != until[:10]
-    more = [N_("It ends on the next day: that time of day has passed already.")] if passed else ()
+    more = ["It ends on the next day: that time of day has passed already."] if passed else ()
     return Done(text, {"id": silence.id, "begins": begins, "until": until}, more=more)
 
 
@@ -150,7 +148,7 @@ async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
     rows = await silences.all()
     meant = [row for row in rows if row.id == form.id] or [row for row in rows if row.id.startswith(form.id)]
     if len(meant) != 1:
-        text = N_("Several silences begin with %(id)s.") if meant else N_("There is no silence %(id)s.")
+        text = "Several silences begin with %(id)s." if meant else "There is no silence %(id)s."
         return Done(text, {"id": form.id}, refused=True)
     [silence] = meant
     values: dict[str, Value] = {"id": silence.id}
@@ -159,13 +157,13 @@ async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
         ended = await silences.expire(silence.id)
         act.outcome = "ended" if ended else "was over already"
     if not ended:
-        return Done(N_("Nothing was ended: silence %(id)s was over already."), values, refused=True)
+        return Done("Nothing was ended: silence %(id)s was over already.", values, refused=True)
     await _spread(context, identity)
     if silence.then == "nothing":
-        return Done(N_("Silence %(id)s has ended. What it held back is not sent, as chosen."), values)
+        return Done("Silence %(id)s has ended. What it held back is not sent, as chosen.", values)
     if not count:
-        return Done(N_("Silence %(id)s has ended. It held nothing back."), values)
-    text = N_("Silence %(id)s has ended. Deliveries held back, now sent together: %(count)s.")
+        return Done("Silence %(id)s has ended. It held nothing back.", values)
+    text = "Silence %(id)s has ended. Deliveries held back, now sent together: %(count)s."
     return Done(text, {**values, "count": count})
 
 

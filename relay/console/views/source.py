@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Name, Question, Time, Unknown
+from relay.console.facts import Facts, Name, Question, Time, Unknown
 from relay.console.views.dead import laid_out
 from relay.console.views.quarantine import GONE
 from relay.operating.accounts import Account, accounts
@@ -57,7 +57,7 @@ async def source(context: Context, question: SourceQuestion) -> SourceFacts:
         return await shown(context, question.name, number=question.body)
     entry = await quarantined_named(context.store.quarantine, question.quarantined)
     if entry is None or entry.source != question.name:
-        raise Unknown(GONE, name=question.quarantined)
+        raise Unknown(f"{question.quarantined} {GONE}")
     body = LastBody(entry.at.timestamp(), entry.headers, entry.body)
     return await shown(context, question.name, body, quarantined=entry.id)
 
@@ -68,12 +68,11 @@ async def shown(
     """Show this body, else the last one of this number, 0 for the newest."""
     reader = readers(context.config().sources).get(name)
     if reader is None or (form := reader.source.reader) is None:
-        raise Unknown(N_("there is no source %(name)s with a format that reads documents"), name=name)
+        raise Unknown(f"there is no source {name} with a format that reads documents")
     bodies = await LastBodies(context.store).of(name)
     chosen = chosen or next((body for body in bodies if number in (0, body.number)), None)
     if number and chosen is None:
-        text = N_("body %(number)s of %(name)s is not there any more: relay keeps the last ones for a week")
-        raise Unknown(text, number=f"{number}", name=name)
+        raise Unknown(f"body {number} of {name} is not there any more: relay keeps the last ones for a week")
 
     def read(body: LastBody) -> Sequence[Account]:
         return accounts(reader, form, body.body, body.headers, body.at)
@@ -92,4 +91,4 @@ async def shown(
 
 
 def _outcomes(read: Sequence[Account]) -> list[str]:
-    return list(dict.fromkeys(one.event or (N_("ignored") if one.ignored else N_("refused")) for one in read))
+    return list(dict.fromkeys(one.event or ("ignored" if one.ignored else "refused") for one in read))

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from relay.configfile.units import spoken
-from relay.console.facts import N_, Facts, Phrase, Time, phrase
-from relay.operating.sentences import WHY
+from relay.console.facts import Facts, Time, why_of
 from relay.reasons import Held
 from relay.store.queries.history import Ended
 
@@ -27,28 +26,28 @@ ELSEWHERE = frozenset({"events", "statuses", "sources", "tenants", "projects"})
 MOST_MISSED = 10  # destinations that were missed by one condition
 
 # The remedy, and its page; {} is the destination's name.
-LIST = N_("The list of who is not written to is on the destination's page.")
+LIST = "The list of who is not written to is on the destination's page."
 ADVICE: Mapping[str, tuple[str, str]] = {
-    Held.NO_RULE: (N_("A rule below notifies once all its conditions hold."), "#rules"),
-    Held.INCREMENT: (N_("A smaller min_progress_increment in its rule would let more pass."), "#rules"),
-    Held.INTERVAL: (N_("A shorter min_interval in its rule would let more pass."), "#rules"),
-    Held.QUIET_HOURS: (N_("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),
-    "silenced": (N_("The silence can be ended before its time; then it is told, if that was chosen."), "/silences"),
-    Held.MUTED: (N_("Somebody pressed Mute below its message; Unmute is there as well."), ""),
+    Held.NO_RULE: ("A rule below notifies once all its conditions hold.", "#rules"),
+    Held.INCREMENT: ("A smaller min_progress_increment in its rule would let more pass.", "#rules"),
+    Held.INTERVAL: ("A shorter min_interval in its rule would let more pass.", "#rules"),
+    Held.QUIET_HOURS: ("quiet_hours.pass of the destination says what passes all the same.", "/destination?{}"),
+    "silenced": ("The silence can be ended before its time; then it is told, if that was chosen.", "/silences"),
+    Held.MUTED: ("Somebody pressed Mute below its message; Unmute is there as well.", ""),
     **dict.fromkeys(ONE_ADDRESS, (LIST, "/destination?{}")),
-    Held.NOT_ALLOWED: (N_("dynamic_destinations says whom runs may ask for."), ""),
-    Held.LOW_PRIORITY: (N_("A rule that names the priority Low begins a message for it."), "#rules"),
-    Held.NO_OUTCOME: (N_("Mode each or live of the destination tells more."), "/destination?{}"),
-    Held.NOT_MAILED: (N_("A rule that names the event mails it."), "#rules"),
-    "paused": (N_("It goes out by itself once that works again."), "/destination?{}"),
-    "operator": (N_("It goes out once somebody resumes it, or the pause ends."), "/destination?{}"),
-    "dead": (N_("See the error, and replay it once the cause is mended."), "/dead"),
+    Held.NOT_ALLOWED: ("dynamic_destinations says whom runs may ask for.", ""),
+    Held.LOW_PRIORITY: ("A rule that names the priority Low begins a message for it.", "#rules"),
+    Held.NO_OUTCOME: ("Mode each or live of the destination tells more.", "/destination?{}"),
+    Held.NOT_MAILED: ("A rule that names the event mails it.", "#rules"),
+    "paused": ("It goes out by itself once that works again.", "/destination?{}"),
+    "operator": ("It goes out once somebody resumes it, or the pause ends.", "/destination?{}"),
+    "dead": ("See the error, and replay it once the cause is mended.", "/dead"),
 }
 PAUSED = {
-    "operator": N_("somebody has paused its destination: %(reason)s"),
-    "channel": N_("its channel is paused: %(reason)s"),
-    "destination": N_("its destination is paused: %(reason)s"),
-    "limit": N_("the other side takes no more for now: %(reason)s"),
+    "operator": "somebody has paused its destination",
+    "channel": "its channel is paused",
+    "destination": "its destination is paused",
+    "limit": "the other side takes no more for now",
 }
 
 
@@ -65,13 +64,13 @@ class Verdict(Facts):
     state: str
     at: Time = None
     told_at: Time = None
-    why: Phrase | None = None
-    more: Phrase | None = None
+    why: str = ""
+    more: str = ""
     event: str = ""
     link: str = ""
-    advice: Phrase | None = None
+    advice: str = ""
     page: str = ""
-    left_out: list[Phrase] = Field(default_factory=list)
+    left_out: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +127,15 @@ def missed(rules: Iterable[Line], listed: Collection[str]) -> list[Verdict]:
     return [row for name, row in rows.items() if name not in listed][:MOST_MISSED]
 
 
-def _missed(condition: Line) -> Phrase:
+def _missed(condition: Line) -> str:
     name, actual, wanted = condition["name"], condition["actual"], ", ".join(condition["wanted"])
     if name == "priorities" and not actual:
-        return phrase(N_("the run has no priority (the rule wants %(wanted)s)"), wanted=wanted)
+        return f"the run has no priority (the rule wants {wanted})"
     if name == "priorities":
-        return phrase(N_("its priority is %(actual)s (the rule wants %(wanted)s)"), actual=actual, wanted=wanted)
+        return f"its priority is {actual} (the rule wants {wanted})"
     if not actual:
-        return phrase(N_("%(name)s is not stated (the rule wants %(wanted)s)"), name=name, wanted=wanted)
-    return phrase(N_("%(name)s is %(actual)s (the rule wants %(wanted)s)"), name=name, actual=actual, wanted=wanted)
+        return f"{name} is not stated (the rule wants {wanted})"
+    return f"{name} is {actual} (the rule wants {wanted})"
 
 
 def _tracks_of(timeline: Iterable[Line]) -> dict[str, _Track]:
@@ -172,11 +171,9 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
         state = "waiting"
     else:
         state = "told" if delivered else STATES.get(kind, "held") if name else "nobody"
-    why, more, code = _why(name, track, around) if kind != "delivered" else (None, None, "")
+    why, more, code = _why(name, track, around) if kind != "delivered" else ("", "", "")
     if dead and kind != "dead":  # at another address, or before what was held
-        sentence = WHY["dead"].get(dead.reason)
-        why = phrase(sentence, address=dead.address) if sentence else None
-        more = phrase("%(place)s: %(error)s", place=dead.address, error=dead.detail)
+        why, more = why_of(dead.reason, "dead", dead.address), f"{dead.address}: {dead.detail}"
     advice, page = ADVICE.get("dead" if state == "dead" else code, ("", ""))
     if dead:
         page = f"/dead-letter?{urlencode({'id': dead.id})}"
@@ -189,42 +186,38 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
         more=more,
         event=dead.event if dead else track.event if kind in ("held", "digested") else "",
         link=around.sent.get(name, "") if delivered else "",
-        advice=phrase(advice) if advice else None,
+        advice=advice,
         page=page if not page or page.startswith("#") else f"/console{page.replace('{}', urlencode({'name': name}))}",
-        left_out=[phrase(WHY["held"][line["reason"]], address=address)
-                  for address, line in track.left_out.items() if line is not last],
-    )  # fmt: skip
+        left_out=[why_of(line["reason"], "held", at) for at, line in track.left_out.items() if line is not last],
+    )
 
 
-def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
+def _why(name: str, track: _Track, around: Around) -> tuple[str, str, str]:
     """Return the sentence, one with figures beside it, and the code by which there is advice."""
     last = track.newest
     kind, code = last["what"], str(last.get("reason", ""))
     if kind in WAITING and kind != "waits":
         return _waits(name, track, around)
-    sentence = WHY.get(kind, {}).get(code)
-    why = phrase(sentence, address=str(last.get("address", ""))) if sentence else None
+    why = why_of(code, kind, str(last.get("address", "")))
     if kind == "dead" and last.get("error"):
-        return why, phrase("%(error)s", error=str(last["error"])), code
+        return why, str(last["error"]), code
     if kind == "digested":
-        return phrase(N_("included in the next digest")), None, code
-    return why, None, code
+        return "included in the next digest", "", code
+    return why, "", code
 
 
-def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
+def _waits(name: str, track: _Track, around: Around) -> tuple[str, str, str]:
     for scope in around.scopes.get(name, ()):
         if scope in around.paused:
             kind = scope.partition(":")[0]
             code = "operator" if kind == "operator" else "paused"
-            return phrase(PAUSED[kind], reason=around.paused[scope]), None, code
+            return f"{PAUSED[kind]}: {around.paused[scope]}", "", code
     if track.last["what"] == "failed":
-        text = N_("attempt %(attempt)s failed, and it is tried again")
-        error = phrase("%(error)s", error=str(track.last["error"]))
-        return phrase(text, attempt=f"{track.last['attempt']:g}"), error, ""
+        return f"attempt {track.last['attempt']:g} failed, and it is tried again", str(track.last["error"]), ""
     if not track.delivered and name in around.first:
-        text = N_("live.post_after: the first message waits %(time)s after the run's first event")
-        return phrase(text, time=spoken(around.first[name])), None, ""
-    return phrase(N_("it is in the queue")), None, ""
+        time = spoken(around.first[name])
+        return f"live.post_after: the first message waits {time} after the run's first event", "", ""
+    return "it is in the queue", "", ""
 
 
 def _at(line: Line) -> datetime:

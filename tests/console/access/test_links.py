@@ -31,15 +31,6 @@ async def test_a_link_lets_one_in_as_it_says(here: Served, browser: Browser, rol
     assert (entry.actor, entry.action, entry.detail["role"]) == ("guest of root@host-1", "console login", role)
 
 
-async def test_the_language_chosen_before_the_login_stays(here: Served, browser: Browser) -> None:
-    link = await made(here)
-
-    login = "/console/login?lang="
-    for address, kept in ((f"{link}?lang=de", True), (f"{login}de", True), (f"{login}d", False)):
-        cookie = (await browser.get(address)).cookies.get("relay_language", "")
-        assert ("; HttpOnly; " in cookie) == kept, address
-
-
 async def test_looking_at_it_uses_nothing_up_and_the_first_who_presses_is_in(here: Served, browser: Browser) -> None:
     link = await made(here)
     for _ in range(3):
