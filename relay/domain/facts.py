@@ -117,7 +117,7 @@ def audience_of(fact: str) -> Audience | None:
 
 def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     """Fill in what is remembered of the event's operation, where its own document does not state it."""
-    operation, restarts, failed_phase = event.operation, 0, ""
+    operation, run, restarts, failed_phase = event.operation, event.retry, 0, ""
     if operation:
         run, restarts = number_run(event, remembered)
         failed_phase = first_failed(event, run, remembered.get(FAILED_PHASE, ""))
@@ -140,7 +140,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
         member_of=event.member_of or remembered.get("batch", ""),
         link=event.link or remembered.get(LINK, ""),
-        pressed=_cancelled_by(event, remembered.get(PRESSED, "")),
+        pressed=_cancelled_by(event, remembered.get(PRESSED, "") if run == int(remembered.get("runs", 0)) else ""),
         failed_phase=failed_phase,
         members=remembered.get(MEMBERS, ""),
     )

@@ -8,7 +8,7 @@ from itertools import takewhile
 from relay.domain.batch_members import MEMBERS, with_member
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import CRITICAL, Event
-from relay.domain.facts import LINK, PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
+from relay.domain.facts import LINK, Space, complete_outcome, fill, number_member, placed, states_all
 from relay.domain.facts import facts as facts_stated
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import named
@@ -204,8 +204,8 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
         facts = _known(d, event, event.original)
         spaces[event.original] = facts.pop("space", "")
         run = int(facts.get("runs", 0)) + 1
-        # Who pressed Cancel, did so in the run before, which has a page of its own.
-        facts = {**facts, "original": facts.get("original", event.original), "retry": f"{run}", PRESSED: "", LINK: ""}
+        # The run before has a page of its own.
+        facts = {**facts, "original": facts.get("original", event.original), "retry": f"{run}", LINK: ""}
     if "original_space" in facts:
         spaces[facts["original"]] = facts.pop("original_space")
     if permissions:  # before its error is read

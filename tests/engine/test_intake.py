@@ -205,7 +205,6 @@ def test_who_pressed_cancel_is_named_for_that_run_alone(again: dict[str, Any]) -
     partition.report(events.progress(10, operationId="op-1"))
     partition.report(action_requested(button, "anna", Person("U0ANNA", "Anna"), events.RECEIVED, "1"), [team()])
     for run in ({}, again):
-        partition.report(events.started(**{"operationId": "op-1"} | run))
         partition.report(events.cancelled(**{"operationId": "op-1"} | run))
         named.append(partition.routed[-1].pressed.get("userName"))
 

@@ -146,7 +146,6 @@ ENGINE: Replaced = [
     ('bool(batch) and "ended" not in batch', "bool(batch)"),
     ("        o.facts.setdefault(name, value)\n", "        pass\n"),
     ('    o.facts.pop("pressed", None)\n\n\ndef _keep', "\n\ndef _keep"),
-    ('f"{run}", PRESSED: ""}', 'f"{run}"}'),
 ]  # fmt: skip
 DELIVERING: Replaced = [
     ("if self.stopping or wait or not is_mine:", "if self.stopping or not is_mine:"),
@@ -214,6 +213,8 @@ JOURNAL: Replaced = [
     ('expiry = ("PX", record.lives + SLACK) if record.lives else ()', "expiry = ()"),
     ("kept < LONG or self._expires.get(key, 0) < now + kept - DAY", "self._expires.get(key, 0) < now"),
     ("            if _may_end(table):\n                upkeep.forget(name)\n", ""),
+    ("until = now + record.lives if record is not None and record.lives else 0", "until = 0"),
+    ("2 * EACH, until, whole=False", "2 * EACH, whole=False"),
     (" >= MOST_WAITING[item.admission]:", " >= 1 << 30:"),
     ("in reversed([*items]):\n            if item.id ==", "in [*items]:\n            if item.id =="),
     ("int(term), True, asked + LASTS", "int(term), True, self._monotonic() + LASTS"),

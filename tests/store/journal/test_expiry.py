@@ -14,7 +14,7 @@ from relay.store.journal.writes import SLACK
 from relay.store.sealing import Sealer
 from tests.store.journal import toy
 from tests.store.journal.conftest import Open, P
-from tests.store.journal.toy import Add, Look
+from tests.store.journal.toy import Add, Brief, Look
 from tests.support.waiting import until
 
 EVENT = Admission.PROGRESS
@@ -201,3 +201,42 @@ async def test_what_is_kept_for_long_is_over_for_the_next_owner_when_it_is_for_t
     second = await open_process("b", step=step, clock=lambda: now).start()
 
     assert await second.submit(Add("", "")) == found
+
+
+@pytest.mark.parametrize("known", ["written", "read before", "read after"])
+async def test_what_has_expired_is_gone_and_what_comes_back_expires_again(
+    open_process: Open, redis: Redis, known: str
+) -> None:
+    """Whether this owner wrote it, read it while it was there, or reads what Redis keeps for a moment yet."""
+
+    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
+        d = Draft(state, now)
+        if entry.event:
+            d.edit(Brief, "x").text = "x"
+            d.put("table", "f", b"x", kept=toy.HOUR)
+            d.put("fields", "f", b"x", kept=toy.HOUR)
+            d.append("log", b"x", most=5, kept=toy.HOUR)
+        found = d.get(Brief, "x"), d.table("table"), d.field("fields", "f"), d.log("log")
+        return d.changes, [bool(one) for one in found]
+
+    async def find(event: str = "") -> list[bool]:
+        return await process.submit(Add("x", event))  # type: ignore[no-any-return]
+
+    now, keys = 1_000_000.0, [P + key for key in ("brief:x", "table", "fields", "log")]
+    process = await open_process("a", step=step, clock=lambda: now).start()
+    await find("e1")
+    if known != "written":
+        await process.die()
+        process = await open_process("b", step=step, clock=lambda: now).start()
+    if known == "read after":
+        for key in keys:
+            await redis.pexpire(key, SLACK - 1)
+    else:
+        assert await find() == [True] * 4
+        now += toy.HOUR / 1000
+    assert await find() == [False] * 4
+
+    assert await find("e2") == [True] * 4
+    assert [await redis.pttl(key) > 0 for key in keys] == [True] * 4
+    now += toy.HOUR / 1000
+    assert await find() == [False] * 4
