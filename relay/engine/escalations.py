@@ -33,12 +33,12 @@ WHO = ("user", "userName", "realName")
 
 @dataclass
 class Calls(Record):
-    """By name, when a Critical failure at an address mentioned a person last, and the delivery that did or will."""
+    """By name, when a Critical failure at an address mentioned a person last, in which delivery, and the next list."""
 
     PREFIX: ClassVar[str] = "calls:"
     KEPT: ClassVar[int] = DAY
 
-    last: dict[str, tuple[int, str]] = field(default_factory=dict)
+    made: dict[str, tuple[int, str, str]] = field(default_factory=dict)
 
 
 def rejected_take(d: Draft, o: Operation, a: Arrival) -> str:
@@ -106,29 +106,54 @@ def stop(d: Draft, o: Operation) -> None:
 
 def call_each_minute(d: Draft, x: Delivery, people: Sequence[str]) -> list[str]:
     """Return those that it mentions; the others are mentioned by their next call, which names it."""
-    last = d.edit(Calls, of_address(x.destination, x.address)).last
+    made, mentioned = _made(d, x), []
     for person in people:
-        at, by = last.get(person.casefold(), (0, ""))
-        call = "" if person == EVERYBODY or by == x.name else _next_call(d, x, at, by)
+        at, by, following = made.get(person.casefold(), (0, "", ""))
+        call = "" if person == EVERYBODY or by == x.name else _next_call(d, x, at, following)
         if call:
             failed = x.cause[2] if x.cause else ""  # an operation of a batch has a name of its own
             add_row(d, call, failed if has_summary(d, failed) else x.operation)
             bundle = d.edit(Bundle, call)
             bundle.people = [*dict.fromkeys((*bundle.people, person))]
-        last[person.casefold()] = (at, call) if call else (d.now, x.name)
-    return [person for person in people if last[person.casefold()][1] == x.name]
+            made[person.casefold()] = at, by, call
+            continue
+        mentioned.append(person)
+        if person != EVERYBODY:
+            made[person.casefold()] = d.now, x.name, following if by == x.name else ""
+    return mentioned
 
 
-def _next_call(d: Draft, x: Delivery, at: int, by: str) -> str:
+def _made(d: Draft, x: Delivery) -> dict[str, tuple[int, str, str]]:
+    """Return the calls at its address that still count: of the last minute, or with a list that waits."""
+    calls = d.edit(Calls, of_address(x.destination, x.address))
+    calls.made = {
+        person: call
+        for person, call in calls.made.items()
+        if d.now < call[0] + MINUTE or (call[2] and d.get(Delivery, call[2]))
+    }
+    return calls.made
+
+
+def _next_call(d: Draft, x: Delivery, at: int, following: str) -> str:
     """Return the list that mentions a person next, where one waits or the last mention is not a minute ago; else ''."""
-    waiting = d.get(Delivery, by)
-    if waiting and waiting.kind == "roundup" and not waiting.died and not is_closed(d, by):
-        return by
+    waiting = d.get(Delivery, following) if following else None
+    if waiting and not waiting.died and not is_closed(d, following):
+        return following
     return open_bundle(d, "call", x, (at, at + MINUTE)) if at <= d.now < at + MINUTE else ""
+
+
+def wait_for_call(d: Draft, x: Delivery) -> int:
+    """Return the ms until a list may mention its people: another call of one of them may have been tried again."""
+    people = d.look(Bundle, x.name).people if x.kind == "roundup" else ()
+    made = d.look(Calls, of_address(x.destination, x.address)).made if people else {}
+    calls = (made.get(person.casefold(), (0, "", "")) for person in people)
+    return max((at + MINUTE - d.now for at, by, _ in calls if by != x.name and at <= d.now), default=0)
 
 
 def record_call(d: Draft, x: Delivery) -> None:
     """It is sent now: a minute from here on its people are not mentioned."""
     if people := d.look(Bundle, x.name).people:
-        last = d.edit(Calls, of_address(x.destination, x.address)).last
-        last |= {person.casefold(): (d.now, x.name) for person in people}
+        made = _made(d, x)
+        for person in map(str.casefold, people):
+            following = made.get(person, (0, "", ""))[2]
+            made[person] = d.now, x.name, following if following != x.name else ""

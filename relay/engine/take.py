@@ -21,6 +21,7 @@ from relay.engine.bundles import close
 from relay.engine.causes import join_cause, open_cause
 from relay.engine.deliveries import converges, dead_letter, supersede
 from relay.engine.draft import Draft
+from relay.engine.escalations import wait_for_call
 from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, obsolete
 from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
 from relay.engine.limits import Waits, probe, scopes_of, spend
@@ -208,6 +209,9 @@ class HandOut:
         if divert(d, x, self._hours(x), edit=edit) or join_cause(d, x, edit=edit):
             return None
         if over_request_limit(d, x, edit=edit):
+            return None
+        if (called := wait_for_call(d, x)) > 0:
+            _postpone(d, x, called)
             return None
         limits = x.calls["edit" if edit else "new"]
         wait, scope = self.waits.wait(d, x, limits)

@@ -7,6 +7,7 @@ import pytest
 from relay.domain.deliveries import Delivery, Presentation, Target, Window
 from relay.domain.links import Person
 from relay.engine.causes import ClaimMentions
+from relay.engine.escalations import Calls
 from relay.engine.receipts import Failed, GiveUp
 from relay.interactivity.buttons import Button, action_requested
 from tests.engine.partition import SECOND
@@ -165,6 +166,17 @@ class TestCalls:
         for _ in range(2):
             assert self.called(partition, row, "@Lead", "@analyst", EVERYBODY) == ("@analyst",)
         assert self.called(partition, first, "@lead", EVERYBODY) == ("@lead", EVERYBODY)
+
+    def test_who_was_called_by_a_critical_failure_is_forgotten_after_a_minute(self, partition: Sending) -> None:
+        for number in range(3):
+            fail(partition, f"{number}", **GRAVE)
+            delivery = partition.take_one()
+            assert self.called(partition, delivery, f"@person-{number}") == (f"@person-{number}",)
+            partition.send(delivery)
+            partition.now += 60 * SECOND
+
+        [calls] = [record for record in partition.memory.records.values() if isinstance(record, Calls)]
+        assert [*calls.made] == ["@person-2"]
 
     def test_those_who_are_called_by_later_ones_make_the_window_no_longer(self, partition: Sending) -> None:
         run(partition, *"abc")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from relay_sandbox.standins.slack import Fault
 from tests.support.flow import POST, Flow
 from tests.support.flow_events import (
     OWNER,
@@ -89,6 +90,18 @@ async def test_critical_failures_have_messages_of_their_own_and_the_next_call_na
     assert [round(later - before) for before, later in pairwise(calls)] == [60, 60]
     assert brisk.replies() == []
     assert (await brisk.ledger()).imbalance == 0
+
+
+async def test_a_call_that_was_tried_again_is_a_minute_before_the_next(brisk: Flow) -> None:
+    await brisk.tell(*(failing(number, priority="Critical") for number in range(2)), wait=5)
+    await brisk.wait(49)
+    brisk.slack.script(POST, Fault(status=500))
+    await brisk.wait(1)
+    await brisk.tell(failing(2, priority="Critical"), wait=200)
+
+    calls = [float(root.ts) for root in brisk.roots() if "<!subteam" in root.text]
+    assert len(calls) == 3
+    assert all(later - before >= 60 for before, later in pairwise(calls)), calls
 
 
 async def test_a_call_whose_failures_are_over_by_then_is_not_made(brisk: Flow) -> None:
