@@ -3,16 +3,19 @@
 The canonical envelope, a flat document, one under `data` or `payload`: all name the same fact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from relay.domain import documents
-from relay.domain.documents import MAX_ID, mapping
-from relay.domain.events import STATUSES, TEXTS, Audience, Batch, Document, Event, Operation
+from relay.domain.batch_members import MOST, members_of
+from relay.domain.documents import MAX_ID, mapping, rows
+from relay.domain.events import CRITICAL, FAILED, STATUSES, TEXTS, Audience, Batch, Document, Event, Operation
 from relay.domain.facts import facts, fill
 from relay.domain.identity import event_name
 from relay.domain.labels import labels_in
@@ -92,6 +95,22 @@ def parse(
         quiet=quiet,
         **parts,
     )
+
+
+def critical_failures(batch: Event) -> Iterator[Event]:
+    """Parse the first Critical failures that the end of a batch lists, each as an event of its own."""
+    listed = rows(batch.batch.document.get("operations")) if batch.batch else []
+    known = members_of(batch.members)
+    critical = {id_ for id_, said in known.items() if said.get("priority") == CRITICAL}
+    failed = (row for row in listed if row.get("status") in FAILED
+              and (row.get("priority") == CRITICAL or f"{row.get('operationId')}" in critical))  # fmt: skip
+    for row in islice(failed, MOST):
+        document = {"event": "operation.failed", "timestamp": batch.occurred_at.isoformat(), "tenantId": batch.tenant,
+                    "projectId": batch.project, "error": row.get("error"),
+                    "operation": {**row, "batchId": batch.subject}}  # fmt: skip
+        with suppress(InvalidEvent):
+            yield parse(document, source=batch.source, received_at=batch.received_at, platform=batch.platform,
+                        mapped=batch.mapped)  # fmt: skip
 
 
 def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:

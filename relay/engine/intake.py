@@ -12,6 +12,7 @@ from relay.domain.facts import LINK, Space, complete_outcome, fill, number_membe
 from relay.domain.facts import facts as facts_stated
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import named
+from relay.domain.parsing import critical_failures
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare, stated_begin
 from relay.domain.silences import load
@@ -61,9 +62,14 @@ class Report:
         accepted = _accept(d, event, targets)
         if is_failed_phase(event):
             _explain(d, event)
-        if accepted.status == "duplicate" or not is_failing_member(event):
+        if accepted.status == "duplicate":
             return accepted
-        return replace(accepted, member=_report_member(d, self.event))
+        if is_failing_member(event):
+            return replace(accepted, member=_report_member(d, _own_failure(self.event)))
+        # Which of all operations a callback's token may speak of, nobody has asked.
+        for own in critical_failures(event) if event.name == "batch.completed" and not permissions else ():
+            _report_member(d, own)
+        return accepted
 
 
 def _accept(d: Draft, event: Event, targets: Sequence[Target]) -> Accepted:
@@ -172,10 +178,14 @@ def _explain(d: Draft, event: Event) -> None:
             _accept(d, explained, d.settings.targets(explained))
 
 
-def _report_member(d: Draft, event: Event) -> Accepted | None:
-    """Have a Critical failure that a batch reports notified and escalated as by its own event, which may never come."""
+def _own_failure(event: Event) -> Event:
+    """Return the failure of the operation that a batch reports, as an event of its own."""
     document = {name: part for name, part in event.document.items() if name != "batch"} | {"event": FAILURE}
-    own = replace(event, id="", name=FAILURE, batch=None, document=document, raw=b"")
+    return replace(event, id="", name=FAILURE, batch=None, document=document, raw=b"")
+
+
+def _report_member(d: Draft, own: Event) -> Accepted | None:
+    """Have a Critical failure that a batch reports notified and escalated as by its own event, which may never come."""
     own = _with_job(d, _filled(d, own, None))  # what its source may say was decided for the batch
     o = d.look(Operation, names.operation(own.subject, own.space(own.subject)))
     ended = o.rank == TERMINAL and own.retry <= (o.run or 0)

@@ -120,6 +120,32 @@ async def test_a_critical_failure_in_a_batch_calls_and_is_escalated_once_like_an
     assert (await brisk.ledger()).imbalance == 0
 
 
+@pytest.mark.parametrize("more", ["escalate: [{after: 15m, to: room}]"])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_critical_failure_that_the_end_of_a_batch_alone_reports_calls_and_is_escalated(
+    brisk: Flow, *, known: bool
+) -> None:
+    begun = event_of("operation.started", operationId="op-7", batchId="batch-1", priority="Critical")
+    await brisk.tell(batch_event("batch.started"), *[begun] * known, wait=3)
+    stated = {} if known else {"priority": "Critical"}
+    failed = [{"operationId": "op-7", "status": "Failed", "error": {"message": "no room"}} | stated,
+              {"operationId": "op-8", "status": "Failed", "priority": "High"},
+              {"operationId": "op-9", "status": "Completed", "priority": "Critical"},
+              {"status": "Failed", "priority": "Critical"}]  # fmt: skip
+    over = batch_event("batch.completed", batch={"status": "Completed", "operations": failed})
+    own = outcome_of("Failed", operationId="op-7", priority="Critical", batchId="batch-1")
+    await brisk.tell(over, over, own, wait=3)
+    await brisk.wait(960, step=10)
+
+    [message] = brisk.messages("#room")
+    assert "unclaimed 15 min" in message.text.replace("\xa0", " ")
+    told = [reply for reply in brisk.replies() if "no room" in str(reply.blocks) and "CRITICAL" in reply.text]
+    assert [reply.broadcast for reply in told] == [True]
+    calls = [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)]
+    assert calls == ["<!subteam^S0DATATEAM>"]
+    assert (await brisk.ledger()).imbalance == 0
+
+
 async def test_critical_failures_in_a_batch_call_once_a_minute_and_the_next_call_names_them(flow: Flow) -> None:
     await flow.tell(batch_event("batch.started"), wait=2)
     for number in range(3):
