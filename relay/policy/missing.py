@@ -35,6 +35,7 @@ class Missing:
     at: float = 0.0  # of the alarm
     priority: str = ""
     expectation: str = ""  # its `job`
+    name: str = ""  # of the newest run, where the job's own lacks digits of its words
 
     @property
     def id(self) -> str:
@@ -89,7 +90,9 @@ def start_of(missing: Missing, starts: Sequence[Start]) -> Start | None:
 
 def _event(name: str, missing: Missing, now: float, parts: Document, watch: Document) -> Event:
     job, when = missing.job, datetime.fromtimestamp(now, UTC)
-    title = job.title or missing.expectation or f"{job.project} {job.name}".strip()  # of numbers alone, nothing is left
+    title = (
+        missing.name or job.title or missing.expectation or f"{job.project} {job.name}".strip()
+    )  # of numbers alone, nothing is left
     operation = {
         "operationId": missing.id, "operationName": title, "operationType": job.type or None,
         "priority": missing.priority or None, "status": "Stalled" if name == "operation.stalled" else "Running",

@@ -84,6 +84,26 @@ async def test_a_run_that_has_not_begun_is_told_once_and_withdrawn_when_it_begin
     assert records.members(daily.store, "missing") == []
 
 
+@pytest.mark.parametrize(
+    ("job", "known", "title"),
+    [("*load*", True, "s3 load2 7"), ("s3 load2", False, "s3 load2"), ("s3 load2*", False, "s# load#*")],
+)
+async def test_a_job_is_called_what_its_sender_called_it(
+    process: Callable[..., Watched], clock: Clock, job: str, title: str, *, known: bool
+) -> None:
+    relay = process(watchdog=expecting(DAILY, job=job))
+    if known:
+        relay.clock.now = at("2024-01-24 06:00")
+        await run(relay, "s3 load2 6")
+        await run(relay, "s3 load2 7")
+    relay.clock.now = at("2024-01-25 05:00")
+    await relay.passes(180 * MINUTE, every=MINUTE)
+
+    assert relay.words == ["stalled missing"]
+    assert relay.told[0].operation
+    assert relay.told[0].operation.name == title
+
+
 async def test_the_next_one_is_missed_too_and_a_late_run_is_not_that_one(daily: Watched) -> None:
     await until(daily, "2024-01-25 08:00")
     await run(daily, "Sales 7")

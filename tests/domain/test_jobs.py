@@ -72,7 +72,7 @@ def test_what_has_no_name_is_of_no_job_and_neither_is_a_batch() -> None:
         ("Sales – #.#", "Sales"),
         ("# Sales # EMEA", "Sales EMEA"),
         ("nightly_load_#", "nightly_load"),
-        ("Order-to-Cash Q# EMEA", "Order-to-Cash Q EMEA"),
+        ("Order-to-Cash Q# EMEA", "Order-to-Cash Q# EMEA"),
         ("#", "Report"),
     ],
 )

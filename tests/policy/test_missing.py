@@ -73,6 +73,8 @@ def test_what_is_no_schedule_is_refused(schedule: dict[str, Any], message: str) 
     ("name", "kind", "expected", "title"),
     [
         ("Sales #", "Load", "", "Sales"),
+        ("load#", "Load", "", "load#"),
+        ("oracle#c Q# EMEA #", "Load", "", "oracle#c Q# EMEA"),
         ("#", "Load", "", "Load"),
         ("#", "", "2024-*", "2024-*"),
         ("#", "", "", "acme #"),

@@ -9,7 +9,7 @@ from relay.domain.identity import error_words
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before, end_of
 from relay.engine import jobs
-from relay.engine.jobs import ENDS, read_end, read_job, run_name
+from relay.engine.jobs import ENDS, read_end, read_job, read_written, run_name
 from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, ends_of
 from relay.engine.runs import event_of
 from relay.engine.watch import ForgetMissing
@@ -77,6 +77,11 @@ class Jobs(Questions):
             last += 1
         named = await self._jobs([*rows])
         return [its for its in named if its], last, len(rows) < limit
+
+    async def written(self, job: Job) -> str:
+        """Return the name of the job's newest run, where digits are part of its words; '' for other jobs."""
+        [text] = await self._reader.fields(JOB_NAMES, [jobs.name_of(job)])
+        return read_written(text) if text else ""
 
     async def missing(self) -> Mapping[str, bytes]:
         """Return the runs that have not begun, by the names of the operations that report them."""
