@@ -87,8 +87,7 @@ class MissingRuns:
         jobs = await self._jobs_of(expectation.job)
         starts, priority = await self._starts(jobs, now)
         job = jobs[0] if jobs else Job("", "", "", "", fold(expectation.job))
-        as_configured = expectation.job if job.name == fold(expectation.job) and "*" not in expectation.job else ""
-        name = await self.jobs.written(job) or as_configured if job.has_words_with_digits else ""
+        name = await self.jobs.written(job) if jobs else expectation.job
         missing = Missing(job, since, after, priority=priority, expectation=expectation.job, name=name)
         if start_of(missing, starts) is None and (jobs or since >= back):
             await self._tell(alarm(missing, now), expectation.job)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 from relay.domain.batch_members import Members, cause_line, members_of, none_succeeded, with_failed
 from relay.domain.display import ELLIPSIS
@@ -78,7 +77,7 @@ def _of_operation(event: Event) -> dict[str, Any]:
         entry["batch"] = True
     if operation:
         document = operation.document
-        texts |= {"name": operation.name, "type": operation.type, "path": _path(event)}
+        texts |= {"name": operation.name, "type": operation.type, "path": event.link}
         if operation.priority:
             entry["priority"] = operation.priority
         if operation.estimate and not terminal:
@@ -119,7 +118,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     total = _number(document, "totalOperations") or len(members)
     failed_all = event.status == "Completed" and none_succeeded(statuses, total)
     causes = causes_in_line([one for one in failed if one["error"]])
-    texts = {"name": batch.name if batch else "", "path": _path(event), "failing": _failing(failed)} | causes
+    texts = {"name": batch.name if batch else "", "path": event.link, "failing": _failing(failed)} | causes
     return _cleaned(texts) | _stated(
         batch=True,
         failing=causes.get("failing"),
@@ -190,13 +189,6 @@ def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
 
 def _stated(**values: object) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _path(event: Event) -> str:
-    path = event.link
-    for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
-        path = path.replace(name, quote(value.encode("utf-8", "replace"), safe="")) if value else path
-    return path
 
 
 def _first(names: Sequence[str], *parts: Document) -> str:

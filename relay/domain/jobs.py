@@ -27,7 +27,6 @@ _DAYS = ("Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
 _AROUND_MARKS = re.compile(
     r"(?<![\s\-–—_·:.,/()\[\]])(?:[\s\-–—_·:.,/()\[\]]+|(?<![^\W_]))#[#\s\-–—_·:.,/()\[\]]*(?![^\W_])"
 )  # not of `load2` or `12c`: digits that are part of a word
-_IN_WORD = re.compile(r"[^\W_]#|#[^\W_]")
 _DIFFERS = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\d+(?:[-./:_T]\d+)*Z?(?!\w)|\d+"
     rf"|(?<![^\W_])(?:{'|'.join([*_MONTHS.split(), *_DAYS.split()])})(?![^\W_])",
@@ -61,11 +60,6 @@ class Job(NamedTuple):
     def title(self) -> str:
         """Return its name for people, without the marks for numbers but in words, as in `load#`."""
         return " ".join(_AROUND_MARKS.sub(" ", self.name).split()) or self.type
-
-    @property
-    def has_words_with_digits(self) -> bool:
-        """Return whether its name lacks what people call it by, so that the name of its newest run stands for it."""
-        return bool(_IN_WORD.search(self.name))
 
     @property
     def part(self) -> str:

@@ -67,7 +67,7 @@ def keep_end(d: Draft, o: Operation, a: Arrival, *, new_run: bool) -> None:
     d.append(ends_of(name), line, most=ENDS, kept=KEEP_JOB)
     is_new = d.score(JOBS, name) is None
     d.place(JOBS, name, d.now)
-    written = event.job or event.operation.name if event.operation and job.has_words_with_digits else ""
+    written = event.job or event.operation.name if event.operation and "#" in job.title else ""
     if is_new or written:
         d.put(JOB_NAMES, name, _names(job, written).encode())
     if is_new:
@@ -98,12 +98,6 @@ def read_job(text: str | bytes) -> Job | None:
 def _names(job: Job, written: str = "") -> str:
     """Write the names of a job, and behind all of them that of its newest run, where people call the job by it."""
     return to_json([_text(part) for part in ((*job, written) if written else job.key)]).decode()
-
-
-def read_written(text: str | bytes) -> str:
-    """Return the name of the newest run that stands with a job's names; '' for none."""
-    parts = from_json(text) if read_job(text) else ()
-    return f"{parts[-1]}" if len(parts) > len(Job._fields) else ""
 
 
 def run_name(event: Event) -> str:

@@ -10,6 +10,7 @@ from relay.domain.digest_entries import duration_of, ended_at, section_of
 from relay.domain.digests import MAX_ROWS
 from relay.domain.documents import mapping, rows
 from relay.domain.events import OPERATOR_EVENTS, RESOLVED, TERMINAL, Event
+from relay.domain.facts import Space
 from relay.domain.jobs import found
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.outcomes import Usual
@@ -32,7 +33,7 @@ def digest(event: Event, language: Language, base: Base, templates: LinkTemplate
     entries = [
         (
             section_of(entry),
-            _row(entry, language, time(document, "to")) | {"url": row_link(templates, entry, event, base)},
+            _row(entry, language, time(document, "to")) | {"url": row_link(templates, entry, Space.of(entry), base)},
         )
         for entry in rows(document.get("entries"))
     ]

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pydantic_core import from_json
+
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_words
 from relay.domain.jobs import Job
 from relay.domain.outcomes import before, end_of
 from relay.engine import jobs
-from relay.engine.jobs import ENDS, read_end, read_job, read_written, run_name
+from relay.engine.jobs import ENDS, read_end, read_job, run_name
 from relay.engine.records import JOB_NAMES, JOBS, MISSING, Operation, ends_of
 from relay.engine.runs import event_of
 from relay.engine.watch import ForgetMissing
@@ -81,7 +83,8 @@ class Jobs(Questions):
     async def written(self, job: Job) -> str:
         """Return the name of the job's newest run, where digits are part of its words; '' for other jobs."""
         [text] = await self._reader.fields(JOB_NAMES, [jobs.name_of(job)])
-        return read_written(text) if text else ""
+        parts: list[str] = from_json(text) if text and read_job(text) else []
+        return parts[-1] if len(parts) > len(Job._fields) else ""
 
     async def missing(self) -> Mapping[str, bytes]:
         """Return the runs that have not begun, by the names of the operations that report them."""
