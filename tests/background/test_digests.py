@@ -54,7 +54,7 @@ class TestEntries:
     def test_an_entry_says_what_the_event_says_and_leaves_out_the_rest(self) -> None:
         said = summarize(events.failed(priority="Critical", trackingUrl="/api/{tenantId}/op"))
 
-        assert (said["status"], said["priority"], said["path"]) == ("Failed", "Critical", "/api/tenant-1/op")
+        assert (said["status"], said["priority"], said["path"]) == ("Failed", "Critical", "/api/{tenantId}/op")
         assert said["error"] == "The extractor did not answer for 300 s."
         assert "anomalies" not in said
 

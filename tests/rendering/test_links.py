@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from relay.domain.digests import build_digest
 from relay.domain.links import LinkTemplates
 from relay.rendering import Renderer, RenderOptions
+from relay.rendering.digests import digest
 from relay.rendering.links import Base, row_link
+from relay.rendering.translations import Catalogues
 from tests.support import digests, samples, slacks
 from tests.support.every_case import every_case
 from tests.support.renderers import BUILT_IN, Build, progress, render, text_of
@@ -141,3 +144,12 @@ def _addresses(content: dict[str, Any]) -> list[str]:
     """The addresses of an API in it."""
     text = json.dumps(content)
     return [address for address in re.findall(r"https?://[^\s\"'<>|\\]+", text) if "/api/" in address]
+
+
+def test_the_row_of_a_digest_fills_its_own_tenant_into_its_link() -> None:
+    row = {"id": "op-1", "status": "Failed", "tenant": "t 1", "path": "https://ci.example.com/{tenantId}/7", "at": ""}
+    event = digests.event_of(build_digest("digest", 0, 86_400, [row]))
+
+    [shown] = digest(event, Catalogues([BUILT_IN]).language("en"), Base())["attention"]
+
+    assert shown["url"] == "https://ci.example.com/t%201/7"
