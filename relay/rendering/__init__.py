@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Thread, get_ident
 from typing import Any, TypeVar
 
 from relay.domain.deliveries import Form
@@ -26,7 +26,7 @@ from relay.rendering.translations import FELL_BACK
 __all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer", "in_daemon"]
 
 AVOIDED_FOR = 60.0  # seconds for which a file that took too much is left alone
-PATIENCE = 10.0  # seconds by the clock, for a thread that does not come back
+PATIENCE = 10.0  # seconds of processor time, or by the clock without any, for a thread that does not come back
 
 Content = dict[str, Any]
 Result = TypeVar("Result")
@@ -115,8 +115,8 @@ class IsolatedRenderer:
         if file in self._avoided and self._clock() < self._avoided[file][0]:
             raise TemplateError(self._avoided[file][1])
         try:
-            async with self._sandbox_lock, asyncio.timeout(self._patience):
-                return await in_daemon(render)
+            async with self._sandbox_lock:
+                return await in_daemon(render, self._patience)
         except TimeoutError:  # the thread goes on, and neither the next message nor a stop waits for it
             fault = f"{file}: it was not made within {self._patience:g} s"
         except TemplateError as error:
@@ -138,19 +138,42 @@ class IsolatedRenderer:
             return self.renderer.fallback(channel, event, language)
 
 
-async def in_daemon(work: Callable[[], Result]) -> Result:
-    """Return what `work` does in a thread that keeps no process from ending; those of asyncio.to_thread do."""
+async def in_daemon(work: Callable[[], Result], patience: float | None = None) -> Result:
+    """Return what `work` does in a thread that keeps no process from ending; those of asyncio.to_thread do.
+
+    TimeoutError once it has taken `patience` seconds of processor time, or none in as many by the clock: on a busy
+    machine it may take longer.
+    """
     done: Future[Result] = Future()
     done.set_running_or_notify_cancel()  # so that a result after the deadline is taken, and seen by no one
+    clocks: list[int] = []  # the thread's, once it runs
 
     def run() -> None:
+        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS, where twice the time by the clock is all
+            clocks.append(time.pthread_getcpuclockid(get_ident()))
         try:
             done.set_result(work())
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
             done.set_exception(error)
 
     Thread(target=run, name="template", daemon=True).start()
-    return await asyncio.wrap_future(done)
+    result, taken = asyncio.wrap_future(done), -1.0
+    try:
+        while not (await asyncio.wait([result], timeout=patience))[0]:
+            before, taken = taken, _time_of(clocks)
+            if taken == before or (patience and taken > patience):
+                raise TimeoutError
+        return await result
+    finally:
+        result.cancel()  # nobody waits for it any more
+
+
+def _time_of(clocks: list[int]) -> float:
+    """Return the processor time of the thread with this clock; it may not have begun, or have ended just now."""
+    try:
+        return time.clock_gettime(clocks[0]) if clocks else 0.0
+    except OSError:
+        return 0.0
 
 
 def _took_too_much(error: BaseException | None) -> bool:

@@ -250,6 +250,8 @@ CHANNELS: Replaced = [
 RENDERING: Replaced = [
     ("width if percentage >= 100 else", "width if percentage > 100 else"),
     ("* width + 0.5)), width - 1)", "* width + 0.5)), width)"),
+    ("if taken == before or", "if True or"),
+    ("if taken == before or", "if"),
 ]
 FORMATS: Replaced = [
     ("value[step] if -len(value) <= step < len(value) else None", "value[step] if step < len(value) else None"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import html5lib
@@ -13,7 +14,7 @@ import pytest
 
 from relay.domain.events import Event
 from relay.errors import TemplateError
-from relay.rendering import AVOIDED_FOR, IsolatedRenderer, Rendered
+from relay.rendering import AVOIDED_FOR, IsolatedRenderer, Rendered, in_daemon
 from relay.rendering.bounds import Bounds
 from tests.rendering.templates_of_others import FILE, LOOPS, NOTE
 from tests.support import samples
@@ -241,6 +242,25 @@ async def test_a_thread_that_does_not_come_back_costs_one_message(mine: Callable
     assert "within" in (await message(renderer)).fault
     renderer._patience = 30.0
     assert (await message(renderer, "operation.completed")).content["text"] == "mine"
+
+
+async def test_a_thread_that_gets_little_of_the_processor_has_longer() -> None:
+    """As beside busy programs: the bound is of its own time."""
+
+    def made() -> str:
+        for _ in range(20):
+            time.sleep(0.02)
+        return "made"
+
+    assert await in_daemon(made, 0.1) == "made"
+
+
+async def test_a_thread_that_stands_still_is_not_waited_for() -> None:
+    released = Flag()
+
+    with pytest.raises(TimeoutError):
+        await in_daemon(released.wait, 0.05)
+    released.set()
 
 
 async def test_what_fails_is_told_in_relays_own_wording(mine: Callable[..., IsolatedRenderer], tmp_path: Path) -> None:
