@@ -198,13 +198,16 @@ def test_a_batch_that_is_over_speaks_for_no_member() -> None:
     assert speaks == [True, False]
 
 
+@pytest.mark.parametrize("began", [False, True], ids=["its end alone", "begun"])
 @pytest.mark.parametrize("again", [{"retryNumber": 1}, {"operationId": "op-2", "originalOperationId": "op-1"}])
-def test_who_pressed_cancel_is_named_for_that_run_alone(again: dict[str, Any]) -> None:
+def test_who_pressed_cancel_is_named_for_that_run_alone(again: dict[str, Any], *, began: bool) -> None:
     partition, named = Partition(), []
     button = Button("cancel", "op-1", "op-1", 0, "team", "#team", 0.0)
     partition.report(events.progress(10, operationId="op-1"))
     partition.report(action_requested(button, "anna", Person("U0ANNA", "Anna"), events.RECEIVED, "1"), [team()])
     for run in ({}, again):
+        if began:
+            partition.report(events.started(**{"operationId": "op-1"} | run))
         partition.report(events.cancelled(**{"operationId": "op-1"} | run))
         named.append(partition.routed[-1].pressed.get("userName"))
 

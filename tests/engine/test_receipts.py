@@ -37,6 +37,10 @@ def test_a_mark_that_is_made_again_costs_no_other_attempt(partition: Sending) ->
 def test_what_was_not_sent_after_all_costs_no_attempt(partition: Sending) -> None:
     partition.fill(0, 1)
     partition.tell(Release, partition.begin())
+    taken = partition.take_one()
+    assert taken.attempt == 1
+
+    partition.tell(Failed, taken, refund_attempt=True)  # it failed before its first byte
 
     assert partition.take_one().attempt == 1
 

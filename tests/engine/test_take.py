@@ -272,6 +272,24 @@ class TestFaults:
         (letter,) = [x for x in partition.memory.records.values() if isinstance(x, Delivery) and x.died]
         assert (letter.reason, letter.error[:8]) == ("unreadable", "KeyError")
 
+    def test_crashes_of_its_senders_and_the_times_that_it_could_not_be_read_are_counted_apart(self) -> None:
+        partition = handing_out(*many(0, 1))
+        for _ in range(3):
+            partition.take_one()
+            partition.lapse()
+        body = next(record for record in partition.memory.records.values() if isinstance(record, Body))
+        good, body.text = body.text, b"{}"
+        for _ in range(7):
+            assert partition.take() == []
+            partition.now += 30 * SECOND
+        assert partition.d.size(DEAD) == 0
+
+        body.text = good
+        partition.take_one()
+        since = partition.now
+        partition.lapse()
+        assert partition.now - since == SECOND
+
     def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
