@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from relay.authoring.looks import LOOKS
 from relay.authoring.workspace import Reader
 from relay.channels import CHANNELS, TEMPLATES
 from relay.domain.deliveries import Form
@@ -63,7 +64,7 @@ def _forms(channel: str, event: Event) -> Iterator[Form]:
 
 
 def _document(channel: str, content: dict[str, Any], at: float) -> str:
-    if preview := getattr(CHANNELS.get(channel), "preview", None):
-        return str(preview(content, at))
+    if look := LOOKS.get(channel):
+        return look.page(content, at)
     text = content.get("text", json.dumps(content, ensure_ascii=False, indent=2))
     return f'<!doctype html><meta charset="utf-8"><pre style="white-space: pre-wrap">{escape(str(text))}</pre>'

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from relay.authoring.looks import LOOKS
 from relay.authoring.workspace import Workspace
-from relay.channels import CHANNELS
 from relay.configfile.words import suggest
 from relay.errors import TemplateError
 from relay.rendering import Renderer
@@ -31,9 +31,9 @@ def faults_of(workspace: Workspace) -> list[str]:
         return [*faults, *untranslated(library, catalogues)]
 
     def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
-        if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
+        if look := LOOKS.get(case.channel):
             _, file = library.source(library.message_file(*case.request))
-            yield from (f"{file}: {fault}" for fault in refusals(content))
+            yield from (f"{file}: {fault}" for fault in look.refusals(content))
 
     def concerns(case: Case) -> bool:
         """Leave out messages that no file of the author's has a part in."""

@@ -38,11 +38,6 @@ class Channel(Protocol):
                              whose address it is, where one reader has several; so many messages get there as operations
                              may ask for; without, each address is a reader's
     title = "Teams"          what pages call it; without, its key in `CHANNELS` with a capital
-    preview(content, at) -> str
-                             the page that shows a message, sent at `at`, for `relay template preview`; without, its
-                             text
-    refusals(content) -> Iterator[str]
-                             what the other side would refuse of a message, or not show: for `relay template lint`
     async gave_up(content, error)
                              awaited before a delivery becomes a dead letter: for a channel that owes an answer
     async probe(address)     ask, without a message, whether the other side works there; DeliveryError if not

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import ClientError, web
 
-from relay.channels.slack.messages import live_page
 from relay_sandbox.standins.page_server import PageServer, news
+from relay_sandbox.standins.slack_page import live_page
 from relay_sandbox.standins.slack_records import (
     APP,
     GROUPS,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
-from relay.channels.slack.limits import validate
 from relay.channels.slack.scopes import IM, METHODS, OPTIONAL, PRIVATE, PUBLIC, UNINVITED, WRITE
+from relay_sandbox.standins.slack_limits import validate
 from relay_sandbox.standins.slack_people import People
 from relay_sandbox.standins.slack_records import (
     GROUPS,

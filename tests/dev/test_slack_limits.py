@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.limits import validate
 from relay.rendering.formats.slack import text_size
+from relay_sandbox.standins.slack_limits import validate
 
 JSON = dict[str, Any]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import degraded_versions
 from relay.domain.display import TEXT_BUDGET, boundary, length, truncate_mrkdwn
 from relay.rendering.formats.slack import text_size
+from relay_sandbox.standins.slack_limits import validate
 
 WHOLE = ["👩‍🔬", "👍🏽", "🇩🇪", "e\u0301", "न\u0940", "⚪\ufe0f", "\u1112\u1161\u11ab"]
 PIECES = st.sampled_from([*WHOLE, "&amp;", "&lt;", "<https://a.example/x|a b>", "x", " ", "𝔘"])

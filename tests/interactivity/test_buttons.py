@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from relay.channels.slack.limits import validate
 from relay.operating.timeline import facts_of
 from relay.rendering.translations import SLOW, TWICE
 from relay_sandbox.standins.slack import Fault
+from relay_sandbox.standins.slack_limits import validate
 from tests.interactivity.pressing import ANALYST, LEAD, RETRY, Scene, buttons, threaded
 from tests.support import slacks
 from tests.support.extremes import FIXTURES

@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from relay.channels.slack.limits import validate
 from relay.rendering import Renderer
 from relay.rendering.formats.email import _cut
+from relay_sandbox.standins.slack_limits import validate
 from tests.rendering.golden import agreed
 from tests.support import digests
 from tests.support.mails import LANGUAGES, mail

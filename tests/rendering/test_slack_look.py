@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.limits import validate
 from relay.domain.display import length
 from relay.rendering import Renderer
+from relay_sandbox.standins.slack_limits import validate
 from tests.rendering.golden import GOLDEN, agreed
 from tests.rendering.slack_reading import DATE, NBSP, mrkdwn, strings, texts
 from tests.support import samples, slacks

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.messages import page_of, still_page
 from relay.rendering import Renderer
+from relay_sandbox.standins.slack_page import page_of, still_page
 from relay_sandbox.standins.slack_workspace import Workspace
 from tests.support import slacks
 from tests.support.browser import Browser, blank, keep, needs_chromium

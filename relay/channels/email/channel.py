@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -21,7 +21,6 @@ from relay.policy.presentation import MAILED_EVENTS, OWNER
 log = structlog.get_logger(__name__)
 
 MAX_RECIPIENTS = 20
-MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
 SIZE = 4  # connections
 MAILBOX = BeforeValidator(lambda raw: mailbox(raw) if isinstance(raw, str) else raw, json_schema_input_type=str)
@@ -118,16 +117,6 @@ class Email:
         """Return the reader: mail for `a+b@example.com` comes to `a@example.com`."""
         local, _, domain = address.lower().rpartition("@")
         return f"{local.partition('+')[0] or local}@{domain}"
-
-    @staticmethod
-    def preview(content: Mapping[str, Any], _at: float) -> str:
-        html: str = content["html"]
-        return html
-
-    @staticmethod
-    def refusals(content: Mapping[str, Any]) -> Iterator[str]:
-        if (size := len(content["html"].encode())) > MAX_SHOWN:
-            yield f"{size // 1024} KB of HTML, clipped after {MAX_SHOWN // 1024}: show fewer rows or shorter texts"
 
     async def send(self, notification: Notification) -> Receipt:
         mail = self._compose(notification)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,8 +20,7 @@ from relay.channels.slack.authority import Authority
 from relay.channels.slack.client import POST, UPDATE, Client, Webhooks
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
-from relay.channels.slack.limits import validate
-from relay.channels.slack.messages import NO_PREVIEWS, Message, first_accepted, preview, receipt_of
+from relay.channels.slack.messages import NO_PREVIEWS, Message, first_accepted, receipt_of
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.search import Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
@@ -49,7 +48,6 @@ class Slack:
     max_concurrency: ClassVar = 16
     max_requested: ClassVar = 1
     timeout: ClassVar[float] = 15.0
-    preview = staticmethod(preview)
 
     def __init__(
         self, settings: SlackSettings, *, clock: Callable[[], float] = time.monotonic, deadline: float = 0.9 * timeout
@@ -93,11 +91,6 @@ class Slack:
             if conversation.lstrip("#").casefold() == name.lstrip("#").casefold():
                 return conversation
         raise ValueError("dynamic_destinations.slack does not list it")
-
-    @staticmethod
-    def refusals(content: Mapping[str, Any]) -> Iterator[str]:
-        for fault in validate({"text": content["text"], "blocks": content.get("blocks")}):
-            yield f"Slack would refuse it: {fault}"
 
     async def send(self, notification: Notification) -> Receipt:
         until = asyncio.get_running_loop().time() + self._deadline

@@ -4,16 +4,13 @@ The renderer keeps each block within its own limits; a fault that it cannot fore
 its arrival.
 """
 
-import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
 from relay.channels.slack.errors import FailureKind, SlackError
-from relay.channels.slack.limits import validate
 from relay.domain.deliveries import PERSON, Notification, Receipt
 from relay.domain.display import TEXT_BUDGET, escape_mrkdwn, truncate_mrkdwn
 from relay.rendering.formats.slack import text_size, texts_in
@@ -137,44 +134,3 @@ def fit_blocks(blocks: Sequence[Message], room: int = TEXT_BUDGET) -> list[Messa
             fitted.append(block)
             room -= size
     return fitted
-
-
-PAGE = Path(__file__).with_name("page.html")
-PREVIEW = "C0PREVIEW1"  # the id of the one conversation of a preview
-
-Json = dict[str, Any]
-
-
-def live_page() -> str:
-    """Read the page that asks its server for the messages."""
-    return PAGE.read_text("utf-8")
-
-
-def still_page(state: Mapping[str, Any]) -> str:
-    """Build the page that shows this state, in the form of its server, and asks for nothing."""
-    document = json.dumps({"version": "0", **state}, ensure_ascii=False).replace("<", "\\u003c")
-    script = f'<script type="application/json" id="given">{document}</script>\n<script>'
-    return live_page().replace("<script>", script, 1)
-
-
-def page_of(messages: Iterable[Mapping[str, Any]], *, at: float) -> str:
-    """Build the page of these messages, and why Slack would refuse one. `at`: when posted, in epoch seconds."""
-    posted: list[Json] = []
-    refusals: list[str] = []
-    for message in messages:
-        faults = validate(message)
-        refusals += faults
-        if not faults:
-            posted.append({
-                "ts": f"{at + len(posted) * 1e-5:.6f}", "channel": PREVIEW, "text": message.get("text") or "",
-                "blocks": message.get("blocks") or [], "attachments": [], "thread_ts": "", "broadcast": False,
-                "edited": False, "revisions": 0, "replies": [],
-            })  # fmt: skip
-    return still_page({
-        "workspace": "Preview", "users": {}, "groups": {}, "violations": refusals[-20:], "whispers": [],
-        "conversations": [{"id": PREVIEW, "name": "preview", "messages": posted}],
-    })  # fmt: skip
-
-
-def preview(content: Mapping[str, Any], at: float) -> str:
-    return page_of([{"text": content["text"], "blocks": content["blocks"]}], at=at)
