@@ -1,10 +1,9 @@
 """Facts as pages: the templates, with times in the relay's time zone; and the files that they load."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,6 @@ def _environment() -> Environment:
         lasting=Localizer(ENGLISH, ZoneInfo("UTC"), datetime.fromtimestamp(0, UTC)).duration,
         folded=folded,
         maker=maker,
-        written=partial(json.dumps, ensure_ascii=False, indent=2),
     )
     return environment
 

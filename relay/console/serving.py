@@ -14,7 +14,7 @@ from relay.console.access import IDENTITY, Identity, browser
 from relay.console.context import Context
 from relay.console.facts import Unknown
 from relay.console.pages import Pages
-from relay.console.view import Action, Frame, Handler, View, answered, framed, refused
+from relay.console.view import Action, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
 from relay.log_lines import RateLimitedLog
 
@@ -51,7 +51,7 @@ class Site:
 
         async def show(request: web.Request) -> web.StreamResponse:
             question = forms.question_of(view, request)
-            return framed(await answered(view.html(self._context, question)) if view.html else Frame(""))
+            return framed(await answered(view.html(self._context, question)) if view.html else "")
 
         return show
 

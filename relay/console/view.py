@@ -1,14 +1,11 @@
-"""Pages and actions, as `site.py` lists them, and frames for the HTML of others, in which it can do nothing."""
+"""Pages and actions, as `site.py` lists them, and frames for the HTML of mails, in which it can do nothing."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
-from relay.channels.slack.messages import page_of
 from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import LATER, REFUSED, Facts, Form, Question, Unknown, Value
@@ -17,8 +14,10 @@ from relay.errors import NotYetDone, RelayError, StoreUnavailable, Unsealable
 Answer = TypeVar("Answer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # No script, form or link works, nothing is loaded, and it has no origin, also outside of a frame.
-POLICY = "sandbox{allowed}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 HEADERS = {
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+    ),
     "X-Frame-Options": "SAMEORIGIN",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -26,36 +25,9 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The content of a frame. `nonce` is that of a script of relay's own in it, which draws it: no other one runs."""
-
-    html: str
-    nonce: str = ""
-
-
-def scripted_frame(document: str) -> Frame:
-    """Return a page of Slack messages, drawn by its own script, which tells its height."""
-    nonce = secrets.token_urlsafe(16)
-    head, _, tail = document.replace("<script>", f'<script nonce="{nonce}">').rpartition("</body>")
-    style, script = (Path(__file__).with_name(name).read_text("utf-8") for name in ("frame.css", "frame.js"))
-    return Frame(f'{head}<style>{style}</style><script nonce="{nonce}">{script}</script></body>{tail}', nonce)
-
-
-def message_frame(content: Mapping[str, Any], at: float) -> Frame:
-    """A message as its reader sees it: Slack's blocks drawn, as of `at` (epoch seconds), or a mail's HTML."""
-    if "blocks" in content:
-        return scripted_frame(page_of([{"text": content.get("text", ""), "blocks": content["blocks"]}], at=at))
-    html = content.get("html")
-    return Frame(html if isinstance(html, str) else "")
-
-
-def framed(frame: Frame) -> web.Response:
-    policy = POLICY.format(allowed=" allow-scripts" if frame.nonce else "")
-    if frame.nonce:
-        policy += f"; script-src 'nonce-{frame.nonce}'"
-    headers = {"Content-Security-Policy": policy, **HEADERS}
-    return web.Response(text=frame.html, content_type="text/html", headers=headers)
+def framed(html: str) -> web.Response:
+    """Answer with the HTML of a mail as its reader sees it, for a frame."""
+    return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +59,7 @@ class View:
     template: str
     title: str
     listed: bool = False
-    html: Callable[[Context, Any], Awaitable[Frame]] | None = None
+    html: Callable[[Context, Any], Awaitable[str]] | None = None
 
     @property
     def question(self) -> type[Question]:

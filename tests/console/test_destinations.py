@@ -164,10 +164,8 @@ async def test_the_next_digest_is_shown_as_it_would_be_and_sent_to_nobody(
             assert "&lt;b&gt;Sales&lt;/b&gt;" in await response.text()
             assert response.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
         slack = await page.page("/destination/digest?name=digested")
-        assert f'sandbox="allow-scripts" src="{frame}digested' in slack
-        _, drawn = await page.ask(f"{frame}digested")
-        assert "Sales" in drawn
-        assert all("<b>Sales" not in shown for shown in (slack, drawn))
+        assert "Sales" in slack
+        assert "<b>Sales" not in slack
         for query in ("name=digested&address=x", "name=room", "name=nothing"):
             assert (await page.ask(f"/console/destination/digest?{query}"))[0] == 404
     assert (await store.claim("email", 10)).deliveries == ()

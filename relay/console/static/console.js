@@ -1,4 +1,4 @@
-// What htmx does not do: ask before what cannot be undone, send a form once where it is pressed twice, choose all rows of a list, let a frame be as high as its message,
+// What htmx does not do: ask before what cannot be undone, send a form once where it is pressed twice, choose all rows of a list,
 // say that a page is out of date, show in a narrow window which page it is, and wait with a page's news until somebody sees it.
 // Without it everything still works.
 "use strict";
@@ -13,11 +13,6 @@ document.addEventListener("change", (event) => {
   if (!event.target.matches("input[data-all]")) return;
   const boxes = event.target.closest("form, table").querySelectorAll('input[type="checkbox"]:not([data-all])');
   for (const box of boxes) box.checked = event.target.checked;
-});
-addEventListener("message", (event) => {   // only a number is taken from a frame, and only from one of this page
-  const height = Number(event.data?.height);
-  for (const frame of document.querySelectorAll("iframe.drawn"))
-    if (frame.contentWindow === event.source && height > 0) frame.height = Math.ceil(Math.min(height, 3000));
 });
 // What is asked for every few seconds waits while nobody sees it; where no answer comes the page may be old.
 document.addEventListener("htmx:before:request", (event) => {

@@ -10,7 +10,6 @@ from typing import Any
 from relay.background.upkeep import at_hand
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, NoQuestion, Question, Time
-from relay.console.view import Frame, message_frame
 from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
@@ -95,8 +94,8 @@ async def digest(context: Context, question: DigestQuestion) -> DigestFacts:
     )  # fmt: skip
 
 
-async def digest_html(context: Context, question: DigestQuestion) -> Frame:
-    return message_frame((await _digest(context, question)).content, context.clock())
+async def digest_html(context: Context, question: DigestQuestion) -> str:
+    return text_of((await _digest(context, question)).content.get("html"))
 
 
 async def _digest(context: Context, question: DigestQuestion) -> DigestPreview:
