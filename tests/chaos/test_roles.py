@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.store.queries.admin import Ledger
 from tests.chaos.load import DURABLE, event_of
 from tests.chaos.test_outages import readiness
 from tests.support.commands import Serving, relay
@@ -42,7 +43,7 @@ async def test_one_receives_and_the_other_tells(around: Surroundings, home: Path
     async with serving(around, home / "d", "deliver"), serving(around, home / "r", "receive") as receiving:
         answers = [await post(receiving.url, event_of("op-1")) for _ in range(2)]
         mails = await around.mails(2)
-        ledger = await around.settled()
+        ledger = await until(lambda: settled(around, events=2))
         status, checks = await readiness(receiving.admin_url)
 
     assert [answer.status for answer in answers] == [202, 202]
@@ -54,11 +55,11 @@ async def test_one_receives_and_the_other_tells(around: Surroundings, home: Path
 
 async def test_where_nobody_delivers_events_are_kept_and_readyz_says_so(around: Surroundings, home: Path) -> None:
     async with serving(around, home / "r", "receive") as receiving:
-        answer = await post(receiving.url, event_of("op-1"))
-        status, checks = await readiness(receiving.admin_url)
         paused = await relay(
             "pause", "english", "--reason", "test", "-c", CONFIG, env={**around.env, "STAGE_DATA": str(home / "r")}
         )
+        answer = await post(receiving.url, event_of("op-1"))  # behind the pause, which is decided first then
+        status, checks = await readiness(receiving.admin_url)
 
         assert (answer.status, answer.document) == (202, {"status": "accepted", "eventId": "evt-op-1-100"})
         assert (status, checks["owner"][:31]) == (200, "no process decides and delivers")
@@ -70,6 +71,14 @@ async def test_where_nobody_delivers_events_are_kept_and_readyz_says_so(around: 
 
     assert [mail.recipient for mail in mails] == ["german@example.com"]
     assert ledger.counts["accepted"] == 2
+
+
+async def settled(around: Surroundings, *, events: int) -> Ledger | None:
+    """Return the ledger, once so many reports are decided, repeated ones too, and nothing is pending."""
+    ledger = await around.ledger()
+    counts = ledger.counts
+    decided = counts.get("events", 0) + counts.get("duplicates", 0) >= events
+    return ledger if decided and not counts.get("pending", 0) else None
 
 
 async def owned(receiving: Serving) -> bool:
