@@ -79,7 +79,7 @@ sbom: $(DEV)     ## Write what relay consists of, with versions and licences, to
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate -o $(SBOM) $(BARE)/bin/python
 	@rm -rf $(BARE)
 
-security: $(DEV) ## Attack a relay in ten minutes, in all ways that are known; it fails where a promise is broken
+security: $(DEV) ## Attack a relay in eight minutes, in all ways that are known; it fails where a promise is broken
 	$(BIN)/python -m campaign $(ARGS)
 
 clean:           ## Remove what setup made

@@ -1,4 +1,4 @@
-"""Crowds of connections that give nothing back. Each comes from addresses of its own, as strangers do."""
+"""Crowds of connections that give nothing back."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from campaign.requests import Request
-from campaign.seeds import HOST, JSON
-from campaign.target import Target
+from campaign.seeds import HOST, JSON, Request
 
 IDLE, UPLOADS, UNREAD = 900, 300, 60
 MOST_OF_IT = 900_000  # bytes of a body that come at once, and then
@@ -20,10 +18,9 @@ AGAIN = 10  # come again, of each crowd
 
 @dataclass(frozen=True)
 class Crowd:
-    """So many connections, at any time, of these addresses. Each says `first`, and then `more` as long as it is let."""
+    """So many connections at any time. Each says `first`, and then `more` as long as it is let."""
 
     name: str
-    peers: tuple[str, ...]
     count: int
     first: bytes
     more: bytes = b""
@@ -36,25 +33,14 @@ def crowds(scale: float) -> dict[str, list[Crowd]]:
     slow = Request(b"POST", b"/webhooks/hmac", headers, length=False).raw()
     endless = Request(b"GET", b"/readyz", (HOST,)).raw() * 1000
 
-    def some(count: int) -> int:
-        return max(2, round(count * scale))
-
-    idle = Crowd("idle", ("127.0.11.1",), some(IDLE), b"")
+    idle_count, uploads, unread = (max(2, round(count * scale)) for count in (IDLE, UPLOADS, UNREAD))
+    idle = Crowd("idle", idle_count, b"")
+    large = Crowd("large unsigned uploads", uploads, slow + b" " * MOST_OF_IT, b" " * TRICKLE)
+    deaf = Crowd("that never read", unread, endless, endless, reads=False)
     return {
-        "a crowd": [
-            idle,
-            Crowd("slow unsigned uploads", _peers(12, 6), some(UPLOADS), slow, b" " * TRICKLE),
-            Crowd("that never read", _peers(13, 2), some(UNREAD), endless, endless, reads=False),
-        ],
-        "large bodies": [
-            idle, Crowd("large unsigned uploads", _peers(14, 6), some(UPLOADS), slow + b" " * MOST_OF_IT,
-            b" " * TRICKLE),
-        ],
-    }  # fmt: skip
-
-
-def _peers(third: int, count: int) -> tuple[str, ...]:
-    return tuple(f"127.0.{third}.{number}" for number in range(1, count + 1))
+        "a crowd": [idle, Crowd("slow unsigned uploads", uploads, slow, b" " * TRICKLE), deaf],
+        "large bodies": [idle, large],
+    }
 
 
 class Member(asyncio.Protocol):
@@ -70,20 +56,16 @@ class Member(asyncio.Protocol):
             transport.pause_reading()
         transport.write(self.crowd.first)
 
-    def eof_received(self) -> bool:
-        self.gone = True
-        return False
-
     def connection_lost(self, _error: BaseException | None) -> None:
         self.gone = True
 
 
 @asynccontextmanager
-async def gathered(target: Target, crowd: Crowd) -> AsyncIterator[list[Member]]:
+async def gathered(address: tuple[str, int], crowd: Crowd) -> AsyncIterator[list[Member]]:
     """It is there, as far as it is let in, and goes on until it is left: who is thrown out comes again."""
     members: list[Member] = []
-    await _fill(target, crowd, members, crowd.count)
-    pushing = asyncio.create_task(_push(target, crowd, members))
+    await _fill(address, crowd, members, crowd.count)
+    pushing = asyncio.create_task(_push(address, crowd, members))
     try:
         yield members
     finally:
@@ -93,21 +75,20 @@ async def gathered(target: Target, crowd: Crowd) -> AsyncIterator[list[Member]]:
             member.transport.abort()
 
 
-async def _fill(target: Target, crowd: Crowd, members: list[Member], most: int) -> None:
+async def _fill(address: tuple[str, int], crowd: Crowd, members: list[Member], most: int) -> None:
     loop = asyncio.get_running_loop()
     members[:] = [member for member in members if not member.gone]
-    for number in range(min(crowd.count - len(members), most)):
-        peer = crowd.peers[number % len(crowd.peers)]
+    for _ in range(min(crowd.count - len(members), most)):
         with contextlib.suppress(OSError):
-            _, member = await loop.create_connection(lambda: Member(crowd), *target.address, local_addr=(peer, 0))
+            _, member = await loop.create_connection(lambda: Member(crowd), *address)
             members.append(member)
 
 
-async def _push(target: Target, crowd: Crowd, members: list[Member]) -> None:
+async def _push(address: tuple[str, int], crowd: Crowd, members: list[Member]) -> None:
     """A little more on each connection, as long as there is room for it on its way."""
     while True:
         for member in members:
             if crowd.more and not member.gone and not member.transport.get_write_buffer_size():
                 member.transport.write(crowd.more)
         await asyncio.sleep(BREATH)
-        await _fill(target, crowd, members, AGAIN)
+        await _fill(address, crowd, members, AGAIN)

@@ -1,15 +1,15 @@
 """Thousands of hostile documents through relay's own wording, into messages and mails, in this process."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from random import Random
 from typing import Any
 
 from campaign.active import in_mail, in_slack
-from campaign.configuration import BASE_URL, LINK_HOST, PUBLIC_URL
 from campaign.payloads import poisoned
 from campaign.report import Report
+from campaign.target import BASE_URL, LINK_HOST, PUBLIC_URL
 from relay.channels.email.messages import Mailbox, compose
 from relay.domain.deliveries import Notification
 from relay.domain.documents import decode
@@ -23,6 +23,8 @@ from tests.support import digests, samples
 HOSTS = (LINK_HOST, "relay.example.com")
 UNSUBSCRIBE = f"{PUBLIC_URL}/unsubscribe/abc.def"
 MAIL_SHARE = 0.3  # of the renders; a browser's reading of one takes far longer than its making
+BODIES = (*samples.bodies().values(), *samples.watchdog_bodies().values())
+ROWS = (*digests.ATTENTION, *digests.DONE, *digests.RUNNING)
 SENDER = Mailbox("relay@example.com", "Operations")
 INERT_MAIL = "no mail holds an active element, a foreign address or a header of the sender's making"
 INERT_SLACK = "no Slack message holds a mention, a foreign address or a disguise"
@@ -60,18 +62,13 @@ def wording() -> Renderer:
     return Renderer([resource_dir("templates")], options)
 
 
-@cache
-def _bodies() -> tuple[Mapping[str, Any], ...]:
-    return (*samples.bodies().values(), *samples.watchdog_bodies().values())
-
-
 def hostile_event(dice: Random) -> Event:
     """Of an operation, a batch, an alarm or a digest. InvalidEvent or NotJson if relay would refuse it."""
     if dice.random() < 0.15:
-        rows = [poisoned(dice, row) | {key: row[key] for key in ("status", "at", "id", "started")} for row in _rows()]
+        rows = [poisoned(dice, row) | {key: row[key] for key in ("status", "at", "id", "started")} for row in ROWS]
         kind = dice.choice(("digest", "quiet", "overflow", "backlog"))
         return digests.told(kind, digests.FRIDAY, [_as_received(row) for row in rows])
-    body = dice.choice(_bodies())
+    body = dice.choice(BODIES)
     changed = poisoned(dice, body) | {"timestamp": body["timestamp"], "event": body["event"]}
     return samples.event_of(_as_received(changed))
 
@@ -79,10 +76,6 @@ def hostile_event(dice: Random) -> Event:
 def _as_received(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document as it comes over the wire, where some texts cannot be."""
     return decode(json.dumps(document).encode())
-
-
-def _rows() -> Iterator[dict[str, Any]]:
-    yield from (*digests.ATTENTION, *digests.DONE, *digests.RUNNING)
 
 
 def _content(renderer: Renderer, dice: Random, event: Event, channel: str) -> dict[str, Any]:

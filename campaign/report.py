@@ -1,7 +1,7 @@
 """Report of a part, with the promises that were broken: the table at the end."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 EXAMPLES = 5  # of each broken promise; the others are counted
@@ -17,18 +17,11 @@ class Report:
     broken: dict[str, list[str]] = field(default_factory=dict)
     promises: Counter[str] = field(default_factory=Counter)  # how often each was looked at
 
-    def promise(self, text: str, holds: bool, example: object = "") -> bool:
+    def promise(self, text: str, holds: bool, example: object = "") -> None:
         """Look at a promise once; `example` is what broke it."""
         self.promises[text] += 1
         if not holds:
             self.broken.setdefault(text, []).append(f"{example}")
-        return holds
-
-    def none_of(self, text: str, examples: Iterable[object]) -> None:
-        """A promise that nothing of a kind is there."""
-        examples = [*examples]
-        for example in examples or [""]:
-            self.promise(text, not examples, example)
 
     @property
     def kept(self) -> bool:

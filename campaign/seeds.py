@@ -2,65 +2,95 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from secrets import token_bytes
 from typing import Any
-from urllib.parse import quote
 
-from campaign.configuration import Configuration
-from campaign.public_keys import bearer
-from campaign.requests import Request
 from relay.receiving.signatures import sign
 from tests.support.samples import bodies
 
+Header = tuple[bytes, bytes]
 JSON = (b"Content-Type", b"application/json")
 FORM = (b"Content-Type", b"application/x-www-form-urlencoded")
 HOST = (b"Host", b"relay.example.com")
-PROBES = (b"/", b"/healthz", b"/readyz", b"/readyz?verbose", b"/metrics", b"/openapi.json", b"/console")
+READ = (
+    b"/",
+    b"/healthz",
+    b"/readyz",
+    b"/readyz?verbose",
+    b"/metrics",
+    b"/openapi.json",
+    b"/console",
+    b"/unsubscribe/a.b",
+)
+TOLERANCE = "1h"  # a signature is made once and sent for the whole of a part
 
 
-def signed(configured: Configuration, source: str, body: bytes, message_id: str) -> Request:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request piece by piece, so that each can be spoilt. `length`: the body is announced by Content-Length."""
+
+    method: bytes
+    target: bytes
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+    version: bytes = b"HTTP/1.1"
+    length: bool = True
+
+    def raw(self) -> bytes:
+        lines = [b"%s: %s\r\n" % header for header in self.headers]
+        if self.length and (self.body or self.method == b"POST"):
+            lines.append(b"Content-Length: %d\r\n" % len(self.body))
+        return b"%s %s %s\r\n%s\r\n%s" % (self.method, self.target, self.version, b"".join(lines), self.body)
+
+    def having(self, *headers: Header) -> "Request":
+        return replace(self, headers=(*self.headers, *headers))
+
+    def without(self, name: bytes) -> "Request":
+        return replace(self, headers=tuple(header for header in self.headers if header[0].lower() != name.lower()))
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """Record of how a sender of this source proves itself."""
+
+    scheme: str
+    header: str | None = None
+    event: str = ""
+    secret: str = field(default_factory=lambda: token_bytes(16).hex())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        signature: dict[str, Any] = {"scheme": self.scheme, "secrets": {"current": self.secret},
+                                     "tolerance": TOLERANCE}  # fmt: skip
+        return {"event": self.event, "signature": signature | ({"header": self.header} if self.header else {})}
+
+
+def signed(sources: Mapping[str, SourceFacts], source: str, body: bytes, message_id: str) -> Request:
     """Return a genuine request of this source, of now."""
-    facts = configured.sources[source]
-    if facts.scheme == "oidc":
-        headers = bearer()
-    else:
-        headers = sign(facts.scheme, body, facts.secret.encode(), header=facts.header, message_id=message_id,
-                       timestamp=time.time())  # fmt: skip
+    facts = sources[source]
+    headers = sign(facts.scheme, body, facts.secret.encode(), header=facts.header, message_id=message_id,
+                   timestamp=time.time())  # fmt: skip
     lines = tuple((name.encode(), value.encode()) for name, value in headers.items())
     return Request(b"POST", f"/webhooks/{source}".encode(), (HOST, JSON, *lines), body)
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """Every document of the API in the envelope that senders use, by the name of its message; of just now."""
+    """Return every document of the API in the envelope that senders use, by the name of its message; of just now."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {name: body | {"timestamp": stamp} for name, body in bodies().items()}
 
 
-def press(configured: Configuration, value: str = "", action: str = "relay_retry") -> Request:
-    """A pressed button in Slack."""
-    payload = {
-        "type": "block_actions", "user": {"id": "U0ANALYST1", "team_id": "T0STANDIN1"}, "team": {"id": "T0STANDIN1"},
-        "channel": {"id": "C1"}, "actions": [{"type": "button", "action_id": action, "value": value}],
-    }  # fmt: skip
-    body = f"payload={quote(json.dumps(payload))}".encode()
-    headers = sign("slack", body, configured.slack_secret.encode(), timestamp=time.time())
-    lines = tuple((name.encode(), text.encode()) for name, text in headers.items())
-    return Request(b"POST", b"/slack/interactions", (HOST, FORM, *lines), body)
-
-
-def unsubscribing(token: str, *, method: bytes = b"GET") -> Request:
-    body = b"List-Unsubscribe=One-Click" if method == b"POST" else b""
-    return Request(method, f"/unsubscribe/{token}".encode(), (HOST, FORM) if body else (HOST,), body)
-
-
-def seeds(configured: Configuration, token: str) -> list[Request]:
-    """`token` is that of a genuine link to unsubscribe."""
-    return [*_events(configured), press(configured), unsubscribing(token), unsubscribing(token, method=b"POST"),
-            *(Request(b"GET", path, (HOST,)) for path in PROBES)]  # fmt: skip
-
-
-def _events(configured: Configuration) -> Iterator[Request]:
-    for name, document in documents().items():
-        body = json.dumps(document).encode()
-        for source in configured.sources:
-            yield signed(configured, source, body, f"seed-{source}-{name}")
+def seeds(sources: Mapping[str, SourceFacts]) -> list[Request]:
+    """Return a good request for each document and source, and for every other public address."""
+    events = [
+        signed(sources, source, json.dumps(document).encode(), f"seed-{source}-{name}")
+        for name, document in documents().items()
+        for source in sources
+    ]
+    forms = [
+        Request(b"POST", b"/unsubscribe/a.b", (HOST, FORM), b"List-Unsubscribe=One-Click"),
+        Request(b"POST", b"/slack/interactions", (HOST, FORM), b"payload=%7B%7D"),
+    ]
+    return [*events, *forms, *(Request(b"GET", path, (HOST,)) for path in READ)]

@@ -1,32 +1,31 @@
-"""The relay that is attacked: `relay serve` as a process, with a Redis, a Slack, a mail server and a platform."""
+"""The relay that is attacked: `relay serve` as a process, with a Redis, a Slack and a mail server."""
 
+import json
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import TypeVar
+from secrets import token_bytes
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, ClientTimeout
 
-from campaign.canaries import Canaries
-from campaign.configuration import Configuration, Surroundings, configuration
-from campaign.inbox import ClosedInbox
-from campaign.outputs import Outputs
-from campaign.process import memory, platform, serving
-from relay.store import Store
-from relay.store.queries.admin import Admin
-from relay_sandbox.standins.slack import SlackStandin
-from tests.support.commands import Done, relay, relay_on_terminal
+from campaign.seeds import SourceFacts
+from tests.support.commands import relay_on_terminal
+from tests.support.forked import fork_server
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import until
+from tests.support.running import RunningRelay
+from tests.support.stage import Surroundings, surroundings
 
-TOMORROW = 1  # delivery that waits for ever: the next digest
-ON_PAPER = {"TERM": "dumb", "NO_COLOR": "1"}  # a terminal to which relay itself sends no codes
-
+HOSTILE_TENANT = "hostile"  # of whose operations everybody is notified
+LINK_HOST = "mining.example.com"
+BASE_URL = f"https://{LINK_HOST}"
+PUBLIC_URL = "https://relay.example.com"
 
 Thing = TypeVar("Thing")
 
@@ -35,22 +34,14 @@ Thing = TypeVar("Thing")
 class Target:
     """A running relay, as those see it who attack it."""
 
-    url: str
-    admin_url: str
-    pid: int
-    log: Path
-    config: Path
-    configured: Configuration
-    slack: SlackStandin
-    inbox: ClosedInbox
-    redis: RedisServer
-    canaries: Canaries
-    outputs: Outputs = field(default_factory=Outputs)
+    relay: RunningRelay
+    around: Surroundings
+    sources: Mapping[str, SourceFacts]
     until: float = inf  # on the monotonic clock; what is not begun by then is left out
 
     @property
     def address(self) -> tuple[str, int]:
-        parts = urlsplit(self.url)
+        parts = urlsplit(self.relay.url)
         return parts.hostname or "", parts.port or 0
 
     def while_in_time(self, things: Iterable[Thing]) -> Iterator[Thing]:
@@ -60,85 +51,79 @@ class Target:
                 return
             yield thing
 
-    def rss(self) -> float:
-        """MB just now."""
-        return memory(self.pid)
-
-    def alive(self) -> bool:
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except OSError:
-            return False
+    def memory(self) -> float:
+        """Return the MB that relay has just now."""
+        status = Path(f"/proc/{self.relay.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     async def get(self, path: str, *, admin: bool = False) -> tuple[int, str]:
-        """Status and body; 0 without an answer."""
-        token = self.configured.admin_token
-        headers = {"Authorization": f"Bearer {token}"} if admin and token else {}
-        url = (self.admin_url if admin else self.url) + path
+        """Return status and body; 0 without an answer."""
+        url = (self.relay.admin_url if admin else self.relay.url) + path
         try:
-            async with (
-                ClientSession(timeout=ClientTimeout(patience(10)), headers=headers) as client,
-                client.get(url) as answer,
-            ):
+            async with ClientSession(timeout=ClientTimeout(patience(10))) as client, client.get(url) as answer:
                 return answer.status, await answer.text()
         except (OSError, TimeoutError):
             return 0, ""
 
-    async def counted(self, metric: str) -> float:
-        """The sum of a metric over all of its labels."""
+    async def faults(self) -> float:
+        """Return how many faults of its own relay has counted."""
         _, text = await self.get("/metrics", admin=True)
-        rows = [row.rpartition(" ") for row in text.splitlines() if row.startswith(metric)]
-        return sum(float(value) for name, _, value in rows if name.partition("{")[0] == metric)
+        rows = [row.partition(" ") for row in text.splitlines()]
+        return sum(float(value) for name, _, value in rows if name == "relay_unexpected_errors_total")
 
-    async def settled(self) -> None:
-        """Return once nothing waits to be delivered but the next digest."""
-        store = Store.open(self.redis.url, process="campaign", may_own=False)
-        async with aclosing(store):
-
-            async def nothing_pending() -> bool:
-                return (await Admin(store).ledger()).counts.get("pending", 0) <= TOMORROW
-
-            await until(nothing_pending)
-
-    async def command(self, *arguments: str | Path) -> Done:
-        """`relay …` with this relay's configuration, into a pipe."""
-        done = await relay(*_configured(arguments, self.config), env=self.configured.env)
-        self.outputs.add(f"relay {arguments[0]}", done.out + done.err)
-        return done
-
-    async def on_terminal(self, *arguments: str | Path) -> str:
-        """The same on a terminal that relay knows to take no codes."""
-        env = {**self.configured.env, **ON_PAPER}
-        done = await relay_on_terminal(*_configured(arguments, self.config), env=env)
-        self.outputs.add(f"relay {arguments[0]}", done.out)
-        return done.out
+    async def command(self, *arguments: str) -> str:
+        """Return what `relay …` writes to a terminal that takes no codes."""
+        env = {"RELAY_DATA_DIR": self.around.env["STAGE_DATA"], "TERM": "dumb", "NO_COLOR": "1"}
+        return (await relay_on_terminal(*arguments, env=env)).out
 
 
 @asynccontextmanager
 async def target(directory: Path) -> AsyncIterator[Target]:
-    """A relay that serves, until it is left."""
-    canaries = Canaries()
-    redis = RedisServer(requirepass=canaries.make("redis.url"), appendonly="yes", appendfsync="no")
-    redis.url = f"unix://:{canaries.secrets['redis.url']}@{redis.directory}/redis.sock?db=0"
-    with redis:
-        async with SlackStandin() as slack, ClosedInbox() as inbox, platform() as platform_url:
-            around = Surroundings(slack.base_url, inbox.smtp_port, platform_url, redis.url)
-            configured = configuration(directory, around, canaries)
-            inbox.password = canaries.secrets["channels.email.password"]
-            async with serving(directory, configured) as (process, started):
-                host, port = started["addresses"][0]
-                admin_host, admin_port = started["admin_addresses"][0]
-                found = Target(
-                    f"http://{host}:{port}", f"http://{admin_host}:{admin_port}", process.pid, directory / "relay.log",
-                    directory / "relay.yaml", configured, slack, inbox, redis, canaries,
-                )  # fmt: skip
-                slack.interact(f"{found.url}/slack/interactions", configured.slack_secret)
-                found.outputs.add_file("the log", found.log)
-                yield found
-                found.outputs.add("exit", f"{process.returncode}")
+    """Run a relay until it is left."""
+    sources = {
+        "hmac": SourceFacts("hmac-sha256"),
+        "standard": SourceFacts("standard-webhooks", secret=f"whsec_{b64encode(token_bytes(24)).decode()}"),
+        "github": SourceFacts("github"),
+        "stripe": SourceFacts("stripe"),
+        "slack": SourceFacts("slack"),
+        "general": SourceFacts("hmac", "X-General-Signature"),
+        "basic": SourceFacts("basic", event="operation.progress", secret=f"relay:{token_bytes(16).hex()}"),
+        "progress": SourceFacts("token", event="operation.progress"),
+        "keyed": SourceFacts("token", "X-Api-Key", event="operation.progress"),
+    }
+    fork_server()  # it blocks this loop until it has started
+    with RedisServer(appendonly="yes", appendfsync="no") as redis:
+        async with surroundings(redis.url) as around:
+            config = directory / "relay.yaml"
+            config.write_text(json.dumps(_configuration(sources)))  # which is YAML, too
+            async with RunningRelay(config, around.env) as running:
+                yield Target(running, around, sources)
 
 
-def _configured(arguments: tuple[str | Path, ...], config: Path) -> list[str | Path]:
-    """Put the configuration before what may follow `--`."""
-    place = arguments.index("--") if "--" in arguments else len(arguments)
-    return [*arguments[:place], "-c", config, *arguments[place:]]
+def _configuration(sources: Mapping[str, SourceFacts]) -> dict[str, Any]:
+    return {
+        "server": {"host": "127.0.0.1", "port": 0, "public_url": PUBLIC_URL, "drain": "0s"},
+        "data_dir": "${STAGE_DATA}",
+        "retry": {"max_retries": 0, "retry_delay": 1},
+        "sources": {name: facts.settings for name, facts in sources.items()},
+        "platform": {
+            "link_hosts": [LINK_HOST],
+            "links": {"operation": f"{BASE_URL}/runs/{{operationId}}", "batch": f"{BASE_URL}/batches/{{batchId}}"},
+        },
+        "channels": {
+            "slack": {"token": "xoxb-the-token-of-the-campaign", "base_url": "${STAGE_SLACK}",
+                      "posts_per_second": 1000, "edits_per_minute": 1000, "new_message_limit": "off"},
+            "email": {"host": "127.0.0.1", "port": "${STAGE_SMTP}", "tls": "none",
+                      "from": "Operations <relay@example.com>"},
+        },
+        "destinations": {
+            "team": {"slack": "#team", "mode": "live", "group_errors": "off",
+                     "live": {"post_after": "0s", "min_step": 0, "min_interval": "0s"}},
+            "room": {"slack": "#room", "mode": "each", "group_errors": "off"},
+            "english": {"email": "english@example.com", "group_errors": "off"},
+            "german": {"email": "german@example.com", "language": "de", "group_errors": "off"},
+        },
+        "watchdog": "off",
+        "rules": [{"name": "everything hostile", "tenants": [HOSTILE_TENANT], "events": ["operation.*", "batch.*"],
+                   "notify": ["team", "room", "english", "german"]}],
+    }  # fmt: skip

@@ -15,7 +15,7 @@ from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
 from relay.receiving.guard import Guard, possible_connections
 from relay.receiving.key_cache import Fetch, KeyCache
-from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
+from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver
 from relay.receiving.sources import Source
@@ -108,7 +108,7 @@ class Front:
             guard=self._guard(),
             reuse_port=server.reuse_port,
         )
-        self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
+        self.addresses, self.admin_addresses = listeners.world.addresses, listeners.operators.addresses
         await console.commands.open(self._coordinator.config().data_dir)
         return listeners
 

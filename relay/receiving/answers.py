@@ -45,7 +45,7 @@ class Written(web.StreamResponse):
 async def label(_request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Set the headers of all of relay's answers; on the operators' listener an `on_response_prepare` signal."""
     if response.headers.get("Server") != HEADERS["Server"]:
-        response.headers["Server"] = HEADERS["Server"]  # aiohttp's tells its version, and Python's
+        response.headers["Server"] = HEADERS["Server"]  # aiohttp's has its version, and Python's
         for header, value in HEADERS.items():
             response.headers.setdefault(header, value)
 

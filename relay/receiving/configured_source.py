@@ -21,7 +21,7 @@ from relay.receiving.signatures import NO_KEYS, verify, wanted_key
 from relay.receiving.sources import RateLimit
 
 PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
-MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
+MOST = 32  # that wait at a time; others are asked to come again, so one token holds up no more than these
 UNSIGNED = "The {} is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NO_KEY = "The key that the signature needs cannot be fetched. Send it again."
 QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
@@ -117,7 +117,7 @@ class Configured:
         return {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
 
     def remember(self, signed: SignedRequest, now: float) -> None:
-        """Let whoever writes the format look at a verified body."""
+        """Keep a verified body for the author of its format."""
         if self._remember:
             self._remember(self.name, signed.body, self.kept_headers(signed), now)
 

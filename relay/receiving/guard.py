@@ -102,7 +102,7 @@ class Guard:
         self.held += size
         self._note_peak()
         while self.held > self.memory and connection.held:
-            coming = (each for each in self.connections if each.receiving)
+            coming = (each for each in self.connections if each.receiving and each.held)
             largest = max(coming, key=lambda each: each.held, default=connection)
             self.release(largest)
             largest.refuse_request()

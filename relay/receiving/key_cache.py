@@ -76,7 +76,7 @@ class _Share:
 
 
 class KeyCache:
-    """Keys by source and address. `clock` tells seconds."""
+    """Keys by source and address. `clock` returns seconds."""
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float]) -> None:
         self._fetch = fetch

@@ -174,8 +174,3 @@ async def _listen(
         return await serve(app, host, port, context=certificates.context(section), **options)
     except OSError as error:
         raise CannotListen(section, host, port, error) from None
-
-
-def addresses(runner: GuardedRunner) -> list[tuple[str, int]]:
-    """Return the hosts and ports that it listens on."""
-    return [(str(address[0]), int(address[1])) for address in runner.addresses]

@@ -161,7 +161,7 @@ class Receiver:
         headers, token = request_body.header_lines(request), request_body.query_token(request)
         max_size = configured.source.max_body or self.max_body
         body = request_body.whole(request, max_size=max_size)
-        if body is None:  # nobody gets memory, or the time to fill it, for a name
+        if body is None:  # a name alone is given no memory, and no time to fill it
             configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
             body = await request_body.read(request, max_size=max_size, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)

@@ -75,7 +75,8 @@ class GuardedRunner:
     grace: float
 
     def __post_init__(self) -> None:
-        self.addresses: list[Any] = [listening_socket.getsockname() for listening_socket in self.listening.sockets]
+        names = [listening_socket.getsockname() for listening_socket in self.listening.sockets]
+        self.addresses = [(str(host), int(port)) for host, port, *_ in names]
         self._sweeping = asyncio.create_task(self.guard.sweep())
 
     def leave(self) -> None:

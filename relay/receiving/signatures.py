@@ -13,7 +13,7 @@ from relay.receiving.schemes import SCHEMES
 
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")  # seconds since 1970; longer ones are not read at all
 NO_KEYS: Keys = {}
-SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
+SHOWN = 200  # characters of a ce-id before the digest of all of it
 
 
 def verify(

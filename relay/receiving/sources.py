@@ -83,7 +83,7 @@ class Source(Section):
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
-    keep_bodies: bool | None = None  # the last ones, for whoever writes the format; None: as that says
+    keep_bodies: bool | None = None  # the last ones, for the author of the format; None: as that says
     signature: Signature
     # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
@@ -91,7 +91,7 @@ class Source(Section):
     projects: Some = ()
     may_name_recipients: bool | None = None  # None: not with a token
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
-    max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
+    max_age: Age = 604_800.0  # as long as relay remembers at least what it has reported
     rate_limit: RateLimit | None = None
     max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] | None = None  # None: server.max_body
     catch_up: CatchUp | None = None

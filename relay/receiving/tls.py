@@ -14,7 +14,7 @@ from relay.configfile.validation import Section
 from relay.receiving.secret_strength import refuse_weak
 
 BLOCK = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-VERSION, UTC_TIME = 0xA0, 0x17  # of ASN.1, which the fields of a certificate are told apart by
+VERSION, UTC_TIME = 0xA0, 0x17  # of ASN.1, the tags of fields of a certificate
 BEFORE_VALIDITY = 3  # serial number, algorithm and issuer
 SOON = 14 * 86_400  # seconds before its end in which a certificate that is not renewed is worth a warning
 MOMENT = "%Y-%m-%d %H:%M UTC"

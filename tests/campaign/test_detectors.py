@@ -1,23 +1,14 @@
 """The campaign notices what relay must not do: each promise is broken once, and what is allowed is no fault."""
 
-import json
-from base64 import b64encode
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from campaign.active import in_html, in_log, in_mail, in_metrics, in_slack, in_text
-from campaign.canaries import Canaries
-from campaign.outputs import Outputs
+from campaign.fuzz import NO_FAULT, Attack
+from campaign.fuzz import judge as judge_answers
 from campaign.report import Report, table
-from campaign.requests import Request
-from campaign.secrets import NOWHERE, look
 from campaign.signatures import ALL_ACCEPTED, NONE_ACCEPTED, REFUSED
 from campaign.signatures import judge as judge_signature
-from campaign.strangers import ALL_KNOWN, ANSWERED, CLOSED, NO_ECHO, NO_HEADERS
-from campaign.strangers import judge as judge_stranger
+from campaign.wire import Exchange
 
 HOSTS = ("mining.example.com",)
 PLAIN = '<html><body><p style="color: red">text</p><a href="https://mining.example.com/x">a</a></body></html>'
@@ -41,8 +32,6 @@ SLACK: tuple[dict[str, Any], ...] = (
     {"text": "<!channel>"}, {"text": "hey <@U012AB3CD>"}, {"text": "<https://evil.example|click>"}, {"text": "a < b"},
     {"url": "https://evil.example"}, {"text": "\u202etxt"}, {"blocks": [{"elements": [{"url": "javascript:1"}]}]},
 )  # fmt: skip
-REFUSAL = b"HTTP/1.1 404 Not Found\r\nServer: relay\r\n\r\n"
-BODY = b'{"type": "about:blank", "title": "Not Found", "status": 404}'
 
 
 def test_what_is_active_is_found_and_an_ordinary_message_is_not() -> None:
@@ -51,33 +40,13 @@ def test_what_is_active_is_found_and_an_ordinary_message_is_not() -> None:
     log, figures = b'{"a": 1}\n', 'relay_x{source="a"} 1\nrelay_y 2.0\n# HELP x\n'
 
     assert [*in_html(PLAIN, HOSTS), *in_mail(MAIL, HOSTS), *in_slack(message, HOSTS)] == []
-    assert [*in_text("a\n\tü 🔬"), *in_log(log), *in_metrics(figures, ())] == []
+    assert [*in_text("a\n\tü 🔬"), *in_log(log), *in_metrics(figures)] == []
     assert [part for part in HTML if not [*in_html(PLAIN.replace("text", part), HOSTS)]] == []
     assert [new for old, new in MAILS if not [*in_mail(MAIL.replace(old, new), HOSTS)]] == []
     assert [one for one in SLACK if not [*in_slack(one, HOSTS)]] == []
     assert [text for text in ("\x1b[31m", "\x9b31m", "a\rb", "\u202e", "\U000e0041") if not [*in_text(text)]] == []
     assert [*in_log(log + b"[2]\n")]
-    assert [*in_metrics('relay_x{source="<script>"} 1\n', ())]
-
-
-@pytest.mark.parametrize(
-    ("head", "body", "kind", "promise"),
-    [
-        (b"", b"", "an unknown path", ANSWERED),
-        (REFUSAL, BODY[:-1] + b', "detail": "There is no source hmac2."}', "an unknown path", ALL_KNOWN),
-        (REFUSAL.replace(b"relay", b"Python/3.13 aiohttp/3.14"), BODY, "an unknown path", NO_HEADERS),
-        (REFUSAL, BODY[:-1] + b', "path": "mark1x1"}', "an unknown path", NO_ECHO),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b'{"ready": true}', "an operators' path", CLOSED),
-    ],
-)  # fmt: skip
-def test_what_tells_a_stranger_more_is_noticed(head: bytes, body: bytes, kind: str, promise: str) -> None:
-    report, plain = Report("strangers"), Report("strangers")
-
-    judge_stranger(report, {}, kind, "mark1x1", Request(b"GET", b"/metrics"), head, body)
-    judge_stranger(plain, {}, "an unknown path", "mark1x1", Request(b"GET", b"/metrics"), REFUSAL, BODY)
-
-    assert promise in report.broken
-    assert plain.broken == {}
+    assert [*in_metrics('relay_x{source="<script>"} 1\n')]
 
 
 def test_whoever_accepts_or_refuses_everything_is_noticed() -> None:
@@ -89,22 +58,14 @@ def test_whoever_accepts_or_refuses_everything_is_noticed() -> None:
     assert ({*open_door.broken}, {*closed_door.broken}) == ({NONE_ACCEPTED, REFUSED}, {ALL_ACCEPTED})
 
 
-def test_a_secret_is_found_in_every_spelling_also_across_two_pieces_of_a_file(tmp_path: Path) -> None:
-    canaries = Canaries()
-    secret, target = canaries.make("a.secret").encode(), SimpleNamespace(canaries=canaries)
-    spellings = (
-        secret, secret[:14], secret.hex().encode(), secret[::-1], secret.lower(), b64encode(secret),
-        b64encode(b"r:" + secret), b"Bearer " + secret + b"'", json.dumps({"x": secret.decode()}).encode(),
-    )  # fmt: skip
-    for number, written in enumerate(spellings):
-        report, said, file = Report("secrets"), Outputs(piece_size=64), tmp_path / f"{number}"
-        file.write_bytes(b"." * 50 + written + b"." * 100)
-        said.add_file("the log", file)
+def test_a_fault_of_relay_is_noticed() -> None:
+    attack, statuses = Attack((), (b"",), 1, ending=True), (b"404 Not Found", b"500 Internal Server Error")
+    good, bad = (Report("fuzz"), Report("fuzz"))
 
-        look(report, said, target)  # type: ignore[arg-type]
+    for report, status in zip((good, bad), statuses, strict=True):
+        judge_answers(report, attack, Exchange(b"HTTP/1.1 " + status + b"\r\n\r\n", held=False, seconds=0.1), "")
 
-        assert {*report.broken} == {NOWHERE}, written
-    assert [*canaries.within(b"q9LEAK, x7Kw, sha256=abc, whsec_AAAA" * 100)] == []
+    assert (good.kept, NO_FAULT in bad.broken) == (True, True)
 
 
 def test_a_part_that_looked_at_nothing_has_shown_nothing() -> None:

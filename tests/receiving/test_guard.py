@@ -75,6 +75,15 @@ def test_a_request_that_is_larger_than_what_is_left_is_refused_itself() -> None:
     assert guard.held == 90
 
 
+def test_idle_connections_do_not_make_room() -> None:
+    guard = Guard(memory=100)
+    idle, complete = entered(guard, 2)
+    complete.receiving = False
+    guard.hold(complete, 110)
+
+    assert [caller.closed for caller in (idle, complete)] == [[], ["memory"]]
+
+
 def test_a_connection_that_is_closed_holds_nothing() -> None:
     guard = Guard()
     callers = entered(guard, 2)
