@@ -170,7 +170,11 @@ class Health:
         """Notice a clock that was set back, and data that was deleted."""
         if step := self.store.take_set_back():
             metrics.clock_set_back.inc()
-            log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
+            log.warning(
+                "redis.clock_set_back",
+                seconds=step,
+                meaning="relay's time goes on, at half its speed until Redis's clock has caught up",
+            )
         if self.store.emptied:
             self._emptied = datetime.fromtimestamp(self.clock(), UTC)
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")

@@ -190,4 +190,4 @@ fsyncs_delayed = Gauge(
     "How often Redis had to wait for the disk since it started, where it does not fsync each write.",
 )
 clock_skew = Gauge("relay_clock_skew_seconds", "How far the clock of Redis is ahead of relay's own.")
-clock_set_back = Counter("relay_redis_clock_set_back", "Times that the clock of Redis was set back by over 5 s.")
+clock_set_back = Counter("relay_redis_clock_set_back", "Times that the clock of Redis was set back by over 10 s.")

@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 JOBS_PAGE = 1000  # names of jobs that are read in one step
 AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
-OVERLAP = 300.0  # seconds, longer than from one tick to the next
 STALE = 7 * 86_400.0  # seconds after which a missing run is no news
 AGAIN = 20 * 3600.0  # seconds after a missing run without another alarm of the same expectation while none begins
 FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets the alarm's operation
@@ -63,9 +62,7 @@ class MissingRuns:
             return
         self._under_way = None
         alarms = await self._alarms(now)
-        await self._learn(
-            {missing.expectation for missing in alarms} | {expected.job for expected in settings.expect}, now
-        )
+        await self._learn({missing.expectation for missing in alarms} | {expected.job for expected in settings.expect})
         latest: dict[str, float] = {}
         for missing in alarms:
             starts, _ = await self._starts([*await self._jobs_of(missing.expectation), missing.job], now)
@@ -113,10 +110,8 @@ class MissingRuns:
                 await self.jobs.forget_missing(operation)
         return alarms
 
-    async def _learn(self, patterns: set[str], now: float) -> None:
+    async def _learn(self, patterns: set[str]) -> None:
         """Read the names of jobs that ended since the last tick; all of them where a pattern is new."""
-        if self._read > 1000 * now:  # the clock was set back: what ends now is listed before what ended then
-            self._read = round(1000 * (now - OVERLAP))
         forgotten = len(self._job_names) > 2 * Settings.max_jobs  # most of them, by the store
         if forgotten or not patterns <= self._patterns:
             self._job_names, self._read = {}, 0

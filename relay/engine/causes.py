@@ -17,7 +17,7 @@ from relay.engine.bundles import add_row, has_summary, move_to_bundle, open_bund
 from relay.engine.deliveries import create, from_standing, supersede
 from relay.engine.draft import Draft
 from relay.engine.escalations import MINUTE, call_each_minute, record_call
-from relay.engine.lanes import beside, join, leave, leave_queues, set_due
+from relay.engine.lanes import beside, join, leave, leave_queues
 from relay.engine.recipients import ESSENTIAL
 from relay.engine.records import DAY, MAIN, REPLIES, Bundle, Delivery, Operation, Thread, documents
 from relay.engine.state import Record
@@ -162,9 +162,6 @@ def _with_first(d: Draft, x: Delivery, *, edit: bool) -> Cause | None:
     cause = _current(d, name) if name else None
     if cause is None or not cause.at or not x.cause:
         return None
-    if cause.at > d.now:  # the clock was set back since: it is as of now, and stays so
-        cause = d.edit(Cause, name)
-        cause.at = d.now
     window, *_, signature = x.cause
     if d.now - cause.at >= window or _gives_way(d, cause, cause.first, signature):
         return None
@@ -210,7 +207,7 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
         leave_queues(d, x)
         leave(d, x, apart=x.queue != MAIN)  # among the messages it was one: others may be waiting to go under it
         x.lane, x.queue, x.row, x.urgency = lane, REPLIES, True, ROW
-        set_due(d, x, d.now)
+        x.due = d.now
         join(d, x)
         return True
     if _is_sent_beside(d, x):

@@ -1,21 +1,14 @@
-"""Clockwork of all processes together: ticks, turns, and a clock that was set back."""
+"""Clockwork of all processes together: ticks and turns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from heapq import nsmallest
-from itertools import takewhile
 from typing import ClassVar
 
 from relay.engine.draft import Draft
-from relay.engine.lanes import BUNDLED, URGENCIES, set_due
-from relay.engine.parking import EVER
-from relay.engine.pauses import OPERATOR, OperatorPause, Pause, find_pause, scope_of
-from relay.engine.records import BROKEN, CHANNELS, FLYING, PARKING, PAUSED, WATCH, Delivery, due
-from relay.engine.state import Record, Score
+from relay.engine.state import Record
 
 TICKS = "ticks"  # the name of the only record of its kind
 TROUBLES = "troubles"
-SETTING_BACK = "setting-back"  # table: ms by which the clock was set back → up to where that is put right
 
 
 @dataclass
@@ -30,8 +23,6 @@ class Ticks(Record):
     left: int = 0
     asked: int = 0
     reconciled: int = 0
-    step: int = 0  # by how many ms the clock was set back last, and when
-    stepped: int = 0
     turns: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     doing: dict[str, int] = field(default_factory=dict)
@@ -95,7 +86,7 @@ class TakeTurnFor:
     def decide(self, d: Draft) -> bool:
         ticks = d.edit(Ticks, TICKS)
         last = ticks.turns.get(self.name, 0)
-        if 0 <= d.now - last < self.period:
+        if d.now - last < self.period:
             return False
         ticks.turns[self.name] = d.now
         return True
@@ -132,83 +123,3 @@ class KeepTroubles:
             return False
         kept.text = self.becomes
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class ClockSetBack:
-    """Redis's clock was set back by `step` ms: what waited for a time waits as long as it had to, and not for longer.
-
-    All that is in a queue is put right here, and what is read record by record, where it is read.
-    What is left is remembered, for an owner that comes after a crash. Answer: `after` of the same again, which puts the
-    next `most` right; '' when all is done.
-    """
-
-    step: int
-    after: str = ""
-    most: int = 500
-
-    def decide(self, d: Draft) -> str:
-        if not self.after:
-            _set_pauses_back(d)
-            for index in (PARKING, WATCH):
-                for score, member in [*_later(d, index)]:
-                    d.place(index, member, score - self.step)
-            d.apart(_set_ticks_back, self.step)
-            _set_calls_back(d, self.step)
-        places = nsmallest(self.most, (place for place in _waiting(d) if place > self.after))
-        known = d.readable(Delivery, [place.partition("\0")[2] for place in places])
-        for place in places:
-            index, _, id_ = place.partition("\0")
-            due_at, x = d.score(index, id_), known.get(id_)
-            if due_at and x and x.kind not in BUNDLED:  # these are due by the calendar
-                _put_right(d, index, id_, due_at - self.step)
-        left = places[-1] if len(places) == self.most else ""
-        if left:
-            d.put(SETTING_BACK, str(self.step), left.encode())
-        elif self.after:
-            d.remove(SETTING_BACK, str(self.step))
-        return left
-
-
-def _set_pauses_back(d: Draft) -> None:
-    scopes = [*d.first(BROKEN, EVER), *map(scope_of, d.first(PARKING, EVER))]
-    people = d.first(PAUSED, EVER)
-    scopes = [*d.readable(Pause, scopes), *(OPERATOR + name for name in d.readable(OperatorPause, people))]
-    for scope in scopes:
-        d.apart(find_pause, scope)
-
-
-def _set_ticks_back(d: Draft, step: int) -> None:
-    ticks = d.edit(Ticks, TICKS)
-    ticks.last, ticks.asked = min(ticks.last, d.now), min(ticks.asked, d.now)
-    ticks.reconciled, ticks.back = min(ticks.reconciled, d.now), min(ticks.back, d.now)
-    ticks.step, ticks.stepped = step, d.now
-    if ticks.grace > d.now:
-        ticks.grace -= step
-
-
-def _set_calls_back(d: Draft, step: int) -> None:
-    """A call that is under way in a process that is not heard of is over as long after its mark as before."""
-    for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
-        if x and x.marked > d.now:
-            d.edit(Delivery, name).marked = max(1, x.marked - step)
-
-
-def _waiting(d: Draft) -> Iterator[str]:
-    """Yield the deliveries that wait for a time to come, each behind the name of its queue."""
-    for _, channel in d.ascending(CHANNELS):
-        for urgency in URGENCIES:
-            index = due(channel, urgency)
-            yield from (f"{index}\0{id_}" for _, id_ in _later(d, index))
-
-
-def _later(d: Draft, index: str) -> Iterator[tuple[Score, str]]:
-    """Yield the members that wait for a time to come."""
-    return takewhile(lambda row: row[0] > d.now, d.descending(index))
-
-
-def _put_right(d: Draft, index: str, id_: str, at: int) -> None:
-    x = d.edit(Delivery, id_)
-    x.created = min(x.created, d.now)
-    set_due(d, x, at)
-    d.place(index, id_, at)

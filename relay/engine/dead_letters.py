@@ -32,7 +32,7 @@ def _replay(d: Draft, id_: str) -> bool:
     x.attempts = x.crashes = x.died = x.failing = x.faults = x.failed = x.removed = 0
     x.unknowns = min(1, x.unknowns)  # what may have arrived still may: its channel is asked first, if it can answer
     x.reason, x.error, x.unreadable = "", "", False
-    x.due = x.dated = x.created = d.now
+    x.due = x.created = d.now
     if converges(x.kind):
         thread = d.edit(Thread, x.lane)
         if thread.waiting:

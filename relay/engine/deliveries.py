@@ -44,7 +44,7 @@ def delivery_for(d: Draft, a: Arrival, r: Recipient, seq: int, kind: str) -> Del
 
 def create(d: Draft, x: Delivery) -> None:
     """Queue a new delivery. It is of this moment, if it says no other (`created`)."""
-    x.created, x.dated = x.created or d.now, d.now
+    x.created = x.created or d.now
     x.queue = x.queue or MAIN
     d.add(x)
     if d.score(CHANNELS, x.channel) is None:
@@ -110,11 +110,11 @@ def keep_doubt(d: Draft, x: Delivery) -> None:
 def requeue(d: Draft, x: Delivery, at: int) -> None:
     """Put it back into the queue. A live delivery behind which a newer one already waits has nothing left to show."""
     lanes.end_hand_out(d, x)
-    lanes.set_due(d, x, at)
+    x.due = at
     if not detach_outcome(d, x) and converges(x.kind):
         thread = d.edit(Thread, x.lane)
         if thread.waiting and thread.waiting != x.name:
-            _inherit(d, d.edit(Delivery, thread.waiting), x, at)
+            _inherit(d.edit(Delivery, thread.waiting), x, at)
             supersede(d, x, "newer state")
             return
         thread.waiting, thread.sending = x.name, ""
@@ -123,13 +123,13 @@ def requeue(d: Draft, x: Delivery, at: int) -> None:
     lanes.release_replies(d, x)
 
 
-def _inherit(d: Draft, heir: Delivery, x: Delivery, at: int) -> None:
+def _inherit(heir: Delivery, x: Delivery, at: int) -> None:
     """Count what a superseded delivery has been through for the one that takes its place.
 
     Otherwise a new event during each attempt would mean attempts without end, and repeats without a bound.
     """
     if heir.urgency != "1" or x.urgency == "1":  # an outcome need not wait for the back-off of progress
-        lanes.set_due(d, heir, max(lanes.due_of(d, heir), at))
+        heir.due = max(heir.due, at)
     heir.attempts = max(heir.attempts, x.attempts)
     heir.unknowns = max(heir.unknowns, x.unknowns)
     for name in TROUBLE:
@@ -181,4 +181,4 @@ def from_standing(name: str, standing: dict[str, Any]) -> Delivery:
 def alarm_sent(d: Draft, x: Delivery) -> None:
     """Remember that an alarm arrived, or may have: only then is its recovery sent there."""
     if x.event == "operation.stalled" and d.get(Operation, x.operation):
-        d.edit(Operation, x.operation).alarms_sent[x.lane] = max(d.now, x.created)  # the clock may have been set back
+        d.edit(Operation, x.operation).alarms_sent[x.lane] = d.now

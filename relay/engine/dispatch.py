@@ -120,8 +120,8 @@ def gate(d: Draft, o: Operation, a: Arrival, r: Recipient) -> str:
     percentage = a.event.percentage
     if known and gates and percentage != 100:
         moved = [least for least in gates if _has_moved(a, r, least, known)]
-        waited = d.now - known[1]  # below 0: the clock was set back, and it begins anew
-        if all(0 <= waited < least.interval * 1000 for least in moved):
+        waited = d.now - known[1]
+        if all(waited < least.interval * 1000 for least in moved):
             return "interval" if moved else "increment"
     before = known[0] if known else None
     o.gates[r.lane] = (before if percentage is None else percentage, d.now, a.estimate, a.phase)

@@ -20,24 +20,12 @@ def make_due(d: Draft, x: Delivery, at: int | None = None) -> None:
     A reply is not due while the message above it is still to come.
     """
     if at is not None:
-        set_due(d, x, at)
+        x.due = at
     if x.ticket or x.died or not _is_first(d, x):
         return
     leave_queues(d, x)
     if not _waits_for_message(d, x):
-        d.place(due(x.channel, x.urgency), x.name, due_of(d, x))
-
-
-def set_due(d: Draft, x: Delivery, at: int) -> None:
-    x.due, x.dated = at, d.now
-
-
-def due_of(d: Draft, x: Delivery) -> int:
-    """Return when it is due. Where the clock was set back since, what was left of the wait begins now."""
-    if x.dated > d.now and x.kind not in BUNDLED:
-        x = d.edit(Delivery, x.name)
-        set_due(d, x, x.due - (x.dated - d.now))
-    return x.due
+        d.place(due(x.channel, x.urgency), x.name, x.due)
 
 
 def leave_queues(d: Draft, x: Delivery) -> None:
@@ -95,7 +83,7 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
     if first is None or first.ticket or first.due <= soon:
         return
     for name, other in d.get_all(Delivery, ids[1:]).items():
-        if other and other.urgency == "1" and due_of(d, other) <= soon:
+        if other and other.urgency == "1" and other.due <= soon:
             leave_queues(d, first)
             queues = d.edit(Thread, x.lane).queues
             queues[x.queue] = [name, *(id_ for id_ in queues[x.queue] if id_ != name)]
@@ -115,7 +103,7 @@ def release_lane(d: Draft, lane: str, shown: int) -> None:
     if reply:
         if not reply.attempts and shown >= reply.seq:
             reply = d.edit(Delivery, reply.name)
-            set_due(d, reply, d.now)
+            reply.due = d.now
         make_due(d, reply)
 
 

@@ -50,7 +50,7 @@ class Waits:
         """The last `reserve` of a burst are for outcomes: however many runs report progress, an end is sent at once."""
         name, period, burst, reserve = limit
         usable = burst if x.urgency == "1" else burst - reserve
-        wait = _next_slot(d, limit) - (usable - 1) * period - d.now
+        wait = _next_slot(d, limit[0]) - (usable - 1) * period - d.now
         if wait <= 0:
             return 0
         self.behind[name] = self.behind.get(name, -1) + 1
@@ -74,18 +74,14 @@ def probe(d: Draft, x: Delivery, limits: list[Limit]) -> None:
     for scope in scopes_of(x, limits):
         if failed_probes(d, scope) is not None:
             pause = d.edit(Pause, scope)
-            pause.until, pause.at = d.now + PROBED, d.now
+            pause.until = d.now + PROBED
 
 
 def spend(d: Draft, limits: list[Limit]) -> None:
     for limit in limits:
-        at = _next_slot(d, limit) + limit[1]
-        d.edit(Rate, limit[0]).at = at
+        d.edit(Rate, limit[0]).at = _next_slot(d, limit[0]) + limit[1]
 
 
-def _next_slot(d: Draft, limit: Limit) -> float:
+def _next_slot(d: Draft, name: str) -> float:
     """Return when the limit's next slot would be free if all of its burst were used."""
-    name, period, burst, _ = limit
-    at = d.look(Rate, name).at
-    # Later than a full burst makes it, the clock was set back since: it begins anew.
-    return float(d.now) if at > d.now + period * burst + 1 else max(at, d.now)
+    return max(d.look(Rate, name).at, d.now)

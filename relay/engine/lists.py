@@ -116,7 +116,7 @@ def over_cap(d: Draft, x: Delivery, cap: Cap) -> bool:
     """Return whether another new message would be one too many. A lane that was let through once stays so."""
     (most, period), index = cap, roots(x.channel, x.address)
     for at, lane in d.ascending(index):
-        if not d.now - period < at <= d.now:  # those after now are from before the clock was set back
+        if at <= d.now - period:
             d.take_out(index, lane)
     if d.score(index, x.lane) is not None:
         return False
@@ -231,9 +231,9 @@ def _requests_name(limit: Any) -> str:
 
 
 def _current_requests(d: Draft, limit: Any) -> Requests | None:
-    """Return the stretch that goes on. One of before the clock was set back is none."""
+    """Return the stretch that goes on."""
     requests = d.get(Requests, _requests_name(limit))
-    return requests if requests and requests.start <= d.now < requests.start + limit[2] else None
+    return requests if requests and d.now < requests.start + limit[2] else None
 
 
 def _is_grave(d: Draft, x: Delivery) -> bool:

@@ -6,7 +6,7 @@ At most one delivery waits for each; it means "show the present state", so a new
 from relay.engine.arrival import Arrival
 from relay.engine.deliveries import create, delivery_for, standing_of, supersede
 from relay.engine.draft import Draft
-from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
+from relay.engine.lanes import URGENCIES, leave_queues, make_due
 from relay.engine.ledger import record_held
 from relay.engine.order import is_muted, is_taken
 from relay.engine.outcomes import held_until, hold
@@ -91,16 +91,16 @@ def _join(d: Draft, a: Arrival, waiting: Delivery, x: Delivery, *, held: bool) -
 
     An outcome need not wait for the time that was planned. What is looked at anew leaves whatever it was parked for.
     """
-    stored, was = waiting.due, due_of(d, waiting)
+    was = waiting.due
     due = x.due if held or a.terminal else min(was, x.due)
     if (waiting.attempts or waiting.faults) and not a.terminal:
         due = was  # its back-off holds
     urgency = min(x.urgency, waiting.urgency, key=URGENCIES.index)
-    moved = bool(waiting.parked) or due != stored or urgency != waiting.urgency
+    moved = bool(waiting.parked) or due != was or urgency != waiting.urgency
     if moved:
         leave_queues(d, waiting)
     waiting.urgency = urgency
-    set_due(d, waiting, due)
+    waiting.due = due
     waiting.seq, waiting.event, waiting.cause, waiting.error_line = x.seq, x.event, x.cause, x.error_line
     waiting.passes = x.passes or waiting.passes
     waiting.loud = x.loud or waiting.loud

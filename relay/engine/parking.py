@@ -214,10 +214,10 @@ def keep_from_removed(d: Draft, x: Delivery) -> bool:
 
 def _park_removed(d: Draft, x: Delivery, scope: str) -> None:
     known = find_pause(d, scope)
-    since = min(known.since, d.now) if known else d.now  # the clock may have been set back
+    since = known.since if known else d.now
     created = max(since, x.created)
     pause = d.edit(Pause, scope)
-    pause.until, pause.at, pause.since = d.now + LOOK - RECHECK, d.now, since  # it is looked at so much later
+    pause.until, pause.since = d.now + LOOK - RECHECK, since  # it is looked at so much later
     pause.reason, pause.probe, pause.expires = "destination_removed", True, d.now + EXPIRES
     if d.now - created > KEPT_REMOVED:
         give_up_removed(d, x)

@@ -34,7 +34,6 @@ class Pause(Record):
     KEPT: ClassVar[int] = 8 * DAY
 
     until: int = 0
-    at: int = 0  # when that was decided
     since: int = 0
     reason: str = ""
     probe: bool = False
@@ -49,7 +48,6 @@ class OperatorPause(Record):
     PREFIX: ClassVar[str] = "paused:"
 
     until: int = 0
-    at: int = 0
     since: int = 0
     reason: str = ""
     by: str = ""
@@ -114,10 +112,6 @@ def find_pause(d: Draft, scope: str) -> Pause | OperatorPause | None:
     pause = d.get(kind, name)
     if pause is None or (isinstance(pause, Pause) and 0 < pause.expires <= d.now):
         return None
-    if pause.at > d.now:  # the clock was set back since: what was left of it begins now
-        pause = d.edit(kind, name)
-        pause.until -= pause.at - d.now
-        pause.at = d.now
     return pause
 
 
@@ -176,7 +170,7 @@ def _pause(d: Draft, scope: str, fault: PauseScope) -> Pause:
     longest = max(until, min(known.until, d.now + DAY)) if known else until
     paused = d.edit(Pause, scope)
     paused.until = until if fault.probe else longest
-    paused.reason, paused.at, paused.since = fault.reason, d.now, paused.since or d.now
+    paused.reason, paused.since = fault.reason, paused.since or d.now
     paused.expires = d.now + ms + PROBED if fault.probe else longest + 1000
     if fault.probe:
         paused.probe = True
@@ -199,7 +193,7 @@ def probe_again(d: Draft, x: Delivery, after: int | None) -> None:
     scope = channel_scope(x)
     if find_pause(d, scope):
         paused = d.edit(Pause, scope)
-        paused.until, paused.at = d.now + (after or 0), d.now
+        paused.until = d.now + (after or 0)
         paused.probes += after is not None
         look_at(d, place_of(x.channel, scope))
 
@@ -238,7 +232,7 @@ class PauseDestination:
         for name in d.first(PAUSED, d.now):
             _forget_operator_pause(d, name)
         until, ends = d.now + (FOR_EVER if self.ms is None else self.ms), self.ms is not None
-        d.add(OperatorPause(self.destination, until, d.now, d.now, reason=self.reason, by=self.by, ends=ends))
+        d.add(OperatorPause(self.destination, until, d.now, reason=self.reason, by=self.by, ends=ends))
         d.place(PAUSED, self.destination, until)
         _look_behind(d, OPERATOR + self.destination)  # the new end may be the earlier one
 

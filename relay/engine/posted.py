@@ -9,7 +9,7 @@ from relay.engine.bundles import keep_baseline
 from relay.engine.causes import confirm_sent
 from relay.engine.deliveries import alarm_sent, converges, create, forget, from_standing, requeue
 from relay.engine.draft import Draft
-from relay.engine.lanes import due_of, leave, release_lane, set_due
+from relay.engine.lanes import leave, release_lane
 from relay.engine.ledger import note, record_end
 from relay.engine.lists import leave_list
 from relay.engine.pauses import lift_throttles, resume
@@ -103,7 +103,7 @@ def record_message(d: Draft, x: Delivery, entry: Arrived) -> None:
     waiting = d.get(Delivery, thread.waiting) if thread.waiting else None
     if waiting and waiting.urgency != "1":
         waiting = d.edit(Delivery, waiting.name)
-        set_due(d, waiting, max(due_of(d, waiting), d.now + thread.interval))
+        waiting.due = max(waiting.due, d.now + thread.interval)
 
 
 def adopt_message(d: Draft, lane: str, entry: Arrived, shown: int) -> None:

@@ -118,7 +118,6 @@ class Delivery(Record):
     urgency: str = ""  # '1' outcomes, '2' stalls, '3' failed phases, '' the rest
     seq: int = 0  # number of the newest event that it shows
     due: int = 0
-    dated: int = 0  # when that was decided
     created: int = 0
     attempts: int = 0
     unknowns: int = 0  # attempts that may have arrived

@@ -43,7 +43,6 @@ DELIVERIES: tuple[type, ...] = (
 )
 # Time that has come
 TIME: tuple[type, ...] = (
-    clock.ClockSetBack,
     clock.TakeTurn,
     clock.TakeTurnFor,
     clock.ReportTick,

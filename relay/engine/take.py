@@ -23,7 +23,7 @@ from relay.engine.deliveries import converges, dead_letter, supersede
 from relay.engine.draft import Draft
 from relay.engine.escalations import wait_for_call
 from relay.engine.handing import OF_BUNDLES, NothingLeft, delivery_of, obsolete
-from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues, set_due
+from relay.engine.lanes import BUNDLED, URGENCIES, join, leave, leave_queues
 from relay.engine.limits import Waits, probe, scopes_of, spend
 from relay.engine.lists import Hours, divert, over_request_limit, readdress, spend_request
 from relay.engine.parking import UNREADABLE, keep_from_removed, park, reopen
@@ -274,7 +274,7 @@ def _ends(d: Draft, x: Delivery) -> bool:
 
 
 def _postpone(d: Draft, x: Delivery, ms: float) -> None:
-    set_due(d, x, ceil(d.now + ms))
+    x.due = ceil(d.now + ms)
     d.place(due(x.channel, x.urgency), x.name, x.due)
 
 
@@ -284,6 +284,6 @@ def _set_aside(d: Draft, index: str, name: str, error: Exception) -> None:
     if isinstance(error, StoreUnavailable):
         return
     x = d.edit(Delivery, name)
-    set_due(d, x, d.now + UNREADABLE)
+    x.due = d.now + UNREADABLE
     x.crashes = x.crashes + 1 if x.unreadable else 1
     x.error, x.unreadable = f"{type(error).__name__} at {relay_line(error)}", True

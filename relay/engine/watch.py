@@ -3,7 +3,6 @@
 What is wrong with them is decided in relay/policy/watchdog.py.
 """
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,10 +26,8 @@ GAPS = 15  # between signs of life, that are kept
 ECHO = 60_000  # ms within which a repetition is no sign of rhythm
 ABSENCE = 120_000  # ms without a tick after which relay was away
 LAST = '"last":true'  # in the text of alarms: people were notified that relay will forget the run
-JITTER = 5000  # ms: clocks are put right by so little all the time
 FORGOTTEN_AT_ONCE = 1000
 MOST_LOOKED_AT = 20_000  # runs, for those to ask about
-_MOMENT = re.compile(r'("(?:at|since)":)(\d+(?:\.\d+)?)')  # in the text of alarms, in seconds
 
 
 def check_now(d: Draft, operation: str) -> None:
@@ -240,7 +237,6 @@ def _watched(d: Draft, operation: str) -> Operation | None:
     o = d.get(Operation, operation)
     if o is None or o.heard is None or o.rank in (None, TERMINAL):
         return None
-    o = _set_right(d, o)
     young = d.now - (o.heard or 0) < KEEP_OPERATION
     return o if young or _needs_last_message(d, operation) else None
 
@@ -258,29 +254,3 @@ def _leave(d: Draft, operation: str) -> None:
         if o is None or not o.alarms or LAST not in o.alarms:
             d.edit(Ticks, TICKS).left += 1
     unwatch(d, operation)
-
-
-def _set_right(d: Draft, o: Operation) -> Operation:
-    """Date what was recorded before the clock was set back by the right clock: signs of life, moves and alarms."""
-    moments = [o.heard or 0, o.moved or 0, *(float(at) * 1000 for _, at in _MOMENT.findall(o.alarms))]
-    if max(moments) <= d.now:
-        return o
-    o = d.edit(Operation, o.name)
-    o.heard = None if o.heard is None else _by_right_clock(d, o.heard)
-    o.moved = None if o.moved is None else _by_right_clock(d, o.moved)
-
-    def dated(match: re.Match[str]) -> str:
-        moment = float(match[2]) * 1000
-        return match[0] if moment <= d.now else f"{match[1]}{_by_right_clock(d, round(moment)) / 1000:.3f}"
-
-    o.alarms = _MOMENT.sub(dated, o.alarms)
-    return o
-
-
-def _by_right_clock(d: Draft, moment: int) -> int:
-    """Return a moment by the right clock; as of now where the known step back does not account for it."""
-    if moment <= d.now:
-        return moment
-    ticks = d.readable(Ticks, [TICKS]).get(TICKS) or Ticks(TICKS)
-    known = ticks.step and d.now < ticks.stepped + ticks.step and moment - d.now > JITTER
-    return min(d.now, moment - ticks.step) if known else d.now

@@ -150,11 +150,10 @@ class Store(Queue):
 
     def take_set_back(self) -> float:
         """Return the seconds by which Redis's clock was set back since this was last asked."""
-        step, self.partition.set_back = self.partition.set_back, 0
-        return step / 1000
+        return self.partition.take_set_back() / 1000
 
     async def time(self) -> float:
-        """Return the time of Redis's clock, seconds since the epoch."""
+        """Return the partition's time, seconds since the epoch."""
         return await self.reader.now() / 1000
 
     async def ping(self) -> None:

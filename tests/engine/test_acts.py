@@ -5,9 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.deliveries import Delivery
-from relay.engine import pauses
 from relay.engine.bundles import REFRESHED
-from relay.engine.clock import ClockSetBack
 from relay.engine.dead_letters import DropDead, ReplayDead
 from relay.engine.housekeeping import GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.lists import Pointer
@@ -61,39 +59,6 @@ class TestAPause:
 
         assert partition.do(LiftPauses()) == 1
         assert len(partition.take()) == 5
-
-    def test_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(self, partition: Sending) -> None:
-        partition.broken(1)
-        partition.now -= 3_600_000
-        partition.do(ClockSetBack(3_600_000))
-
-        assert partition.take() == []
-        partition.now += 61_000
-        assert len(partition.take()) == 1
-
-
-def test_a_wait_lasts_as_long_as_it_had_to_after_the_clock_was_set_back(partition: Sending) -> None:
-    partition.fill(0, 1)
-    partition.fail(partition.take_one(), "destination:other/#other")
-    partition.now -= 3_600_000
-    partition.do(ClockSetBack(3_600_000))
-
-    assert partition.take() == []
-    partition.now += 60_000
-    assert len(partition.take()) == 1
-
-
-def test_what_waits_for_an_address_that_was_removed_is_looked_at_in_time_after_the_clock_was_set_back(
-    partition: Sending,
-) -> None:
-    partition.do(Announce({"other": {"slack": ("#other",)}}))
-    partition.fill(0, 1)
-    assert partition.take() == []
-    partition.now -= 3_600_000
-    partition.do(ClockSetBack(3_600_000))
-
-    partition.now += 59_000
-    assert pauses.paused_until(partition.d, "removed:room/#room") == partition.now
 
 
 class TestWhatWaitsTooLong:

@@ -10,11 +10,9 @@ from relay.domain.deliveries import Digest, Target, Window
 from relay.engine import bundles
 from relay.engine.arrival import Arrival
 from relay.engine.bundles import ScheduleDigest, SendDigest, keep_baseline
-from relay.engine.clock import ClockSetBack
 from relay.engine.order import record_press, rejected_press
-from relay.engine.records import Bundle, Delivery, Operation, due, rows
+from relay.engine.records import Bundle, Delivery, Operation, rows
 from tests.engine.lab import NOW, Lab
-from tests.engine.sending import Sending
 from tests.support import events
 from tests.support.targets import mail
 
@@ -89,18 +87,6 @@ def test_a_digest_is_sent_before_its_time_if_it_holds_something(held: bool) -> N
     found = [(bundle.start - NOW, bundle.end - NOW, len(rows)) for bundle, rows in everything(lab)]
     assert found == ([(-60_000, 0, 1), (0, 60_000, 0)] if held else [(-60_000, 60_000, 0)])
     assert not ScheduleDigest(TARGET, TODAY).decide(lab.d)
-
-
-def test_a_clock_that_is_set_back_leaves_a_digest_to_its_calendar(partition: Sending) -> None:
-    window = Window(partition.now / 1000 - 60, partition.now / 1000 + 60)
-    partition.report(events.failed(), [mail(how=Digest("Europe/Berlin", (window,)))])
-    planned = [*partition.d.ascending(due("email", ""))]
-
-    partition.now -= 3_600_000
-    partition.do(ClockSetBack(3_600_000))
-
-    assert planned
-    assert [*partition.d.ascending(due("email", ""))] == planned
 
 
 def test_a_digest_that_is_due_keeps_what_it_holds() -> None:

@@ -178,7 +178,6 @@ class TestACompletionBehindItsFailure:
         ([Gate(25.0)], 90, events.progress(100), 0, ""),
         ([Gate(0.0, 60.0)], 10, events.progress(35), 59, "interval"),
         ([Gate(0.0, 60.0)], 10, events.progress(35), 60, ""),
-        ([Gate(0.0, 60.0)], 10, events.progress(35), -5, ""),  # the clock was set back
         ([Gate(50.0), Gate(0.0, 60.0)], 10, events.progress(60), 0, ""),
         ([], 10, events.progress(10), 0, ""),
     ],

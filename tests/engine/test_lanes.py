@@ -1,7 +1,7 @@
 """Lanes: order, one under way, and replies beside the message."""
 
 from relay.engine.deliveries import requeue
-from relay.engine.lanes import LISTED, due_of, queued
+from relay.engine.lanes import LISTED, queued
 from relay.engine.parking import park
 from relay.engine.records import MAIN, Delivery, Thread
 from tests.engine.lab import LANE, NOW, Lab
@@ -84,17 +84,6 @@ def test_what_is_urgent_overtakes_a_long_wait() -> None:
     assert queued(lab.d, LANE, MAIN) == ["3", "1", "2"]
 
 
-def test_nothing_overtakes_what_is_under_way_though_the_clock_was_set_back() -> None:
-    lab = Lab()
-    lab.new("first")
-    lab.take("first")
-    lab.d.now -= 900_000
-
-    lab.new("urgent", urgency="1", due=lab.d.now)
-
-    assert lab.due("1") == []
-
-
 def test_overtaking_changes_nothing_beneath_its_draft() -> None:
     lab = Lab()
     lab.new("1", event="operation.progress")
@@ -135,15 +124,6 @@ def test_an_outcome_does_not_wait_for_the_back_off_of_progress() -> None:
     requeue(lab.d, lab.edit("progress"), NOW + 4000)
 
     assert lab.edit("outcome").due == NOW
-
-
-def test_what_is_left_of_a_wait_begins_where_the_clock_was_set_back_to() -> None:
-    lab = Lab()
-    x = lab.new("x", due=NOW + 5_000, dated=NOW)
-
-    lab.d.now -= 900_000
-
-    assert [due_of(lab.d, x) for _ in range(2)] == [lab.d.now + 5_000] * 2
 
 
 def test_what_is_parked_for_a_channel_or_a_destination_fails_since_then() -> None:

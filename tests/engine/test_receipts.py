@@ -4,7 +4,6 @@ import pytest
 
 from relay.domain.deliveries import Presentation
 from relay.domain.silences import Silenced
-from relay.engine.clock import ClockSetBack
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
 from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
@@ -135,22 +134,6 @@ class TestALapse:
         partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
         silent = Lapse(living=("b",), ended=("b:",))
 
-        partition.now += 600_000
-        partition.lapse(entry=silent)
-        during = partition.take(process="b")
-        partition.now += BEGINS
-        partition.lapse(entry=silent)
-
-        assert during == []
-        assert partition.take_one(process="b").unknown
-
-    def test_waits_for_no_less_after_the_clock_was_set_back(self, partition: Sending) -> None:
-        partition.report(events.completed(), [room()])
-        partition.tell(Mark, partition.take_one(process="a"), lasts=600_000)
-        silent = Lapse(living=("b",), ended=("b:",))
-
-        partition.now -= 3_600_000
-        partition.do(ClockSetBack(3_600_000))
         partition.now += 600_000
         partition.lapse(entry=silent)
         during = partition.take(process="b")

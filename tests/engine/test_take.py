@@ -181,9 +181,6 @@ def test_what_waits_for_a_limit_lines_up_and_the_reserve_of_a_burst_is_for_outco
     assert subjects(partition.take()) == ["end"]
 
     assert sorted(x.due - partition.now for x in partition.waiting() if not x.ticket) == [10_000, 20_000, 30_000]
-    partition.now -= DAY  # set back: the limit begins anew, and what waits for a time is brought forward by its entry
-    partition.queue(events.completed(operationId="later"), to=limited)
-    assert subjects(partition.take()) == ["later"]
 
 
 def test_in_quiet_hours_a_new_message_becomes_a_row_of_what_is_sent_in_the_morning() -> None:

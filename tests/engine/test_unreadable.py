@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from relay.engine.clock import SETTING_BACK, ClockSetBack
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments, GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.parking import Announce, Configured
-from relay.engine.receipts import Failed, GiveUp, Mark, Withhold
+from relay.engine.receipts import GiveUp, Withhold
 from relay.engine.records import FLYING, OVER, WATCH, Delivery, due, parked
 from relay.engine.state import Changes
 from relay.engine.watch import RunsDue, Tick
@@ -205,38 +204,3 @@ def test_dead_letters_are_delivered_again_but_for_those_that_cannot_be_read(part
     partition.damage("d:", names[0])
 
     assert partition.do(ReplayDead(names)) == 1
-
-
-class TestAClockThatWasSetBack:
-    def retry(self, partition: Damageable, count: int) -> None:
-        partition.fill(0, count)
-        for taken in partition.take():
-            partition.tell(Mark, taken)
-            partition.tell(Failed, taken, delay=3 * 60 * MINUTE, error="no")
-
-    def back(self, partition: Damageable, most: int = 500) -> list[str]:
-        """Return what is remembered of it after each part."""
-        partition.now -= 60 * MINUTE
-        after, left = "", list[str]()
-        while after or not left:
-            after = partition.do(ClockSetBack(60 * MINUTE, after, most))
-            left.append(partition.d.table(SETTING_BACK).get(str(60 * MINUTE), b"").decode())
-            assert left[-1] == after
-        return left
-
-    def test_is_followed_in_parts_each_delivery_once(self, partition: Damageable) -> None:
-        self.retry(partition, 5)
-        at = partition.now + 2 * 60 * MINUTE
-
-        assert len(self.back(partition, 2)) == 3
-        assert {score for score, _ in partition.d.ascending(due("slack", "1"))} == {at}
-
-    def test_is_followed_beside_what_cannot_be_read(self, partition: Damageable) -> None:
-        self.retry(partition, 3)
-        partition.damage("d:")
-        partition.do(Tick(MINUTE, MINUTE))
-        partition.memory.unreadable.add("ticks")
-
-        assert self.back(partition) == [""]
-        partition.now += 3 * 60 * MINUTE
-        assert len(partition.take()) == 2

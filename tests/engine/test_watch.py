@@ -9,7 +9,6 @@ import pytest
 from relay.domain.events import Event
 from relay.domain.jobs import Job, Start
 from relay.engine import runs
-from relay.engine.clock import Ticks
 from relay.engine.records import MISSING, STALLED, WATCH, Operation
 from relay.engine.watch import LookAgain, RunsDue, Tick
 from relay.policy.missing import Missing, recovery
@@ -195,23 +194,6 @@ def test_a_run_that_is_silent_for_30_days_leaves_and_is_counted_if_nobody_was_no
 
     assert partition.do(TICK)[2:] == (0, 1)
     assert partition.d.size(WATCH) == 0
-
-
-def test_what_was_recorded_before_the_clock_was_set_back_is_set_right() -> None:
-    partition = Partition()
-    partition.report(events.progress(10))
-    recorded = partition.now
-    d = partition.d
-    ticks = d.edit(Ticks, "ticks")
-    ticks.step, ticks.stepped = 60 * MINUTE, recorded - 60 * MINUTE
-    for _, name in d.ascending(WATCH):
-        d.place(WATCH, name, 0)
-    partition.memory.apply(d.changes, partition.now)
-
-    partition.now = recorded - 58 * MINUTE
-    ((_, _, run),) = due(partition)
-
-    assert run.last_event == recorded / 1000 - 3600
 
 
 def test_a_run_that_has_not_begun_is_remembered_until_it_does() -> None:

@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.engine.clock import ClockSetBack
 from relay.engine.draft import Draft, Settings
 from relay.engine.intake import Report
 from relay.engine.known import known
 from relay.engine.step import step
 from relay.errors import handling
 from relay.store.client import Promise
+from relay.store.journal.clock import PartitionClock
 from relay.store.journal.items import Admission
 from relay.store.plain import Plain
 from relay.store.quarantine import Quarantine as InRedis
@@ -29,8 +29,6 @@ from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
 from tests.support.memory import Memory
 from tests.support.memory_reader import MemoryReader
-
-SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
 
 
 @dataclass
@@ -47,11 +45,13 @@ class Shared:
 
     clock: Callable[[], float]
     memory: Memory = field(default_factory=Memory)
-    latest: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.time = PartitionClock(lambda: 0.0, self.clock)
 
     def step(self, entry: Any, settings: Any = None) -> Any:
         """Decide, twice: a step that has to read more runs again, and nothing but its changes may be left of it."""
-        now = int(self.clock() * 1000)
+        now = self.time.now()
         self.memory.forget(now)
         settings = settings or Configured()
         with handling():
@@ -63,19 +63,14 @@ class Shared:
 
     def draft(self) -> Draft:
         """Return what a question reads."""
-        now = int(self.clock() * 1000)
+        now = self.time.now()
         self.memory.forget(now)
         return Draft(self.memory, now)
 
     def take_set_back(self) -> float:
-        now = self.clock()
-        back, self.latest = self.latest - now, now
-        if back <= SET_BACK:
-            return 0.0
-        after = self.step(ClockSetBack(round(back * 1000)))
-        while after:
-            after = self.step(ClockSetBack(round(back * 1000), after))
-        return back
+        self.time.hear(0)
+        back, self.time.set_back = self.time.set_back, 0
+        return back / 1000
 
 
 @dataclass
@@ -133,7 +128,7 @@ class MemoryStore(Queue):
         self.shared = shared
         super().__init__(
             MemoryJournal(shared, worker, Configured(max_jobs=jobs)),
-            MemoryReader(shared.memory, lambda: int(shared.clock() * 1000)),
+            MemoryReader(shared.memory, shared.time.now),
         )
         self.partition = self.journal
         self.promise = Promise("memory")
@@ -149,7 +144,7 @@ class MemoryStore(Queue):
         """Nothing is open."""
 
     async def time(self) -> float:
-        return self.shared.clock()
+        return self.shared.time.now() / 1000
 
     async def release_gone(self) -> None:
         """Who is gone, tests say (tests.support.queue.lose)."""

@@ -14,12 +14,11 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from relay.engine.clock import SETTING_BACK, ClockSetBack
 from relay.errors import StoreUnavailable, relay_line
 from relay.store.journal.backlog import Backlog
 from relay.store.journal.batch import Rules
 from relay.store.journal.cache import Cache
-from relay.store.journal.clock import PartitionClock
+from relay.store.journal.clock import PartitionClock, time_of
 from relay.store.journal.inbox import TAKEN, Inbox
 from relay.store.journal.items import NOTHING, Admission, Item, Queue
 from relay.store.journal.lease import RENEWED, Lease, Taken
@@ -38,7 +37,6 @@ class Partition:
     """`settings` may be replaced at any moment: what is decided from then on goes by the new ones.
 
     process   the name of this process and its start
-    set_back  ms by which Redis's clock was set back, until that is asked for
     emptied   the data was found deleted, until that is asked for
     """
 
@@ -72,7 +70,7 @@ class Partition:
         self._lent_at = 0.0
         self._joined = asyncio.Event()
         self._committed = False
-        self.set_back, self.emptied = 0, False
+        self.emptied = False
         self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
         self.decided: Callable[[Any, Any], None] = lambda entry, outcome: None  # noqa: ARG005 - called with each
 
@@ -96,6 +94,11 @@ class Partition:
     def living(self) -> frozenset[str]:
         """Processes that gave a sign of life within the last seconds."""
         return self._lease.living
+
+    def take_set_back(self) -> int:
+        """Return the ms by which Redis's clock was set back since this was last asked."""
+        step, self._clock.set_back = self._clock.set_back, 0
+        return step
 
     def may_send(self) -> bool:
         """Return True where a first byte may leave: the lease has time left, by this process's own clock."""
@@ -196,7 +199,6 @@ class Partition:
             self._forget()
             return
         await self._renew(term.mark)
-        await self._set_clock_back(term)
         await self._backlog.gather(term.limit)
         await self._lend(term)
         items, poll = await self._backlog.take(term), self._backlog.poll
@@ -211,26 +213,6 @@ class Partition:
             if ms is None:
                 raise OtherData
             self._clock.hear(ms)
-
-    async def _set_clock_back(self, term: Term) -> None:
-        """Let the state follow before anything is decided by the new time.
-
-        After a crash before the first part it is found out anew; after one between two, the next owner goes on.
-        """
-        while step := self._clock.set_back:
-            await self._put_right(term, step)
-            self._clock.set_back -= step
-            self.set_back += step
-
-    async def _put_right(self, term: Term, step: int, after: str | None = "") -> None:
-        """Let the state follow a step of the clock, in parts."""
-        while after is not None:
-            await self._renew(term.mark)
-            answered = asyncio.get_running_loop().create_future()
-            left: Sequence[Item] = [Item(ClockSetBack(step, after, self._pace.set_back), answered=answered)]
-            while left:
-                left = await term.commit(left, self.settings)
-            after = None if answered.exception() else answered.result() or None
 
     async def _lend(self, term: Term) -> None:
         """Hand out. What was left in the inbox at a taking over comes first: there may be pauses and presses in it."""
@@ -281,13 +263,9 @@ class Partition:
 
     async def _begin(self, taken: Taken) -> None:
         self.emptied |= self._committed and not taken.mark
-        last = taken.mark.rpartition(".")[2]
-        self._clock.begin(int(last) if last.isdecimal() else 0, taken.ms)
+        self._clock.begin(time_of(taken.mark), taken.ms)
         cache = Cache(Reading(self.scripts, self._rules.codec, self._renew, self._pace.index_page), self._pace.hot)
         term = Term(taken, self._rules, cache, self._clock, self._inbox, decided=self._decided)
-        for step, after in (await term.table(SETTING_BACK, bytes.decode)).items():
-            await self._put_right(term, int(step), after)
-        await self._set_clock_back(term)
         newest = await self._backlog.begin()
         term.left = NOTHING if taken.in_order else newest
         self._lease.begun = taken.term

@@ -21,7 +21,7 @@ from relay.store.journal.items import NOTHING, Admission, Item
 from relay.store.journal.lease import Taken
 from relay.store.journal.reading import OtherData
 from relay.store.journal.scripts import BadCommit, Full
-from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, Upkeep, count_bytes, encode
+from relay.store.journal.writes import MOST_BYTES, MOST_ENTRIES, Commit, Upkeep, count_bytes, encode, postponed
 from relay.store.keys import PREFIX
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
@@ -106,7 +106,7 @@ class Term:
         # No two that differ have the same mark, not even where one of them was never done.
         self._composed += 1
         sets = f"{self.number}.{self.commits + 1}.{self._nonce}-{self._composed}.{batch.now}"
-        commit = Commit(self.number, self.mark, sets, writes, batch.used, batch.takes_on)
+        commit = Commit(self.number, self.mark, sets, postponed(writes, self._clock.ahead), batch.used, batch.takes_on)
         ms, newest = await self._send(commit)
         self.mark = commit.sets
         self.commits += 1

@@ -92,6 +92,17 @@ def _may_end(table: TableChange) -> bool:
     return not table.fields or (table.cleared and not table.kept) or None in table.fields.values()
 
 
+def postponed(writes: Sequence[Write], ms: int) -> Sequence[Write]:
+    """Return the writes with each expiry so much later: by Redis's clock, the partition's times come later."""
+
+    def rest_of(command: str, rest: tuple[Value, ...]) -> tuple[Value, ...]:
+        if command == "PEXPIRE" or (command == "SET" and "PX" in rest[1:]):
+            return (*rest[:-1], int(rest[-1]) + ms)
+        return rest
+
+    return [(command, key, rest_of(command, rest)) for command, key, rest in writes] if ms else writes
+
+
 def life(kept: int) -> int:
     """Return the ms that Redis keeps a key: what lives long has its expiry said once a day."""
     return kept + SLACK + (DAY if kept >= LONG else 0)

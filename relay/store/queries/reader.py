@@ -7,6 +7,7 @@ import structlog
 
 from relay.engine.state import Record
 from relay.errors import NoRoom
+from relay.store.journal.clock import time_of
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import LEDGER
@@ -62,11 +63,10 @@ class Reader:
         self._prefix = prefix
 
     async def now(self) -> int:
-        """Return Redis's time, in ms since the epoch."""
-        if self._clock:
-            return int(self._clock() * 1000)
-        [(seconds, micros)] = await self._ask([("TIME",)])
-        return int(seconds) * 1000 + int(micros) // 1000
+        """Return the partition's time, in ms since the epoch: Redis's, or that of the last commit if it is ahead."""
+        (seconds, micros), mark = await self._ask([("TIME",), ("GET", self._key("mark"))])
+        redis = int(self._clock() * 1000) if self._clock else int(seconds) * 1000 + int(micros) // 1000
+        return max(redis, time_of((mark or b"").decode()))
 
     async def records(self, kind: type[R], names: Sequence[str]) -> list[R | None]:
         def read(name: str, value: bytes) -> R:

@@ -29,7 +29,6 @@ from tests.engine.life.world import World
 
 DAY = 86_400_000
 FORWARD = [1, 3, 10, 31, 100, 900, 5000, 40_000, 300_000]  # seconds
-BACK = [0, 600, 20_000]
 LASTING = [5, 60, 900, 7200]
 MATCHERS: list[dict[str, Any]] = [
     {"destinations": ("team",)},
@@ -67,12 +66,6 @@ def _arrive_late(world: World) -> None:
 
 def _wait(world: World) -> None:
     world.advance(world.pick.choice(FORWARD) * 1000)
-
-
-def _set_clock_back(world: World) -> None:
-    step = world.pick.choice(BACK) * 1000
-    world.set_back += step
-    world.partition.set_back(step)
 
 
 def watch_runs(world: World) -> None:
@@ -191,5 +184,5 @@ def _digest(world: World) -> None:
 
 ACCIDENTS: list[Callable[[World], None]] = [
     *[_end_process] * 3, *[_wait] * 4, *[watch_runs] * 2, *[_look_at_the_dead] * 2, *[_press] * 6, *[_silence] * 2,
-    _arrive_late, _set_clock_back, _lift, _announce, _keep_house, _unsubscribe, _end_silence, _pause, _digest,
+    _arrive_late, _lift, _announce, _keep_house, _unsubscribe, _end_silence, _pause, _digest,
 ]  # fmt: skip

@@ -9,7 +9,6 @@ from relay.domain.deliveries import Delivery
 from relay.domain.events import FAILED
 from relay.engine import records
 from relay.engine.bundles import is_closed
-from relay.engine.clock import ClockSetBack
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.draft import Draft
 from relay.engine.lanes import URGENCIES
@@ -39,11 +38,7 @@ class HandOuts:
         self._roots: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)  # address → lane → new live message
 
     def seen(self, entry: Any, memory: Memory, answer: Any) -> None:
-        if isinstance(entry, ClockSetBack):
-            self._spent.clear()
-            self._roots.clear()
-            self._delayed.clear()
-        elif isinstance(entry, Failed) and answer:
+        if isinstance(entry, Failed) and answer:
             self._delay(entry, memory)
         elif isinstance(entry, LiftPauses | ReplayDead):
             self._delayed.clear()
@@ -70,14 +65,14 @@ class HandOuts:
         now, name = self._world.now, delivery.id
         if x.ticket:
             yield f"{name} was handed out already"
-        if not x.parked and x.due > now and x.dated <= now:
+        if not x.parked and x.due > now:
             yield f"{name} is due in {x.due - now} ms"
         until, events = self._delayed.pop(name, (0, 0))
         if until > now and events == self._events(memory, x) and x.kind not in BUNDLES:
             yield f"{name} failed, and goes out {until - now} ms too early"
         for scope in self._scopes(delivery, x):
             pause = memory.record(Pause, scope)
-            if pause and pause.until > now >= pause.at and not 0 < pause.expires <= now:
+            if pause and pause.until > now and not 0 < pause.expires <= now:
                 yield f"{name} goes out while {scope} is paused for {pause.until - now} ms"
         by_hand = memory.record(OperatorPause, x.destination)
         if by_hand and by_hand.at <= now and (not by_hand.ends or by_hand.until > now):
@@ -101,7 +96,7 @@ class HandOuts:
 
     def _held(self, memory: Memory, x: records.Delivery) -> Iterator[str]:
         o, now = memory.record(records.Operation, x.operation), self._world.now
-        if o is None or x.event != "operation.failed" or self._world.set_back:
+        if o is None or x.event != "operation.failed":
             return
         if any(id_ == x.name and until > now for id_, until in o.holds):
             yield f"{x.name} goes out while it is held"

@@ -7,7 +7,6 @@ from typing import Any
 
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
-from relay.engine.clock import ClockSetBack
 from relay.engine.draft import Draft
 from relay.engine.intake import Report
 from relay.engine.state import Changes, NotLoaded
@@ -110,12 +109,6 @@ class Partition:
             return step(state, entry, self.now, self.settings)
         except RelayError as error:
             return Changes(), error
-
-    def set_back(self, by: int) -> None:
-        self.now -= by
-        after = self.decide(ClockSetBack(by))
-        while after:
-            after = self.decide(ClockSetBack(by, after))
 
 
 def assert_same(one: Memory, other: Memory) -> None:

@@ -53,7 +53,6 @@ class World:
         self.record = Record()
         self.partition = Partition(BEGIN + self.pick.randrange(3_600_000), pick=self.pick)
         self.partition.watch += [self._seen, HandOuts(self).seen]
-        self.set_back = 0  # ms by which relay's clock is behind; the platform's own is right
         self.unanswered: list[Message] = []
         self.answered: list[Message] = []
         self.standing: list[Delivery] = []  # live messages with buttons
@@ -63,7 +62,7 @@ class World:
         self.owner = Process(1)
         self.settings_changed = False
         self._hand_outs = 0
-        self._sender = Sender(self.pick, lambda: (self.now + self.set_back) / 1000)
+        self._sender = Sender(self.pick, lambda: self.now / 1000)
         self._silences: tuple[tuple[tuple[str, int], ...], Silences] = (), Silences()
         self.decide(Announce(usual().addresses))
 

@@ -7,7 +7,6 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from relay.engine.clock import SETTING_BACK
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, NotLoaded, State
 from relay.errors import HandlingFailed, StoreUnavailable, WrongType
@@ -308,21 +307,6 @@ async def test_it_is_handed_over_to_no_process_that_owns_nothing(open_process: O
 
     assert await owner.submit(Press("x")) == 1
     assert owner.partition.owns
-
-
-@pytest.mark.parametrize("fields", [{"1": b"\xff"}, {b"\xff": b"1"}, {}], ids=repr)
-async def test_a_table_of_its_own_that_cannot_be_read_keeps_no_process_from_owning_it(
-    open_process: Open, redis: Redis, fields: dict[Any, bytes]
-) -> None:
-    process = open_process("a")
-    await (redis.hset(P + SETTING_BACK, mapping=fields) if fields else redis.set(P + SETTING_BACK, "no table"))
-    await redis.xadd(P + "inbox", {"id": "1", "entry": process.partition._rules.codec.value(Add("x", "e"), "entry:1")})
-
-    with capture_logs() as lines:
-        await process.start()
-
-    assert await process.submit(Press("x"), in_order=True) == 2
-    assert [line["record"] for line in lines if line["event"] == "record.unreadable"] == [P + SETTING_BACK]
 
 
 async def test_what_fails_behind_a_commit_lets_nothing_be_decided_twice(open_process: Open, redis: Redis) -> None:

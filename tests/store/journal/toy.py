@@ -4,7 +4,6 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from relay.engine.clock import ClockSetBack
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, Record, State
 
@@ -101,7 +100,7 @@ class Endless:
     name: str = "x"
 
 
-KINDS = (Add, Press, Fire, Look, Hand, Broken, Deadly, Endless, ClockSetBack)
+KINDS = (Add, Press, Fire, Look, Hand, Broken, Deadly, Endless)
 
 
 @dataclass(slots=True)
@@ -178,12 +177,6 @@ def _endless(_d: Draft, _entry: Endless, _settings: Settings) -> None:
             sum(range(1_000))
 
 
-def _clock(d: Draft, entry: ClockSetBack, _settings: Settings) -> None:
-    d.append("clock", str(entry.step).encode(), most=5, kept=HOUR)
-    for score, member in [*d.ascending("timers")]:
-        d.place("timers", member, score - entry.step)
-
-
 HANDLERS: dict[type, Any] = {
     Add: _add,
     Press: _press,
@@ -193,5 +186,4 @@ HANDLERS: dict[type, Any] = {
     Broken: _broken,
     Deadly: _deadly,
     Endless: _endless,
-    ClockSetBack: _clock,
 }
