@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from relay.domain.digest_entries import summarize
+from relay.domain.parsing import parse
 from relay.rendering import Renderer
 from relay.rendering.formats.email import _cut
 from relay_sandbox.standins.slack_limits import validate
@@ -121,3 +123,21 @@ def test_a_batch_of_which_failures_alone_are_known_does_not_say_how_many_complet
     text = renderer.render("email", "digest", event, (), language=language, timezone="UTC", now=digests.NOW)["text"]
 
     assert words in text.replace("\xa0", " ")
+
+
+def test_the_row_of_a_batch_names_the_gravest_cause_first_and_who_has_which(renderer: Renderer) -> None:
+    failed = [
+        ("Load", "Normal", "worker 7 died"),
+        ("Import", "Normal", "worker 8 died"),
+        ("Export", "Critical", "no room"),
+    ]
+    rows = [{"operationId": name, "operationName": name, "status": "Failed", "priority": priority,
+             "error": {"message": error}} for name, priority, error in failed]  # fmt: skip
+    batch = {"batchId": "b", "batchName": "Nightly", "operations": [*rows, {"operationId": "x", "status": "Completed"}]}
+    stated = {"event": "batch.completed", "timestamp": digests.NOW.isoformat(), "batch": batch}
+    entry = summarize(parse(stated, source="s", received_at=digests.NOW))
+
+    event = digests.told("digest", digests.FRIDAY, [entry])
+    text = renderer.render("email", "digest", event, (), language="en", timezone="UTC", now=digests.NOW)["text"]
+
+    assert "1 of 4 completed, 3 failed: Export: no room; Load, Import: worker 7 died" in text
