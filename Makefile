@@ -53,7 +53,7 @@ docs: $(DOCS)    ## Make the documentation's site, with its search, in site/; a 
 CONTRACTS := channels/email/test_session.py channels/email/test_connections.py channels/email/test_delivery.py \
   channels/email/test_real_servers.py channels/slack/test_scopes.py channels/slack/test_posting.py \
   channels/slack/test_socket.py channels/slack/test_webhooks.py channels/test_webhook_and_apprise.py config/test_loading.py config/test_json_schema.py \
-  console/access/test_oidc.py console/test_serving.py interactivity/test_endpoint.py \
+  console/test_serving.py interactivity/test_endpoint.py \
   platform/test_client.py receiving/test_server.py receiving/test_connections.py receiving/test_bodies.py \
   receiving/test_tls.py rendering/test_bounds.py rendering/test_escaping.py rendering/test_bytecode.py \
   store/embedded/test_server.py store/test_accept.py store/test_replication.py \
@@ -111,7 +111,7 @@ $(DOCS): requirements/docs.txt | $(BIN)/python
 # The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
 # tools that test on them are as new as fits.
 COMPILE := uv pip compile -q --universal --no-annotate --no-header
-EXTRAS  := --extra apprise --extra embedded --extra encryption --extra console --extra otel --extra demo
+EXTRAS  := --extra apprise --extra embedded --extra encryption --extra oidc --extra otel --extra demo
 .PHONY: lock
 lock:            ## Renew requirements/*.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) pyproject.toml -o requirements/run.txt

@@ -171,7 +171,7 @@ class Relay:
             receiver = self._front.receiver(ingest, health, outage, tracing, store)
             looking = self._self_monitoring(store, unguarded, health, outage, receiver.words)
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
-            stack.push_async_callback(console.aclose)
+            stack.push_async_callback(console.commands.aclose)
             coordinator.subscribe(health.resume, unguarded.apply)
             presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)
             socket, routes = open_presses(coordinator, interactivity, presses, receives=self._receives)

@@ -10,9 +10,8 @@ from relay.channels.slack.errors import advice
 from relay.channels.slack.scopes import LOSSES, OPTIONAL
 from relay.channels.slack.settings import SlackSettings
 from relay.cli.setup import demands_of, slack_settings
-from relay.config import Config, Oidc
+from relay.config import Config
 from relay.configfile.document import Document
-from relay.console.access.oidc import Provider, http_session, short_keys
 from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, KeysUnavailable, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
@@ -20,7 +19,7 @@ from relay.platform.lookups import client_of, configured
 from relay.policy.presentation import OWNER
 from relay.policy.recipients import KEYS
 from relay.receiving.key_cache import fetch
-from relay.receiving.oidc import KEYS_OF, LEAST_BITS, read_keys
+from relay.receiving.oidc import KEYS_OF, read_keys
 from relay.receiving.signature_settings import Signature
 from relay.store import Store
 from relay.store.embedded.server import running_url
@@ -29,7 +28,6 @@ from relay.store.sealing_keys import check_keys, check_sealed, older_keys
 
 PATIENCE = 15.0  # seconds for each of the other sides
 SLACK_APP = "channels.slack.app"
-OIDC = "console.oidc"
 
 
 async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem], dict[str, str]]:
@@ -38,7 +36,6 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
-        **({OIDC: lambda: _ask_provider(oidc, document)} if (oidc := config.console.oidc) else {}),
         **{
             f"sources.{name}": partial(_ask_issuer, source.signature)
             for name, source in config.sources.items()
@@ -104,16 +101,6 @@ async def _ask_issuer(signature: Signature) -> str:
         return f"answers; keys: {len(read_keys(await fetch(address)))}"
     except (KeysUnavailable, ValueError) as error:
         raise RelayError(f"{address} {error}") from None
-
-
-async def _ask_provider(oidc: Oidc, document: Document) -> str:
-    async with http_session() as http:
-        provider = Provider(oidc, http)
-        await provider.metadata()
-        keys = await provider.keys()
-    for key in short_keys(keys):
-        document.warn(("console", "oidc"), f"the provider signs with {key}; expected RSA keys of {LEAST_BITS} or more")
-    return f"answers; keys: {len(keys.keys)}"
 
 
 async def _ask_slack_app(

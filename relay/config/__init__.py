@@ -1,6 +1,6 @@
 """The configuration: `Config`, and how it is read from a file."""
 
-from relay.config.console import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
+from relay.config.console import OPERATOR, ROLES, VIEWER, Console, Role
 from relay.config.loading import digest_of, load, parse_config
 from relay.config.redis import Redis
 from relay.config.schema import Config, Server
@@ -11,7 +11,6 @@ __all__ = [
     "VIEWER",
     "Config",
     "Console",
-    "Oidc",
     "Redis",
     "Role",
     "Server",

@@ -1,15 +1,14 @@
 """The settings of the console: the ways in, and the role that each gives. Without any it is off."""
 
-from typing import Annotated, Final, Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.configfile.validation import Duration, Name, Section, one_or_more, spelled
 from relay.receiving.secret_strength import refuse_weak
-from relay.receiving.tls import is_loopback
 
-EVERYBODY = "*"
 SESSION = 12 * 3600.0  # seconds without a request, after which a login is over
 LONGEST_SESSION = 7 * 86_400.0  # and after which it is over in any case
 
@@ -17,20 +16,6 @@ Role = Literal["viewer", "operator"]
 VIEWER: Final = "viewer"
 OPERATOR: Final = "operator"  # looks, and acts as well
 ROLES: tuple[Role, ...] = get_args(Role)
-
-
-def _not_empty(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise ValueError("the secret is empty")
-    return secret
-
-
-def _issuer(url: str) -> str:
-    """Keep it as the provider spells it: it is compared, sign by sign."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        raise ValueError("expected https: who can change what the provider answers can log in as anybody")
-    return url
 
 
 def _bare(url: str) -> str:
@@ -51,30 +36,6 @@ class ApiToken(Section):
     role: Role
 
 
-class Oidc(Section):
-    """A provider of OpenID Connect, and which groups of its people have which role."""
-
-    issuer: Annotated[str, spelled(ADDRESS, "an address such as https://id.example.com"), AfterValidator(_issuer)]
-    client_id: Annotated[str, Field(min_length=1, max_length=500)]
-    client_secret: Annotated[SecretStr, AfterValidator(_not_empty)]
-    groups_claim: Annotated[str, Field(min_length=1, max_length=200)] = "groups"
-    operators: Names = ()
-    viewers: Names = ()
-
-    @property
-    def name(self) -> str:
-        """Return what people know it by: the host where they log in."""
-        return urlsplit(self.issuer).hostname or self.issuer
-
-    @model_validator(mode="after")
-    def _somebody(self) -> Self:
-        if not self.operators and not self.viewers:
-            raise ValueError(f"nobody could come in; expected groups in operators or viewers, or viewers: {EVERYBODY}")
-        if EVERYBODY in self.operators:
-            raise ValueError(f"{EVERYBODY} is for viewers alone; expected the groups of those who act in operators")
-        return self
-
-
 class TrustedHeader(Section):
     """Headers in which an authenticating proxy states the user and their groups. Whoever it lets in may look."""
 
@@ -93,24 +54,22 @@ class TrustedHeader(Section):
 class Console(Section):
     """The console at `/console` of the operators' listener. `url` is where browsers reach it, if that is elsewhere."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "oidc": "removed; have a proxy such as oauth2-proxy or Authelia log people in, and name its headers in "
+        "console.trusted_header",
+    }
+
     url: Annotated[
         str, spelled(rf"({ADDRESS})?", "an address such as https://relay.example.com"), AfterValidator(_bare)
     ] = ""
-    oidc: Oidc | None = None
     trusted_header: TrustedHeader | None = None
     tokens: dict[Name, ApiToken] = Field(default_factory=dict)
     session: Annotated[Duration, Field(ge=300, le=LONGEST_SESSION)] = SESSION
 
-    @model_validator(mode="after")
-    def _returnable(self) -> Self:
-        if self.oidc and not self.url:
-            raise ValueError("oidc needs the `url` beside it: the provider sends people back there")
-        return self
-
     @property
     def configured(self) -> bool:
         """Return whether there is a way in beside one-time links."""
-        return bool(self.oidc or self.trusted_header or self.tokens)
+        return bool(self.trusted_header or self.tokens)
 
     @property
     def enabled(self) -> bool:

@@ -1,10 +1,5 @@
 """Checks of the listeners and of access to them that no single value allows."""
 
-from collections.abc import Callable
-from importlib.util import find_spec
-from urllib.parse import urlsplit
-
-from relay.config.console import EVERYBODY, Oidc
 from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
 from relay.receiving import tls
@@ -12,18 +7,6 @@ from relay.receiving.secret_strength import SHORT_SECRET, strength
 from relay.receiving.tls import is_loopback
 
 ADMIN: KeyPath = ("server", "admin")
-# Providers with accounts for everybody in the world.
-PUBLIC_PROVIDERS = frozenset({
-    "accounts.google.com", "github.com", "token.actions.githubusercontent.com", "gitlab.com", "bitbucket.org",
-    "appleid.apple.com", "www.facebook.com", "www.linkedin.com", "slack.com", "discord.com", "id.twitch.tv",
-    "login.yahoo.com", "login.live.com",
-})  # fmt: skip
-MICROSOFT = "login.microsoftonline.com"
-SHARED_TENANTS = (["common"], ["organizations"], ["consumers"])
-DOUBTFUL = {"email": "an address counts only with email_verified: true, which some providers never send"} | {
-    claim: f"at many providers people choose their own {claim}, and so their role"
-    for claim in ("preferred_username", "upn", "unique_name", "name", "nickname")
-}
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -46,15 +29,8 @@ def check_listeners(server: Server, document: Document, now: float, running: Ser
             document.warn((*path, key), warning)
 
 
-def check_console(config: Config, document: Document, has: Callable[[str], object] = find_spec) -> None:
-    """`has` says whether a library is installed."""
+def check_console(config: Config, document: Document) -> None:
     console, admin = config.console, config.server.admin
-    if console.oidc:
-        if not has("joserfc"):
-            document.report(
-                ("console", "oidc"), "it needs joserfc, which is not installed: pip install 'operation-relay[console]'"
-            )
-        _check_oidc(console.oidc, document)
     if console.trusted_header and not config.server.trusted_proxies:
         document.report(
             ("console", "trusted_header"),
@@ -72,20 +48,6 @@ def check_console(config: Config, document: Document, has: Callable[[str], objec
             "logins and sessions go over the network as they are; expected server.admin.tls, or a proxy that speaks "
             "TLS with its address in console.url",
         )
-
-
-def _check_oidc(oidc: Oidc, document: Document) -> None:
-    path: KeyPath = ("console", "oidc")
-    address = urlsplit(oidc.issuer)
-    shared = address.hostname == MICROSOFT and address.path.split("/")[1:2] in SHARED_TENANTS
-    if EVERYBODY in oidc.viewers and (address.hostname in PUBLIC_PROVIDERS or shared):
-        document.warn(
-            (*path, "viewers"),
-            f"{EVERYBODY} is everybody in the world with an account at {oidc.name}; expected groups of yours, or the "
-            "address of your own organization's provider as issuer",
-        )
-    if doubt := DOUBTFUL.get(oidc.groups_claim):
-        document.warn((*path, "groups_claim"), f"{doubt}; expected a claim with groups")
 
 
 def _check_who_may_ask(server: Server, document: Document) -> None:

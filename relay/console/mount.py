@@ -52,10 +52,6 @@ class OpenConsole:
         app.add_subapp(API, self._below(API, [self.auth.api_middleware]))
         app[BESIDES] = self._described
 
-    async def aclose(self) -> None:
-        await self.commands.aclose()
-        await self.auth.aclose()
-
     def _below(self, prefix: str, auth: Sequence[Middleware] = ()) -> web.Application:
         """Return the sub-application of this prefix, whose addresses the console knows."""
 

@@ -3,8 +3,8 @@
 Of an id or a link Redis has the hash alone: its memory and files give no access.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any
 
@@ -13,16 +13,11 @@ from relay.store.store import Store
 
 @dataclass(frozen=True)
 class Session:
-    """A login. `mark` is that of the provider it was made by.
-
-    The configuration gives the role at each request: groups are kept, and the role of a link.
-    """
+    """A login. The configuration gives the role at each request, unless a link has given it."""
 
     name: str
     via: str
     began: float  # seconds since the epoch
-    mark: str = ""
-    groups: Sequence[str] = ()
     role: str = ""
 
 
@@ -30,6 +25,9 @@ class Session:
 class Link:
     role: str
     maker: str
+
+
+_STATED = [field.name for field in fields(Session)]  # a session of an older release has more
 
 
 class Sessions:
@@ -51,7 +49,7 @@ class Sessions:
         content = await self._plain.find(name)
         if content and seconds is not None:
             await self._plain.do(("EXPIRE", name, max(1, int(seconds))))
-        return Session(**content) if content else None
+        return Session(**{name: content[name] for name in _STATED if name in content}) if content else None
 
     async def forget(self, id_: str) -> None:
         await self._plain.do(("DEL", _name("session", id_)))

@@ -3,19 +3,21 @@
 import json
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import yarl
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from click.testing import Result
 
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.cli.serving import change
-from tests.support.clock import Clock
 from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
-from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
+from tests.support.issuers import EC, RSA, key_set
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import NAME, watched
@@ -107,16 +109,26 @@ async def live(config: Path, slack: SlackStandin) -> AsyncIterator[Path]:
         yield config
 
 
+@asynccontextmanager
+async def issuer_keys() -> AsyncIterator[str]:
+    """Yield the address of two keys of an issuer."""
+
+    async def give(_request: web.Request) -> web.Response:
+        return web.Response(body=key_set(RSA, EC), content_type="application/json")
+
+    app = web.Application()
+    app.add_routes([web.get("/keys", give)])
+    async with TestServer(app) as server:
+        yield str(server.make_url("/keys"))
+
+
 @pytest.mark.slow
-async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: Clock) -> None:
+async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None:
     listed = {"operations": [], "summary": {"totalOperations": 1247}}
     answers = {"GET /api/t/p/async/operations": [(200, listed), (401, {"detail": "The token is not known."})]}
     with_buttons(live, BUTTONS.replace('"@analyst"', "everyone"))
-    async with scripted_platform(answers) as platform, oidc_provider(clock) as provider:
-        provider.published = [*KEYS.values(), SHORT_KEY]
-        oidc = f'{{issuer: "{provider.issuer}", client_id: relay, client_secret: x, viewers: [staff]}}'
-        add(live, f"console: {{url: http://localhost:8081, oidc: {oidc}}}")
-        issued = f"{{scheme: oidc, audience: a, subject: s, keys: '{provider.issuer}/keys'}}"
+    async with scripted_platform(answers) as platform, issuer_keys() as keys:
+        issued = f"{{scheme: oidc, audience: a, subject: s, keys: '{keys}'}}"
         change(live, "\nsources:", f"\nsources:\n  issued: {{signature: {issued}}}")
         asked = f"platform: {{base_url: {platform.url}, tenant: t, project: p, token: t0ken}}"
         change(live, 'platform: {links: {operation: ""}}', asked)
@@ -129,12 +141,9 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     assert facts["live"].pop("channels.email")
     assert facts["live"] == {
         "redis": "answers; durability is memory", "platform": "answers; operations: 1247",
-        "console.oidc": "answers; keys: 3", "sources.issued": "answers; keys: 2",
+        "sources.issued": "answers; keys: 2",
         "channels.slack.actions": "Slack knows everybody who may press",
     }  # fmt: skip
-    assert [warning["message"] for warning in facts["warnings"] if warning["path"] == "console.oidc"] == [
-        "the provider signs with the key short of 1024 bits; expected RSA keys of 2048 or more"
-    ]
     assert [one["path"] for one in refused["problems"]] == ["platform"]
     assert "GET /api/t/p/async/operations: 401" in refused["problems"][0]["message"]
 

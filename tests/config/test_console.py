@@ -10,7 +10,6 @@ from relay.errors import ConfigError
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 
 TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
-OIDC = {"issuer": "https://id.example.com", "client_id": "relay", "client_secret": "a-secret", "viewers": "*"}
 URL = "https://relay.example.com"
 HEADER = {"user": "X-Forwarded-User"}
 TOKENS = {"deploy": {"token": TOKEN, "role": "viewer"}}
@@ -31,12 +30,10 @@ def warned(path: str, **console: Any) -> list[str]:
 
 
 def test_what_may_be_said_means_what_it_says() -> None:
-    config = read(oidc=OIDC, url=f"{URL}/", session="8h", tokens=TOKENS).console
+    config = read(url=f"{URL}/", session="8h", tokens=TOKENS).console
 
     assert (config.url, config.session, config.configured) == (URL, 8 * 3600, True)
     assert config.tokens["deploy"].role == "viewer"
-    assert config.oidc
-    assert (config.oidc.viewers, config.oidc.operators, config.oidc.groups_claim) == (("*",), (), "groups")
 
 
 def test_a_trusted_header_needs_a_proxy_that_is_trusted() -> None:
@@ -62,11 +59,7 @@ def test_a_trusted_header_needs_a_proxy_that_is_trusted() -> None:
         ({"session": "10s"}, "console.session: expected at least 5m"),
         ({"token": {}}, "console.token: unknown key; did you mean tokens?"),
         ({"url": f"{URL}/relay"}, "console.url: expected an address without a path"),
-        ({"oidc": OIDC}, "console: oidc needs the `url` beside it"),
-        ({"url": URL, "oidc": {**OIDC, "issuer": "http://id.example.com"}}, "console.oidc.issuer: expected https"),
-        ({"url": URL, "oidc": {**OIDC, "viewers": []}}, "console.oidc: nobody could come in; expected groups"),
-        ({"url": URL, "oidc": {**OIDC, "operators": "*"}}, "console.oidc: * is for viewers alone"),
-        ({"url": URL, "oidc": {**OIDC, "client_secret": " "}}, "console.oidc.client_secret: the secret is empty"),
+        ({"oidc": {"client_secret": "a-secret"}}, "console.oidc: removed; have a proxy such as"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line_and_without_its_secret(console: dict[str, Any], expected: str) -> None:
@@ -75,23 +68,6 @@ def test_a_mistake_is_told_with_its_line_and_without_its_secret(console: dict[st
     assert expected in told
     assert told.startswith("1: console")
     assert not [secret for secret in (TOKEN, "a-secret") if secret in told]
-
-
-@pytest.mark.parametrize(
-    ("issuer", "public"),
-    [
-        ("https://accounts.google.com", True),
-        ("https://login.microsoftonline.com/common/v2.0", True),
-        ("https://login.microsoftonline.com/6f2e0b3a-8d4c-4a34-9a59-0f4f4f3f8d11/v2.0", False),
-        ("https://id.example.com/common", False),
-    ],
-)
-def test_everybody_at_a_provider_of_the_whole_world_is_warned_of(issuer: str, *, public: bool) -> None:
-    told = warned("console.oidc.viewers", url=URL, oidc={**OIDC, "issuer": issuer})
-    groups = warned("console.oidc.viewers", url=URL, oidc={**OIDC, "issuer": issuer, "viewers": ["staff"]})
-
-    assert ["everybody in the world" in text for text in told] == ([True] if public else [])
-    assert groups == []
 
 
 def test_sessions_that_others_can_read_on_their_way_are_warned_of() -> None:

@@ -60,4 +60,4 @@ async def listening(context: Context, admin: Admin | None = None) -> AsyncIterat
         yield here
     finally:
         await runner.cleanup()
-        await console.aclose()
+        await console.commands.aclose()

@@ -118,8 +118,7 @@ def _plain(_request: web.Request, template: str, values: Mapping[str, Any]) -> s
     """Render relay's own pages in a frame without the console's navigation."""
     frame = DictLoader({"base.html": "<title>{% block title %}{% endblock %}</title>{% block content %}{% endblock %}"})
     loader = ChoiceLoader([frame, FileSystemLoader(HERE / "templates")])
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     return environment.get_template(template).render(values)
 
 
@@ -166,4 +165,3 @@ async def served(
         yield here
     finally:
         await runner.cleanup()
-        await here.auth.aclose()

@@ -16,13 +16,16 @@ from tests.support.waiting import until
 PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("deployment.md", "high-availability.md")]
 FRONT = """\
 global
-    stats socket {folder}/stats
+    stats socket {{folder}}/stats
 defaults
     {defaults}
 frontend clients
     bind {place}
     default_backend {name}
 """
+
+
+HTTP = ("mode http", "timeout connect 5s", "timeout client 30s", "timeout server 30s")
 
 
 class Haproxy:
@@ -46,9 +49,25 @@ class Haproxy:
 async def haproxy(place: str, relays: Mapping[str, str], more: str) -> AsyncIterator[Haproxy]:
     """Listen on `place` (host:port) for the relays at these addresses; the line `more` goes into the backend."""
     servers = {name: urlsplit(url).netloc for name, url in relays.items()}
-    defaults = ("mode http", "timeout connect 5s", "timeout client 30s", "timeout server 30s")
-    async with _running("relay", place, defaults, servers, more) as folder:
+    async with _process(_front("relay", place, HTTP) + _backend("relay", servers, more)) as folder:
         yield Haproxy(folder, place)
+
+
+@contextlib.asynccontextmanager
+async def haproxy_with_logins(url: str, passwords: Mapping[str, str]) -> AsyncIterator[str]:
+    """The address of a proxy that asks these people for their passwords, and tells the console at `url` who it is."""
+    place = f"127.0.0.1:{free_ports(1)[0]}"
+    people = [f"    user {name} insecure-password {password}" for name, password in passwords.items()]
+    backend = (
+        "backend console",
+        "    http-request auth unless { http_auth(people) }",
+        "    http-request set-header X-Forwarded-User %[http_auth_user]",
+        "    http-request del-header X-Forwarded-Groups",
+        f"    server console {urlsplit(url).netloc}",
+    )
+    config = "\n".join([_front("console", place, HTTP), *backend, "userlist people", *people, ""])
+    async with _process(config):
+        yield f"http://{place}"
 
 
 @contextlib.asynccontextmanager
@@ -56,19 +75,20 @@ async def haproxy_before_redis(ports: Sequence[int]) -> AsyncIterator[str]:
     """The URL of whichever server at these ports of loopback is the primary."""
     place = f"127.0.0.1:{free_ports(1)[0]}"
     servers = {f"server{number}": f"127.0.0.1:{number}" for number in ports}
-    async with _running("redis", place, ("mode tcp", "timeout client 1h"), servers):
+    async with _process(_front("redis", place, ("mode tcp", "timeout client 1h")) + _backend("redis", servers)):
         yield f"redis://{place}/0"
 
 
+def _front(name: str, place: str, defaults: Sequence[str]) -> str:
+    return FRONT.format(defaults="\n    ".join(defaults), place=place, name=name)
+
+
 @contextlib.asynccontextmanager
-async def _running(
-    name: str, place: str, defaults: Sequence[str], servers: Mapping[str, str], *more: str
-) -> AsyncIterator[Path]:
-    """A haproxy with the documentation's backend of this name, further lines and these servers; its folder."""
+async def _process(config: str) -> AsyncIterator[Path]:
+    """A haproxy with this configuration, in which {folder} is its folder."""
     program = needs("haproxy", "haproxy")
     folder = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))  # pytest's own is too long for a socket
-    front = FRONT.format(folder=folder, defaults="\n    ".join(defaults), place=place, name=name)
-    (folder / "haproxy.cfg").write_text(front + _backend(name, servers, *more), "utf-8")
+    (folder / "haproxy.cfg").write_text(config.replace("{folder}", str(folder)), "utf-8")
     process = await asyncio.create_subprocess_exec(
         program, "-db", "-f", str(folder / "haproxy.cfg"), stderr=asyncio.subprocess.DEVNULL
     )

@@ -1,4 +1,4 @@
-"""Access to the console by one-time links, OpenID Connect, an authenticating proxy, or API tokens."""
+"""Access to the console by one-time links, an authenticating proxy, or API tokens."""
 
 from relay.console.access.auth import ConsoleAuth
 from relay.console.access.identity import IDENTITY, Identity

@@ -11,7 +11,6 @@ from relay.config import OPERATOR, Config
 from relay.console.access import browser
 from relay.console.access.identity import IDENTITY, BrowserSessions, token_identity
 from relay.console.access.login_flow import LoginFlow
-from relay.console.access.single_sign_on import SingleSignOn
 from relay.errors import StoreUnavailable
 from relay.receiving.connection import client_of
 from relay.receiving.problems import HttpProblem
@@ -41,7 +40,6 @@ class ConsoleAuth:
         sessions = Sessions(store)
         self._sessions = BrowserSessions(sessions, config, clock, tls=secure)
         self._flow = LoginFlow(config, sessions, self._sessions, audit, clock, render, lambda: self.is_open)
-        self._sign_on = SingleSignOn(self._flow)
 
     @property
     def is_open(self) -> bool:
@@ -59,7 +57,7 @@ class ConsoleAuth:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the ways in and out, which need no login; each path is whole."""
-        return [*self._flow.routes(), *self._sign_on.routes()]
+        return self._flow.routes()
 
     async def label(self, request: web.Request, response: web.StreamResponse) -> None:
         """Set the security headers of pages and JSON: for `on_response_prepare`."""
@@ -73,9 +71,6 @@ class ConsoleAuth:
         console = self._config().console
         if self._loopback and not console.configured:
             log.info("console.link", console=f"{console.url or base}{browser.PAGES}", command="relay console link")
-
-    async def aclose(self) -> None:
-        await self._sign_on.aclose()
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -93,7 +88,7 @@ class ConsoleAuth:
         request[IDENTITY] = identity
         if request.method not in browser.READING:
             if identity.role != OPERATOR:
-                return flow.refused(request, browser.REFUSED, browser.OPERATORS, role=identity.role)
+                return flow.refused(request, browser.REFUSED, browser.OPERATORS % identity.role)
             if not flow.from_here(request):
                 return flow.forged(request, "page")
             if not await browser.has_csrf(request, identity.csrf):

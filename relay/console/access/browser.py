@@ -122,12 +122,9 @@ NOT_LET_IN = "You were not let in"
 NOT_NOW = "Not just now"
 ELSEWHERE = "This form did not come from a page of this relay. Open the page again, and send it from there."
 STALE = "This page is older than your login. Open it again, and send the form from there."
-OPERATORS = "This needs the role operator, and your role is %(role)s."
+OPERATORS = "This needs the role operator, and your role is %s."
 USED = "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
 AWAY = "relay's store does not answer at the moment. Try again in a minute."
-UNCERTAIN = "The login at the provider cannot be trusted. Begin again; if it stays so, relay's log says what is wrong."
-UNREACHED = "The provider of logins does not answer, or not as it should. relay's log says what is wrong."
-NO_GROUP = "%(name)s is of no group that may see this console."
 
 
 def html_page(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -3,22 +3,21 @@
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from typing import Any
 
 from aiohttp import hdrs, web
 
-from relay.config import OPERATOR, ROLES, VIEWER, Config, Console, Oidc, Role
-from relay.config.console import EVERYBODY, LONGEST_SESSION
+from relay.config import OPERATOR, ROLES, VIEWER, Config, Console, Role
+from relay.config.console import LONGEST_SESSION
 from relay.console.access.browser import csrf_of
 from relay.receiving.connection import by_trusted_proxy
 from relay.store.sessions import Session, Sessions
 
-LINK, OIDC, HEADER, TOKEN = "link", "oidc", "header", "token"
+LINK, HEADER, TOKEN = "link", "header", "token"
 LONGEST_NAME = 100
-MOST_GROUPS, LONGEST_GROUP = 200, 200  # of a session, which is read at each request; characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +46,11 @@ def role_of(console: Console, session: Session, proxied: Proxied | None = None) 
     """Return the role of a session's user, None if there is none any more; `proxied` is this request's."""
     if session.via == LINK:
         return next((role for role in ROLES if role == session.role), None)
-    if session.via == OIDC and console.oidc and session.mark == mark_of(console.oidc):
-        return role_of_groups(console.oidc, session.groups)
     if session.via == HEADER and console.trusted_header and proxied and proxied.name == session.name:
         settings = console.trusted_header
         acts = proxied.name in settings.operators or not {*settings.operator_groups}.isdisjoint(proxied.groups)
         return OPERATOR if acts else VIEWER
     return None
-
-
-def role_of_groups(oidc: Oidc, groups: Collection[str]) -> Role | None:
-    if not {*oidc.operators}.isdisjoint(groups):
-        return OPERATOR
-    return VIEWER if EVERYBODY in oidc.viewers or not {*oidc.viewers}.isdisjoint(groups) else None
-
-
-def groups_to_keep(oidc: Oidc, groups: Iterable[str]) -> list[str]:
-    """Return the groups that a session remembers: those of the configuration first, and some it may name later."""
-    named = {*oidc.operators, *oidc.viewers}
-    allowed = dict.fromkeys(group for group in groups if group in named or len(group) <= LONGEST_GROUP)
-    return sorted(allowed, key=lambda group: group not in named)[: max(MOST_GROUPS, len(named))]
-
-
-def mark_of(oidc: Oidc) -> str:
-    """Return a fingerprint of provider and client, which their sessions have."""
-    made_by = f"{oidc.issuer}\0{oidc.client_id}".encode("utf-8", "replace")
-    return blake2b(made_by, digest_size=12, person=b"relay login").hexdigest()
 
 
 def proxied_user(request: web.Request, console: Console) -> Proxied | None:
@@ -133,7 +111,7 @@ class BrowserSessions:
 
     @property
     def cookie_options(self) -> dict[str, Any]:
-        """Lax: a link from Slack or a provider finds the login; what a page elsewhere posts comes without it."""
+        """Lax: a link from Slack finds the login; what a page elsewhere posts comes without it."""
         return {"path": "/", "httponly": True, "secure": self.secure, "samesite": "Lax"}
 
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:

@@ -23,7 +23,7 @@ from relay.store.audit import Act, AuditTrail, say
 from relay.store.sessions import Link, Session, Sessions
 
 UNKNOWN = "unknown"  # the actor of a refusal whose user is not known
-RECORDED = 1.0  # seconds between two anonymous refusals that are logged: a stranger must not fill the log
+LOGGED = 1.0  # seconds between two refused links that are logged: a stranger must not fill the log
 MINUTES = 10  # for which a link works
 TOKEN_BYTES, LONGEST_TOKEN = 32, 100
 
@@ -43,7 +43,7 @@ class LoginFlow:
     render: browser.Render
     is_open: Callable[[], bool]
     lines: RateLimitedLog = field(default_factory=lambda: RateLimitedLog(time.monotonic))
-    _recorded: dict[str, float] = field(default_factory=dict)
+    _logged: float = -inf
 
     @property
     def console(self) -> Console:
@@ -65,8 +65,7 @@ class LoginFlow:
             raise web.HTTPSeeOther(back)
         if user := proxied_user(request, console):
             return await self.let_in(request, Session(user.name, HEADER, self.clock()), back)
-        provider = console.oidc.name if console.oidc else ""
-        values = {"next": back, "provider": provider, "proxy": console.trusted_header is not None}
+        values = {"proxy": console.trusted_header is not None}
         return browser.html_page(self.render(request, "login.html", values))
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
@@ -90,15 +89,15 @@ class LoginFlow:
             return self.forged(request, "link")
         link = await self.store.take(request.match_info["token"][:LONGEST_TOKEN])
         if link is None:
-            self.record_refusal(request, "", LINK, "used, too old, or none")
+            self.log_refusal(request)
             return self.refused(request, browser.NOT_LET_IN, browser.USED)
         session = Session(f"guest of {link.maker}", LINK, self.clock(), role=link.role)
         return await self.let_in(request, session, START)
 
-    async def let_in(self, request: web.Request, session: Session, back: str, **detail: str) -> web.Response:
+    async def let_in(self, request: web.Request, session: Session, back: str) -> web.Response:
         """Begin a session and lead to `back`. StoreUnavailable before there is one: no login is without its entry."""
         role = role_of(self.console, session, proxied_user(request, self.console))
-        detail = {"by": session.via, "peer": client_of(request), "role": f"{role}", **detail}
+        detail = {"by": session.via, "peer": client_of(request), "role": f"{role}"}
         act = Act(session.name, "console login", "", detail, "in")
         await self.audit.note(act)
         response = web.Response(status=303, headers={"Location": leading_back(back)})
@@ -106,14 +105,13 @@ class LoginFlow:
         say(act)
         return response
 
-    def record_refusal(self, request: web.Request, name: str, via: str, why: str, **detail: str) -> None:
-        """Log a refused login; one without a name once a second."""
-        if not name:
-            if (now := self.clock()) - self._recorded.get(via, -inf) < RECORDED:
-                return
-            self._recorded[via] = now
-        detail = {"by": via, "peer": client_of(request), **detail}
-        say(Act(name or UNKNOWN, "console login", "", detail, f"refused: {why}"))
+    def log_refusal(self, request: web.Request) -> None:
+        """Log a refused link, at most one a second."""
+        if (now := self.clock()) - self._logged < LOGGED:
+            return
+        self._logged = now
+        detail = {"by": LINK, "peer": client_of(request)}
+        say(Act(UNKNOWN, "console login", "", detail, "refused: used, too old, or none"))
 
     def serving(self, handler: Handler) -> Handler:
         """Answer 404 while the console is off, and with a page while the store does not answer."""
@@ -150,10 +148,9 @@ class LoginFlow:
         *,
         status: int = 403,
         headers: dict[str, str] | None = None,
-        **facts: object,
     ) -> web.Response:
-        values = {"heading": heading, "text": text % facts}
-        return browser.html_page(self.render(request, "refused.html", values), status, headers)
+        page = self.render(request, "refused.html", {"heading": heading, "text": text})
+        return browser.html_page(page, status, headers)
 
 
 async def make_link(sessions: Sessions, base: str, role: Role, maker: str) -> str:

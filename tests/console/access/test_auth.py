@@ -10,7 +10,7 @@ from tests.support.clock import Clock
 
 ADDRESSES = (
     "/console", "/console/", "/console/now", "/console/login", "/console/enter/x", "/console/static/console.css",
-    "/console/oidc/start", "/api/v1", "/api/v1/now", "/console/nowhere",
+    "/api/v1", "/api/v1/now", "/console/nowhere",
 )  # fmt: skip
 
 
@@ -32,7 +32,6 @@ class TestWhereNobodyCanComeIn:
             assert (await browser.get("/console/login")).status == 404
             here.config = console(TOKENS)
             assert (await browser.get("/console/login")).status == 200
-            assert (await browser.get("/console/oidc/callback")).status == 404  # no provider is configured
             here.config = console()
             assert (await browser.get("/console/login")).status == 404
 

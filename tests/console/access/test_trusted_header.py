@@ -1,5 +1,6 @@
 """Logins by the headers of an authenticating proxy: believed from it alone, and read strictly."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,13 +14,14 @@ from relay.receiving.peers import Proxies, network
 from relay.store import Store
 from tests.support.auth import Browser, Served, console, served
 from tests.support.clock import Clock
+from tests.support.haproxy import haproxy_with_logins
 
 PROXY, STRANGER = "127.0.8.1", "127.0.8.2"
 USER, GROUPS = "X-Forwarded-User", "X-Forwarded-Groups"
 
 
-def settings(more: str = "operators: [jana], operator_groups: [data]") -> Config:
-    return console(f"  trusted_header: {{user: {USER}, groups: {GROUPS}, {more}}}\n", trusted_proxies=PROXY)
+def settings(more: str = "operators: [jana], operator_groups: [data]", *, proxy: str = PROXY) -> Config:
+    return console(f"  trusted_header: {{user: {USER}, groups: {GROUPS}, {more}}}\n", trusted_proxies=proxy)
 
 
 @pytest.fixture
@@ -104,3 +106,19 @@ async def test_roles_are_those_of_the_configuration_at_each_request(here: Served
         assert (await one.get("/console/now", **{USER: "jana"})).text.startswith("jana viewer")
         here.config = console("  tokens: {a: {token: Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp, role: viewer}}\n")
         assert (await one.get("/console/now", **{USER: "jana"})).status == 303
+
+
+@pytest.mark.slow
+async def test_haproxy_states_who_has_logged_in_there(store: Store, clock: Clock) -> None:
+    guard = Guard(proxies=Proxies([network("127.0.0.1")]))
+    passwords, forged = {"jana": "pass", "viktor": "word"}, ((USER, "jana"), (GROUPS, "data"))
+    async with (
+        served(settings(proxy="127.0.0.1"), store, clock, guard=guard, loopback=False) as here,
+        haproxy_with_logins(here.url, passwords) as here.url,
+    ):
+        for name, role in (("jana", "operator"), ("viktor", "viewer")):
+            async with here.browser() as one:
+                login = ("Authorization", f"Basic {b64encode(f'{name}:{passwords[name]}'.encode()).decode()}")
+                assert await logged_in(one, login, *forged) == f"{name} {role} header"
+        async with here.browser() as one:
+            assert (await one.get("/console/now", **{USER: "jana"})).status == 401
