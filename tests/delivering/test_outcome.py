@@ -1,9 +1,12 @@
 """What each kind of error means for its delivery and for what waits with it: when it is tried again, and given up."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from relay.delivering.attempts import _scopes_of
 from relay.delivering.outcome import LIMIT_PAUSE, LONGEST_WAIT, PROBE_PAUSE, Failure, failure_of
 from relay.delivering.safeguards import WITNESS, Brakes
 from relay.domain.deliveries import Delivery, Limit, Trial
@@ -164,3 +167,13 @@ def test_a_pause_for_two_messages_holds_nothing_back_for_one(clock: Clock) -> No
     for witnessed, waits in ((False, [0, 10]), (True, [30, 10])):
         brakes.apply(pauses, witnessed=witnessed)
         assert [brakes.wait([scope], clock()) for scope in (SLACK, "lane")] == waits
+
+
+@pytest.mark.parametrize(("probe", "held_by"), [(None, ["channel:slack"]), (0, []), (3, [])])
+def test_a_probe_goes_ahead_of_its_channels_pause_and_waits_for_limits_alone(
+    probe: int | None, held_by: list[str]
+) -> None:
+    channel: Any = SimpleNamespace(limits=limits)
+
+    assert _scopes_of(after(probe=probe), channel) == ["limit:post:#team", "limit:posts", *held_by]
+    assert _scopes_of(after(EDIT, probe=probe), channel) == ["limit:edit", *held_by]

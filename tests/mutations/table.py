@@ -249,14 +249,12 @@ RENDERING: Replaced = [
     ("width if percentage >= 100 else", "width if percentage > 100 else"),
     ("* width + 0.5)), width - 1)", "* width + 0.5)), width)"),
     ("if taken == before or", "if True or"),
-    ("if taken == before or", "if"),
 ]
 FORMATS: Replaced = [
     ("value[step] if -len(value) <= step < len(value) else None", "value[step] if step < len(value) else None"),
     ("value[step] if -len(value) <= step < len(value) else None", "value[step] if -len(value) <= step else None"),
     ("        if type(item) is not dict:\n            continue\n", ""),
     ("value = value.get(step) if type(value) is dict else None", "value = value.get(step)"),
-    ('text.splitlines()[0].strip() if text.splitlines() else ""', "text.splitlines()[0].strip()"),
     ("value.get(str(step)) if type(value) is dict and type(step) is int else None",
      "value.get(str(step)) if type(step) is int else None"),
 ]  # fmt: skip
