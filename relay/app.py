@@ -104,7 +104,7 @@ class Relay:
             self._coordinator.reload()
 
     async def run(self) -> None:
-        """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had or kept."""
+        """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had."""
         coordinator, clock = self._coordinator, self._clock
         config, renderer, channels = coordinator.config, coordinator.renderer, coordinator.channels
         coordinator.log_warnings()
@@ -199,10 +199,10 @@ class Relay:
             )  # fmt: skip
             self._afterwards(stack, console)
 
-            await self._shutdown.requested(embedded, loops)
+            await self._shutdown.requested(loops)
             receiver.probes.stopping = True
             listeners.world.leave()
-            await self._shutdown.drained(config().server.drain, embedded, loops)
+            await self._shutdown.drained(config().server.drain, loops)
         log.info("relay.stopped")
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import structlog
 
-from relay.errors import EmbeddedRedisError, RelayError
-from relay.store.embedded.server import EmbeddedRedis
+from relay.errors import RelayError
 
 log = structlog.get_logger(__name__)
 
@@ -37,18 +36,16 @@ class Shutdown:
         self._leave.set()
         self._stop.set()
 
-    async def requested(self, embedded: EmbeddedRedis | None, loops: "Sequence[asyncio.Task[None]]") -> None:
+    async def requested(self, loops: "Sequence[asyncio.Task[None]]") -> None:
         """Return when relay is to leave: from now on the grace runs. RelayError if it cannot go on by itself."""
-        await _until(self._leave, embedded, loops)
+        await _until(self._leave, loops)
         self._deadline = asyncio.get_running_loop().time() + self._grace
 
-    async def drained(
-        self, seconds: float, embedded: EmbeddedRedis | None, loops: "Sequence[asyncio.Task[None]]"
-    ) -> None:
+    async def drained(self, seconds: float, loops: "Sequence[asyncio.Task[None]]") -> None:
         """Go on for so long, unless relay is to stop at once. RelayError as above."""
         drain = 0.0 if self._stop.is_set() else seconds
         log.info("relay.stopping", drain=drain, grace=self._grace)
-        await _until(self._stop, embedded, loops, drain)
+        await _until(self._stop, loops, drain)
 
     async def finish(self, *chains: Sequence[Ending]) -> None:
         """End these side by side, the steps of each chain one after the other, all of it before the deadline."""
@@ -64,15 +61,10 @@ class Shutdown:
                 group.create_task(ended(chain))
 
 
-async def _until(
-    requested: asyncio.Event,
-    embedded: EmbeddedRedis | None,
-    loops: "Sequence[asyncio.Task[None]]",
-    seconds: float | None = None,
-) -> None:
+async def _until(requested: asyncio.Event, loops: "Sequence[asyncio.Task[None]]", seconds: float | None = None) -> None:
     """Until that is requested, or so long. RelayError if relay cannot go on by itself."""
     stopped = asyncio.ensure_future(requested.wait())
-    waiting: list[asyncio.Future[Any]] = [stopped, *loops, *([embedded.failed] if embedded else [])]
+    waiting: list[asyncio.Future[Any]] = [stopped, *loops]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=seconds)
     if stopped.done():
         return
@@ -80,8 +72,6 @@ async def _until(
     for task in loops:
         if task.done():  # better gone and started again than accepting what is not delivered
             raise RelayError("the worker or the scheduler ended by itself; start relay again") from task.exception()
-    if embedded and embedded.failed.done():
-        raise EmbeddedRedisError(embedded.failed.result())
 
 
 async def cancelled(task: "asyncio.Task[None]") -> None:

@@ -97,10 +97,9 @@ async def _repeat(turn: Callable[[], Awaitable[int]]) -> None:
 
 @dataclass(frozen=True)
 class RunningSandbox:
-    """`failed` gets a message for the operator when the sandbox's own Redis cannot be kept running."""
+    """A sandbox that serves at this address."""
 
     address: str
-    failed: asyncio.Future[str]
 
 
 @contextlib.asynccontextmanager
@@ -119,11 +118,10 @@ async def sandbox(
     Call it from the main thread. Raises OSError if the address is taken, EmbeddedRedisError without a Redis.
     """
     async with contextlib.AsyncExitStack() as stack:
-        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         alone = not redis_url
         if alone:
             own = await stack.enter_async_context(EmbeddedRedis(data_dir))
-            redis_url, failed = own.url, own.failed
+            redis_url = own.url
         state = State.open(redis_url)
         stack.push_async_callback(state.aclose)
         if alone:
@@ -139,4 +137,4 @@ async def sandbox(
         work = asyncio.create_task(SandboxWorker(context, server, session).run())
         stack.push_async_callback(asyncio.wait, [work])  # its Redis goes only after its loops, so it is cancelled once
         stack.callback(work.cancel)
-        yield RunningSandbox(links.base_url, failed)
+        yield RunningSandbox(links.base_url)

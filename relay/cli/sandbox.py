@@ -49,7 +49,4 @@ async def _serve(token: str, **options: Any) -> None:
         click.echo(f"page   {serving.address}/#token={token}")
         click.echo(f"token  {token}")
         sys.stdout.flush()
-        serving.failed.add_done_callback(lambda _: stop.set())
         await stop.wait()
-        if serving.failed.done():
-            raise RelayError(serving.failed.result())

@@ -53,13 +53,6 @@ if [ -e full ]; then echo "Error writing to the AOF file: No space left on devic
 exec "{server}" "$@"
 """
 
-RUNS_ONCE = """\
-#!/bin/sh
-if [ -e ran ]; then echo "no second time"; exit 3; fi
-touch ran
-exec "{server}" "$@"
-"""
-
 EITHER_LOOP = pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

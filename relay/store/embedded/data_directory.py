@@ -12,11 +12,8 @@ holder, so the two say for certain who lives; a PID may be reused, a zombie, or 
 
 import asyncio
 import fcntl
-import hashlib
 import json
 import os
-import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -49,7 +46,7 @@ class DataDirectory:
         self.path = path.resolve()
         self.log = self.path / "redis.log"
         self.manifest = self.path / "appendonlydir" / "appendonly.aof.manifest"
-        self.socket = _socket_path(self.path)
+        self.socket = self.path / "redis.sock"
         self.server_lock = -1  # to be inherited by the server
         self._held = ExitStack()
 
@@ -63,12 +60,12 @@ class DataDirectory:
         EmbeddedRedisError if another relay has it or that server does not end; OSError if it cannot be written in.
         """
         if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
-            raise EmbeddedRedisError(f"{self.socket} is too long for a socket: move {self.path} to a shorter path")
+            raise EmbeddedRedisError(
+                f"{self.socket} is too long for a socket: move {self.path} to a shorter path (data_dir, RELAY_DATA_DIR)"
+            )
         with ExitStack() as held:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            if self.socket.parent != self.path:
-                self._claim_socket_directory()
             server_lock = _open_lock(self.path / "redis.lock", held)
             relay_lock = _open_lock(self.path / "relay.lock", held)
             owner = _read_owner(self.path)
@@ -94,30 +91,8 @@ class DataDirectory:
         """Give the directory back; the server must have ended."""
         # Cleared before the locks go: the next owner makes a socket of the same name.
         self.socket.unlink(missing_ok=True)
-        if self.socket.parent != self.path:
-            with suppress(OSError):
-                self.socket.parent.rmdir()
         os.ftruncate(self._relay_lock, 0)
         self._held.close()
-
-    def _claim_socket_directory(self) -> None:
-        """Make the socket's directory, or take the one that a killed relay of this user left."""
-        place = self.socket.parent
-        with suppress(FileExistsError):
-            place.mkdir(mode=0o700)
-        # Asked after it exists: in a directory like /tmp nobody else can then replace what is this user's.
-        found = place.lstat()
-        reasons = {
-            "a symbolic link": stat.S_ISLNK(found.st_mode),
-            "no directory": not stat.S_ISDIR(found.st_mode),
-            f"another user's (uid {found.st_uid})": found.st_uid != os.getuid(),
-            "open to other users": bool(found.st_mode & 0o077),
-        }
-        for reason in (reason for reason, applies in reasons.items() if applies):
-            raise EmbeddedRedisError(
-                f"{place} is {reason}, and relay makes its socket there only in a directory of its own: "
-                f"remove it, or move {self.path} to a shorter path (data_dir, RELAY_DATA_DIR)"
-            )
 
     async def _take_over(self, owner: Owner | None, server_lock: int, patience: float) -> None:
         pid = owner.server_pid if owner else None
@@ -181,16 +156,6 @@ def pauses() -> Iterator[float]:
 
 async def _answers(owner: Owner) -> bool:
     return (await server_info(owner.socket)).get("process_id") == str(owner.server_pid)
-
-
-def _socket_path(data_dir: Path) -> Path:
-    """Return a place elsewhere where its path would be longer than the kernel takes."""
-    path = data_dir / "redis.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-        return path
-    # In a directory of its own: in a shared one, others could put a socket of their own under the name.
-    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"relay-{os.getuid()}-{name}" / "redis.sock"
 
 
 def _url(socket: Path) -> str:

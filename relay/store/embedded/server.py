@@ -6,10 +6,8 @@ It listens on a unix socket alone and fsyncs every write before it answers. `dat
 import asyncio
 import os
 import re
-import shutil
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -27,28 +25,21 @@ __all__ = ["EmbeddedRedis", "find_server", "running_url"]
 log = structlog.get_logger(__name__)
 
 LAST_LINES = 8
-LONGEST_PAUSE = 10.0  # seconds between two tries while the disk is full
-ROOM = 1 << 20  # bytes; on a disk with less the server's own log may not say any more that it was full
-CRASHES = 60.0  # seconds in which they count together
+PAUSES = (0.1, 10.0)  # seconds before it is started again, the first and the longest
+LASTING = 60.0  # seconds after which its end is the first one again
 FAREWELL = 2.0  # seconds for the server to end when relay does; killing it loses nothing, for every write is fsynced
 
 DAMAGED = re.compile(r"reading the append only file|AOF manifest|Unable to obtain the AOF file|is not the last file")
-UNWRITABLE = re.compile(r"AOF write error|writing to the AOF file")
 TRUNCATED = re.compile(r"Truncating the AOF .*\d")
 
 
 class EmbeddedRedis:
-    """A server with the data directory to itself.
+    """A server with the data directory to itself. Times are seconds.
 
     Start it from the main thread: on Linux the server gets a signal when the thread that started it ends, so a
-    killed relay leaves nothing behind. An unexpected exit is followed by a restart after the next of `restart_delays`;
-    one exit more than there are delays, all within CRASHES, and `failed` is set instead. Times are seconds.
-    A full or failing disk is waited for, with pauses that grow up to LONGEST_PAUSE, and never counts.
-    `url` stays the same throughout; while the server is down, clients get connection errors.
+    killed relay leaves nothing behind. One that ends by itself is started again, with pauses that grow: the disk may be
+    full, and what was answered is on it. Meanwhile clients get connection errors; `url` stays the same.
     """
-
-    failed: asyncio.Future[str]
-    """Made by `start`; set once, with what to tell the operator, when the server cannot be kept running."""
 
     def __init__(
         self,
@@ -57,19 +48,19 @@ class EmbeddedRedis:
         startup_timeout: float = 30.0,
         *,
         stop_timeout: float = 10.0,
-        restart_delays: Sequence[float] = (0.1, 1.0),
+        restart_pauses: tuple[float, float] = PAUSES,
         memory: Memory | None = None,
     ) -> None:
         self._directory = DataDirectory(data_dir)
         self._binary = binary.absolute() if binary else None
         self._startup_timeout = startup_timeout
         self._stop_timeout = stop_timeout
-        self._restart_delays = restart_delays
+        self._restart_pauses = restart_pauses
         self._maxmemory = (memory or Memory.shared(available())).redis
         self._log_start = 0  # where the present server's words begin
         self._held = AsyncExitStack()
         self._process: Process | None = None
-        self._waits_for_disk = False
+        self._ended = ""  # why, until it runs again
         self.url = self._directory.url
 
     async def __aenter__(self) -> Self:
@@ -86,11 +77,7 @@ class EmbeddedRedis:
 
     def notices(self) -> dict[str, str]:
         """Return what keeps the server from running, as `/readyz` names it."""
-        if not self._waits_for_disk:
-            return {}
-        return {
-            "disk": f"the disk of {self._directory.path} is full or failing, so nothing can be kept: make room there"
-        }
+        return {"server": f"the private Redis is being started again: {self._ended}"} if self._ended else {}
 
     async def start(self) -> str:
         """The URL of a server that answers. EmbeddedRedisError says why there is none; then nothing is left running."""
@@ -102,7 +89,6 @@ class EmbeddedRedis:
                 held.push_async_callback(self._end)
                 process = await self._spawn()
                 await self._ready(process)
-                self.failed = asyncio.get_running_loop().create_future()
                 held.push_async_callback(_cancel, asyncio.create_task(self._supervise(process)))
                 self._held = held.pop_all()
         except OSError as error:
@@ -145,10 +131,9 @@ class EmbeddedRedis:
         return self._process
 
     async def _ready(self, process: Process) -> None:
-        """Wait until the socket is our child's and the data is loaded; as long as loading gets on, it may take long."""
+        """Wait until the socket is our child's and the data is loaded, however long that takes."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._startup_timeout
-        loaded = 0.0
         for pause in pauses():
             info = await server_info(self._directory.socket)
             ours = info.get("process_id") == str(process.pid)
@@ -156,14 +141,12 @@ class EmbeddedRedis:
                 break
             if process.returncode is not None:
                 raise EmbeddedRedisError(self._obituary(process.returncode))
-            percent = float(info.get("loading_loaded_perc", 0)) if ours else 0.0
-            if percent > loaded:
-                loaded, deadline = percent, loop.time() + self._startup_timeout
-                log.info("redis.loading", percent=loaded)
+            if ours and info.get("loading") == "1":
+                deadline = loop.time() + self._startup_timeout
             if loop.time() > deadline:
                 raise EmbeddedRedisError(
-                    f"the embedded Redis in {self._directory.path} did not answer within "
-                    f"{self._startup_timeout:g} s ({loaded:g} % loaded). {self._last_words()}"
+                    f"the embedded Redis in {self._directory.path} did not answer within {self._startup_timeout:g} s. "
+                    f"{self._last_words()}"
                 )
             await asyncio.sleep(pause)
         # A cut tail was never acknowledged. But a damaged length looks the same, and then more is gone: say so.
@@ -171,50 +154,25 @@ class EmbeddedRedis:
             log.warning("redis.truncated", said=lost[0], data_dir=str(self._directory.path))
 
     async def _supervise(self, process: Process) -> None:
+        """Start it again whenever it has ended."""
         loop = asyncio.get_running_loop()
-        exits: list[float] = []
-        refused = 0  # exits in a row because of the disk
+        first, longest = self._restart_pauses
+        pause, began = first, loop.time()
         while True:
-            status, now = await process.wait(), loop.time()
-            obituary = self._obituary(status)
-            self._waits_for_disk = self._unwritable()
-            if self._waits_for_disk:
-                exits = []
-                pause = min(LONGEST_PAUSE, self._restart_delays[-1] * 2 ** min(refused, 10))
-                refused += 1
-                log.error("redis.disk_full", pid=process.pid, status=status, reason=obituary, again_in=pause)
-            else:
-                refused = 0
-                exits = [at for at in exits if now - at < CRASHES] + [now]
-                log.error("redis.exited", pid=process.pid, status=status, reason=obituary)
-                if len(exits) > len(self._restart_delays):
-                    break
-                pause = self._restart_delays[len(exits) - 1]
+            status = await process.wait()
+            self._ended = self._obituary(status)
+            pause = first if loop.time() - began > LASTING else pause
+            log.error("redis.exited", pid=process.pid, status=status, reason=self._ended, again_in=pause)
             await asyncio.sleep(pause)
-            process = await self._again(process)
-        if not self.failed.done():  # an impatient reader may have cancelled it
-            self.failed.set_result(
-                f"the embedded Redis ended {len(exits)} times within {CRASHES:g} s: giving up. {obituary}"
-            )
-
-    async def _again(self, process: Process) -> Process:
-        """One more try; the process that this one's end is to be waited for, the old one if there is none."""
-        try:
-            process = await self._spawn()
-            await self._ready(process)
-            self._waits_for_disk = False
-            log.info("redis.restarted", pid=process.pid)
-        except (EmbeddedRedisError, OSError) as error:  # ended again, which counts, or is slow, which does not
-            log.error("redis.restart_failed", reason=str(error))
-        return process
-
-    def _unwritable(self) -> bool:
-        """Return True where the server ended because of the disk."""
-        if UNWRITABLE.search(self._words()):
-            return True
-        with suppress(OSError):
-            return shutil.disk_usage(self._directory.path).free < ROOM
-        return False
+            pause, began = min(longest, 2 * pause), loop.time()
+            try:
+                process = await self._spawn()
+                await self._ready(process)
+            except (EmbeddedRedisError, OSError) as error:  # it has ended again, or is slow
+                log.error("redis.restart_failed", reason=str(error))
+            else:
+                self._ended = ""
+                log.info("redis.restarted", pid=process.pid)
 
     async def _end(self) -> None:
         process = self._process
@@ -232,11 +190,7 @@ class EmbeddedRedis:
 
     def _obituary(self, status: int) -> str:
         cause = f"status {status}" if status >= 0 else f"signal {-status} ({signal.strsignal(-status)})"
-        advice = ""
-        if self._unwritable():
-            advice = f" It could not write: the disk of {self._directory.path} is full or failing."
-        if DAMAGED.search(self._words()):
-            advice = repair_advice(self._binary, self._directory.manifest)
+        advice = repair_advice(self._binary, self._directory.manifest) if DAMAGED.search(self._words()) else ""
         return f"{self._binary} ended with {cause}.{advice} {self._last_words()}"
 
     def _last_words(self) -> str:
