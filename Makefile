@@ -97,6 +97,7 @@ $(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/pyth
 	$(BIN)/python -m pip $(LOCKED) -r requirements/build.txt -r requirements/run.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	$(BIN)/python -m compileall -q -j 0 relay relay_sandbox $(VENV)/lib -x '/(pip|setuptools|wheel)/'
+	$(BIN)/python -m relay.rendering
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUN)

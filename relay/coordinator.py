@@ -16,7 +16,7 @@ from relay.channels import CHANNELS, Channel
 from relay.config import Config, digest_of, load
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
 from relay.interactivity.buttons import press_transport
-from relay.rendering import Brand, IsolatedRenderer, RenderOptions, in_daemon
+from relay.rendering import Brand, IsolatedRenderer, RenderOptions
 from relay.resources import resource_dir
 from relay.store.sealing import Sealer
 
@@ -28,13 +28,13 @@ MARGIN = 10 * 86_400.0  # seconds more, for what ends late
 CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good order
 
 
-def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRenderer:
-    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. Raises TemplateError."""
+def build_renderer(config: Config) -> IsolatedRenderer:
+    """The user's templates before the built-in ones. Raises TemplateError."""
     custom = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
     options = RenderOptions(platform.base_url, hosts=config.link_hosts, links=config.link_templates, brand=brand)
-    return IsolatedRenderer([*custom, resource_dir("templates")], options, data_dir=data_dir)
+    return IsolatedRenderer([*custom, resource_dir("templates")], options)
 
 
 def build_sealer(config: Config) -> Sealer | None:
@@ -76,7 +76,7 @@ class Coordinator:
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)
         self._started = self._config  # whose NEEDS_RESTART are in use
-        self._renderer = build_renderer(self._config, self._config.data_dir)
+        self._renderer = build_renderer(self._config)
         self.channels: Final[dict[str, Channel]] = {}
 
     def config(self) -> Config:
@@ -99,7 +99,7 @@ class Coordinator:
         """Log and show the user's templates that `relay check` refuses: relay's own wording takes their place."""
         from relay.rendering.checks import file_of, problems  # noqa: PLC0415 - a relay without templates needs none of it
 
-        for fault in await in_daemon(lambda: problems(build_renderer(config).renderer)):
+        for fault in await asyncio.to_thread(lambda: problems(build_renderer(config).renderer)):
             log.warning("config.warned", line=None, key="templates", warning=fault)
             renderer.faults.setdefault(file_of(fault)[0], fault)
 
@@ -117,7 +117,7 @@ class Coordinator:
         try:
             fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._started.server)
             self._refuse_new_channels(fresh)
-            renderer = build_renderer(fresh, fresh.data_dir)
+            renderer = build_renderer(fresh)
         except (ConfigError, TemplateError) as error:
             log.error("config.refused", reason=str(error))
             refused = Reload(before, digest_of(self._path), str(error), by=by)

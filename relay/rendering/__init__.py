@@ -2,34 +2,30 @@
 
 The built-in wording is in `templates/`; a directory of the user's own is searched first, file by file.
 `docs/templates.md` is the author's guide. A user's templates cannot take relay down: a message that one of their files
-has a part in is made within the bounds of the sandbox, and in relay's own wording if that fails.
+has a part in is made within a time-out, and in relay's own wording if that fails.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Thread, get_ident
-from typing import Any, TypeVar
+from typing import Any
 
 from relay.domain.deliveries import Form
 from relay.domain.events import Event
-from relay.errors import TemplateError
-from relay.rendering.bounds import BOUNDS, Bounds, TooMuch
 from relay.rendering.formats import format_of
 from relay.rendering.renderer import DEFAULTS, Brand, Renderer, RenderOptions
+from relay.rendering.time_out import SECONDS, TooSlow
 from relay.rendering.translations import FELL_BACK
 
-__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer", "in_daemon"]
+__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer"]
 
-AVOIDED_FOR = 60.0  # seconds for which a file that took too much is left alone
-PATIENCE = 10.0  # seconds of processor time, or by the clock without any, for a thread that does not come back
+AVOIDED_FOR = 60.0  # seconds for which a file that took too long is left alone
 
 Content = dict[str, Any]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +44,17 @@ class IsolatedRenderer:
         directories: Sequence[Path],
         options: RenderOptions = DEFAULTS,
         *,
-        bounds: Bounds = BOUNDS,
-        patience: float = PATIENCE,
+        seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
-        data_dir: Path | None = None,
     ) -> None:
-        self.renderer = Renderer(directories, options, bounds=bounds, data_dir=data_dir)
+        self.renderer = Renderer(directories, options, seconds=seconds)
         self.faults: dict[str, str] = {}  # by the user's file, until it serves again
         self._built_in: Renderer | None = None
-        self._patience = patience
         self._clock = clock
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
-        self._data_dir = data_dir
-        # One thread for relay's own messages: a new one for each would leave an arena of memory behind.
-        self._worker = ThreadPoolExecutor(1, "messages")
-        self._sandbox_lock = asyncio.Lock()  # one message at a time in the sandbox, which holds up nothing else
+        # One thread for relay's own messages: a new one for each would leave an arena of memory behind. One message at
+        # a time of the user's files, which hold up nothing else.
+        self._worker, self._own_worker = ThreadPoolExecutor(1, "messages"), ThreadPoolExecutor(1, "templates")
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -83,8 +75,8 @@ class IsolatedRenderer:
         try:
             file = self.renderer.overriding_file(*message)
             if not file:
-                return Rendered(await self._in_worker(render))
-            content = await self._in_sandbox(file, render)
+                return Rendered(await _in(self._worker, render))
+            content = await _in(self._own_worker, partial(self._unless_avoided, file, render))
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__
         else:
@@ -94,7 +86,7 @@ class IsolatedRenderer:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
         self.faults[file] = fault
         options |= {"language": language}
-        content = await self._in_worker(partial(self._built_in_wording, channel, kind, event, history, **options))
+        content = await _in(self._worker, partial(self._built_in_wording, channel, kind, event, history, **options))
         note = self.translated(FELL_BACK, language) % {"file": file}
         return Rendered(format_of(channel).footnote(content, note), fault)
 
@@ -104,79 +96,28 @@ class IsolatedRenderer:
 
     async def aclose(self) -> None:
         """Let the messages under way be made. Nothing more is rendered."""
-        async with self._sandbox_lock:
-            pass
+        await asyncio.to_thread(self._own_worker.shutdown)
 
-    async def _in_worker(self, work: Callable[[], Content]) -> Content:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
-
-    async def _in_sandbox(self, file: str, render: Callable[[], Content]) -> Content:
-        """Raise TemplateError too while the file is avoided: one that is too slow must not hold up other messages."""
+    def _unless_avoided(self, file: str, render: Callable[[], Content]) -> Content:
+        """Raise TooSlow too while the file is avoided: one that is too slow must not hold up other messages."""
         if file in self._avoided and self._clock() < self._avoided[file][0]:
-            raise TemplateError(self._avoided[file][1])
+            raise TooSlow(self._avoided[file][1])
         try:
-            async with self._sandbox_lock:
-                return await in_daemon(render, self._patience)
-        except TimeoutError:  # the thread goes on, and neither the next message nor a stop waits for it
-            fault = f"{file}: it was not made within {self._patience:g} s"
-        except TemplateError as error:
-            if not _took_too_much(error):
-                raise
-            fault = str(error)
-        self._avoided[file] = self._clock() + AVOIDED_FOR, fault
-        raise TemplateError(fault)
+            return render()
+        except TooSlow as error:
+            self._avoided[file] = self._clock() + AVOIDED_FOR, str(error)
+            raise
 
     def _built_in_wording(
         self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
     ) -> Content:
         try:
             if self._built_in is None:
-                directories = self.renderer.directories[-1:]
-                self._built_in = Renderer(directories, self.renderer.options, data_dir=self._data_dir)
+                self._built_in = Renderer(self.renderer.directories[-1:], self.renderer.options)
             return self._built_in.render(channel, kind, event, history, language=language, **options)
         except Exception:  # noqa: BLE001 - a channel of the user's own may have no template but theirs
             return self.renderer.fallback(channel, event, language)
 
 
-async def in_daemon(work: Callable[[], Result], patience: float | None = None) -> Result:
-    """Return what `work` does in a thread that keeps no process from ending; those of asyncio.to_thread do.
-
-    TimeoutError once it has taken `patience` seconds of processor time, or none in as many by the clock: on a busy
-    machine it may take longer.
-    """
-    done: Future[Result] = Future()
-    done.set_running_or_notify_cancel()  # so that a result after the deadline is taken, and seen by no one
-    clocks: list[int] = []  # the thread's, once it runs
-
-    def run() -> None:
-        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS, where twice the time by the clock is all
-            clocks.append(time.pthread_getcpuclockid(get_ident()))
-        try:
-            done.set_result(work())
-        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            done.set_exception(error)
-
-    Thread(target=run, name="template", daemon=True).start()
-    result, taken = asyncio.wrap_future(done), -1.0
-    try:
-        while not (await asyncio.wait([result], timeout=patience))[0]:
-            before, taken = taken, _time_of(clocks)
-            if taken == before or (patience and taken > patience):
-                raise TimeoutError
-        return await result
-    finally:
-        result.cancel()  # nobody waits for it any more
-
-
-def _time_of(clocks: list[int]) -> float:
-    """Return the processor time of the thread with this clock; it may not have begun, or have ended just now."""
-    try:
-        return time.clock_gettime(clocks[0]) if clocks else 0.0
-    except OSError:
-        return 0.0
-
-
-def _took_too_much(error: BaseException | None) -> bool:
-    while error and not isinstance(error, TooMuch):
-        error = error.__cause__
-    return error is not None
+async def _in(worker: ThreadPoolExecutor, work: Callable[[], Content]) -> Content:
+    return await asyncio.get_running_loop().run_in_executor(worker, work)

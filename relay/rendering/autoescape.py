@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Literal
 
 from jinja2 import nodes, pass_context
-from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.filters import make_attrgetter
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
+from relay.rendering.faults import MAX_WRITTEN, concat, too_long
 from relay.rendering.texts import inert
 
 Escaping = Literal["mrkdwn", "html", "text"]
@@ -36,34 +37,42 @@ def mixed(environment: Any, values: Iterable[Any]) -> list[Any]:
     return items
 
 
-@pass_context
-def join(context: Context, values: Iterable[Any], separator: Any = "", attribute: str | int | None = None) -> str:
-    """Join the values; None is empty."""
-    if attribute is not None:
-        values = map(make_attrgetter(context.environment, attribute), values)
-    separator, *items = mixed(context.environment, [separator, *("" if value is None else value for value in values)])
-    if isinstance(separator, Markup):
-        return separator.join(items)
-    return str(separator).join(map(str, items))
+def filters_of(environment: Any) -> dict[str, Callable[..., Any]]:
+    """Return filters that put texts together."""
+    printed, escaping = environment.printed, environment.autoescape
+
+    def join(values: Iterable[Any], separator: Any = "", attribute: str | int | None = None) -> str:
+        """Join the values; None is empty."""
+        if attribute is not None:
+            values = map(make_attrgetter(environment, attribute), values)
+        items = ["" if value is None else value for value in values]
+        if escaping and (type(separator) is Markup or any(type(item) is Markup for item in items)):
+            return marked(concat([*map(printed, items)], printed(separator)))
+        return concat([*map(str, items)], str(separator))
+
+    def replace(text: Any, old: str, new: Any, count: int = -1) -> str:
+        """Replace `old` by `new`."""
+        text, new = mixed(environment, [text if isinstance(text, Markup) else str(text), new])
+        new = new if isinstance(new, Markup) else str(new)
+        if len(text) + text.count(old) * len(new) > MAX_WRITTEN:
+            raise too_long()
+        replaced: str = text.replace(old, new, count)
+        return replaced
+
+    def escaped(value: Any) -> str:
+        """Return what is printed anyway, for authors who are used to writing it."""
+        return marked(printed(value)) if escaping else str(value)
+
+    return {"join": join, "replace": replace, "e": escaped, "escape": escaped, "select": select}
 
 
 @pass_context
-def replace(context: Context, text: Any, old: str, new: Any, count: int = -1) -> str:
-    """Replace `old` by `new`."""
-    text, new = mixed(context.environment, [text if isinstance(text, Markup) else str(text), new])
-    replaced: str = text.replace(old, new if isinstance(new, Markup) else str(new), count)
-    return replaced
-
-
-@pass_context
-def escaped(context: Context, value: Any) -> str:
-    """Return what is printed anyway, for authors who are used to writing it."""
-    environment: Any = context.environment
-    text: str = marked(environment.printed(value)) if environment.autoescape else str(value)
-    return text
-
-
-FILTERS: dict[str, Callable[..., Any]] = {"join": join, "replace": replace, "e": escaped, "escape": escaped}
+def select(context: Context, values: Iterable[Any], *tests: Any, **named: Any) -> Iterable[Any]:
+    """Return what is not empty, or what passes a test."""
+    if tests or named:
+        selected: Iterable[Any] = JINJA_FILTERS["select"](context, values, *tests, **named)
+        return selected
+    return [value for value in values if value]
 
 
 class Rewriter(NodeTransformer):
@@ -76,19 +85,6 @@ class Rewriter(NodeTransformer):
 
     def visit_ScopedEvalContextModifier(self, node: nodes.ScopedEvalContextModifier) -> nodes.Node:  # noqa: N802
         raise TemplateSyntaxError("autoescape cannot be changed: what events say stays text", node.lineno)
-
-
-class Code(CodeGenerator):
-    """Code that prints by one call, `environment.output`. Nothing is worked out while a template is compiled."""
-
-    def _make_finalize(self) -> CodeGenerator._FinalizeInfo:
-        return self._FinalizeInfo(None, None)
-
-    def _output_child_pre(self, *_args: Any) -> None:
-        self.write("environment.output(")
-
-    def _output_child_post(self, *_args: Any) -> None:
-        self.write(")")
 
 
 def _text(value: Any) -> str:
@@ -123,10 +119,7 @@ def gettext_functions() -> dict[str, Callable[..., str]]:
                 values.setdefault("num", arguments[texts])
             translated: str = getattr(context.resolve_or_missing("formats").language.translations, method)(*arguments)
             environment: Any = context.environment
-            values = {name: environment.printed(value) for name, value in values.items()}
-            if environment.check_translation:
-                environment.check_translation(translated, values)
-            text = translated % values
+            text = translated % {name: environment.printed(value) for name, value in values.items()}
             return marked(text) if context.eval_ctx.autoescape else text
 
         return translate

@@ -18,10 +18,9 @@ from relay.domain.deliveries import Kind
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import TemplateError
-from relay.rendering.built_in import tree_of
 from relay.rendering.context import Context, Request, request_of
 from relay.rendering.digests import ROUND_UPS
-from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.environments import TemplateEnvironment, tree_of
 from relay.rendering.faults import OPEN, SURE, nearest, unknown
 from relay.rendering.formats import FORMATS, format_of
 from relay.rendering.links import Base
@@ -29,9 +28,9 @@ from relay.rendering.localized_values import Localizer
 from relay.rendering.message_template import Source
 from relay.rendering.renderer import NO_BRAND, Brand, Renderer
 from relay.rendering.samples import NOON, bare_events, history_of, sample_events
-from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_files import PARTS, SENTENCES, parsed
 from relay.rendering.template_set import TemplateSet
+from relay.rendering.time_out import TooSlow
 from relay.rendering.translatable import untranslated
 from relay.rendering.translations import SOURCE, Catalogues
 
@@ -83,11 +82,17 @@ def problems(
     """One line per fault, with file and line where known. `judge` finds what is wrong with a message that was made."""
     faults: dict[str, Case] = {}
     library, catalogues = renderer.library, renderer.catalogues
+    slow: set[str] = set()  # files: one message of each is enough
     try:
         for case in filter(concerns, cases(library, renderer.directories, catalogues.codes, fixtures)):
+            file = library.overriding_file(*case.request)
+            if file in slow:
+                continue
             try:
                 content = case.rendered_by(renderer)
             except TemplateError as error:
+                if isinstance(error, TooSlow):
+                    slow.add(file)
                 faults.setdefault(str(error), case)
             else:
                 for fault in judge(case, content):
@@ -144,7 +149,7 @@ def unknown_names(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]
     channels = [*filter(library.messages.__contains__, FORMATS), *(library.messages.keys() - FORMATS.keys())]
     for channel in channels:
         for stem in library.messages[channel]:
-            template = library.message(Sandbox, f"{channel}/{stem}.yaml")
+            template = library.message(f"{channel}/{stem}.yaml")
             for field, why in format_of(channel).required.items():
                 if field not in template.fields:
                     yield f"{template.file}:1: `{field}:` is missing: {why}"

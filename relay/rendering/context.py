@@ -13,6 +13,7 @@ from relay.domain.jobs import alarm_in, missing_job
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.batches import batch
 from relay.rendering.digests import ROUND_UPS, digest, trouble
+from relay.rendering.faults import MAX_WRITTEN, too_long
 from relay.rendering.jobs import action, artifact, cancellation, error, job, phase, presser, recommendation, results
 from relay.rendering.links import Base, links, round_up_links
 from relay.rendering.localized_values import Localizer
@@ -101,7 +102,8 @@ class Context(dict[str, Any]):
         live    show the present state, so a run is stalled for as long as its alarm is open
         """
         super().__init__(formats=formats)
-        self.texts: dict[Any, str] = {}  # of sentences that were written already
+        self.texts: dict[Any, str] = {}  # of macros that were written already
+        self._room = MAX_WRITTEN  # characters that may still be written
         self.event = event
         self.history = history
         self.events = (
@@ -116,6 +118,12 @@ class Context(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         value = self[name] = MAKERS[name](self)
         return value
+
+    def spend(self, characters: int) -> None:
+        """Count what is written for this message. SecurityError if it is too much."""
+        self._room -= characters
+        if self._room < 0:
+            raise too_long()
 
     def complete(self) -> dict[str, Any]:
         """Return all values, as plain data."""

@@ -1,75 +1,92 @@
-"""The Jinja environments: what templates can do, and how each kind of text escapes what events say.
+"""The Jinja environments, one for each kind of text: what templates can do, and how they escape what events say.
 
-relay's own files are for `relay.rendering.built_in`, a user's for `relay.rendering.sandbox`; the messages are the same.
-Compiling computes nothing, so a file of any content may be compiled anywhere. Compiled code is kept in this process for
-every environment, and on disk from one start to the next. The texts of one object are one template, each in a scope of
-its own.
+Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from reaching
+Python, from forgetting to escape and from growing. Compiling computes nothing, so a file of any content may be compiled
+anywhere. The texts of one object are one template, each in a scope of its own.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from types import CodeType
-from typing import Any, TypeVar
+from typing import Any
 
-import jinja2
 from jinja2 import BaseLoader, Template, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.runtime import Context as JinjaContext
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
+from jinja2.utils import missing
 
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
-from relay.rendering import autoescape
+from relay.rendering import autoescape, macros
 from relay.rendering.autoescape import Escaping
-from relay.rendering.bounds import BUDGET
-from relay.rendering.bytecode import DiskCache
-from relay.rendering.faults import fault
+from relay.rendering.compiled import Key, code_of
+from relay.rendering.context import Context
+from relay.rendering.faults import MAX_WRITTEN, Absent, concat, fault, too_long
 from relay.rendering.filters import ALLOWED_FILTERS, ALLOWED_TESTS, FILTERS, MRKDWN_FILTERS, helpers
 
-MAX_COMPILED = 4096  # files
-
-
-Values = Mapping[str, Any]
-"""Texts by their numbers, and lists by their names."""
-Filters = dict[str, Callable[..., Any]]
-Made = TypeVar("Made", bound="TemplateEnvironment")
-COMPILED: dict[tuple[str, bool, str, str], CodeType] = {}
-ANOTHER, ALONE = -1, -2  # numbers of a file's other form, and of one of its texts
 END = "\x1e"  # of each of several texts: no document has it, once it is clean
+ALLOWED_METHODS: Mapping[type, Sequence[str]] = {  # of nothing else any
+    str: ("capitalize", "endswith", "find", "isdigit", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip",
+          "split", "splitlines", "startswith", "strip", "title", "upper"),
+    dict: ("get", "items", "keys", "values"),
+}  # fmt: skip
 
 
-class TemplateEnvironment(jinja2.Environment):
-    """Base of both environments. `printed` makes a value harmless in this kind of text, and `output` prints it; the
-    sandbox alone has a `check_translation`, which raises, and counts the objects that are `repeated`."""
+class TemplateEnvironment(ImmutableSandboxedEnvironment):
+    """Environment in which documents are data without methods of their own, and operators work on numbers.
 
-    code_generator_class = autoescape.Code
-    rewriter: type[autoescape.Rewriter] = autoescape.Rewriter
-    unknown: type[jinja2.Undefined]
-    range: Callable[..., range] = range
-    escaping: Escaping = "text"
-    hosts: LinkHosts = ANYWHERE
-    disk: DiskCache | None = None
-    printed: Callable[[Any], str]
-    output: Callable[[Any], str]
-    check_translation: Callable[[str, Values], None] | None = None
-    repeated: Callable[[int], None] | None = None
+    `printed` makes a value harmless in this kind of text.
+    """
+
+    code_generator_class = macros.Code
+    context_class = macros.MessageContext
+    template_class = macros.MessageFile
+    concat = staticmethod(concat)
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, escaping: Escaping, loader: BaseLoader, hosts: LinkHosts = ANYWHERE) -> None:
+        """Build it for one kind of text. All escape by themselves but `text`, where nothing is active."""
+        super().__init__(
+            loader=loader,
+            autoescape=escaping != "text",
+            undefined=Absent,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            optimized=False,  # the optimizer would work out constants while a file is compiled
+            extensions=["jinja2.ext.i18n"],
+        )
+        self.escaping, self.hosts = escaping, hosts
+        self.printed = autoescape.PRINTED[escaping]
+        filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.filters_of(self)
+        self.filters = filters | (MRKDWN_FILTERS if escaping == "mrkdwn" else {})
+        self.tests = {name: JINJA_TESTS[name] for name in ALLOWED_TESTS}
+        functions = {**helpers(escaping, hosts), **autoescape.gettext_functions()}
+        self.globals = {"range": self.globals["range"], **functions}
+        self.newstyle_gettext = True
+        self.policies["ext.i18n.trimmed"] = True
 
     def compile(
         self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
         """Return the code of a template; most files stay the same from reload to reload."""
+        compile_ = super().compile
         if not isinstance(source, str) or args or kwargs:
-            return super().compile(source, name, filename, *args, **kwargs)
-        return self._compiled(filename or name or "", source, lambda: source)
+            return compile_(source, name, filename, *args, **kwargs)
+        file = filename or name or ""
+        return code_of(Key(bool(self.autoescape), file, source), lambda: compile_(source, file, file))
 
     def another(self, source: str, file: Path) -> Template:
         """Compile another form of a file."""
-        code = self._compiled(str(file), source, lambda: source, ANOTHER)
-        return Template.from_code(self, code, self.make_globals(None))
+        return self.template_class.from_code(self, self.compile(source, str(file), str(file)), self.make_globals(None))
 
-    def together(self, statements: Sequence[str], texts: Sequence[str], file: Path, number: int) -> Template:
-        """Compile statements and unconnected texts as the file's `number`-th template. Raises TemplateSyntaxError."""
+    def together(self, statements: Sequence[str], texts: Sequence[str], file: Path) -> Template:
+        """Compile statements and unconnected texts of a file as one template. Raises TemplateSyntaxError."""
 
         def tree() -> nodes.Template:
             parsed = [self._parse(source, str(file), str(file)) for source in (*statements, *texts)]
@@ -83,45 +100,36 @@ class TemplateEnvironment(jinja2.Environment):
                 body += [nodes.Scope(one.body, lineno=line), end]
             return nodes.Template(body, lineno=1)
 
-        code = self._compiled(str(file), repr((*statements, *texts)), tree, number)
-        return Template.from_code(self, code, self.make_globals(None))
-
-    def _compiled(self, file: str, sources: str, tree: Callable[[], str | nodes.Template], number: int = 0) -> CodeType:
-        key = type(self).__name__, bool(self.autoescape), file, sources
-        if known := COMPILED.get(key):
-            return known
-        began = time.thread_time()
-        bucket = self.disk and self.disk.get_bucket(self, f"{file}|{key[1]}|{number}", file, sources)
-        stored: Any = bucket and bucket.code
-        code: CodeType = stored if isinstance(stored, CodeType) else super().compile(tree(), file, file)
-        if self.disk and bucket and code is not stored:
-            bucket.code = code
-            self.disk.set_bucket(bucket)
-        if len(COMPILED) >= MAX_COMPILED:
-            COMPILED.clear()
-        COMPILED[key] = code
-        if budget := BUDGET.get():
-            budget.allow(time.thread_time() - began)
-        return code
+        key = Key(bool(self.autoescape), str(file), repr((*statements, *texts)))
+        code = code_of(key, lambda: self.compile(tree(), str(file), str(file)))
+        return self.template_class.from_code(self, code, self.make_globals(None))
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        tree: nodes.Template = self.rewriter().visit(source)
+        tree: nodes.Template = autoescape.Rewriter().visit(source)
         return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
 
-    def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
+    def filler(self, template: Template, limit: int) -> Callable[[Context], str]:
         """Return what fills in a template, without the white space around it. TemplateError names file and line."""
         return lambda values: self.tidy(self.run(template, values)[0], template.filename, limit)
 
-    def run(self, template: Template, values: Values) -> tuple[str, Mapping[str, Any]]:
+    def run(self, template: Template, values: Context) -> tuple[str, Mapping[str, Any]]:
         """Return what a template writes, and the names that it sets. TemplateError names file and line."""
-        context = template.new_context(dict(values))
+        macros.MESSAGE.set(values)
+        context = macros.MessageContext(self, {}, template.name, template.blocks)  # what it knows is in `values`
         try:
             try:
-                return "".join(template.root_render_func(context)), context.vars
+                text = concat(template.root_render_func(context))
+                values.spend(len(text))
+                return text, context.vars
             except Exception:  # noqa: BLE001 - templates are code
                 self.handle_exception()
         except Exception as error:
             raise fault(error, template) from error
+
+    def exported(self, template: Template, values: Context) -> Mapping[str, Any]:
+        """Return the macros and names of a file. TemplateError names file and line."""
+        names = self.run(template, values)[1]
+        return {name: value for name, value in names.items() if not name.startswith("_")}
 
     def tidy(self, text: str, file: str | None, limit: int) -> str:
         """Return a text without white space around it and at the end of lines. TemplateError if it is too long."""
@@ -134,17 +142,49 @@ class TemplateEnvironment(jinja2.Environment):
             text = text.replace("&#34;", '"').replace("&#39;", "'")
         return text
 
-    def bounded(self, filters: Filters) -> Filters:
-        """Return the filters, within what this environment allows them."""
-        return filters
+    def macro(
+        self, function: Callable[..., str], names: tuple[str, ...], varargs: bool, shared: bool
+    ) -> Callable[..., str]:
+        """Return what calls a compiled macro."""
+        return macros.macro(function, names, varargs=varargs, shared=shared, escaped=bool(self.autoescape))
 
-    def bounded_tests(self, tests: Filters) -> Filters:
-        """Return the tests, within what this environment allows them."""
-        return tests
+    def call(
+        self, context: JinjaContext, function: Any, *args: Any, _loop_vars: object = None, _block_vars: object = None,
+        **named: Any,
+    ) -> Any:  # fmt: skip
+        if getattr(function, "jinja_pass_arg", None) is None:
+            return function(*args, **named)
+        return function(context, *args, **named)  # what relay calls takes nothing else
 
-    def counted(self, printed: Callable[[Any], str]) -> Callable[[Any], str]:
-        """Return what prints a value, within what this environment allows."""
-        return printed
+    def call_binop(self, context: JinjaContext, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+":
+            left, right = autoescape.mixed(self, [left, right])
+        elif operator == "**" or not all(isinstance(value, int | float) for value in (left, right)):
+            raise SecurityError(f"{operator} is for numbers that stay small, not for texts or powers")
+        result = super().call_binop(context, operator, left, right)
+        if isinstance(result, str | list | tuple) and len(result) > MAX_WRITTEN:
+            raise too_long()
+        return result
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        for kind, allowed in ALLOWED_METHODS.items():
+            if isinstance(obj, kind):
+                return attr in allowed
+        return isinstance(obj, LoopContext) and super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Jinja would let str.format through in a safe form of its own, which still formats to any width."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if obj.__class__ is dict:  # a document's own field beats the dict's method of that name: `section.items`
+            value = obj.get(attribute, missing)
+            if value is not missing:
+                return value
+            if attribute not in ALLOWED_METHODS[dict]:
+                return self.undefined(obj=obj, name=attribute)
+        elif isinstance(obj, Absent):  # whatever is asked of it, it is the first absence that is told
+            return obj
+        return super().getattr(obj, attribute)
 
 
 def _loaded(tree: nodes.Template) -> Iterator[str]:
@@ -154,29 +194,7 @@ def _loaded(tree: nodes.Template) -> Iterator[str]:
     yield from (name.name for name in names if name.name not in own)
 
 
-def environment(
-    kind: type[Made], escaping: Escaping, loader: BaseLoader, hosts: LinkHosts = ANYWHERE, data_dir: Path | None = None
-) -> Made:
-    """Build the environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
-    made = kind(
-        loader=loader,
-        autoescape=escaping != "text",
-        undefined=kind.unknown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        optimized=False,  # the optimizer would work out constants: `"x"|replace("x", …)` grows while it is compiled
-        extensions=["jinja2.ext.i18n"],
-    )
-    made.escaping, made.hosts = escaping, hosts
-    made.disk = DiskCache(data_dir, kind.__name__.lower()) if data_dir else None
-    made.printed = autoescape.PRINTED[escaping]
-    made.output = made.counted(made.printed)
-    filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
-    made.filters = made.bounded(filters | (MRKDWN_FILTERS if escaping == "mrkdwn" else {}))
-    tests: Filters = {name: JINJA_TESTS[name] for name in ALLOWED_TESTS}  # type: ignore[misc]
-    made.tests = made.bounded_tests(tests)  # type: ignore[assignment]
-    made.globals = {"range": made.range, **helpers(escaping, hosts), **autoescape.gettext_functions()}
-    made.newstyle_gettext = True  # type: ignore[attr-defined]
-    made.policies["ext.i18n.trimmed"] = True
-    return made
+@lru_cache(2048)
+def tree_of(source: str) -> nodes.Template:
+    """Return the nodes as their author wrote them, to be read only. TemplateSyntaxError if it is no template."""
+    return TemplateEnvironment("text", BaseLoader()).parse(source)

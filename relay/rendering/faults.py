@@ -5,10 +5,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from jinja2 import ChainableUndefined, StrictUndefined, Template
+from jinja2.exceptions import SecurityError
 
 from relay.errors import TemplateError
 from relay.resources import resource_dir
 
+MAX_WRITTEN = 2**20  # characters of one value, and of all texts of a message together
+FEW = 64  # parts of a text that are joined before they are measured
 ALIKE = 0.6  # what is worth a question
 SURE = 0.8  # what is hardly anything else, where any name may be right
 OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "digest")
@@ -43,6 +46,23 @@ def fault(error: Exception, template: Template) -> TemplateError:
     if not authors or authors == locations[-1]:
         return TemplateError(f"{locations[-1]}: {error}")
     return TemplateError(f"{authors}: {error} (in {Path(locations[-1]).name})")
+
+
+def too_long() -> SecurityError:
+    """Return the error of a text or a list that grows."""
+    return SecurityError(f"it grows beyond {MAX_WRITTEN:,} characters")
+
+
+def concat(parts: Iterable[str], separator: str = "") -> str:
+    """Join what a template writes. SecurityError if it is too long."""
+    texts = parts if type(parts) is list else [*parts]
+    size = len(texts)
+    if size > FEW and (size * len(separator) > MAX_WRITTEN or sum(map(len, texts)) > MAX_WRITTEN):
+        raise too_long()
+    text = separator.join(texts)
+    if len(text) > MAX_WRITTEN:
+        raise too_long()
+    return text
 
 
 def _built_in(location: str) -> bool:

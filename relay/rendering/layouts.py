@@ -5,7 +5,7 @@ of a mail's time: its tags are comments to the inliner. A class that depends on 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_STYLED = 2_000_000  # rules times tags: the inliner compares each with each, in 30 ms
 
-Fill = Callable[[Mapping[str, Any]], str]
+Fill = Callable[[Any], str]
 
 _NOTE = re.compile(r"\{#.*?#\}\n?", re.DOTALL)
 _CLASS = re.compile(r"(?<=\.)[\w-]+(?=\s*(?:,|$))")
@@ -31,12 +31,12 @@ def _inliner() -> "CSSInliner":
     return CSSInliner(load_remote_stylesheets=False)
 
 
-def styled(fill: Fill, name: str, *, bounded: bool) -> Fill:
+def styled(fill: Fill, name: str) -> Fill:
     """Put the styles of each page into its elements."""
 
-    def fill_styled(values: Mapping[str, Any]) -> str:
+    def fill_styled(values: Any) -> str:
         page = fill(values)
-        if bounded and page.count("{") * page.count("<") > MAX_STYLED:
+        if page.count("{") * page.count("<") > MAX_STYLED:
             raise TemplateError(f"{name}: there are too many elements for so many styles")
         return _inliner().inline(page)
 

@@ -20,16 +20,17 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
+from relay.rendering.context import Context
 from relay.rendering.environments import TemplateEnvironment
 from relay.rendering.fillings import Filled, Filling, filled
 from relay.rendering.formats.plain import PlainFormat
 from relay.rendering.texts import host_of, safe_url
 
 MAX_REPEATS = 100
+OBJECT = 50  # characters that each repeated object counts as
 EMPTY: Final = object()
 
-Values = dict[str, Any]
-Part = Callable[[Values, Filled, Filled], Any]
+Part = Callable[[Context, Filled, Filled], Any]
 """A part of an object, made of what its texts and its addresses were filled with."""
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
@@ -100,7 +101,7 @@ class MessageTemplate:
         """Fields of the message, as far as they are written here."""
         return tuple(key for key, _, _ in self._root)
 
-    def render(self, values: Values) -> dict[str, Any]:
+    def render(self, values: Context) -> dict[str, Any]:
         """Return the message. TemplateError if a field that it needs turns out empty."""
         if not self._compiled:
             self.compile()
@@ -117,10 +118,10 @@ class MessageTemplate:
     def _new_fillings(self) -> tuple[Filling, Filling]:
         """Collect from now on what the object that follows is filled with: its texts, and its addresses."""
         for_texts, for_addresses = self._environments
-        self._texts = self._addresses = Filling(for_texts, self.file, len(self._fillings))
+        self._texts = self._addresses = Filling(for_texts, self.file)
         self._fillings.append(self._texts)
         if for_addresses is not for_texts:
-            self._addresses = Filling(for_addresses, self.file, len(self._fillings))
+            self._addresses = Filling(for_addresses, self.file)
             self._fillings.append(self._addresses)
         return self._texts, self._addresses
 
@@ -152,7 +153,7 @@ class MessageTemplate:
     def _mapping(self, node: MappingNode) -> Part:
         fields, shown = self._object(node), self._addresses.environment.hosts.shown
 
-        def render(values: Values, texts: Filled, addresses: Filled) -> Any:
+        def render(values: Context, texts: Filled, addresses: Filled) -> Any:
             rendered: dict[str, Any] = {}
             for key, optional, part in fields:
                 value = part(values, texts, addresses)
@@ -194,13 +195,12 @@ class MessageTemplate:
         part = self._mapping(rest)
         self._names, (self._texts, self._addresses) = outer, before
 
-        def render(values: Values, around: Filled, _addresses: Filled) -> Any:
+        def render(values: Context, around: Filled, _addresses: Filled) -> Any:
             try:
                 repeated = list(around[1][listed] or ())[:MAX_REPEATS]  # an unknown name raises here
+                values.spend(OBJECT * len(repeated))
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
-            if count := fillings[0].environment.repeated:
-                count(len(repeated))
             outer = dict.get(values, name, EMPTY)
             rows = []
             for item in repeated:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
 from relay.domain.deliveries import Form
@@ -18,19 +17,16 @@ from relay.domain.events import ALERT, Event
 from relay.domain.identity import message_of
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
-from relay.rendering.bounds import BOUNDS, BUDGET, Bounds, Budget, weigh
-from relay.rendering.built_in import BuiltIn
 from relay.rendering.context import Context, Request, request_of
 from relay.rendering.digests import ROUND_UPS, counts
-from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
 from relay.rendering.jobs import presser_of
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
-from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_set import ESCAPING, TemplateSet
 from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.time_out import SECONDS, within
 from relay.rendering.translations import Catalogues, Language
 
 # The button of a mail: its colour and that of its text, where the reader's scheme is light and where it is dark.
@@ -92,20 +88,18 @@ class Renderer:
         directories: Sequence[Path],
         options: RenderOptions = DEFAULTS,
         *,
-        bounds: Bounds = BOUNDS,
-        data_dir: Path | None = None,
+        seconds: float = SECONDS,
     ) -> None:
         """Read and compile the templates. TemplateError, with file and line, if one or a catalogue cannot be used.
 
         directories   searched in this order: the user's own first, the built-in one last
-        bounds        of a message that a file of the user's own has a part in
-        data_dir      keeps compiled templates
+        seconds       of processor time that a message may take which a file of the user's own has a part in
         """
         self.directories = tuple(directories)
         self.options = options
-        self.library = TemplateSet(self.directories, hosts=options.hosts, data_dir=data_dir)
+        self.library = TemplateSet(self.directories, hosts=options.hosts)
         self.catalogues = Catalogues(self.directories)
-        self._bounds = bounds
+        self._seconds = seconds
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -165,33 +159,26 @@ class Renderer:
             "unsubscribe": safe_url(unsubscribe),
             "rule": rule,
         }
-        if self.library.environment_for(request) is BuiltIn:
-            return self._rendered_in(BuiltIn, request, values)
-        bounded = BUDGET.set(Budget(self._bounds))
-        try:
-            content = self._rendered_in(Sandbox, request, values.complete())
-            weigh(content)
-        except SecurityError as error:
-            raise TemplateError(f"{self.library.message_file(*request)}: {error}") from error
-        finally:
-            BUDGET.reset(bounded)
-        return content
+        if file := self.library.overriding_file(*request):
+            return within(self._seconds, file, partial(self._rendered, request, values))
+        return self._rendered(request, values)
 
     def _words(self, language: str, event: Event) -> Language:
         return self.catalogues.language(language).of(ALERT if event.is_alert else "")
 
-    def _rendered_in(self, kind: type[TemplateEnvironment], request: Request, values: dict[str, Any]) -> dict[str, Any]:
+    def _rendered(self, request: Request, values: Context) -> dict[str, Any]:
         """Fill in the message's file with these values, and set it in the layouts that it has."""
         library = self.library
-        template = library.message(kind, library.message_file(*request))
+        template = library.message(library.message_file(*request))
         format_ = template.format
 
-        def fill_layout(ending: Ending, fields: Values) -> str:
-            values.update(library.names(kind, ESCAPING[ending], request.channel, values), **fields)
+        def fill_layout(ending: Ending, fields: Mapping[str, Any]) -> str:
+            library.add_names(ESCAPING[ending], request.channel, values)
+            values.update(fields)
             name = library.layout_file(request.channel, request.message, ending, *request[3:])
-            return library.layout(kind, ending, name)(values)
+            return library.layout(ending, name)(values)
 
-        values.update(library.names(kind, format_.escaping, request.channel, values))
+        library.add_names(format_.escaping, request.channel, values)
         content = template.render(values)
         if self.options.hosts.names:
             content = format_.unlinked(content, self.options.hosts)

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from relay.domain.deliveries import Form
 from relay.errors import TemplateError
+from relay.resources import resource_dir
 
 BUILT_IN = "relay/"
 GENERIC = "generic"
@@ -34,13 +35,13 @@ class Loader(FileSystemLoader):
 
 
 class TemplateFiles:
-    """Files by their names in a directory, such as `slack/operation.failed.yaml`; the last directory is built in."""
+    """Files by their names in a directory, such as `slack/operation.failed.yaml`; the last directory is relay's own."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self.loader = Loader(directories)
-        self._built_in = len(directories) - 1
+        self._built_in = len(directories) - (directories[-1] == resource_dir("templates"))
         self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
-        for level in range(self._built_in, -1, -1):
+        for level in reversed(range(len(directories))):
             names = FileSystemLoader(directories[level]).list_templates()
             self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
         self.messages: dict[str, list[str]] = {}  # channel → its message files without `.yaml`

@@ -1,10 +1,7 @@
-"""All template files, compiled: a user's in the sandbox and at once, so that a fault stops the start.
+"""All template files, compiled: a user's at once, so that a fault stops the start; relay's own, which are tested with
+it, when they are first needed."""
 
-relay's own are tested with it, and are compiled when they are first needed. A message that a file of the user's has a
-part in is made in the sandbox throughout, so they are compiled for that as well, if it comes.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -17,85 +14,66 @@ from markupsafe import Markup
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
 from relay.rendering.autoescape import Escaping, marked
-from relay.rendering.built_in import BuiltIn
-from relay.rendering.context import Request
-from relay.rendering.environments import TemplateEnvironment, Values, environment
-from relay.rendering.faults import fault
+from relay.rendering.context import Context
+from relay.rendering.environments import TemplateEnvironment
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
 from relay.rendering.layouts import styled, styled_source
 from relay.rendering.message_template import MessageTemplate, Source
-from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_files import NOT_UTF8, PARTS, SENTENCES, TemplateFiles
 from relay.rendering.texts import line
-from relay.resources import resource_dir
 
 MAX_LAYOUT = 256 * 1024  # characters a layout may grow to
 ESCAPING: Mapping[Ending, Escaping] = {"html": "html", "txt": "text"}  # of layouts
 
-EnvironmentType = type[TemplateEnvironment]
-Macros = dict[str, dict[str, Callable[..., Any]]]
+Macros = dict[str, Callable[..., Any]]
 
 
 class TemplateSet(TemplateFiles):
     """The messages of every channel, their shared macros, and the layouts that mails are set in. For any thread."""
 
     def __init__(
-        self,
-        directories: Sequence[Path],
-        faults: list[str] | None = None,
-        hosts: LinkHosts = ANYWHERE,
-        data_dir: Path | None = None,
+        self, directories: Sequence[Path], faults: list[str] | None = None, hosts: LinkHosts = ANYWHERE
     ) -> None:
         """Compile the user's files. TemplateError at the first fault; with `faults` each is noted there instead."""
         super().__init__(directories)
         self.hosts = hosts
         self._faults = faults
-        self._trusted = directories[-1] == resource_dir("templates")
-        self._environments: dict[tuple[EnvironmentType, Escaping], TemplateEnvironment] = {
-            (kind, escaping): environment(kind, escaping, self.loader, hosts, data_dir)
-            for kind in (Sandbox, BuiltIn)
-            for escaping in get_args(Escaping)
+        self._environments: dict[Escaping, TemplateEnvironment] = {
+            escaping: TemplateEnvironment(escaping, self.loader, hosts) for escaping in get_args(Escaping)
         }
-        self._messages: dict[tuple[EnvironmentType, str], MessageTemplate] = {}
-        self._layouts: dict[tuple[EnvironmentType, str], Callable[[Values], str]] = {}
-        self._built_in_macros: dict[tuple[Escaping, str], Macros] = {}
-        now = self._levels if faults is not None or not self._trusted else self.own
-        for channel, stems in self.messages.items():
-            names = {stem: f"{channel}/{stem}.yaml" for stem in stems}
-            self.messages[channel] = [
-                stem for stem, name in names.items()
-                if name not in now or self._tried(partial(self._compile, name))
-            ]  # fmt: skip
-        self.messages = {channel: stems for channel, stems in self.messages.items() if stems}
-        for escaping, name in self._plain_templates():
-            if name in now:
-                self._tried(partial(self.template, Sandbox, escaping, name))
+        self._messages: dict[str, MessageTemplate] = {}
+        self._layouts: dict[str, Callable[[Context], str]] = {}
+        self._macros: dict[tuple[Escaping, str], Macros] = {}  # of relay's own files
+        self._compile(self._levels if faults is not None else self.own)
 
-    def environment_for(self, request: Request) -> EnvironmentType:
-        """Return `Sandbox` if a file of the user's own has a part in the message."""
-        return BuiltIn if self._trusted and not self.overriding_file(*request) else Sandbox
+    def compile_all(self) -> None:
+        """Compile relay's own files too."""
+        self._compile(self._levels)
+        for name in self._levels:
+            if name.endswith(".html") and "/" in name:
+                self.layout("html", name)
 
     def complete_shared(self) -> None:
         """Compile what all built-in messages share, before the first of them."""
         for escaping, name in self._plain_templates():
             if escaping != "html" or name == SENTENCES:  # relays that send no mail do without its layout
-                self.template(BuiltIn, escaping, name)
+                self.template(escaping, name)
 
-    def message(self, kind: EnvironmentType, file: str) -> MessageTemplate:
+    def message(self, file: str) -> MessageTemplate:
         """Return a message's file. TemplateError names file and line."""
-        template = self._messages.get((kind, file))
+        template = self._messages.get(file)
         if template is None:
             source, path = self.source(file)
             format_ = format_of(file.partition("/")[0])
-            texts, addresses = self._environments[kind, format_.escaping], self._environments[kind, "text"]
-            template = self._messages[kind, file] = MessageTemplate(path, source, texts, addresses, format_)
+            texts, addresses = self._environments[format_.escaping], self._environments["text"]
+            template = self._messages[file] = MessageTemplate(path, source, texts, addresses, format_)
         return template
 
-    def template(self, kind: EnvironmentType, escaping: Escaping, name: str) -> Template:
+    def template(self, escaping: Escaping, name: str) -> Template:
         """Return any other file, compiled. TemplateError names file and line."""
         try:
-            return self._environments[kind, escaping].get_template(name)
+            return self._environments[escaping].get_template(name)
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
         except JinjaError as error:
@@ -105,59 +83,53 @@ class TemplateSet(TemplateFiles):
         except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
             raise TemplateError(f"{name}: nested too deep, or a number too long") from None
 
-    def layout(self, kind: EnvironmentType, ending: Ending, name: str) -> Callable[[Values], str]:
+    def layout(self, ending: Ending, name: str) -> Callable[[Context], str]:
         """Return the filler of a layout; in HTML the styles are in the elements. TemplateError names file and line."""
-        layout = self._layouts.get((kind, name))
+        layout = self._layouts.get(name)
         if layout is None:
-            environment = self._environments[kind, ESCAPING[ending]]
-            if ending == "html" and name not in self.own and self._trusted:
+            environment = self._environments[ESCAPING[ending]]
+            if ending == "html" and name not in self.own:
                 source, file = self.source(name)
                 page = environment.filler(environment.another(styled_source(source), file), MAX_LAYOUT)
                 layout = lambda values: page(values).replace("\u00a0", "&nbsp;")  # noqa: E731
             else:
-                layout = environment.filler(self.template(kind, ESCAPING[ending], name), MAX_LAYOUT)
+                layout = environment.filler(self.template(ESCAPING[ending], name), MAX_LAYOUT)
                 if ending == "html":
-                    layout = styled(layout, name, bounded=kind is Sandbox)
-            self._layouts[kind, name] = layout
+                    layout = styled(layout, name)
+            self._layouts[name] = layout
         return layout
 
-    def names(self, kind: EnvironmentType, escaping: Escaping, channel: str, values: Values) -> Mapping[str, Any]:
-        """Return `say` (shared sentences), `parts` (the channel's building blocks) and the functions of its markup."""
-        if kind is Sandbox:
-            return self._macros(kind, escaping, channel, values)
-        if (escaping, channel) not in self._built_in_macros:
-            self._built_in_macros[escaping, channel] = self._macros(kind, escaping, channel, {})
-        return {**self._environments[kind, escaping].globals, **self._built_in_macros[escaping, channel]}
+    def add_names(self, escaping: Escaping, channel: str, values: Context) -> None:
+        """Add `say` (shared sentences), `parts` (the channel's building blocks) and the functions of its markup."""
+        values.update(self._environments[escaping].globals)
+        values["say"] = self._module(escaping, SENTENCES, values, line)
+        values["parts"] = self._module(escaping, f"{channel}/{PARTS}", values, lines)
 
     def known_names(self) -> TemplateEnvironment:
         """Return an environment that has every filter, test and function that templates may name."""
-        return self._environments[BuiltIn, "text"]
+        return self._environments["text"]
 
     def sources(self) -> Iterator[Source]:
         """Yield every Jinja source with its place."""
         for channel, stems in self.messages.items():
             for stem in stems:
-                yield from self.message(Sandbox, f"{channel}/{stem}.yaml").sources
+                yield from self.message(f"{channel}/{stem}.yaml").sources
         for name in sorted({name for _, name in self._plain_templates()}):
             text, file = self.source(name)
             yield Source(file, 0, text)
 
-    def _macros(self, kind: EnvironmentType, escaping: Escaping, channel: str, values: Values) -> Macros:
-        say = self._module(kind, escaping, SENTENCES, values, line)
-        return {"say": say, "parts": self._module(kind, escaping, f"{channel}/{PARTS}", {**values, "say": say}, lines)}
-
-    def _module(
-        self, kind: EnvironmentType, escaping: Escaping, name: str, values: Values, tidy: Callable[[str], str]
-    ) -> dict[str, Callable[..., Any]]:
-        if name not in self._levels:
-            return {}
-        template = self.template(kind, escaping, name)
-        try:
-            module = template.make_module(dict(values))
-        except Exception as error:
-            raise fault(error, template) from error
-        macros = {key: value for key, value in vars(module).items() if not key.startswith("_") and callable(value)}
-        return {key: _tidied(macro, tidy) for key, macro in macros.items()}
+    def _module(self, escaping: Escaping, name: str, values: Context, tidy: Callable[[str], str]) -> Macros:
+        """Return a file's macros. relay's own are run once for all messages, a user's for each."""
+        known = self._macros.get((escaping, name))
+        if known is not None:
+            return known
+        macros = Macros()
+        if name in self._levels:
+            exported = self._environments[escaping].exported(self.template(escaping, name), values)
+            macros = {key: _tidied(value, tidy) for key, value in exported.items() if callable(value)}
+        if name not in self.own:
+            self._macros[escaping, name] = macros
+        return macros
 
     def _plain_templates(self) -> Iterator[tuple[Escaping, str]]:
         for name in sorted(self._levels):
@@ -169,8 +141,21 @@ class TemplateSet(TemplateFiles):
             elif file.endswith((".html", ".txt")) and folder:
                 yield ESCAPING["html" if file.endswith(".html") else "txt"], name
 
-    def _compile(self, name: str) -> None:
-        self.message(Sandbox, name).compile()
+    def _compile(self, names: Collection[str]) -> None:
+        """Compile these files; messages that cannot be are left out."""
+        for channel, stems in self.messages.items():
+            files = {stem: f"{channel}/{stem}.yaml" for stem in stems}
+            self.messages[channel] = [
+                stem for stem, name in files.items()
+                if name not in names or self._tried(partial(self._compile_message, name))
+            ]  # fmt: skip
+        self.messages = {channel: stems for channel, stems in self.messages.items() if stems}
+        for escaping, name in self._plain_templates():
+            if name in names:
+                self._tried(partial(self.template, escaping, name))
+
+    def _compile_message(self, name: str) -> None:
+        self.message(name).compile()
 
     def _tried(self, compile_: Callable[[], object]) -> bool:
         try:

@@ -13,7 +13,7 @@ from jinja2.ext import extract_from_ast
 
 from relay.domain.events import PRIORITIES, STATUSES
 from relay.errors import TemplateError
-from relay.rendering.built_in import tree_of
+from relay.rendering.environments import tree_of
 from relay.rendering.formats.slack import FORMS, TODAY
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet

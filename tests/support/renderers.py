@@ -11,8 +11,6 @@ from relay.rendering import Renderer
 from tests.support import samples
 
 BUILT_IN = Path(__file__).parents[2] / "templates"
-# The same files by another name: whatever is not by relay's own name for them is rendered in the sandbox.
-AS_A_USERS = BUILT_IN.parent / "docs" / ".." / "templates"
 NOW = datetime(2024, 1, 20, 12, 3, tzinfo=UTC)
 
 
