@@ -24,7 +24,7 @@ STATUSES = (400, 401, 403, 404, 422, 503)
 
 
 class Outcome(BaseModel):
-    """The outcome of an action, with its values."""
+    """The outcome of an action, with facts about it."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
@@ -55,7 +55,7 @@ class JsonApi:
             form = await forms.called_with(action, request)
             done = await action.perform(self._context, form, request[IDENTITY])
             shown = done.shown.model_dump(mode="json") if done.shown else {}
-            answer = {"done": not done.refused, **done.values, **done.facts, **shown, "text": done.worded()}
+            answer = {"done": not done.refused, **done.facts, **shown, "text": done.text}
             return web.json_response(answer, status=409 if done.refused else 200)
 
         return act

@@ -11,7 +11,6 @@ from relay.operating.clocks import moment
 from relay.operating.sentences import WHY
 
 LONGEST_ADDRESS = 6000  # characters; aiohttp takes 8190, and browsers more
-Value = str | int | float
 Page = TypeVar("Page")
 BESIDES = ("cursor", "verb", "id", "every", "before")  # fields that are no filters
 
@@ -135,7 +134,6 @@ async def existing(page: Awaitable[Page]) -> Page:
 
 
 NO_PAGE = "This page of the list is not there; begin with its first page."
-REFUSED = "Nothing was done: %(fault)s"
 LATER = "This is taken, but not done yet: the process that decides is busy, or away. It will be done."
 
 SENTENCES = WHY | dict.fromkeys(("waiting", "parked"), WHY["waits"])

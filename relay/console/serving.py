@@ -72,7 +72,7 @@ class Site:
             if done.refused and action.keeps:
                 back = forms.refilled(back, fields, self._questions)
             response = web.Response(status=303, headers={"Location": back})
-            forms.put_flash(request, response, done.worded(), refused=done.refused)
+            forms.put_flash(request, response, done.text, refused=done.refused)
             return response
 
         return act

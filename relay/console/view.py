@@ -1,6 +1,6 @@
 """Pages and actions, as `site.py` lists them, and frames for the HTML of mails, in which it can do nothing."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import LATER, REFUSED, Facts, Form, Question, Unknown, Value
+from relay.console.facts import LATER, Facts, Form, Question, Unknown
 from relay.errors import NotYetDone, RelayError, StoreUnavailable, Unsealable
 
 Answer = TypeVar("Answer")
@@ -32,22 +32,16 @@ def framed(html: str) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Outcome of an action: sentences, their values, `facts` for /api/v1. `refused`: nothing was done."""
+    """Outcome of an action in words, with `facts` for /api/v1. `refused`: nothing was done."""
 
     text: str
-    values: Mapping[str, Value] = field(default_factory=dict)
     refused: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
-    more: Sequence[str] = ()
     shown: Facts | None = None  # for the action's template
-
-    def worded(self) -> str:
-        """Without values a text stays as it is: an error's words may have a %."""
-        return " ".join(text % self.values if self.values else text for text in (self.text, *self.more))
 
 
 def refused(fault: str) -> Done:
-    return Done(REFUSED, {"fault": fault}, refused=True)
+    return Done(f"Nothing was done: {fault}", refused=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,12 @@ async def test_all_that_match_are_taken_once_somebody_has_seen_how_many(store: S
 def test_whoever_did_it_to_many_hears_of_faults_and_of_more() -> None:
     stay = Counter({"is still refused: operation: missing": 1})
     text = "2 taken as events. 1 stays: is still refused: operation: missing. There are more: do it again to go on."
-    assert outcome("quarantine replay", Swept(done=2, stay=stay, more=True)).worded() == text
+    assert outcome("quarantine replay", Swept(done=2, stay=stay, more=True)).text == text
     assert outcome("quarantine replay", Swept(stay=stay, more=True)).refused
     assert outcome("quarantine replay", Swept(more=True)).refused
-    shared = outcome("quarantine replay", Swept(done=1, gone=1, stay=stay)).worded()
+    shared = outcome("quarantine replay", Swept(done=1, gone=1, stay=stay)).text
     assert shared.startswith("1 taken as events. 1 somebody else has just replayed or dropped. 1 stays: is still")
-    assert "There are more" in outcome("quarantine drop", Swept(done=50, more=True)).worded()
+    assert "There are more" in outcome("quarantine drop", Swept(done=50, more=True)).text
 
 
 @pytest.mark.parametrize("fields", [{}, {"id": ["q-1"], "every": "true"}, {"every": "true", "kind": "any"}])

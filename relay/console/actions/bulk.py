@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from relay.console.access import Identity
 from relay.console.context import Context, seconds_of
-from relay.console.facts import LATER, Filters, Form, Ids, Value
+from relay.console.facts import LATER, Filters, Form, Ids
 from relay.console.view import Done
 from relay.console.views.dead import DeadFilters
 from relay.console.views.quarantine import QuarantineFilters, query_of
@@ -18,15 +18,13 @@ from relay.store.queries.dead_letters import DeadPages
 
 EVERY = "all that match"  # as the audit trail says it
 NONE_CHOSEN = "Nothing was done: choose at least one first."
-SENTENCES = {
-    "dead replay": "%(count)s put back into the queue, with fresh attempts.",
-    "quarantine replay": "%(count)s taken as events.",
-    "dead drop": "%(count)s dropped for good.",
-    "quarantine drop": "%(count)s dropped from the quarantine for good.",
+DONE = {
+    "dead replay": "put back into the queue, with fresh attempts.",
+    "quarantine replay": "taken as events.",
+    "dead drop": "dropped for good.",
+    "quarantine drop": "dropped from the quarantine for good.",
 }
-NOTES, MORE = "%(notes)s.", "There are more: do it again to go on."
-GONE = "%(gone)s somebody else has just replayed or dropped."
-NOTHING = "Nothing was done: %(notes)s."
+MORE = "There are more: do it again to go on."
 UNFOUND = "Nothing was done: none of the newest matches, and there are more than could be examined."
 ALL_GONE = "Nothing was done: somebody else has just replayed or dropped it."
 
@@ -118,18 +116,14 @@ def _later(swept: Swept) -> str:
 
 
 def outcome(action: str, swept: Swept) -> Done:
-    values: dict[str, Value] = {
-        "count": swept.done,
-        "failed": swept.stay.total() + swept.later,
-        "gone": swept.gone,
-        "notes": swept.notes,
-    }
-    more = [*([LATER] if swept.later else []), *([MORE] if swept.more else [])]
-    if swept.done:
-        rest = [*([GONE] if swept.gone else []), *([NOTES] if swept.notes else []), *more]
-        return Done(SENTENCES[action], values, more=rest)
-    if swept.notes:
-        return Done(NOTHING, values, refused=True, more=more)
-    if swept.later:
-        return Done(LATER, values, refused=True, more=more[1:])
-    return Done(UNFOUND if swept.more else ALL_GONE, values, refused=True)
+    failed = swept.stay.total() + swept.later
+    facts = {"count": swept.done, "failed": failed, "gone": swept.gone, "notes": swept.notes}
+    parts = [
+        f"{swept.done} {DONE[action]}" if swept.done else f"Nothing was done: {swept.notes}." if swept.notes else "",
+        f"{swept.gone} somebody else has just replayed or dropped." if swept.done and swept.gone else "",
+        f"{swept.notes}." if swept.done and swept.notes else "",
+        LATER if swept.later else "",
+        MORE if swept.more and (swept.done or swept.notes or swept.later) else "",
+    ]
+    text = " ".join(filter(None, parts)) or (UNFOUND if swept.more else ALL_GONE)
+    return Done(text, refused=not swept.done, facts=facts)

@@ -82,8 +82,7 @@ async def send_digest(context: Context, form: NameForm, identity: Identity) -> D
         act.outcome = f"queued for {len(sent)}" if sent else "nothing to send"
     if not sent:
         return refused(f"nothing has come in for {form.name} since its last digest.")
-    text = "Queued for %(addresses)s."
-    return Done(text, {"name": form.name, "addresses": ", ".join(sent)})
+    return Done(f"Queued for {', '.join(sent)}.")
 
 
 async def rotate_key(context: Context, form: RotateForm, identity: Identity) -> Done:
@@ -102,9 +101,9 @@ async def rotate_key(context: Context, form: RotateForm, identity: Identity) -> 
         new, forgotten = await signing.rotate(now, seconds)
         act.outcome = f"now {name_of(new)}"
     gone = [key.name for key in forgotten if key.until.timestamp() > now] + ([] if seconds else [before])
-    text = "The new key is %(present)s, in place of %(before)s."
-    values = {"present": name_of(new), "before": before, "forgotten": ", ".join(gone)}
-    return Done(f"{text} Forgotten: %(forgotten)s. {DEAD}" if gone else text, values)
+    text = f"The new key is {name_of(new)}, in place of {before}."
+    facts = {"present": name_of(new), "before": before, "forgotten": ", ".join(gone)}
+    return Done(f"{text} Forgotten: {', '.join(gone)}. {DEAD}" if gone else text, facts=facts)
 
 
 async def link(context: Context, form: LinkForm, identity: Identity) -> Done:
@@ -117,8 +116,7 @@ async def link(context: Context, form: LinkForm, identity: Identity) -> Done:
     base = config.console.url or context.operators_url()
     async with context.act(identity, "console link", form.role, minutes=f"{MINUTES}"):
         address = await make_link(Sessions(context.store), base, form.role, identity.name)
-    text = "It lets one %(role)s in, once, within %(minutes)s minutes."
-    return Done(text, {"link": address, "role": form.role, "minutes": MINUTES})
+    return Done(f"It lets one {form.role} in, once, within {MINUTES} minutes.", facts={"link": address})
 
 
 async def reload(context: Context, _form: Form, identity: Identity) -> Done:
@@ -126,11 +124,11 @@ async def reload(context: Context, _form: Form, identity: Identity) -> Done:
     done = context.reload(actor=identity.name, **way_of(identity))
     if done.refusal:
         return refused(done.refusal)
-    values = {"config": done.after, "before": done.before, "keys": ", ".join(done.needs_restart)}
-    text = "The configuration was read again and is in use: %(config)s, before %(before)s."
-    if done.before == done.after:
-        text = "The configuration was read again and is in use: %(config)s; only templates may have changed."
-    return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)
+    keys, same = ", ".join(done.needs_restart), done.before == done.after
+    facts = {"config": done.after, "before": done.before, "keys": keys}
+    change = "; only templates may have changed." if same else f", before {done.before}."
+    text = f"The configuration was read again and is in use: {done.after}{change}"
+    return Done(f"{text} These keys need a restart: {keys}." if keys else text, facts=facts)
 
 
 class CatchUpForm(Form):
@@ -150,11 +148,10 @@ async def ask_again(context: Context, form: CatchUpForm, identity: Identity) -> 
     facts = [{"source": each.source, "hook": each.hook, **each.found._asdict(), "error": str(each.error or "")}
              for each in done]  # fmt: skip
     failing = any(each.error for each in done)
-    return Done(ANSWERED, {"answered": "\n".join(map(str, done))}, refused=failing, facts={"hooks": facts})
+    return Done("\n".join(map(str, done)), refused=failing, facts={"hooks": facts})
 
 
 POST_TIMEOUT = aiohttp.ClientTimeout(30.0)
-ANSWERED = "%(answered)s"
 SHOWN = 4000  # characters of the answer
 
 
@@ -191,7 +188,7 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
             await _say_held(context, facts["explanation"]["destinations"], _event(form, config, source, body, now))
     phrase = next((answer.phrase for answer in HTTPStatus if answer == status), "")
     shown = f"{status} {phrase}\n{answer.decode(errors='replace')[:SHOWN]}"
-    return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
+    return Done(shown, refused=not 200 <= status < 300, facts=facts)
 
 
 async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], event: Event) -> None:

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import REFUSED, Form, Name, NameForm, Value
-from relay.console.view import Done
+from relay.console.facts import Form, Name, NameForm
+from relay.console.view import Done, refused
 from relay.engine.suppressions import EVERYWHERE
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating.blockers import Blockers
@@ -29,7 +29,6 @@ from relay.store.trials import Trials
 
 PATIENCE = 20.0  # seconds for the answer to a test message, since a page waits for it
 PATIENCE_OF_COMMANDS = 60.0
-TRIED = "The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s"
 
 
 Perform = Callable[[Context, Any, Identity], Awaitable[Done]]
@@ -44,7 +43,7 @@ def for_each_of_a_team(act: Perform) -> Perform:
         done = [await act(context, form.model_copy(update={"name": name}), identity) for name in names]
         if len(done) == 1:
             return done[0]
-        text = " ".join(one.worded() for one in done)
+        text = " ".join(one.text for one in done)
         sent = [row for one in done for row in one.facts.get("sent", ())]
         return Done(text, refused=all(one.refused for one in done), facts={**done[0].facts, "sent": sent})
 
@@ -76,25 +75,24 @@ async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
         await OperatorPauses(context.store).pause(form.name, form.reason, identity.name, seconds=seconds)
         act.outcome = "paused"
     if seconds is None:
-        return Done("%(name)s is paused until somebody resumes it: its messages wait.", {"name": form.name})
+        return Done(f"{form.name} is paused until somebody resumes it: its messages wait.")
     until = local(datetime.fromtimestamp(context.clock() + seconds, UTC), config.timezone)
-    return Done("%(name)s is paused until %(until)s: its messages wait.", {"name": form.name, "until": until})
+    return Done(f"{form.name} is paused until {until}: its messages wait.", facts={"until": until})
 
 
 @for_each_of_a_team
 async def resume(context: Context, form: NameForm, identity: Identity) -> Done:
     """It need not be configured any more."""
-    values: dict[str, Value] = {"name": form.name}
     async with context.act(identity, "destination resume", form.name) as act:
         lifted = await OperatorPauses(context.store).resume(form.name)
         act.outcome = "resumed" if lifted else "was not paused"
     if not lifted:
         require_destination(form.name, context.config())
-        return Done("Nothing was resumed: nobody has paused %(name)s.", values, refused=True)
+        return Done(f"Nothing was resumed: nobody has paused {form.name}.", refused=True)
     blockers = Blockers(context.store, context.admin, context.config(), context.clock())
     if left := await blockers.remaining(form.name):
-        return Done("%(name)s goes on. %(notes)s", {**values, "notes": "; ".join(left)})
-    return Done("%(name)s goes on: what waited for its addresses goes out.", values)
+        return Done(f"{form.name} goes on. {'; '.join(left)}")
+    return Done(f"{form.name} goes on: what waited for its addresses goes out.")
 
 
 @for_each_of_a_team
@@ -104,20 +102,16 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
     require_destination(form.name, config)
     destination = config.destinations.get(form.name)
     channel = context.channels.get(destination.channel) if destination else None
-    values: dict[str, Value] = {"name": form.name}
     if destination is None or channel is None:
-        return Done("Nothing was sent: the configuration has no addresses of %(name)s.", values, refused=True)
+        return _unsent(f"the configuration has no addresses of {form.name}.")
     off = await Suppressions(context.store).among(destination.name, destination.addresses)
     written_to = tuple(address for address in destination.addresses if address not in off and address != OWNER)
     if not written_to and OWNER in destination.addresses:
-        return Done(
-            "Nothing was sent: %(name)s is for the owner of each event, and a test has none.", values, refused=True
-        )
+        return _unsent(f"{form.name} is for the owner of each event, and a test has none.")
     if not written_to:
-        return Done("Nothing was sent: none of its addresses is written to any more.", refused=True)
+        return _unsent("none of its addresses is written to any more.")
     if wait := await trials.begin(destination.name):
-        text = "Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s."
-        return Done(text, {**values, "seconds": round(wait) or 1}, refused=True)
+        return _unsent(f"{form.name} got a test message just now. Try again in {round(wait) or 1} s.")
     command = identity.via == COMMAND
     async with context.act(identity, "test-send", destination.name) as act:
         try:
@@ -133,7 +127,7 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
             )
         except WrongEvent as error:  # of this part of a team; another may have been sent to
             act.outcome = "refused"
-            return Done(REFUSED, {"fault": str(error)}, refused=True)
+            return refused(str(error))
         act.outcome = trial.outcome
     reached = [row.address for row in trial.sent if not row.error]
     channels = [channel_scope(config, destination.channel, address) for address in reached]
@@ -142,9 +136,13 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
         await trials.works([*dict.fromkeys(channels), *places])
     rows = sorted(trial.sent, key=lambda row: not row.error)
     answers = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
-    values |= {"reached": trial.reached, "all": len(trial.sent), "answers": answers}
+    text = f"The test message reached {trial.reached} of {len(trial.sent)} addresses of {form.name}: {answers}"
     facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
-    return Done(TRIED, values, refused=not trial.reached, facts=facts)
+    return Done(text, refused=not trial.reached, facts=facts)
+
+
+def _unsent(fault: str) -> Done:
+    return Done(f"Nothing was sent: {fault}", refused=True)
 
 
 class AddressForm(Form):
@@ -162,7 +160,7 @@ async def suppress(context: Context, form: AddressForm, identity: Identity) -> D
         added = await Suppressions(context.store).add(address, form.destination, reason=ADDED)
         act.outcome = "added" if added else "there already"
     state = "is not written to any more" if added else "was there already"
-    return Done(f"%(address)s, %(scope)s, {state}.", {"address": address, "scope": scope})
+    return Done(f"{address}, {scope}, {state}.")
 
 
 async def allow(context: Context, form: AddressForm, identity: Identity) -> Done:
@@ -177,11 +175,11 @@ async def allow(context: Context, form: AddressForm, identity: Identity) -> Done
             act.outcome = f"removed, was {entry.reason}" if gone else "was not on the list"
             removed = removed or gone
     if not removed:
-        return Done("Nothing was done: %(address)s is not on the list.", {"address": form.address}, refused=True)
+        return refused(f"{form.address} is not on the list.")
     if left := {row.destination for row in await suppressions.find(form.address)}:
         names = ", ".join("every destination" if scope == EVERYWHERE else scope for scope in sorted(left))
-        return Done("%(address)s is still on the lists of: %(names)s", {"address": form.address, "names": names})
-    return Done("%(address)s is written to again.", {"address": form.address})
+        return Done(f"{form.address} is still on the lists of: {names}")
+    return Done(f"{form.address} is written to again.")
 
 
 def _spelled(context: Context, text: str) -> str:

@@ -32,10 +32,6 @@ MOST_ALIKE = 20  # failures of one cause that are named
 MOST_GROUPED = 1000  # failures, the gravest, that are grouped: that takes 40 ms
 LAST_ENDS = 10  # of a job, which say whether it works again
 TONES = ("ok", "warn", "bad")
-ONE_FAULT, ONE_DEAD = "1 thing needs attention", "1 message became a dead letter"
-ONE_STALLED, ONE_FAILED = "1 run is stalled", "1 run failed in the last 24 hours"
-SOME_RECOVERED = "1 of them works again", "%(count)s of them work again"
-ALL_RECOVERED = "it works again", "all of them work again"
 
 
 class Headline(Facts):
@@ -133,14 +129,21 @@ class NowFacts(Facts):
         states = {row.state for row in self.channels} | {row.state for row in self.destinations}
         faults, failing = len(self.obstacles), self.failed - self.recovered
         for tone, count, one, several in (
-            ("bad" if "failing" in states else "warn", faults, ONE_FAULT, "%(count)s things need attention"),
-            ("bad", self.dead, ONE_DEAD, "%(count)s messages became dead letters"),
-            ("warn", self.stalled, ONE_STALLED, "%(count)s runs are stalled"),
-            ("bad" if failing else "ok", self.failed, ONE_FAILED, "%(count)s runs failed in the last 24 hours"),
-            ("ok", self.recovered, *(SOME_RECOVERED if failing else ALL_RECOVERED)),
+            ("bad" if "failing" in states else "warn", faults, "thing needs attention", "things need attention"),
+            ("bad", self.dead, "message became a dead letter", "messages became dead letters"),
+            ("warn", self.stalled, "run is stalled", "runs are stalled"),
+            (
+                "bad" if failing else "ok",
+                self.failed,
+                "run failed in the last 24 hours",
+                "runs failed in the last 24 hours",
+            ),
+            ("ok", self.recovered if failing else 0, "of them works again", "of them work again"),
         ):
             if count:
-                yield tone, (several if count > 1 else one) % {"count": count}
+                yield tone, f"{count} {one if count == 1 else several}"
+        if self.recovered and not failing:
+            yield "ok", "it works again" if self.recovered == 1 else "all of them work again"
 
 
 async def health_checks(context: Context, _question: NoQuestion) -> HealthFacts:

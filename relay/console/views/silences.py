@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from relay.background.upkeep import IN_FORCE
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import Facts, Form, IdForm, Name, Names, Question, Time, Typed, Value
+from relay.console.facts import Facts, Form, IdForm, Name, Names, Question, Time, Typed
 from relay.console.view import Done
 from relay.console.views.withheld import Withheld, withheld
 from relay.domain.events import PRIORITIES
@@ -137,10 +137,10 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
         act.outcome = "added"
     await _spread(context, identity)
     later = silence.starts > context.clock()
-    text = "Silenced from %(begins)s until %(until)s (%(id)s)." if later else "Silenced until %(until)s (%(id)s)."
-    passed = CLOCK.fullmatch((fields["until"] or "").strip()) and begins[:10] != until[:10]
-    more = ["It ends on the next day: that time of day has passed already."] if passed else ()
-    return Done(text, {"id": silence.id, "begins": begins, "until": until}, more=more)
+    text = f"Silenced{f' from {begins}' if later else ''} until {until} ({silence.id})."
+    if CLOCK.fullmatch((fields["until"] or "").strip()) and begins[:10] != until[:10]:
+        text += " It ends on the next day: that time of day has passed already."
+    return Done(text, facts={"id": silence.id, "begins": begins, "until": until})
 
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
@@ -148,23 +148,22 @@ async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
     rows = await silences.all()
     meant = [row for row in rows if row.id == form.id] or [row for row in rows if row.id.startswith(form.id)]
     if len(meant) != 1:
-        text = "Several silences begin with %(id)s." if meant else "There is no silence %(id)s."
-        return Done(text, {"id": form.id}, refused=True)
+        fault = f"Several silences begin with {form.id}." if meant else f"There is no silence {form.id}."
+        return Done(fault, refused=True)
     [silence] = meant
-    values: dict[str, Value] = {"id": silence.id}
     count = (await silences.held([silence.id]))[silence.id]
     async with context.act(identity, "silence expire", silence.id) as act:
         ended = await silences.expire(silence.id)
         act.outcome = "ended" if ended else "was over already"
     if not ended:
-        return Done("Nothing was ended: silence %(id)s was over already.", values, refused=True)
+        return Done(f"Nothing was ended: silence {silence.id} was over already.", refused=True)
     await _spread(context, identity)
+    text = "It held nothing back."
     if silence.then == "nothing":
-        return Done("Silence %(id)s has ended. What it held back is not sent, as chosen.", values)
-    if not count:
-        return Done("Silence %(id)s has ended. It held nothing back.", values)
-    text = "Silence %(id)s has ended. Deliveries held back, now sent together: %(count)s."
-    return Done(text, {**values, "count": count})
+        text = "What it held back is not sent, as chosen."
+    elif count:
+        text = f"Deliveries held back, now sent together: {count}."
+    return Done(f"Silence {silence.id} has ended. {text}", facts={"id": silence.id})
 
 
 async def _spread(context: Context, identity: Identity) -> None:
