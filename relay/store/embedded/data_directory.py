@@ -1,7 +1,7 @@
 """Exclusive use of a data directory by one relay and its server, decided by locks.
 
-    relay.lock      held by the relay that owns the directory; says {"relay_pid", "server_pid", "socket"}
-    redis.lock      held by its server too, so that one which outlives its relay still guards the files
+    relay.lock      held by the relay that owns the directory; has its PID
+    redis.lock      held by its server too, whose PID it has: one which outlives its relay still guards the files
     redis.sock      the only way to the server
     redis.log       the server's own words
     appendonlydir/  the data
@@ -12,12 +12,10 @@ holder, so the two say for certain who lives; a PID may be reused, a zombie, or 
 
 import asyncio
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 import structlog
@@ -26,17 +24,9 @@ from relay.errors import EmbeddedRedisError
 
 log = structlog.get_logger(__name__)
 
-SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 107 on Linux, 103 on macOS
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel's limit is 107 on Linux, 103 on macOS
 PROBE_TIMEOUT = 2.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds
-
-
-class Owner(NamedTuple):
-    """Contents of relay.lock; `server_pid` is None until there is a server."""
-
-    relay_pid: int
-    server_pid: int | None
-    socket: str
 
 
 class DataDirectory:
@@ -52,7 +42,7 @@ class DataDirectory:
 
     @property
     def url(self) -> str:
-        return _url(self.socket)
+        return f"unix://{quote(str(self.socket))}?db=0"
 
     async def acquire(self, patience: float) -> None:
         """Take the directory; the server of an owner that is gone has `patience` seconds to end.
@@ -68,39 +58,33 @@ class DataDirectory:
             self.path.chmod(0o700)
             server_lock = _open_lock(self.path / "redis.lock", held)
             relay_lock = _open_lock(self.path / "relay.lock", held)
-            owner = _read_owner(self.path)
             if not _locked(relay_lock):
+                pid = _pid_in(relay_lock)
                 raise EmbeddedRedisError(
-                    f"relay runs already{f' as PID {owner.relay_pid}' if owner else ''} on {self.path}: "
+                    f"relay runs already{f' as PID {pid}' if pid else ''} on {self.path}: "
                     "stop that one first, or give this one a directory of its own (data_dir, RELAY_DATA_DIR)"
                 )
             if not _locked(server_lock):
-                await self._take_over(owner, server_lock, patience)
-            self.server_lock, self._relay_lock = server_lock, relay_lock
-            self.record(None)
+                await self._end_orphan(relay_lock, server_lock, patience)
+            self.server_lock = server_lock
+            _write_pid(relay_lock, os.getpid())
             self._held = held.pop_all()
 
-    def record(self, server_pid: int | None) -> None:
-        """Say who owns the directory, for the next relay's refusal and for `running_url`."""
-        text = json.dumps(Owner(os.getpid(), server_pid, str(self.socket))._asdict()).encode()
-        # Overwritten before it is cut: that takes no new block, and a restart on a full disk comes through here.
-        os.pwrite(self._relay_lock, text, 0)
-        os.ftruncate(self._relay_lock, len(text))
+    def record(self, server_pid: int) -> None:
+        """Say who holds the files, for a relay that finds this server left behind."""
+        _write_pid(self.server_lock, server_pid)
 
     def release(self) -> None:
         """Give the directory back; the server must have ended."""
         # Cleared before the locks go: the next owner makes a socket of the same name.
         self.socket.unlink(missing_ok=True)
-        os.ftruncate(self._relay_lock, 0)
         self._held.close()
 
-    async def _take_over(self, owner: Owner | None, server_lock: int, patience: float) -> None:
-        pid = owner.server_pid if owner else None
-        if owner and pid:
-            log.warning("redis.orphan_found", pid=pid, relay_pid=owner.relay_pid, data_dir=str(self.path))
-            if await _answers(owner):
-                # Through its socket and not by a signal: that reaches who answered, whatever its PID means here.
-                await ask(owner.socket, "SHUTDOWN NOSAVE")
+    async def _end_orphan(self, relay_lock: int, server_lock: int, patience: float) -> None:
+        pid, relay_pid = _pid_in(server_lock), _pid_in(relay_lock)
+        log.warning("redis.orphan_found", pid=pid, relay_pid=relay_pid, data_dir=str(self.path))
+        # Through its socket and not by a signal: that reaches who answers, whatever its PID means here.
+        await ask(self.socket, "SHUTDOWN NOSAVE")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
         for pause in pauses():
@@ -116,8 +100,8 @@ class DataDirectory:
 
 async def running_url(path: Path) -> str | None:
     """The URL of the server that a relay runs on this data directory, or None when none answers there."""
-    owner = _read_owner(path)
-    return _url(Path(owner.socket)) if owner and await _answers(owner) else None
+    directory = DataDirectory(path)
+    return directory.url if await server_info(directory.socket) else None
 
 
 async def server_info(socket: Path | str) -> dict[str, str]:
@@ -154,14 +138,6 @@ def pauses() -> Iterator[float]:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _answers(owner: Owner) -> bool:
-    return (await server_info(owner.socket)).get("process_id") == str(owner.server_pid)
-
-
-def _url(socket: Path) -> str:
-    return f"unix://{quote(str(socket))}?db=0"
-
-
 def _open_lock(path: Path, held: ExitStack) -> int:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     held.callback(os.close, lock)
@@ -176,8 +152,12 @@ def _locked(lock: int) -> bool:
     return True
 
 
-def _read_owner(data_dir: Path) -> Owner | None:
-    try:
-        return Owner(**json.loads((data_dir / "relay.lock").read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None  # no relay yet, or one just writing it
+def _pid_in(lock: int) -> int | None:
+    text = os.pread(lock, 20, 0)
+    return int(text) if text.isdigit() else None
+
+
+def _write_pid(lock: int, pid: int) -> None:
+    # Overwritten before it is cut: that takes no new block, and a restart on a full disk comes through here.
+    os.pwrite(lock, text := str(pid).encode(), 0)
+    os.ftruncate(lock, len(text))

@@ -71,12 +71,6 @@ def test_the_shares_of_a_limit_are_within_it(limit: int) -> None:
     assert limit < 512 * MIB or (memory.operations >= 50_000 and memory.messages >= 15_000)
 
 
-def test_bodies_may_have_what_is_configured_where_there_is_enough() -> None:
-    assert [Memory.shared(limit, 128 * MIB).bodies for limit in (0, 512 * MIB, 64 * GIB)] == [
-        128 * MIB, 32 * MIB, 128 * MIB,
-    ]  # fmt: skip
-
-
 async def test_the_server_is_started_with_it(tmp_path: Path) -> None:
     async with EmbeddedRedis(tmp_path / "data") as server, Redis.from_url(server.url) as redis:
         assert (await redis.config_get("maxmemory"))["maxmemory"] == str(Memory.shared(available()).redis)
