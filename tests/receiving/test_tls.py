@@ -14,6 +14,7 @@ import pytest
 
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import Certificates
+from relay.receiving.server import MAX_HANDSHAKES
 from relay.receiving.tls import Tls, ending, ends, faults, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.front import Front, receiving
@@ -172,10 +173,14 @@ async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -
 
 
 async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
-    async with served(tls(server), guard=Guard(max_connections=2)) as (front, _):
+    async with served(tls(server)) as (front, _):
         place = front.runner.addresses[0][:2]
-        idle = [await asyncio.open_connection(*place) for _ in range(5)]
+        idle = [await asyncio.open_connection(*place) for _ in range(MAX_HANDSHAKES + 3)]
 
-        assert await healthz(front, trusting(server)) == 200
+        status = await healthz(front, trusting(server))
+        ends = [await asyncio.wait_for(reader.read(), patience()) for reader, _ in idle[:3]]
         for _, writer in idle:
             writer.close()
+
+    assert status == 200
+    assert ends == [b""] * 3
