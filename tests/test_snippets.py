@@ -26,7 +26,6 @@ from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
 from relay.config import load
-from relay.config.samples import check_samples
 from relay.coordinator import build_renderer, build_sealer
 from relay.domain.parsing import parse
 from relay_sandbox.standins.inbox import Inbox
@@ -146,7 +145,6 @@ def test_every_configuration_of_a_page_is_one_that_check_takes(tmp_path: Path, f
                 config = load(file, env=variables, channels=CHANNELS)
                 build_sealer(config)
                 build_renderer(config)
-                assert check_samples(file, variables)[0] == []
 
 
 def within(shown: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from relay.cli.check_live import ask_everyone
 from relay.cli.options import config_option, json_option, print_json, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
-from relay.config.samples import check_samples
 from relay.configfile.document import read
 from relay.configfile.units import spoken
 from relay.coordinator import build_renderer, build_sealer
@@ -62,9 +61,6 @@ def check(config: Path, file: str | None, *, live: bool, as_json: bool) -> None:
         report.problems += error.problems
     with contextlib.suppress(ConfigError, OSError, UnicodeDecodeError):  # which was reported
         report.warnings += clear_text(config)
-        problems, warnings = check_samples(config, os.environ)
-        report.problems += problems
-        report.warnings += warnings
     if as_json:
         print_json({"ok": not report.problems, **asdict(report)})
     else:

@@ -90,7 +90,7 @@ def _named(name: str, config: Path | None) -> Format:
 def bodies(source: str, number: int | None) -> None:
     """List the last bodies that the running relay got of a SOURCE with a format, or print the one of this NUMBER.
 
-    They are there for a week, unless keep_bodies is false. One that is printed may become a sample of the format.
+    They are there for a week, unless keep_bodies is false.
     """
     facts = get("/source", name=source, body=number)
     if number is None:

@@ -3,7 +3,7 @@
 Left out: rich (relay/cli/logs.py); OpenTelemetry, which redis-py imports for metrics (20 ms); garbage collection during
 imports (35 ms); pydantic's validators of parts (`defer_build`, 40 ms).
 
-Later: compiled templates, by a thread (0.7 s, or 15 ms from `data_dir`); Slack's connection for button presses (12 ms);
+Later: compiled templates, by a thread (0.7 s, or 10 ms of the setup's); Slack's connection for button presses (12 ms);
 the inliner of mail styles (1.5 MB); the console's pages, by a thread, once somebody asks for one (0.2 s, 4 MB).
 
 Every other library is imported before relay listens: an import during the first event would hold up the event loop.

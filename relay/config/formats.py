@@ -18,6 +18,7 @@ from relay.formats.faults import FormatError
 from relay.formats.mapping import Format
 
 UNSIGNED_ADDRESS = "expected token: no signature covers an address, and other sites' pages could send none and basic"
+REPEATED = 'nothing tells runs of one id apart, so a second failure is a repetition; add at, or "{id}/{start}"'
 PRESETS = Path(presets.__file__).parent
 
 
@@ -48,8 +49,7 @@ def separate_platforms(document: Document) -> None:
             source["platform"] = name
 
 
-def bind_formats(config: Config, document: Document) -> None:
-    """Compile the formats, and give each source the one that it names. Faults are reported to the document."""
+def _compiled(config: Config, document: Document) -> dict[str, Format]:
     compiled: dict[str, Format] = {}
     for name, spec in config.formats.items():
         if name == ping.NAME:
@@ -58,6 +58,16 @@ def bind_formats(config: Config, document: Document) -> None:
             compiled[name] = compile_format(spec)
         except FormatError as error:
             document.report(("formats", name, *error.path), f"{error}")
+            continue
+        for case in compiled[name].cases:
+            if case.repeats_runs:
+                document.warn(("formats", name, *case.place, "run"), REPEATED)
+    return compiled
+
+
+def bind_formats(config: Config, document: Document) -> None:
+    """Compile the formats, and give each source the one that it names. Faults are reported to the document."""
+    compiled = _compiled(config, document)
     names = {*preset_names(), *config.formats, ping.NAME}
     for name, source in config.sources.items():
         if source.keep_bodies is not None and source.format in ("", ping.NAME):

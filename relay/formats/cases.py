@@ -109,6 +109,9 @@ class Phase:
         return phases, progress
 
 
+TELL_APART = {("attempt",), ("started",), ("ended",), ("at",)}  # fields by which runs of one id differ
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One kind of document. `place`: where it is written in its format."""
@@ -128,6 +131,14 @@ class Case:
         status = [Part(("status",), self.status.value())] if self.status else []
         phases = [part for name in ("phase", "phases") if (it := getattr(self, name)) for part in it.shown(name)]
         return [*self.parts[:1], *status, *self.parts[1:], *phases]
+
+    @property
+    def repeats_runs(self) -> bool:
+        """Return whether nothing tells two runs of one id apart."""
+        run = next((part.value for part in self.parts if part.place == ("run",)), None)
+        return bool(self.status and run and len(run.paths) == 1) and TELL_APART.isdisjoint(
+            part.place for part in self.parts
+        )
 
     def holds(self, roots: Roots) -> bool:
         for condition in self.conditions:  # noqa: SIM110 - a generator costs more than what it asks

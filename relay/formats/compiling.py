@@ -24,7 +24,7 @@ OPENING = ("unwrap", "accept")  # keys that say how the body is opened
 ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
 # Beside each other, or the others beside the fields of a single case.
-SAMPLES, KEEP_BODIES, LINK_HOSTS, CASES = "samples", "keep_bodies", "link_hosts", "cases"
+KEEP_BODIES, LINK_HOSTS, CASES = "keep_bodies", "link_hosts", "cases"
 KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
@@ -81,9 +81,9 @@ def _placed(spec: object) -> list[tuple[Place, Any]]:
     """Return the cases with their places: of a case, a list of them, or {cases: …}, without the keys beside them."""
     place: Place = ()
     if isinstance(spec, dict):
-        if SAMPLES in spec and (not isinstance(spec[SAMPLES], str) or not spec[SAMPLES].strip()):
-            raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
-        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES, LINK_HOSTS, *OPENING)}
+        if "samples" in spec:
+            raise FormatError("removed; `relay format try` shows what the format makes of a document", ("samples",))
+        spec = {key: row for key, row in spec.items() if key not in (KEEP_BODIES, LINK_HOSTS, *OPENING)}
     if isinstance(spec, dict) and CASES in spec:
         _refuse_unknown(spec, (CASES,))
         spec, place = spec[CASES], (CASES,)

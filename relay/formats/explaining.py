@@ -1,14 +1,13 @@
 """Explanation of a reading, for whoever writes the format: which path gave each field, and what stood there. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.formats.cases import Part
+from relay.formats.cases import Case, Part
 from relay.formats.fields import scalar
-from relay.formats.findings import Sample, within
 from relay.formats.mapping import Format
-from relay.formats.paths import Roots
+from relay.formats.paths import BODY, MAX_ITEMS, Roots
 
 MAX_SHOWN = 300  # characters of a value
 FEW = 20  # items of a list that are shown
@@ -44,13 +43,21 @@ def explain(form: Format, number: int, roots: Roots) -> tuple[list[Missed], list
         for condition in [condition for condition in case.conditions if not condition.holds(roots)][:1]:
             said = _shown(condition.value.read(roots))
             missed.append(Missed(tried, condition.route, " or ".join(condition.accepted), said))
-    case = form.cases[number - 1]
-    return missed, [_line(*there) for there in within(case, [Sample("", roots)])] if number else []
+    return missed, [*_lines(form.cases[number - 1], roots)] if number else []
 
 
-def _line(part: Part, samples: Sequence[Sample]) -> Line:
-    """Of items of a list it has the values of the first ones."""
-    found = [(*part.value.found(roots), part.value.read(roots)) for _, roots in samples[:FEW]]
+def _lines(case: Case, roots: Roots) -> Iterator[Line]:
+    """Yield the fields of a case, those of phases where there is an item."""
+    items = case.phases.of.read(roots) if case.phases and case.phases.of else None
+    phases = [{**roots, BODY: item} for item in items[:MAX_ITEMS]] if type(items) is list else []
+    for part in case.shown:
+        there = phases if part.place[0] == "phases" and part.place[1] != "of" else [roots]
+        if there:
+            yield _line(part, there[:FEW])
+
+
+def _line(part: Part, there: Sequence[Roots]) -> Line:
+    found = [(*part.value.found(roots), part.value.read(roots)) for roots in there]
     convert = part.field.convert if part.field else lambda says: says
     taken = [None if says is None else convert(says) for _, _, says in found]
     return Line(".".join(map(str, part.place)), found[0][0], _joined(said for _, said, _ in found), _joined(taken))
