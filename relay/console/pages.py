@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,8 @@ LOCALE = "en_GB"  # 26 Nov 2026, 13:21: English as it is written in most places,
 ENGLISH = Catalogues([]).language("en")  # words for statuses, types and priorities as messages have them
 
 
-class Pages:
-    """Templates, compiled once."""
-
-    def __init__(self) -> None:
-        self._environment = _environment()
-
-    def render(self, template: str, values: Mapping[str, Any]) -> str:
-        return self._environment.get_template(template).render(_timed(values))
+def render(template: str, values: Mapping[str, Any]) -> str:
+    return _environment().get_template(template).render(_timed(values))
 
 
 # Names of platforms by a part of their hosts.
@@ -62,6 +56,7 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
+@cache  # it compiles each template once
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),

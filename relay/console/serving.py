@@ -9,11 +9,10 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import ValidationError
 
-from relay.console import forms
+from relay.console import forms, pages
 from relay.console.access import IDENTITY, Identity, browser
 from relay.console.context import Context
 from relay.console.facts import Unknown
-from relay.console.pages import Pages
 from relay.console.view import Action, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
 from relay.log_lines import RateLimitedLog
@@ -26,9 +25,8 @@ NOTHING = "There is nothing here"
 class Site:
     """Handlers of the pages' sub-application."""
 
-    def __init__(self, context: Context, pages: Pages, views: Sequence[View]) -> None:
+    def __init__(self, context: Context, views: Sequence[View]) -> None:
         self._context = context
-        self._pages = pages
         self._lines = RateLimitedLog(time.monotonic)
         self._questions = {f"{browser.PAGES}{view.path}": view.question for view in views}
         self._navigation = [(f"{browser.PAGES}{view.path}", view.title) for view in views if view.listed]
@@ -86,7 +84,7 @@ class Site:
             if request.path.startswith(browser.STATIC):
                 raise
             text, first = "There is no page at this address.", "The first page"
-            response = self._plain(request, error.status, NOTHING, text, [(browser.START, first)])
+            response = self._plain(request, error.status, NOTHING, text, [(browser.PAGES, first)])
             response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
             return response
         except ValidationError as error:
@@ -111,7 +109,7 @@ class Site:
             "zone": self._context.zone,
             "now": datetime.fromtimestamp(self._context.clock(), UTC),
         }
-        return self._pages.render(template, {**every, **values})
+        return pages.render(template, {**every, **values})
 
     def _plain(
         self, request: web.Request, status: int, title: str, text: str, near: Sequence[tuple[str, str]] = ()

@@ -9,7 +9,7 @@ from relay.console.actions import bulk, commands
 from relay.console.actions import destinations as destination_acts
 from relay.console.api import JsonApi, described
 from relay.console.context import Context
-from relay.console.pages import Pages, static_routes
+from relay.console.pages import static_routes
 from relay.console.serving import Site
 from relay.console.view import Action, Handler, View
 from relay.console.views import (
@@ -83,8 +83,8 @@ COMMANDS: Sequence[Action] = (  # without a page, too
 class Console:
     """The answers at /console and /api/v1, behind authentication."""
 
-    def __init__(self, context: Context, pages: Pages | None = None) -> None:
-        self._site = Site(context, pages or Pages(), VIEWS)
+    def __init__(self, context: Context) -> None:
+        self._site = Site(context, VIEWS)
         self.render = self._site.render
         self._api = JsonApi(context)
         self._pages = _served([

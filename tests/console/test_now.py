@@ -237,7 +237,7 @@ async def test_a_digest_of_tomorrow_is_no_backlog(store: Store, clock: Clock, tm
     async with console(store, clock, config=config) as page:
         await page.take("completed", 100, "tenant-1", status="Completed")
         facts = await page.api("/now")
-        operation = await page.page(f"/operation?id={body()['operation']['operationId']}&lang=en")
+        operation = await page.page(f"/operation?id={body()['operation']['operationId']}")
         clock.advance(24 * 3600)
         due = await page.api("/now")
 

@@ -17,7 +17,6 @@ from relay.channels import CHANNELS
 from relay.config import Config, Role, load
 from relay.console.access import IDENTITY, Identity
 from relay.console.context import Context
-from relay.console.pages import Pages
 from relay.console.site import Console
 from relay.coordinator import Reload, build_channels, build_renderer
 from relay.health import Health
@@ -83,7 +82,7 @@ async def console(
         "operators_url": lambda: "http://127.0.0.1:9", "own_url": lambda: "http://127.0.0.1:9", "clock": clock,
     }  # fmt: skip
     context = Context(**(own | parts))
-    built = Console(context, _pages())
+    built = Console(context)
     app = web.Application(middlewares=[answering(), _as(role)])
     app.add_routes([web.route("*", "/console{tail:.*}", built.page), web.route("*", "/api/v1/{tail:.*}", built.answer)])
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
@@ -122,8 +121,7 @@ def confirmed(page: str) -> dict[str, str]:
     return fields
 
 
-# Reading catalogues and compiling templates takes longer than most tests: these serve all that a process runs.
-_pages = cache(Pages)
+# Compiling templates takes longer than most tests: these serve all that a process runs.
 _usual_config = cache(stage_config)
 _usual_renderer = cache(lambda: build_renderer(_usual_config()))
 

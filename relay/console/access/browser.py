@@ -14,7 +14,6 @@ from relay.receiving import request_body
 from relay.receiving.problems import HttpProblem
 
 PAGES, API = "/console", "/api/v1"
-START = PAGES
 LOGIN = f"{PAGES}/login"
 STATIC = f"{PAGES}/static/"
 READING = ("GET", "HEAD")  # changes nothing, and any role may
@@ -63,7 +62,7 @@ def is_fragment(request: web.Request) -> bool:
 def leading_back(address: str) -> str:
     """Return this address if it is a page of the console, else the first page."""
     ours = len(address) <= LONGEST and PAGE.fullmatch(address) and not address.startswith(LOGIN)
-    return address if ours else START
+    return address if ours else PAGES
 
 
 def to_login(request: web.Request) -> web.Response:

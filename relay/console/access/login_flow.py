@@ -12,7 +12,7 @@ from aiohttp import web
 
 from relay.config import Config, Console, Role
 from relay.console.access import browser
-from relay.console.access.browser import LOGIN, PAGES, START, has_csrf, leading_back, route_of, same_origin
+from relay.console.access.browser import LOGIN, PAGES, has_csrf, leading_back, route_of, same_origin
 from relay.console.access.identity import HEADER, LINK, BrowserSessions, proxied_user, role_of
 from relay.errors import StoreUnavailable
 from relay.log_lines import RateLimitedLog
@@ -92,7 +92,7 @@ class LoginFlow:
             self.log_refusal(request)
             return self.refused(request, browser.NOT_LET_IN, browser.USED)
         session = Session(f"guest of {link.maker}", LINK, self.clock(), role=link.role)
-        return await self.let_in(request, session, START)
+        return await self.let_in(request, session, PAGES)
 
     async def let_in(self, request: web.Request, session: Session, back: str) -> web.Response:
         """Begin a session and lead to `back`. StoreUnavailable before there is one: no login is without its entry."""
