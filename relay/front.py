@@ -13,11 +13,12 @@ from relay.ingest import IngestEvent
 from relay.memory import Memory, available
 from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
-from relay.receiving.guard import Guard, possible_connections
+from relay.receiving.guard import Guard
 from relay.receiving.key_cache import Fetch, KeyCache
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver
+from relay.receiving.server import possible_connections
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail

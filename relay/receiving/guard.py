@@ -1,45 +1,35 @@
-"""Limits that the connections of one listener share: their number, their deadlines, and the memory of their requests.
+"""Limits that the connections of one listener share, and one of these: aiohttp's, by its public hooks alone.
 
-A reverse proxy limits what one address may do. This keeps relay alive without one.
+A reverse proxy limits what one address may do. These limits keep relay alive without one.
 """
 
 import asyncio
-import contextlib
-import ctypes
-import resource
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from math import inf
+from typing import Any, cast
+
+import structlog
+from aiohttp import EMPTY_PAYLOAD, web
+from aiohttp.http import HttpProcessingError
 
 from relay import metrics
-from relay.log_lines import RateLimitedLog
-from relay.receiving.peers import Proxies
+from relay.log_lines import RateLimitedLog, location_of
+from relay.memory import return_free_memory
+from relay.receiving.peers import UNIX, Proxies, peer_in
+from relay.receiving.problems import UNEXPECTED, problem
+
+log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 800
 REQUEST_MEMORY = 32 * 2**20
-OTHER_FILES = 224  # of Redis, Slack, mail servers, the log and child processes
-FEWEST = 16
 CONNECTION_MEMORY = 2**17  # bytes of a connection's buffers, beside its request
 LARGE = 8 * 2**20  # bytes that were given back, after which memory is returned to the system
-
-
-class Connection(Protocol):
-    answering: bool
-    held: int  # bytes of the request under way
-
-    @property
-    def receiving(self) -> bool:
-        """Return whether its request is not complete yet."""
-        ...
-
-    def close_now(self, reason: str) -> None: ...
-
-    def close_if_late(self, now: float) -> None: ...
-
-    def close_if_idle(self) -> None: ...
-
-    def refuse_request(self) -> None: ...
+KERNEL_BUFFER = 2**16  # bytes that come at once at most: the kernel would take, and one read give, four times as many
+HEADERS = 3  # times that headers are in memory: as they came, as bytes and as text
+PIECE = 48  # bytes that Python needs beside those of a piece, however small it is
 
 
 @dataclass(eq=False)
@@ -55,7 +45,7 @@ class Guard:
     listener: str = "public"
     clock: Callable[[], float] = time.monotonic
     leaving: bool = False  # every answer is the last one of its connection
-    connections: dict[Connection, None] = field(default_factory=dict)  # in the order in which they were active
+    connections: dict["GuardedConnection", None] = field(default_factory=dict)  # in the order in which they were active
     answering: int = 0  # requests, also of clients that have hung up meanwhile
     held: int = 0  # bytes
 
@@ -64,7 +54,7 @@ class Guard:
         self._left = asyncio.Event()
         self._peak = 0  # memory since some was returned to the system
 
-    def enter(self, connection: Connection) -> bool:
+    def enter(self, connection: "GuardedConnection") -> bool:
         """Count a connection. Where there are too many, close the one that is idle longest; False if none is."""
         if len(self.connections) >= self.max_connections:
             idle = next((each for each in self.connections if not each.answering), None)
@@ -79,24 +69,24 @@ class Guard:
     def begin(self) -> None:
         self.answering += 1
 
-    def end(self, connection: Connection) -> None:
+    def end(self, connection: "GuardedConnection") -> None:
         self.answering -= 1
         self.release(connection)
         self.move_to_end(connection)
         self._left.set()
 
-    def move_to_end(self, connection: Connection) -> None:
+    def move_to_end(self, connection: "GuardedConnection") -> None:
         """Note that it was active just now."""
         if connection in self.connections:  # else it is closed, and its handler went on
             del self.connections[connection]
             self.connections[connection] = None
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: "GuardedConnection") -> None:
         self.connections.pop(connection, None)
         self.release(connection)
         self._left.set()
 
-    def hold(self, connection: Connection, size: int) -> None:
+    def hold(self, connection: "GuardedConnection", size: int) -> None:
         """Count bytes that came. Above the budget the largest of the requests that are still coming is refused."""
         connection.held += size
         self.held += size
@@ -107,7 +97,7 @@ class Guard:
             self.release(largest)
             largest.refuse_request()
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: "GuardedConnection") -> None:
         self.held -= connection.held
         connection.held = 0
 
@@ -141,17 +131,111 @@ class Guard:
         self._peak = max(self._peak, self._memory)
 
 
-def return_free_memory() -> None:
-    """Return to the system what the allocator would keep for good: 77 to 117 MB after 300 uploads of 1 MiB."""
-    with contextlib.suppress(AttributeError):  # of glibc alone
-        ctypes.CDLL(None).malloc_trim(0)
+class OutOfMemory(ConnectionError):
+    """There is no room for the rest of a body."""
 
 
-def possible_connections() -> int:
-    """Raise the limit of open files as far as allowed, and return how many connections leave enough for others."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(FEWEST, min(MAX_CONNECTIONS, soft - OTHER_FILES))
+class GuardedConnection(web.RequestHandler):
+    """One connection. Headers have a deadline from connecting, or from their first byte; so have unread answers."""
+
+    def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self.guard = guard
+        self.peer = UNIX
+        self.answering = False
+        self.held = 0
+        self.waiting_since = self.unread_since = inf
+        self._body = EMPTY_PAYLOAD  # of the last request
+        self._wire: asyncio.Transport
+
+    @property
+    def receiving(self) -> bool:
+        return not (self.answering and self._body.is_eof())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
+        self.peer = peer_in(transport.get_extra_info("peername"))
+        if not self.guard.enter(self):
+            self.close_now("full")
+            return
+        super().connection_made(transport)
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
+        if wire.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):  # for answers that the kernel holds
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.guard.write_timeout * 1000))
+        self.waiting_since = self.guard.clock()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.guard.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if data and (self.answering or self._body.is_eof()):  # else it is the rest of a body that was refused
+            if not self.answering and not self.held:
+                self.waiting_since = min(self.waiting_since, self.guard.clock())
+                self.guard.move_to_end(self)
+            self.guard.hold(self, PIECE + len(data) * (1 if self.answering else HEADERS))
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.unread_since = self.guard.clock()
+
+    def resume_writing(self) -> None:
+        self.unread_since = inf
+        super().resume_writing()
+
+    def begin(self, request: web.BaseRequest) -> None:
+        """Take up a request, whose handler watches the time from here."""
+        self._body, self.answering, self.waiting_since = request.content, True, inf
+        self.guard.begin()
+
+    def end(self) -> None:
+        """The answer is made; nothing is awaited until it is on its way."""
+        self.answering = False
+        self.guard.end(self)
+
+    def refuse_request(self) -> None:
+        """Give up a request for which there is no memory: with an answer, if its headers are complete."""
+        if self.answering:
+            self._body.set_exception(OutOfMemory())
+        else:
+            self.close_now("memory")
+
+    def close_if_late(self, now: float) -> None:
+        if now - self.waiting_since > self.guard.header_timeout:
+            self.close_now("headers")
+        elif now - self.unread_since > self.guard.write_timeout:
+            self.close_now("answer")
+
+    def close_if_idle(self) -> None:
+        if not self.answering and not self.held:
+            self.force_close()
+
+    def close_now(self, reason: str) -> None:
+        self.waiting_since = self.unread_since = inf
+        metrics.connections_closed.labels(self.guard.listener, reason).inc()
+        self.guard.lines.warning(log, "connection.closed", reason, peer=self.peer, reason=reason)
+        self._wire.abort()  # TLS would wait for an answer to its farewell
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        _status: int = 500,
+        exc: BaseException | None = None,
+        _message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer in place of aiohttp, whose answer and log line quote the request."""
+        self.log_exception(exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun, and cannot become another")
+        if isinstance(exc, HttpProcessingError):
+            return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
+        return problem(503, UNEXPECTED, close=True)
+
+    def log_exception(self, *_args: Any, exc_info: BaseException | None = None, **_options: Any) -> None:
+        if isinstance(exc_info, ConnectionError):
+            return  # the client is gone
+        event = "request.malformed" if isinstance(exc_info, HttpProcessingError) else "request.failed"
+        source_line = location_of(exc_info) if exc_info else ""
+        self.guard.lines.warning(log, event, peer=self.peer, error=type(exc_info).__name__, place=source_line)

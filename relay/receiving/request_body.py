@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from aiohttp import HttpVersion11, hdrs, web
 
 from relay import metrics
-from relay.receiving.connection import OutOfMemory
+from relay.receiving.guard import OutOfMemory
 from relay.receiving.problems import HttpProblem
 
 MEDIA = {"text": "text/plain", "form": "application/x-www-form-urlencoded"}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import socket
 import ssl
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from relay.receiving.connection import Answer, GuardedConnection, watched
-from relay.receiving.guard import Guard
+from relay.receiving.connection import Answer, watched
+from relay.receiving.guard import MAX_CONNECTIONS, Guard, GuardedConnection
 
 BACKLOG = 4096  # waiting to be accepted: a crowd delays others by milliseconds, a full queue by seconds
 MAX_HANDSHAKES = 100  # of TLS at a time
 PAUSE = 0.1  # seconds after an accept that failed: no file is free, or the client is gone
+OTHER_FILES = 224  # of Redis, Slack, mail servers, the log and child processes
+FEWEST = 16
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
 
 
@@ -147,3 +150,13 @@ class _TlsServer:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._connect, client, ssl=self._context, **self._times
             )
+
+
+def possible_connections() -> int:
+    """Raise the limit of open files as far as allowed, and return how many connections leave enough for others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(FEWEST, min(MAX_CONNECTIONS, soft - OTHER_FILES))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from relay.receiving.configured_source import RateLimiter
-from relay.receiving.guard import Guard, possible_connections
+from relay.receiving.guard import Guard
+from relay.receiving.server import possible_connections
 from relay.receiving.sources import RateLimit
 
 
