@@ -1,22 +1,66 @@
-"""relay template lint, vars and translate."""
+"""relay template lint and translate: everything that is wrong with the templates, found before an event finds it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from relay.authoring.lint import faults_of
-from relay.authoring.variables import variables
 from relay.cli.options import json_option, print_json, visible
-from relay.cli.screen import rows_table, show
-from relay.cli.template import read_workspace, workspace_options
+from relay.cli.template import Workspace, read_workspace, workspace_options
+from relay.cli.template_looks import LOOKS
+from relay.configfile.words import suggest
 from relay.errors import TemplateError
-from relay.rendering.checks import file_of
+from relay.rendering import Renderer
+from relay.rendering.checks import Case, file_of, problems, unknown_names
+from relay.rendering.template_files import parsed
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translatable import merged, translatable
+from relay.rendering.translatable import merged, translatable, untranslated
 from relay.rendering.translations import SOURCE, Catalogues
 
-EXAMPLE = 60  # characters
+
+def faults_of(workspace: Workspace) -> list[str]:
+    """Return a line for each fault, with file and line where they are known."""
+    faults: list[str] = []
+    library = TemplateSet(workspace.directories, faults)
+    try:
+        catalogues = Catalogues(workspace.directories)
+    except TemplateError as error:
+        faults.append(str(error))
+        catalogues = Catalogues(workspace.directories[-1:])
+    usable = not faults
+    faults += unknown_names(library, catalogues)
+    faults += misnamed(library, workspace)
+    if not usable:  # the messages themselves can be tried once these faults are gone
+        return [*faults, *untranslated(library, catalogues)]
+
+    def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
+        if look := LOOKS.get(case.channel):
+            _, file = library.source(library.message_file(*case.request))
+            yield from (f"{file}: {fault}" for fault in look.refusals(content))
+
+    def concerns(case: Case) -> bool:
+        """Leave out messages that no file of the author's has a part in."""
+        return workspace.own is None or bool(library.overriding_file(*case.request))
+
+    renderer = Renderer(workspace.directories, workspace.options())
+    more = problems(renderer, concerns=concerns, judge=judge)
+    reported = {file_of(fault)[:2] for fault in faults}
+    return faults + [fault for fault in more if file_of(fault)[:2] not in reported]
+
+
+def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
+    """Report each file for a destination that does not exist."""
+    names = workspace.destinations
+    for channel, stems in library.messages.items():
+        for stem in stems:
+            _, destination = parsed(stem)
+            if destination and names and destination not in names:
+                file = library.source(f"{channel}/{stem}.yaml")[1]
+                yield f"{file}:1: {destination} is no destination; {suggest(destination, names)}"
+
+
 CODE = re.compile(r"[a-z]{2,3}([-_][A-Z0-9][A-Za-z0-9]{1,7})*")  # it becomes a folder: `FR` would be a second one
 
 
@@ -41,28 +85,6 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         click.echo(f"{where}: {len(faults)} fault{'s' * (len(faults) > 1)}" if faults else f"{where}: OK")
     if faults:
         raise SystemExit(1)
-
-
-@click.command()
-@workspace_options
-@json_option
-def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
-    """List what templates can say: each name with its type and an example, from the sample events.
-
-    `[]` stands for each of a list. Every other field of your platform's documents is there too, under its own name,
-    and `doc` is the whole body as it came.
-    """
-    listed = [*variables(read_workspace(config, templates))]
-    if as_json:
-        print_json(listed)
-        return
-    show(rows_table(listed, {
-        "name": "path",
-        "type": "type",
-        "": lambda row: "optional" if row["optional"] else "",
-        "example": lambda row: "" if row["example"] is None or isinstance(row["example"], list | dict) else
-                   " ".join(str(row["example"]).split())[:EXAMPLE],
-    }))  # fmt: skip
 
 
 @click.command()

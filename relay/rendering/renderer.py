@@ -203,10 +203,6 @@ class Renderer:
         text = line(clean(" – ".join(part for part in parts if part)))
         return self.options.brand.on_subject(format_of(channel).fallback(text, words.code))
 
-    def file(self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
-        """Return the file of this message, such as `slack/operation.failed.yaml`."""
-        return self.library.message_file(*request_of(channel, kind, event, destination, history))
-
     def overriding_file(
         self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()
     ) -> str:

@@ -87,7 +87,7 @@ def imported(*modules: str) -> list[set[str]]:
 @pytest.mark.slow
 def test_serving_needs_no_tracebacks_in_colour_and_no_pages_and_who_wants_rich_afterwards_has_it() -> None:
     _, serving, screen = imported("relay.cli.serve", "relay.app", "relay.cli.screen")
-    assert serving & {"rich", "pygments", "relay.console.site", "relay.authoring"} == set()
+    assert serving & {"rich", "pygments", "relay.console.site", "relay.cli.template"} == set()
     assert "rich.console" in screen
 
 

@@ -1,9 +1,14 @@
-"""The names that templates can use, from the values that they are given."""
+"""relay template vars: the names that templates can use, from the values that they are given."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from relay.authoring.workspace import Workspace
+import click
+
+from relay.cli.options import json_option, print_json
+from relay.cli.screen import rows_table, show
+from relay.cli.template import Workspace, read_workspace, workspace_options
 from relay.domain.documents import moment
 from relay.rendering.checks import values_of
 from relay.rendering.samples import history_of, sample_events
@@ -79,3 +84,28 @@ def _type_of(example: Any) -> str:
         case str() if "T" in example and moment(example):
             return "time"
     return "text"
+
+
+EXAMPLE = 60  # characters
+
+
+@click.command()
+@workspace_options
+@json_option
+def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
+    """List what templates can say: each name with its type and an example, from the sample events.
+
+    `[]` stands for each of a list. Every other field of your platform's documents is there too, under its own name,
+    and `doc` is the whole body as it came.
+    """
+    listed = [*variables(read_workspace(config, templates))]
+    if as_json:
+        print_json(listed)
+        return
+    show(rows_table(listed, {
+        "name": "path",
+        "type": "type",
+        "": lambda row: "optional" if row["optional"] else "",
+        "example": lambda row: "" if row["example"] is None or isinstance(row["example"], list | dict) else
+                   " ".join(str(row["example"]).split())[:EXAMPLE],
+    }))  # fmt: skip
