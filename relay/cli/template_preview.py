@@ -127,7 +127,7 @@ def _from_file(file: str) -> dict[str, Sample]:
 
 def _from_samples(workspace: Workspace, renderer: Renderer, message: str | None) -> dict[str, Sample]:
     """Return the sample events, each with what was known when it came, then messages without a sample."""
-    samples = sample_events(workspace.directories, "typical")
+    samples = sample_events(workspace.directories)
     events = samples | bare_events(renderer.library, samples)
     if message is not None and message not in events:
         raise click.BadParameter(f"there is no message {message}; {suggest(message, events)}", param_hint="MESSAGE")

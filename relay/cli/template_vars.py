@@ -24,8 +24,8 @@ def variables(workspace: Workspace) -> Iterator[dict[str, Any]]:
     options: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
     catalogues = Catalogues(directories)
     contexts: list[dict[str, Any]] = []
-    for fixture in ("typical", "minimal"):
-        events = sample_events(directories, fixture)
+    for short in (False, True):
+        events = sample_events(directories, short=short)
         ordered = sorted(events.values(), key=lambda event: event.name.startswith("relay."))  # relay's own come last
         contexts.append(_merged(values_of(event, history_of(event, ordered), catalogues, base_url, **options)
                              for event in ordered))  # fmt: skip

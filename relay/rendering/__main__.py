@@ -11,7 +11,7 @@ from relay.resources import resource_dir
 def main() -> None:
     shutil.rmtree(compiled.FOLDER, ignore_errors=True)
     TemplateSet([resource_dir("templates")]).compile_all()
-    compiled.FOLDER.mkdir()
+    compiled.FOLDER.mkdir(parents=True)
     for key, code in compiled.COMPILED.items():
         compiled.place_of(key).write_bytes(marshal.dumps(code))
 

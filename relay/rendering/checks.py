@@ -1,7 +1,7 @@
-"""Trying out every template before an event does: all messages of all fixtures in every language, and the translations.
+"""Trying out every template before an event does: all messages in every language, and the translations.
 
-The samples are events as they arrive, one JSON file each in `samples/`; `relay.rendering.samples` makes the extremes
-of them. A user's own directory may hold more, for instance one that was recorded.
+The samples are events as they arrive, one JSON file each in `samples/`; a sender may also say no more than it must. A
+user's own directory may hold more, for instance one that was recorded.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -34,15 +34,11 @@ from relay.rendering.time_out import TooSlow
 from relay.rendering.translatable import untranslated
 from relay.rendering.translations import SOURCE, Catalogues
 
-USUAL = ("minimal", "typical")
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message to try: the sample's name and fixture, and what the renderer takes."""
+    """One message to try."""
 
-    sample: str
-    fixture: str
     channel: str
     kind: Kind
     event: Event
@@ -51,31 +47,25 @@ class Case:
     destination: str = ""
 
     @property
-    def name(self) -> str:
-        """Name of the sample and whom it is for: `operation.completed@analysts`."""
-        return f"{self.sample}{self.destination and f'@{self.destination}'}"
-
-    @property
     def request(self) -> Request:
         """The message."""
         return request_of(self.channel, self.kind, self.event, self.destination, self.history)
 
-    def rendered_by(self, renderer: Renderer, timezone: str = "") -> dict[str, Any]:
+    def rendered_by(self, renderer: Renderer) -> dict[str, Any]:
         """Return its content. TemplateError names file and line."""
         return renderer.render(
-            self.channel, self.kind, self.event, self.history, language=self.language, timezone=timezone,
+            self.channel, self.kind, self.event, self.history, language=self.language, timezone="",
             now=self.event.occurred_at, destination=self.destination,
         )  # fmt: skip
 
     def __str__(self) -> str:
         destination = f" for {self.destination}" if self.destination else ""
-        return f"told of {self.event.name}{destination}, {self.fixture}, {self.kind}, {self.language}"
+        return f"told of {self.event.name}{destination}, {self.kind}, {self.language}"
 
 
 def problems(
     renderer: Renderer,
     *,
-    fixtures: Collection[str] = USUAL,
     concerns: Callable[[Case], bool] = lambda _case: True,
     judge: Callable[[Case, dict[str, Any]], Iterator[str]] = lambda _case, _content: iter(()),
 ) -> list[str]:
@@ -84,7 +74,7 @@ def problems(
     library, catalogues = renderer.library, renderer.catalogues
     slow: set[str] = set()  # files: one message of each is enough
     try:
-        for case in filter(concerns, cases(library, renderer.directories, catalogues.codes, fixtures)):
+        for case in filter(concerns, cases(library, renderer.directories, catalogues.codes)):
             file = library.overriding_file(*case.request)
             if file in slow:
                 continue
@@ -103,23 +93,19 @@ def problems(
             *untranslated(library, catalogues)]  # fmt: skip
 
 
-def cases(
-    library: TemplateSet, directories: Sequence[Path], languages: Sequence[str], fixtures: Collection[str] = USUAL
-) -> Iterator[Case]:
+def cases(library: TemplateSet, directories: Sequence[Path], languages: Sequence[str]) -> Iterator[Case]:
     """Every message that these templates may have to make. TemplateError if a sample is none."""
     destinations = {
         channel: sorted({"", *(parsed(name)[1] for name in templates)})
         for channel, templates in library.messages.items()
     }
-    for fixture in fixtures:
-        events = sample_events(directories, fixture)
-        if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
-            events |= bare_events(library, events)
-        for name, event in events.items():
+    usual, short = sample_events(directories), sample_events(directories, short=True)
+    for events in (short | bare_events(library, short), usual):
+        for event in events.values():
             history = history_of(event, events.values())
             for channel in library.channels:
                 for kind, destination, language in product(kinds_of(channel, event), destinations[channel], languages):
-                    yield Case(name, fixture, channel, kind, event, history, language, destination)
+                    yield Case(channel, kind, event, history, language, destination)
 
 
 def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:

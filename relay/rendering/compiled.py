@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import jinja2
 
-FOLDER = Path(__file__).with_name("compiled_templates")
+FOLDER = Path(__file__).parent / "__pycache__" / "templates"
 MODULES = ("autoescape", "environments", "macros")  # which decide what code a source becomes
 MAX_COMPILED = 4096  # files
 

@@ -1,12 +1,6 @@
-"""The sample events that templates are tried out with. Pure.
+"""The sample events (`templates/samples`) that templates are tried out with. Pure."""
 
-Each of `FIXTURES` takes the body of a sample (`templates/samples`) and gives another body of that event.
-
-    minimal   no more than a sender must say
-    typical   as it is
-"""
-
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,9 +30,6 @@ def minimal(body: Body) -> Body:
     }
     names = {key: body[key] for key in ("event", "timestamp") if key in body}
     return names | parts if parts else deepcopy(body)
-
-
-FIXTURES: Mapping[str, Callable[[Body], Body]] = {"minimal": minimal, "typical": deepcopy}
 
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -93,11 +84,15 @@ def bare_events(library: TemplateSet, samples: Collection[str]) -> dict[str, Eve
     return {name: _parsed(body | {"event": name}, name) for name in names}
 
 
-def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict[str, Event]:
-    """The sample events in this form, oldest first. TemplateError if one is none."""
+def sample_events(directories: Sequence[Path], *, short: bool = False) -> dict[str, Event]:
+    """Return the sample events, oldest first; `short`: as senders say them that say no more than they must.
+
+    TemplateError if one is none.
+    """
     bodies = sample_bodies(directories)
-    events = {name: _changed(body, name, fixture) for name, body in bodies.items()}
-    return {name: with_past(event) if fixture == "typical" else event for name, event in events.items()}
+    if short:
+        return {name: _shortened(body, name) for name, body in bodies.items()}
+    return {name: with_past(_parsed(body, name)) for name, body in bodies.items()}
 
 
 def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
@@ -106,9 +101,9 @@ def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
 
 
-def _changed(body: Body, name: str, fixture: str) -> Event:
+def _shortened(body: Body, name: str) -> Event:
     try:
-        return _parsed(FIXTURES[fixture](body), name)
+        return _parsed(minimal(body), name)
     except InvalidEvent:  # a user's own that is shaped in another way than relay's
         return _parsed(body, name)
 
