@@ -13,7 +13,6 @@ from rich.text import Text
 
 from relay.channels import CHANNELS, templates_of
 from relay.channels.slack.authority import kind_of
-from relay.cli.check_live import ask_everyone
 from relay.cli.options import config_option, json_option, print_json, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
@@ -84,12 +83,16 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         report.problems += error.problems
     try:
         renderer = build_renderer(config)
-        report.problems += [Problem("templates", fault) for fault in template_problems(renderer.renderer)]
+        library = renderer.renderer.library
+        own = template_problems(renderer.renderer, concerns=lambda case: bool(library.overriding_file(*case.request)))
+        report.problems += [Problem("templates", fault) for fault in own]
         folders = ", ".join(dict.fromkeys(filter(None, map(templates_of, config.channels))))
         report.summary["templates"] = [f"in {', '.join(renderer.languages)}, for {folders or 'no channel'}"]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:
+        from relay.cli.check_live import ask_everyone  # noqa: PLC0415 - it brings the store and all libraries
+
         document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
         before = len(document.warnings)
         problems, report.live = asyncio.run(ask_everyone(config, document))
