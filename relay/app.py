@@ -179,9 +179,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = start(
-                stack, [part.run for part in (*parts, *looking, watch, self._front.last_bodies, ProcessFigures())]
-            )
+            loops = start(stack, [part.run for part in (*parts, *looking, watch, store.bodies, ProcessFigures())])
             # Operators are asked to the end.
             ends: list[Callable[[float], Awaitable[None]]] = [
                 listeners.world.cleanup,

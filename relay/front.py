@@ -22,7 +22,6 @@ from relay.receiving.server import possible_connections
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.last_bodies import LastBodies
 from relay.store.last_runs import LastRuns
 from relay.tracing import Spans
 
@@ -44,18 +43,18 @@ class Front:
         self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None, store: Store
     ) -> Receiver:
         """Build the receiver. Sources and certificates are read anew with the configuration."""
-        server, self.last_bodies = self._coordinator.config().server, LastBodies(store)
+        server = self._coordinator.config().server
         receiver = Receiver(
             self._sources(),
             ingest,
-            store.quarantine.keep,
+            store.bodies.keep,
             health.readiness,
             self._clock,
             self._keys,
             max_body=server.max_body,
             public_url=server.public_url,
             last_runs=LastRuns(store),
-            remember=self.last_bodies.add,
+            remember=store.bodies.add,
             outage=outage,
             tracing=tracing,
         )

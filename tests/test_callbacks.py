@@ -63,7 +63,7 @@ async def test_a_callbacks_token_cannot_complete_a_run_name_a_recipient_or_speak
     assert not on_stage.around.inbox.mails
     assert not on_stage.around.slack.messages("#room")
     assert "boss" not in str([message.blocks for message in on_stage.around.slack.messages("#team")])
-    assert await on_stage.around.store.quarantine.size() == 5
+    assert await on_stage.around.store.bodies.size() == 5
 
 
 async def test_a_signed_report_of_the_same_outcome_adds_what_the_callback_may_not_say(on_stage: Stage) -> None:

@@ -16,7 +16,7 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
-from relay.store.last_bodies import LastBodies
+from relay.store.bodies import Bodies
 from tests.support import foreign
 from tests.support.every_case import every_case
 from tests.support.foreign import (
@@ -216,14 +216,14 @@ async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be
     await post(here, "gitlab", {"object_kind": "note"})
     (mail,) = await here.around.mails(1)
     await here.around.settled()
-    bodies = LastBodies(here.around.store)
+    bodies = Bodies(here.around.store.plain)
 
     async def written() -> bool:
-        return len(await bodies.of("github")) == 3
+        return len(await bodies.last("github")) == 3
 
     await until(written)
-    assert [json.loads(kept.body) for kept in await bodies.of("github")][2] == foreign.PING
-    assert await bodies.of("gitlab") == []  # which may hold secrets
+    assert [json.loads(kept.body) for kept in await bodies.last("github")][2] == foreign.PING
+    assert await bodies.last("gitlab") == []  # which may hold secrets
     assert ' github: "melted" is a status that the format does not know ' in mail.subject
     assert REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) == before + 2
     assert REGISTRY.get_sample_value("relay_events_total", {"source": "github", "outcome": "ignored"})
@@ -231,7 +231,7 @@ async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be
     assert (unknown.status, unknown.document["field"]) == (422, "status")
     assert 'no row has the word "melted"' in unknown.document["detail"]
     assert forged.status == 401
-    assert await here.around.store.quarantine.size() == 1
+    assert await here.around.store.bodies.size() == 1
     assert told(here) == []
 
 
@@ -247,7 +247,7 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     config = parse_config(mended, env=here.around.env, channels=CHANNELS)
     await here.around.store.prepare()  # as another process, which appends to the owner's inbox
     ingest = Ingest(here.around.store, lambda: config, CHANNELS).ingest
-    replay = replay_quarantined(here.around.store.quarantine, lambda entry: take(entry, config, ingest, time.time()))
+    replay = replay_quarantined(here.around.store.bodies, lambda entry: take(entry, config, ingest, time.time()))
     swept = Swept()
     await replay([reply.document["quarantine"] for reply in kept], swept)
     await until(lambda: told(here))  # the owner has taken it from its inbox
@@ -256,7 +256,7 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     assert [reply.status for reply in kept] == [422] * 3
     assert (swept.done, swept.stay) == (2, {"is still refused: ignored: no case of the format is about it": 1})
     assert [text for _, text in told(here)] == ["Running: By header"]
-    assert await here.around.store.quarantine.size() == 1
+    assert await here.around.store.bodies.size() == 1
 
 
 async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:

@@ -65,7 +65,7 @@ async def test_a_cron_job_by_three_calls_of_curl(here: Stage, tmp_path: Path) ->
     assert [reply for reply, _ in backup] == [False, True]
     assert "pg_dump: error: connection refused" in backup[1][1]
     assert next(text for _, text in told(here) if "nightly load" in text).startswith("Completed: nightly load")
-    assert await here.around.store.quarantine.size() == 0
+    assert await here.around.store.bodies.size() == 0
 
 
 @NEEDS_CURL

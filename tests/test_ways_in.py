@@ -99,7 +99,7 @@ async def test_a_binary_cloud_event_is_read_with_its_headers_and_kept_with_them(
     replies = [await sent("started", pipeline_run("", "")), await sent("failed", pipeline_run("False", "Failed"))]
     unknown = await sent("dreaming", pipeline_run("", ""))
     await here.around.settled()
-    kept = await here.around.store.quarantine.named(unknown.document["quarantine"])
+    kept = await here.around.store.bodies.named(unknown.document["quarantine"])
 
     assert [reply.status for reply in replies] == [202, 202]
     assert "Tasks Completed: 3 (Failed: 1)" in told(here)[0][1]

@@ -41,7 +41,7 @@ class Figures:
 
     def __post_init__(self) -> None:
         self._reachability = Reachability(self.store)
-        self._quarantine = self.store.quarantine
+        self._bodies = self.store.bodies
 
     def promise(self, trouble: str, lacks: Mapping[str, str], *, takes: bool) -> None:
         """Show whether Redis serves, whether events are taken, and what a 2xx is worth, as `/readyz` says it."""
@@ -94,11 +94,11 @@ class Figures:
             )
         metrics.pauses.labels("limit").set(len(await self.admin.throttled()))
         metrics.pauses.labels("removed").set(len(await self.admin.removed(now)))
-        await self._quarantine.trim()
-        faults = await self._quarantine.faults()
-        metrics.quarantine_bodies.labels("waiting").set(await self._quarantine.waiting())
+        await self._bodies.trim()
+        faults = await self._bodies.faults()
+        metrics.quarantine_bodies.labels("waiting").set(len(await self._bodies.entries.waiting()))
         metrics.quarantine_bodies.labels("fault").set(faults)
-        metrics.quarantine_bodies.labels("other").set(await self._quarantine.size() - faults)
+        metrics.quarantine_bodies.labels("other").set(await self._bodies.size() - faults)
 
 
 class ProcessFigures:
@@ -138,17 +138,17 @@ class DeliveryBlockers:
         self.admin = Admin(self.store)
         self._runs = Runs(self.store)
         self._reachability = Reachability(self.store)
-        self._quarantine = self.store.quarantine
+        self._bodies = self.store.bodies
 
     async def checks(self) -> dict[str, str]:
         """Return a sentence for each part that is not as it should be."""
         checks = await self._unreachable() | await self.stranded() | await self._ticking()
         for destination, address in await self.admin.removed(await self.store.time()):
             checks[f"destination:{destination}/{address}"] = REMOVED
-        if faults := await self._quarantine.faults():
+        if faults := await self._bodies.faults():
             which = "1 event waits" if faults == 1 else f"{faults} events wait"
             checks["quarantine"] = f"{which} because relay itself failed; see `relay dead list`"
-        if waiting := await self._quarantine.waiting():
+        if waiting := len(await self._bodies.entries.waiting()):
             which = "1 accepted entry waits" if waiting == 1 else f"{waiting} accepted entries wait"
             checks["inbox"] = f"{which} for a value that cannot be read; see `relay dead list`"
         return checks

@@ -205,7 +205,7 @@ async def _set_aside(ids: Sequence[str], url: str | None, config: Path | None) -
         store = await stack.enter_async_context(_opened(url, config))
         who, more = actor(os.environ)
         async with AuditTrail(store.plain).act(Act(who, "dead set-aside", names_of(ids), more)) as act:
-            done = [name for name in ids if await store.quarantine.set_aside(name)]
+            done = [name for name in ids if await store.bodies.entries.set_aside(name)]
             act.outcome = f"{len(done)} of {len(ids)}"
     return done
 

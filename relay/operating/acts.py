@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from relay.errors import RelayError
-from relay.store.quarantine import QUARANTINE_LENGTH, Quarantine, Quarantined
+from relay.store.bodies import MOST, Bodies, Quarantined
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadLetter
 
@@ -32,11 +32,11 @@ async def letter_named(admin: Admin, name: str) -> DeadLetter | None:
     return await _named(name, admin.dead_letter, admin.dead_ids)
 
 
-async def quarantined_named(bodies: Quarantine, name: str) -> Quarantined | None:
+async def quarantined_named(bodies: Bodies, name: str) -> Quarantined | None:
     """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
 
     async def ids() -> list[str]:
-        return [row.id for row in (await bodies.page(limit=2 * QUARANTINE_LENGTH)).rows]
+        return [row.id for row in (await bodies.page(limit=2 * MOST)).rows]
 
     return await _named(name, bodies.named, ids)
 

@@ -17,7 +17,7 @@ from relay.operating.blockers import Blockers
 from relay.receiving.outcomes import take_each, taken
 from relay.receiving.reading import UNCONFIGURED, SourceReader, of_format, readers
 from relay.receiving.signatures import EventIdentity
-from relay.store.quarantine import Quarantine, Quarantined
+from relay.store.bodies import Bodies, Quarantined
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadLetter, DeadPages
 
@@ -106,11 +106,11 @@ def replay_dead(admin: Admin, blockers: Blockers) -> Step:
     return _one_by_one(step)
 
 
-def replay_quarantined(bodies: Quarantine, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
+def replay_quarantined(bodies: Bodies, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
     """Take them as events, by `take`, and release them; entries go back to the inbox. What is still refused stays."""
 
     async def step(name: str, swept: Swept) -> None:
-        if await bodies.put_back(name):
+        if await bodies.entries.put_back(name):
             swept.done += 1
             return
         entry = await bodies.named(name)

@@ -39,7 +39,7 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
     {relay}:found:<digest>         string  the results that a finished run was completed with; {} in vain
     {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
                                            and when that came; for 35 days
-    {relay}:last-body:<digest>:<slot>      string  one of the last twenty of a source (last_bodies.py); for a week
+    {relay}:last-body:<digest>:<slot>      string  one of the last twenty of a source (bodies.py); for a week
 
 Clear:
 

@@ -15,6 +15,7 @@ from relay.engine.records import due
 from relay.engine.step import step
 from relay.errors import WrongType
 from relay.store import keys
+from relay.store.bodies import Bodies
 from relay.store.client import Durability, Promise, call, connect
 from relay.store.inspection import inspect
 from relay.store.journal.backlog import NotOwner
@@ -26,7 +27,6 @@ from relay.store.journal.partition import Partition
 from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
 from relay.store.plain import Plain
-from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.reader import Reader
 from relay.store.queue import Queue
@@ -79,7 +79,7 @@ class Store(Queue):
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
         self.plain = Plain(redis, sealer)
-        self.quarantine = Quarantine(self.plain)
+        self.bodies = Bodies(self.plain)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
 

@@ -50,8 +50,8 @@ async def test_what_waits_and_what_is_paused_is_shown_by_channel(
     assert (await store.claim("slack", 1)).deliveries == ()  # it is parked with what else is for that channel
     await until(lambda: _is_parked(store))
     clock.advance(90.0)
-    await store.quarantine.keep("async-operations", b"{}", {}, "no operation", fault=False)
-    await store.quarantine.keep("async-operations", b"[]", {}, "KeyError", fault=True)
+    await store.bodies.keep("async-operations", b"{}", {}, "no operation", fault=False)
+    await store.bodies.keep("async-operations", b"[]", {}, "KeyError", fault=True)
 
     await figures.measure()
 

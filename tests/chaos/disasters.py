@@ -423,7 +423,7 @@ async def _account(stand: Stand, unknown: int) -> int:
     counts.update({
         "events": len(load.acknowledged) + len(load.runs), "times 503": load.statuses[503], "lost": len(lost),
         "unknown outcomes": doubtful, **{f"{name} twice": count for name, count in repeats.items()},
-        "dead": ledger.counts.get("dead", 0), "set aside": await around.store.quarantine.size(),
+        "dead": ledger.counts.get("dead", 0), "set aside": await around.store.bodies.size(),
     })  # fmt: skip
     wrong = {
         "set aside": counts["set aside"],

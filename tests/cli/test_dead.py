@@ -43,7 +43,7 @@ async def letter(running_stage: Stage) -> str:
 
 
 async def quarantined(cli: Commands, document: Any, reason: str = "operation.operationId: missing") -> str:
-    return await cli.store.quarantine.keep("async-operations", json.dumps(document).encode(), {}, reason, fault=False)
+    return await cli.store.bodies.keep("async-operations", json.dumps(document).encode(), {}, reason, fault=False)
 
 
 async def test_what_is_dead_or_quarantined_is_listed_and_shown_and_steers_no_terminal(
@@ -100,7 +100,7 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(cli: C
     assert (everything.exit_code, again.exit_code, len(mails)) == (1, 1, 4)
     assert "1 put back into the queue, with fresh attempts." in everything.output
     assert "1 taken as events. 1 stays: is still refused: " in everything.output
-    assert [row.id for row in (await cli.store.quarantine.page()).rows] == [kept] != [good]
+    assert [row.id for row in (await cli.store.bodies.page()).rows] == [kept] != [good]
     assert {act["detail"]["by"] for act in audit["rows"]} == {"command"}
 
 
@@ -176,7 +176,7 @@ async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(cli: Commands, le
     ledger = await cli.around.ledger()
     assert (done.exit_code, done.output) == (0, "1 dropped for good.\n1 dropped from the quarantine for good.\n")
     assert (ledger.counts["dead"], ledger.counts["dropped"], ledger.imbalance) == (0, 1, 0)
-    assert (await cli.store.quarantine.page()).rows == []
+    assert (await cli.store.bodies.page()).rows == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from relay.store.last_bodies import LastBodies
+from relay.store.bodies import Bodies
 from tests.support.foreign import PING, workflow_run
 from tests.support.inprocess import relay, relay_beside
 from tests.support.redis_server import RedisServer
@@ -46,7 +46,7 @@ async def test_the_last_bodies_of_a_running_relay_are_listed_and_printed(redis_s
     (config := home / "relay.yaml").write_text(SENDERS.read_text("utf-8").replace("/nonexistent", f"{home}"), "utf-8")
     long = workflow_run() | {"x": "y" * 70_000}
     async with surroundings(redis_server.url) as around, running(around, config):
-        bodies = LastBodies(around.store)
+        bodies = Bodies(around.store.plain)
         for document in (PING, long):
             bodies.add("github", json.dumps(document).encode(), {}, 1_796_000_000.0)
         await bodies.flush()

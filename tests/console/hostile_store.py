@@ -16,7 +16,7 @@ from relay.policy.retry import Pause
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail
-from relay.store.last_bodies import LastBodies
+from relay.store.bodies import Bodies
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.runs import TroubleMemory
 from relay.store.queries.silences import SilenceList
@@ -146,15 +146,15 @@ async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> 
             await page.ingest.ingest(event_of(document, at=datetime.fromtimestamp(clock(), UTC)))
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()
-        await store.quarantine.keep(SOURCE, body, {"content-type": word}, word, fault=fault)
+        await store.bodies.keep(SOURCE, body, {"content-type": word}, word, fault=fault)
 
 
 async def said_by_a_foreign_sender(store: Store, clock: Clock) -> None:
-    bodies = LastBodies(store)
+    bodies = Bodies(store.plain)
     for word in WORDS.values():
         document = {"run": word, "job": word, "status": word, word: {word: [word] * 30}}
         bodies.add("foreign", json.dumps(document).encode(), {}, clock())
-        await store.quarantine.keep("foreign", json.dumps(document).encode(), {}, word, fault=False)
+        await store.bodies.keep("foreign", json.dumps(document).encode(), {}, word, fault=False)
     bodies.add("foreign", WORDS["cell"].encode(), {}, clock())  # no JSON
     await bodies.flush()
 

@@ -25,7 +25,7 @@ def good(subject: str = "op-1") -> dict[str, Any]:
 
 async def keep(store: Store, document: Any, reason: str = "operation: missing", *, fault: bool = False) -> str:
     headers = {"content-type": "application/json"}
-    return await store.quarantine.keep(SOURCE, json.dumps(document).encode(), headers, reason, fault=fault)
+    return await store.bodies.keep(SOURCE, json.dumps(document).encode(), headers, reason, fault=fault)
 
 
 async def accepted(store: Store) -> int:

@@ -11,7 +11,7 @@ import pytest
 from relay.config import Config
 from relay.console.folding import folded
 from relay.store import Store
-from relay.store.last_bodies import LastBodies
+from relay.store.bodies import Bodies
 from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.console import console, stage_config
@@ -26,7 +26,7 @@ def senders() -> Config:
 
 
 async def came(store: Store, clock: Clock, source: str, *documents: Any, **headers: str) -> None:
-    bodies = LastBodies(store)
+    bodies = Bodies(store.plain)
     for document in documents:
         bodies.add(source, json.dumps(document).encode(), headers, clock())
     await bodies.flush()
@@ -52,8 +52,8 @@ async def test_a_body_is_shown_beside_what_is_read_of_it(store: Store, clock: Cl
 
 async def test_from_the_quarantine_it_is_read_by_todays_format(store: Store, clock: Clock) -> None:
     body, headers = json.dumps({"batch": {"no": 7}, "state": "RUN"}).encode(), {"header:x-kind": "run"}
-    name = await store.quarantine.keep("billing", body, headers, "status", fault=False)
-    other = await store.quarantine.keep("async-operations", body, {}, "status", fault=False)
+    name = await store.bodies.keep("billing", body, headers, "status", fault=False)
+    other = await store.bodies.keep("async-operations", body, {}, "status", fault=False)
     async with console(store, clock, config=senders(), role="viewer") as page:
         there = await page.page(f"/quarantined?id={name}")
         where = f"/source?name=billing&quarantined={name}"
@@ -84,8 +84,8 @@ async def test_a_pasted_body_is_read_and_kept_nowhere(
             page.server.make_url("/api/v1/source/try"), json={"name": "x", "document": "{}"}
         ) as r:
             assert r.status == 404
-    assert await LastBodies(store).of(source) == []
-    assert await store.quarantine.size() == 0
+    assert await Bodies(store.plain).last(source) == []
+    assert await store.bodies.size() == 0
     assert await acts_of(store.redis) == []
 
 

@@ -128,7 +128,7 @@ async def forms(store: Store, clock: Clock) -> dict[str, dict[str, Any]]:
     letters = [letter.id for letter in await dead_letters(store)]
     good = events.body("operation.completed", 100, status="Completed") | {"tenantId": "room"}
     raw = [json.dumps(good | {"n": n}).encode() for n in range(2)]
-    bodies = [await store.quarantine.keep("async-operations", body, {}, "missing", fault=False) for body in raw]
+    bodies = [await store.bodies.keep("async-operations", body, {}, "missing", fault=False) for body in raw]
     await OperatorPauses(store).pause("room", "Upgrade", "ana")
     await Suppressions(store).add(ADDRESS, "english", reason="unsubscribed")
     await added(store, silence(clock()))

@@ -15,7 +15,7 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable, handling
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.quarantine import LEAVING
+from relay.store.bodies import LEAVING
 from tests.support import events
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
@@ -118,7 +118,7 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
     around = running_stage.around
     one, other = [tenant(body("operation.progress", 10, operationId=name)) for name in ("op-1", "op-2")]
     signed = json.dumps(one).encode()
-    await around.store.quarantine.keep("async-operations", signed, {"ce-id": "evt-D"}, "once invalid", fault=False)
+    await around.store.bodies.keep("async-operations", signed, {"ce-id": "evt-D"}, "once invalid", fault=False)
     assert (await dead(running_stage, "replay", "--all")).exit_code == 0
 
     reply = await running_stage.post(other, headers=[("ce-id", "evt-D")])
@@ -129,8 +129,8 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
 async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(
     redis_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.store.quarantine.QUARANTINE_LENGTH", LENGTH)
-    quarantine = redis_store.quarantine
+    monkeypatch.setattr("relay.store.bodies.MOST", LENGTH)
+    quarantine = redis_store.bodies
     kept = await quarantine.keep("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
     names = [await quarantine.keep("s", b"%d" % n, {}, "no event", fault=False) for n in range(LENGTH + 1)]
     assert await quarantine.release(["\ud800"]) == 0  # as somebody may have typed it

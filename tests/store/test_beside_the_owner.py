@@ -129,20 +129,20 @@ class TestAReplayOfTheQuarantine:
     async def body(self, beside: Store) -> str:
         document = json.dumps(events.body("operation.completed", 100, status="Completed")).encode()
         headers = {"content-type": "application/json"}
-        return await beside.quarantine.keep(SOURCE, document, headers, "no tenant", fault=False)
+        return await beside.bodies.keep(SOURCE, document, headers, "no tenant", fault=False)
 
     @staticmethod
     async def replayed(beside: Store, *ids: str) -> Swept:
         taking = partial(take, config=config(), ingest=Ingest(beside, config, CHANNELS).ingest, now=time.time())
         swept = Swept()
-        await replay_quarantined(beside.quarantine, taking)(ids, swept)
+        await replay_quarantined(beside.bodies, taking)(ids, swept)
         return swept
 
     async def test_counts_what_the_owner_has_decided_and_keeps_the_rest(
         self, beside: Store, open_redis_store: Open, body: str
     ) -> None:
         early = await self.replayed(beside, body, "q-unknown")
-        kept = await beside.quarantine.size()
+        kept = await beside.bodies.size()
         owner = await owning(open_redis_store, beside)
         await until(lambda: empty(owner))
         done = await self.replayed(beside, body, "q-unknown")
@@ -150,7 +150,7 @@ class TestAReplayOfTheQuarantine:
         assert (early.done, early.later, early.gone, early.more) == (0, 1, 0, True)
         assert kept == 1
         assert (done.done, done.later, done.gone, done.more) == (1, 0, 1, False)
-        assert await beside.quarantine.size() == 0
+        assert await beside.bodies.size() == 0
         assert (await counts(owner)).get("events") == 1
 
     async def test_says_what_the_owner_refuses_or_fails_on_and_counts_nothing_lost(

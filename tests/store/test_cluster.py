@@ -202,10 +202,10 @@ async def test_a_user_with_the_rights_of_the_docs_and_a_password() -> None:
         store = Store.open(group.url.replace(":of-all@", "relay:a-password@"), process="w")
         await store.prepare("memory")
         await store.report(events.completed(operationId="op-1"), [room()])
-        await store.quarantine.keep("ops", b"{", {}, "no JSON", fault=False)
+        await store.bodies.keep("ops", b"{", {}, "no JSON", fault=False)
         await group.move(await group.another())
-        listed = len((await store.quarantine.page()).rows)
-        await store.quarantine.keep("ops", b"[", {}, "no JSON", fault=False)
+        listed = len((await store.bodies.page()).rows)
+        await store.bodies.keep("ops", b"[", {}, "no JSON", fault=False)
         await send(store)
         for node in group.running:
             await node.ask("ACL", "SETUSER", "relay", "-cluster|slots")

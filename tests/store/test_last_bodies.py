@@ -5,7 +5,7 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 
 from relay.store import Store, keys
-from relay.store.last_bodies import KEPT, LONGEST, SECONDS, LastBodies
+from relay.store.bodies import LAST, LONGEST, SECONDS, Bodies
 from relay.store.sealing import Sealer, is_sealed
 from tests.support.clock import Clock
 
@@ -22,8 +22,8 @@ async def test_the_last_twenty_of_a_source_are_there_sealed_and_for_a_week(
     open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
     store = open_redis_store(sealer=SEALER)
-    bodies, other = LastBodies(store), LastBodies(store)  # of two processes
-    for number in range(KEPT + 5):
+    bodies, other = Bodies(store.plain), Bodies(store.plain)  # of two processes
+    for number in range(LAST + 5):
         (other if number % 10 == 9 else bodies).add("github", b"body %d" % number, {"x-kind": "run"}, clock() + number)
         if number % 10 == 9:
             await bodies.flush()
@@ -34,31 +34,31 @@ async def test_the_last_twenty_of_a_source_are_there_sealed_and_for_a_week(
     await bodies.flush()
     await bodies.flush()
 
-    kept = await LastBodies(store).of("github")
-    assert [body.number for body in kept] == [*range(KEPT + 5, 5, -1)]
+    kept = await Bodies(store.plain).last("github")
+    assert [body.number for body in kept] == [*range(LAST + 5, 5, -1)]
     assert kept[0].body == b"body 24"
     assert (kept[0].headers, kept[0].at) == ({"x-kind": "run"}, clock() + 24)
-    assert {body.body for body in kept} == {b"body %d" % number for number in range(5, KEPT + 5)}
-    assert [body.body for body in await bodies.of("gitlab")] == [b"\xff\n\x00"]
-    assert await bodies.of("nobody") == []
+    assert {body.body for body in kept} == {b"body %d" % number for number in range(5, LAST + 5)}
+    assert [body.body for body in await bodies.last("gitlab")] == [b"\xff\n\x00"]
+    assert await bodies.last("nobody") == []
     stored = await at_rest(store.redis)
-    assert len(stored) == KEPT + 1
+    assert len(stored) == LAST + 1
     assert all(is_sealed(value) and 0 < ttl <= SECONDS for value, ttl in stored.items())
-    assert await LastBodies(open_redis_store()).of("github") == []  # without the key
+    assert await Bodies(open_redis_store().plain).last("github") == []  # without the key
 
 
 async def test_a_burst_costs_no_more_than_is_kept_and_a_redis_that_is_away_nothing(
     open_redis_store: Callable[..., Store], clock: Clock
 ) -> None:
     store = open_redis_store()
-    bodies = LastBodies(store)
+    bodies = Bodies(store.plain)
     for number in range(1000):
         bodies.add("github", b"%d" % number, {}, clock())
     await bodies.flush()
-    assert [body.body for body in await bodies.of("github")][::19] == [b"999", b"980"]
+    assert [body.body for body in await bodies.last("github")][::19] == [b"999", b"980"]
 
     away = Store.open("redis://127.0.0.1:1/0", process="w")
-    lost = LastBodies(away)
+    lost = Bodies(away.plain)
     lost.add("github", b"{}", {}, clock())
     await lost.flush()
     await away.aclose()

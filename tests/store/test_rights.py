@@ -84,9 +84,9 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await store.dead_letter(third, "rejected", "550", bounce="hard")
     await admin.dead_letter(third.id)
     await admin.replay([third.id])
-    await store.quarantine.keep("ops", b"{", {}, "no JSON", fault=False)
-    [row] = (await store.quarantine.page()).rows
-    await store.quarantine.named(row.id)
+    await store.bodies.keep("ops", b"{", {}, "no JSON", fault=False)
+    [row] = (await store.bodies.page()).rows
+    await store.bodies.named(row.id)
     await admin.announce({"room": {"slack": ["*"]}})
     await admin.paused(["channel:slack"])
     await admin.stranded({"email"})

@@ -15,8 +15,7 @@ from relay.engine.records import Operation
 from relay.errors import ConfigError, NotSealed, RelayError, StoreUnavailable, Unsealable
 from relay.store import Store, keys
 from relay.store.audit import Act, AuditTrail
-from relay.store.last_bodies import LastBodies
-from relay.store.quarantine import Quarantined
+from relay.store.bodies import Bodies, Quarantined
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
 from relay.store.queries.silences import SilenceList
@@ -62,8 +61,8 @@ async def everything(redis: Redis) -> bytes:
 
 
 async def quarantined(store: Store) -> list[Quarantined]:
-    rows = (await store.quarantine.page()).rows
-    return [body for row in rows if (body := await store.quarantine.named(row.id))]
+    rows = (await store.bodies.page()).rows
+    return [body for row in rows if (body := await store.bodies.named(row.id))]
 
 
 def test_a_value_opens_with_its_key_in_its_own_place_alone() -> None:
@@ -182,7 +181,7 @@ async def test_lists_show_what_they_can_open_and_the_log_says_of_the_rest_why_no
     await store.dead_letter(await claim_one(store, "email"), "rejected", f"550 {MERGER}", bounce="hard")
     async with AuditTrail(store.plain).act(Act("jana@host-1", "dead drop", MERGER)):
         pass
-    await store.quarantine.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
+    await store.bodies.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
     await ResultsCache(store).keep("op-1", 0, {"summary": MERGER})
     key = await SigningKeys(store).current()
     await SigningKeys(store).rotate(await store.time(), DAY)
@@ -209,9 +208,9 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     await before.mark_sending(sent)
     await before.complete(sent, POSTED)
     await before.report(secretive("op-2"), [room(), team(), mail()])
-    await before.quarantine.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
+    await before.bodies.keep("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}", fault=False)
     await ResultsCache(before).keep("op-1", 0, {"summary": MERGER})
-    bodies = LastBodies(before)
+    bodies = Bodies(before.plain)
     bodies.add("github", MERGER.encode(), {}, clock())
     await bodies.flush()
     its = silence(clock(), reason=MERGER)
@@ -242,7 +241,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert [said(event) for event in await Admin(store).events("op-1")] == [MERGER]
     assert (await quarantined(store))[0].body == MERGER.encode()
     assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
-    assert [one.body for one in await LastBodies(store).of("github")] == [MERGER.encode()]
+    assert [one.body for one in await Bodies(store.plain).last("github")] == [MERGER.encode()]
     assert await SilenceList(store).all() == [its]
     entries = await acts_of(store.redis, store.sealer)
     assert [(entry.actor, entry.subject, entry.outcome) for entry in entries] == [("jana@host-1", MERGER, "done")]

@@ -6,7 +6,7 @@ All stores of a test share one `Shared`, as several processes share a partition.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 from redis.asyncio import Redis
 
@@ -18,11 +18,11 @@ from relay.engine.intake import Report
 from relay.engine.known import known
 from relay.engine.step import step
 from relay.errors import handling
+from relay.store.bodies import Bodies as InRedis
 from relay.store.client import Promise
 from relay.store.journal.clock import PartitionClock
 from relay.store.journal.items import Admission
 from relay.store.plain import Plain
-from relay.store.quarantine import Quarantine as InRedis
 from relay.store.queries.bundles import Bundles
 from relay.store.queue import Queue
 from relay.store.sealing import Sealer
@@ -103,7 +103,7 @@ class MemoryJournal:
         return answer
 
 
-class Quarantine:
+class NoBodies:
     """It is a plain list in Redis, and no decision."""
 
     async def faults(self) -> int:
@@ -112,8 +112,12 @@ class Quarantine:
     async def size(self) -> int:
         return 0
 
-    async def waiting(self) -> int:
-        return 0
+    async def waiting(self) -> list[str]:
+        return []
+
+    @property
+    def entries(self) -> Self:
+        return self
 
     async def trim(self) -> None: ...
 
@@ -135,7 +139,7 @@ class MemoryStore(Queue):
         self.redis: Any = SimpleNamespace(connection_pool=None)
         self.plain = Plain(self.redis, None)
         self.bundles = Bundles(self)
-        self.quarantine = Quarantine()
+        self.bodies = NoBodies()
 
     async def prepare(self, *_: Any, **__: Any) -> Promise:
         return self.promise
@@ -192,4 +196,4 @@ class ListingStore(MemoryStore):
         super().__init__(shared, **options)
         self.redis, self.sealer = redis, sealer
         self.plain = Plain(redis, sealer)
-        self.quarantine: Any = InRedis(self.plain)
+        self.bodies: Any = InRedis(self.plain)

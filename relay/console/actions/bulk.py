@@ -64,12 +64,12 @@ async def drop_letters(context: Context, form: DeadForm, identity: Identity) -> 
 async def replay_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
     """They are read again by today's rules, and ingested."""
     taking = partial(take, config=context.config(), ingest=context.ingest, now=context.clock())
-    step = replay_quarantined(context.store.quarantine, taking)
+    step = replay_quarantined(context.store.bodies, taking)
     return await _act(context, form, identity, "quarantine replay", (step, _bodies(context, form)))
 
 
 async def drop_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
-    step = drop(context.store.quarantine.release)
+    step = drop(context.store.bodies.release)
     return await _act(context, form, identity, "quarantine drop", (step, _bodies(context, form)))
 
 
@@ -88,7 +88,7 @@ def _bodies(context: Context, form: QuarantineForm) -> NextPage:
     query = query_of(context, form, form.before or context.clock())
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
-        page = await context.store.quarantine.page(query, cursor=cursor, limit=STEP)
+        page = await context.store.bodies.page(query, cursor=cursor, limit=STEP)
         return [row.id for row in page.rows], page.cursor
 
     return next_page

@@ -38,7 +38,7 @@ from relay.receiving.problems import HttpProblem
 from relay.receiving.reading import OF_FORMAT, first, readers
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
-from relay.store.last_bodies import LastBody
+from relay.store.bodies import LastBody
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.sessions import Sessions

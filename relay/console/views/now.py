@@ -178,7 +178,7 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         Reachability(context.store).states(config, clock),
     )
     quarantined, missing, remembered, failed, redis = await asyncio.gather(
-        context.store.quarantine.size(),
+        context.store.bodies.size(),
         Jobs(context.store).missing(),
         _remembered(context),
         operations.failed(clock - DAY),

@@ -6,7 +6,7 @@ from relay.console.context import Context, seconds_of
 from relay.console.facts import BulkQuestion, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.views.dead import AllFacts, IdQuestion, laid_out
 from relay.operating.acts import quarantined_named
-from relay.store.quarantine import QuarantineQuery, QuarantineRow
+from relay.store.bodies import QuarantineQuery, QuarantineRow
 
 Kind = Literal["", "fault", "refused"]
 GONE = "is not in the quarantine: it was replayed or dropped, or never was there"
@@ -60,20 +60,20 @@ def query_of(context: Context, filters: QuarantineFilters, until: float | None =
 
 
 async def quarantine(context: Context, question: QuarantineQuestion) -> QuarantineFacts:
-    page = await existing(context.store.quarantine.page(query_of(context, question), cursor=question.cursor))
-    total, faults = await context.store.quarantine.size(), await context.store.quarantine.faults()
+    page = await existing(context.store.bodies.page(query_of(context, question), cursor=question.cursor))
+    total, faults = await context.store.bodies.size(), await context.store.bodies.faults()
     return QuarantineFacts.merged(page, total=total, faults=faults, sources=sorted(context.config().sources))
 
 
 async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
     before = context.clock()
     query = query_of(context, question, before)
-    page = await context.store.quarantine.page(query, limit=1)
+    page = await context.store.bodies.page(query, limit=1)
     return AllFacts.merged(since=query.since, count=page.matching, before=before)
 
 
 async def quarantined(context: Context, question: IdQuestion) -> QuarantinedFacts:
-    entry = await quarantined_named(context.store.quarantine, question.id)
+    entry = await quarantined_named(context.store.bodies, question.id)
     if entry is None:
         raise Unknown(f"{question.id} {GONE}")
     body, cut = laid_out(entry.body)

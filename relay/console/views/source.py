@@ -12,7 +12,7 @@ from relay.console.views.quarantine import GONE
 from relay.operating.accounts import Account, accounts
 from relay.operating.acts import quarantined_named
 from relay.receiving.reading import readers
-from relay.store.last_bodies import LastBodies, LastBody
+from relay.store.bodies import Bodies, LastBody
 
 
 class SourceQuestion(Question):
@@ -55,7 +55,7 @@ class SourceFacts(Facts):
 async def source(context: Context, question: SourceQuestion) -> SourceFacts:
     if not question.quarantined:
         return await shown(context, question.name, number=question.body)
-    entry = await quarantined_named(context.store.quarantine, question.quarantined)
+    entry = await quarantined_named(context.store.bodies, question.quarantined)
     if entry is None or entry.source != question.name:
         raise Unknown(f"{question.quarantined} {GONE}")
     body = LastBody(entry.at.timestamp(), entry.headers, entry.body)
@@ -69,7 +69,7 @@ async def shown(
     reader = readers(context.config().sources).get(name)
     if reader is None or (form := reader.source.reader) is None:
         raise Unknown(f"there is no source {name} with a format that reads documents")
-    bodies = await LastBodies(context.store).of(name)
+    bodies = await Bodies(context.store.plain).last(name)
     chosen = chosen or next((body for body in bodies if number in (0, body.number)), None)
     if number and chosen is None:
         raise Unknown(f"body {number} of {name} is not there any more: relay keeps the last ones for a week")

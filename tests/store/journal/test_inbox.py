@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from relay.errors import HandlingFailed, StoreUnavailable
+from relay.store.bodies import Bodies
 from relay.store.client import connect
 from relay.store.journal import batch, inbox
 from relay.store.journal.backlog import NotOwner
@@ -17,7 +18,6 @@ from relay.store.journal.lease import ALIVE
 from relay.store.journal.pace import Pace
 from relay.store.journal.scripts import Full
 from relay.store.plain import Plain
-from relay.store.quarantine import Quarantine
 from tests.store.journal.conftest import Open, P, Process, ledger
 from tests.store.journal.proxy import proxy
 from tests.store.journal.test_faults import once
@@ -183,11 +183,11 @@ class TestPoison:
         assert await ledger(redis) == {"accepted": 2}
         [kept] = await redis.hvals(P + "set-aside")
         assert b'"is":"Broken"' in kept
-        quarantine = Quarantine(Plain(redis))
+        quarantine = Bodies(Plain(redis))
         [row] = (await quarantine.page()).rows
         assert row.fault
         assert b"Broken" in (await quarantine.named(row.id)).body  # type: ignore[union-attr]
-        assert await quarantine.put_back(row.id)
+        assert await quarantine.entries.put_back(row.id)
         await until(lambda: emptied(redis))
         assert [again.id != row.id for again in (await quarantine.page()).rows] == [True]
 
@@ -324,7 +324,7 @@ class TestPoison:
             assert [line["id"] for line in lines if line["event"] == "entry.next"][-1] == "q-in-1-2"
 
         assert await redis.xlen(P + "inbox") == 3
-        assert await Quarantine(Plain(redis)).set_aside("q-in-1-2")
+        assert await Bodies(Plain(redis)).entries.set_aside("q-in-1-2")
         await open_process("last").start()
         await until(lambda: emptied(redis))
         assert await ledger(redis) == {"accepted": 2}
@@ -340,7 +340,7 @@ class TestPoison:
         await until(lambda: emptied(redis))
 
         assert await ledger(redis) == {"accepted": 2}
-        rows = (await Quarantine(Plain(redis)).page()).rows
+        rows = (await Bodies(Plain(redis)).page()).rows
         assert [row.reason.partition(" at ")[0] for row in rows] == ["StepTookTooLong"] * 2
         with pytest.raises(HandlingFailed):
             await owner.submit(Endless())

@@ -1,12 +1,17 @@
-"""The quarantine: bodies that were signed but made no sense, or that relay itself failed on.
+"""Bodies of sources as they came: the last ones of each, and in a bound of their own those that were refused.
 
-Beside them are entries of the inbox: those that the owner set aside, and those that wait for what cannot be read.
+The last ones are for authors of formats, and lie beside the events: `add` remembers one in this process, and `run`
+writes what came last once a second. What a crash or an absent Redis takes is missing here and nowhere else. Refused are
+signed bodies that made no sense, or that relay itself failed on. They are the quarantine, and so are entries of the
+inbox (set_aside.py).
 """
 
+import asyncio
+import contextlib
 import json
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import zlib
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,18 +20,34 @@ import structlog
 
 from relay import metrics
 from relay.engine.names import digest
-from relay.errors import NoRoom
-from relay.store.journal.inbox import entry_place, parsed
+from relay.errors import NoRoom, StoreUnavailable
+from relay.store.journal.inbox import parsed
 from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE, WAITING
 from relay.store.plain import Plain
 from relay.store.queries.paging import Position
+from relay.store.set_aside import SetAside
 
-ENTRY_ID = re.compile(rf"{ENTRY}(\d{{1,15}}-\d{{1,15}})")
-WAITS = "it needs a value that cannot be read (`record.unreadable` in the log), and is tried again each minute"
-BY_HAND = "set aside by hand"
-QUARANTINE_LENGTH = 1000  # of each; of senders' faults the oldest leave first
+LAST = 20  # of each source
+LONGEST = 128 * 2**10  # bytes; a longer one is not among the last
+SECONDS = 7 * 86_400
+PERIOD = 1.0  # seconds; of a source that sends faster only the last ones are packed and written
+LEVEL = 3  # of zlib: some 15 kB of GitHub's become 1.4 in 20 µs
+MOST = 1000  # refused ones, and as many that relay failed on; of senders' faults the oldest leave first
 MOST_BYTES = 64 * 2**20  # of the bodies of each
 LEAVING = 20  # that leave together
+WAITS = "it needs a value that cannot be read (`record.unreadable` in the log), and is tried again each minute"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LastBody:
+    """A body as it came, `at` seconds since the epoch. `headers`: those that are kept, as in the quarantine."""
+
+    at: float
+    headers: Mapping[str, str]
+    body: bytes
+    number: int = 0  # the source's bodies are counted from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +107,64 @@ class QuarantineQuery:
 
 
 EVERY = QuarantineQuery()
-log = structlog.get_logger(__name__)
 
 
-class Quarantine:
-    """At most 1,000 bodies of each kind, and 64 MiB. Every failure is StoreUnavailable."""
+class Bodies:
+    """Every failure is StoreUnavailable. `entries`: those of the inbox that are beside them."""
 
     def __init__(self, plain: Plain) -> None:
+        self.entries = SetAside(plain)
         self._plain = plain
-        self._unseen = MOST_BYTES  # bytes kept since the rows were looked at
+        self._new: dict[str, deque[LastBody]] = {}
+        self._unseen = MOST_BYTES  # bytes refused since the rows of those were looked at
+
+    # The last ones
+
+    def add(self, source: str, body: bytes, headers: Mapping[str, str], at: float) -> None:
+        """Remember a body until the next turn of `run`. It waits for nothing and never fails."""
+        if len(body) <= LONGEST:
+            self._new.setdefault(source, deque(maxlen=LAST)).append(LastBody(at, headers, body))
+
+    async def run(self) -> None:
+        """Write until cancelled. Never raises: relay goes on without them."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001 - as above
+                log.error("bodies.failed", error=type(error).__name__)
+
+    async def flush(self) -> None:
+        """Write what came since the last time. What Redis does not take is forgotten."""
+        new, self._new = self._new, {}
+        for source, bodies in new.items():
+            with contextlib.suppress(StoreUnavailable):
+                await self._write(source, bodies)
+
+    async def _write(self, source: str, bodies: Iterable[LastBody]) -> None:
+        bodies, counter = list(bodies), f"bodies:{_digest(source)}"
+        [total] = await self._plain.do(("INCRBY", counter, len(bodies)))
+        first = total - len(bodies) + 1
+        # Beside the loop: packing bodies of the greatest length takes longer than events should wait.
+        packed = await asyncio.to_thread(lambda: [self._packed(source, *row) for row in enumerate(bodies, first)])
+        sets = [("SET", name, content, "EX", SECONDS) for name, content in packed]
+        await self._plain.do(("EXPIRE", counter, 2 * SECONDS), *sets)
+
+    def _packed(self, source: str, number: int, body: LastBody) -> tuple[str, bytes]:
+        name = _slots(source)[number % LAST]
+        packed = zlib.compress(json.dumps([number, body.at, dict(body.headers)]).encode() + b"\n" + body.body, LEVEL)
+        return name, self._plain.sealed(name, packed)
+
+    async def last(self, source: str) -> list[LastBody]:
+        """Return the last ones of a source, the newest first."""
+        bodies = []
+        for packed in filter(None, await self._plain.values(_slots(source))):
+            head, _, body = zlib.decompress(packed).partition(b"\n")
+            number, at, headers = json.loads(head)
+            bodies.append(LastBody(at, headers, body, number))
+        return sorted(bodies, key=lambda body: -body.number)
+
+    # The quarantine
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], reason: str, *, fault: bool) -> str:
         if fault:
@@ -117,10 +187,10 @@ class Quarantine:
         """
         [refused] = await self._plain.table_sizes([REFUSED])
         self._unseen += coming
-        if refused < QUARANTINE_LENGTH and self._unseen < MOST_BYTES // 16:
+        if refused < MOST and self._unseen < MOST_BYTES // 16:
             return
         newest = sorted(await self._rows(REFUSED), key=lambda row: row.at, reverse=True)
-        most = QUARANTINE_LENGTH - LEAVING if refused >= QUARANTINE_LENGTH else refused
+        most = MOST - LEAVING if refused >= MOST else refused
         total, gone, self._unseen = coming, list[QuarantineRow](), 0
         for place, row in enumerate(newest):
             total += row.size
@@ -134,39 +204,30 @@ class Quarantine:
     async def _check_room(self, coming: int) -> None:
         """Raise NoRoom rather than displace what relay itself failed on: its sender tries again."""
         count = await self.faults()
-        if count >= QUARANTINE_LENGTH or sum(row.size for row in await self._rows(FAULTS)) + coming > MOST_BYTES:
+        if count >= MOST or sum(row.size for row in await self._rows(FAULTS)) + coming > MOST_BYTES:
             raise NoRoom(f"the quarantine is full: relay itself failed on {count} events")
 
     async def faults(self) -> int:
         [count] = await self._plain.table_sizes([FAULTS])
         return count
 
-    async def waiting(self) -> int:
-        """Return how many entries wait for what cannot be read."""
-        [count] = await self._plain.table_sizes([WAITING])
-        return count
-
     async def size(self) -> int:
         return sum(await self._plain.table_sizes([REFUSED, FAULTS]))
 
     async def named(self, name: str) -> Quarantined | None:
-        appended = await self._appended(name)
+        entry = await self.entries.payload(name)
         for table in (FAULTS, REFUSED):
             [text] = await self._plain.fields(table, [name])
-            [whole] = [b"{}\n" + self._payload(appended)] if appended else await self._plain.values([_body(name)])
+            [whole] = await self._plain.values([_body(name)]) if entry is None else [b"{}\n" + entry]
             if text and whole:
                 headers, _, body = whole.partition(b"\n")
                 return Quarantined(**_read(table, name, text), headers=json.loads(headers), body=body)
-        if appended:
-            return Quarantined(**asdict(_waiting(name)), headers={}, body=self._payload(appended))
-        return None
+        return None if entry is None else Quarantined(**asdict(_waiting(name)), headers={}, body=entry)
 
     async def page(self, query: QuarantineQuery = EVERY, *, cursor: str = "", limit: int = 50) -> QuarantinePage:
         """Looks at all. ValueError for a cursor that no page gave."""
         before = Position.load(cursor)
-        [waiting] = await self._plain.do(("HKEYS", WAITING))
-        names = sorted(filter(ENTRY_ID.fullmatch, (ENTRY + id_.decode("utf-8", "replace") for id_ in waiting)))
-        rows = [*map(_waiting, names[:QUARANTINE_LENGTH])]
+        rows = [*map(_waiting, (await self.entries.waiting())[:MOST])]
         rows += [row for table in (FAULTS, REFUSED) for row in await self._rows(table)]
         matching = [row for row in rows if query.matches(row)]
         order = sorted(matching, key=lambda row: row.position, reverse=True)
@@ -185,47 +246,16 @@ class Quarantine:
         )  # fmt: skip
         return int(waiting + refused + faults)
 
-    async def put_back(self, name: str) -> bool:
-        """Return an entry to the inbox, to be decided anew. A crash meanwhile repeats it, and it counts once."""
-        if not (appended := await self._appended(name)):
-            return False
-        id_, _, payload = appended.partition(b"\0")
-        await self._plain.do(("XADD", "inbox", "*", "id", id_, "entry", payload))
-        await self.release([name])
-        return True
-
-    async def set_aside(self, name: str) -> bool:
-        """Take an entry out of the inbox, or from those that wait; False where it is in neither."""
-        if not (known := ENTRY_ID.fullmatch(name)):
-            return False
-        id_ = known[1]
-        [rows] = await self._plain.do(("XRANGE", "inbox", id_, id_))
-        [appended] = await self._plain.fields(WAITING, [id_])
-        for _, (_, entry, _, payload) in rows:
-            appended = entry + b"\0" + payload
-        if appended is None:
-            return False
-        row = {"source": "", "reason": BY_HAND, "at": await self._plain.now(), "size": len(appended)}
-        await self._plain.do(
-            ("HSET", SET_ASIDE, id_, self._plain.sealed(SET_ASIDE, appended, id_)),
-            ("HSET", FAULTS, name, self._plain.sealed(FAULTS, row, name)),
-            ("XDEL", "inbox", id_), ("HDEL", WAITING, id_),
-        )  # fmt: skip
-        return True
-
-    async def _appended(self, name: str) -> bytes | None:
-        """Return an entry as it was appended: its name there, a zero byte, and what is sealed for that name."""
-        if not (known := ENTRY_ID.fullmatch(name)):
-            return None
-        [aside], [waits] = [await self._plain.fields(table, [known[1]]) for table in (SET_ASIDE, WAITING)]
-        return aside or waits
-
-    def _payload(self, appended: bytes) -> bytes:
-        name, _, payload = appended.partition(b"\0")
-        return self._plain.opened(entry_place(name.decode("utf-8", "replace")), payload)
-
     async def _rows(self, table: str) -> list[QuarantineRow]:
         return [QuarantineRow(**_read(table, *pair)) for pair in (await self._plain.table(table)).items()]
+
+
+def _slots(source: str) -> list[str]:
+    return [f"last-body:{_digest(source)}:{slot}" for slot in range(LAST)]
+
+
+def _digest(source: str) -> str:
+    return digest("bodies", source).hex()
 
 
 def _read(table: str, name: str, text: bytes) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Entries of the inbox beside it: those that were set aside, and those that wait for what cannot be read."""
+
+import re
+
+from relay.store.journal.inbox import entry_place
+from relay.store.keys import ENTRY, FAULTS, SET_ASIDE, WAITING
+from relay.store.plain import Plain
+
+ENTRY_ID = re.compile(rf"{ENTRY}(\d{{1,15}}-\d{{1,15}})")
+BY_HAND = "set aside by hand"
+
+
+class SetAside:
+    """Every failure is StoreUnavailable."""
+
+    def __init__(self, plain: Plain) -> None:
+        self._plain = plain
+
+    async def waiting(self) -> list[str]:
+        """Return the names of those that wait for what cannot be read."""
+        [ids] = await self._plain.do(("HKEYS", WAITING))
+        return sorted(filter(ENTRY_ID.fullmatch, (ENTRY + id_.decode("utf-8", "replace") for id_ in ids)))
+
+    async def payload(self, name: str) -> bytes | None:
+        """Return what an entry says; None where none of this name is here."""
+        if not (appended := await self._appended(name)):
+            return None
+        id_, _, payload = appended.partition(b"\0")
+        return self._plain.opened(entry_place(id_.decode("utf-8", "replace")), payload)
+
+    async def put_back(self, name: str) -> bool:
+        """Return an entry to the inbox, to be decided anew. A crash meanwhile repeats it, and it counts once."""
+        if not (appended := await self._appended(name)):
+            return False
+        place = name.removeprefix(ENTRY)
+        id_, _, payload = appended.partition(b"\0")
+        await self._plain.do(("XADD", "inbox", "*", "id", id_, "entry", payload))
+        await self._plain.do(("HDEL", SET_ASIDE, place), ("HDEL", WAITING, place), ("HDEL", FAULTS, name))
+        return True
+
+    async def set_aside(self, name: str) -> bool:
+        """Take an entry out of the inbox, or from those that wait; False where it is in neither."""
+        if not (known := ENTRY_ID.fullmatch(name)):
+            return False
+        id_ = known[1]
+        [rows] = await self._plain.do(("XRANGE", "inbox", id_, id_))
+        [appended] = await self._plain.fields(WAITING, [id_])
+        for _, (_, entry, _, payload) in rows:
+            appended = entry + b"\0" + payload
+        if appended is None:
+            return False
+        row = {"source": "", "reason": BY_HAND, "at": await self._plain.now(), "size": len(appended)}
+        await self._plain.do(
+            ("HSET", SET_ASIDE, id_, self._plain.sealed(SET_ASIDE, appended, id_)),
+            ("HSET", FAULTS, name, self._plain.sealed(FAULTS, row, name)),
+            ("XDEL", "inbox", id_), ("HDEL", WAITING, id_),
+        )  # fmt: skip
+        return True
+
+    async def _appended(self, name: str) -> bytes | None:
+        """Return an entry as it was appended: its name there, a zero byte, and what is sealed for that name."""
+        if not (known := ENTRY_ID.fullmatch(name)):
+            return None
+        [aside], [waits] = [await self._plain.fields(table, [known[1]]) for table in (SET_ASIDE, WAITING)]
+        return aside or waits
