@@ -77,8 +77,8 @@ class Health:
         """Inspect Redis. One that is away may come back; one that relay must not run on is a ConfigError."""
         redis, before = self.config().redis, self._weakened or self.store.promise.durability
         try:
+            await self.store.check_types(self.config().channels)  # first: what follows does not name the key
             promise = await self.store.prepare(redis.durability, redis.replicas)
-            await self.store.check_types(self.config().channels)
             self._hear()
             await self._announce()
         except StoreUnavailable as error:
