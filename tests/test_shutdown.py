@@ -15,8 +15,8 @@ HOUR = 3600.0
 async def test_a_drain_is_cut_short_by_a_stop() -> None:
     shutdown = Shutdown(HOUR)
     shutdown.drain()
-    await shutdown.requested(None, [])
-    draining = asyncio.create_task(shutdown.drained(HOUR, None, []))
+    await shutdown.requested([])
+    draining = asyncio.create_task(shutdown.drained(HOUR, []))
     await asyncio.sleep(0)
     assert not draining.done()
 
@@ -28,9 +28,9 @@ async def test_a_drain_is_cut_short_by_a_stop() -> None:
 async def test_a_stop_does_not_drain() -> None:
     shutdown = Shutdown(HOUR)
     shutdown.stop()
-    await shutdown.requested(None, [])
+    await shutdown.requested([])
 
-    await asyncio.wait_for(shutdown.drained(HOUR, None, []), patience())
+    await asyncio.wait_for(shutdown.drained(HOUR, []), patience())
 
 
 async def test_a_loop_that_ends_by_itself_ends_relay() -> None:
@@ -38,7 +38,7 @@ async def test_a_loop_that_ends_by_itself_ends_relay() -> None:
         raise LookupError("of the loop")
 
     with pytest.raises(RelayError, match="ended by itself") as error:
-        await asyncio.wait_for(Shutdown(HOUR).requested(None, [asyncio.create_task(broken())]), patience())
+        await asyncio.wait_for(Shutdown(HOUR).requested([asyncio.create_task(broken())]), patience())
 
     assert isinstance(error.value.__cause__, LookupError)
 
@@ -58,7 +58,7 @@ async def test_chains_end_side_by_side_and_their_steps_in_order_with_what_is_lef
         second.set()
 
     shutdown.stop()
-    await shutdown.requested(None, [])
+    await shutdown.requested([])
     await asyncio.wait_for(shutdown.finish([requests, notices], [sends]), patience())
 
     assert ended == [("sends", True), ("requests", True), ("notices", True)]
@@ -71,8 +71,8 @@ async def test_the_grace_runs_from_the_signal_on_and_the_drain_is_a_part_of_it()
         left.append(seconds)
 
     shutdown.drain()
-    await shutdown.requested(None, [])
-    await shutdown.drained(0.0, None, [])
+    await shutdown.requested([])
+    await shutdown.drained(0.0, [])
     with loop_ahead(HOUR / 2):
         await shutdown.finish([end])
 
