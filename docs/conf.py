@@ -9,9 +9,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.metrics import MetricWrapperBase
+
+import relay.metrics
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 GROUP = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)*)", re.M)
+HEAD = "| metric | type | labels | meaning, and what to do |\n|---|---|---|---|"
 PAGE = re.compile(r"^- \[[^]]+\]\(([^)#]+)\.md\)", re.M)
 
 project, version = PROJECT["name"], PROJECT["version"]
@@ -51,9 +56,25 @@ def as_source_has_it(app: Any, name: str, source: list[str]) -> None:
         return f"]({away})" if folder.is_dir() else link[0]
 
     source[0] = re.sub(r"\]\(([\w./-]+)\)", lead, source[0])
+    if name == "docs/metrics":
+        source[0] += metrics()
     if name == root_doc:
         source[0] += "".join(f"\n```{{toctree}}\n:caption: {group}\n:hidden:\n\n{chr(10).join(pages)}\n```\n"
                              for group, pages in navigation().items())  # fmt: skip
+
+
+def metrics() -> str:
+    """The metrics of relay/metrics.py, a table for each of its comments, with what their HELP says."""
+    text = Path(relay.metrics.__file__).read_text("utf-8")
+    found = {its._name: its for its in vars(relay.metrics).values() if isinstance(its, MetricWrapperBase)}
+    page = ""
+    for group, body in re.findall(r"^# (.+)\n((?:(?!^# ).*\n?)*)", text, re.M):
+        page += f"\n## {group.partition(':')[0]}\n\n{HEAD}\n"
+        for name in re.findall(r"\(\s*\"(relay_\w+)\"", body):
+            its = found[name]
+            whole = f"{name}_total" if its._type == "counter" else name
+            page += f"| `{whole}` | {its._type} | {', '.join(its._labelnames)} | {its._documentation} |\n"
+    return page
 
 
 def enter(app: Any, failure: Exception | None) -> None:

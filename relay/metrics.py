@@ -1,6 +1,6 @@
 """Prometheus metrics. Labels are names of the configuration and words of the code, never of a payload.
 
-docs/metrics.md says of each what it means and what to do.
+What each means and what to do is its HELP; `make docs` puts these into docs/metrics.md, under the comments here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,177 +17,207 @@ def begin_at_nought(counter: Counter, labels: Iterable[Sequence[str]]) -> None:
 # Delivering: attempts, how long each step takes, and what waits.
 
 attempts = Counter(
-    "relay_delivery_attempts", "Attempts to deliver, by their outcome.", ["channel", "destination", "outcome"]
+    "relay_delivery_attempts",
+    "Attempts: `delivered`, `failed`, `unknown`, `dead`; `delivery.attempted` in the log has the reason.",
+    ["channel", "destination", "outcome"],
 )
 retries = Counter(
     "relay_delivery_retries",
-    "Attempts after which a delivery is tried again: it was throttled (limit), its destination or the whole channel "
-    "does not work, the outcome is unknown, or this one alone failed (error).",
+    "Retries: throttled (`limit`), failing `destination` or `channel`, `unknown` outcome, `error`. If "
+    "`limit` grows, send less: `live`, digests, stricter rules.",
     ["channel", "reason"],
 )
 given_up = Counter(
-    "relay_deliveries_given_up", "Deliveries that an attempt made a dead letter, by its reason.", ["channel", "reason"]
+    "relay_deliveries_given_up", "Dead letters after an attempt; see `relay dead list`.", ["channel", "reason"]
 )
 latency = Histogram(
     "relay_delivery_latency_seconds",
-    "From the receipt of an event to its delivery.",
+    "From receipt of an event to delivery, with intended delays.",
     ["channel"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400),
 )
 compose_seconds = Histogram(
     "relay_compose_seconds",
-    "How long it took to make a message: what is looked up for it, and its wording.",
+    "Time to look up and render a message; slow with slow templates.",
     ["channel"],
     buckets=(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
 )
 send_seconds = Histogram(
     "relay_send_seconds",
-    "How long Slack, the mail server or the platform took for an attempt, whatever came of it.",
+    "Time that Slack, the mail server or the platform took.",
     ["channel"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 slack_socket_connected = Gauge(
     "relay_slack_socket_connected",
-    "Connections to Slack by which presses of buttons come (interactivity: socket): 1 for each process that receives.",
+    "With `interactivity: socket`, open sockets; `/readyz?verbose` says why one is missing.",
 )
-template_failures = Counter("relay_template_failures", "Messages sent in the built-in wording instead.", ["channel"])
-
-queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"])
-due_age = Gauge(
-    "relay_due_age_seconds",
-    "For how long the oldest delivery is due that nobody has taken; 0 where none is.",
+template_failures = Counter(
+    "relay_template_failures",
+    "Messages in relay's own wording; `template.failed` in the log names the template.",
     ["channel"],
 )
-operator_pauses = Gauge("relay_operator_pauses", "Destinations that people have paused.")
+
+queued = Gauge("relay_queued", "Shared: waiting deliveries, due or not.", ["channel"])
+due_age = Gauge(
+    "relay_due_age_seconds",
+    "Shared: age of the oldest due delivery. If it grows, is a relay with role `all` or `deliver` running?",
+    ["channel"],
+)
+operator_pauses = Gauge("relay_operator_pauses", "Shared: destinations paused by people.")
 pauses = Gauge(
     "relay_pauses",
-    "Channels and addresses that fail or are configured no more, and limits throttled for long.",
+    "Shared: failing channels and addresses (`destination`), limits throttled for long, and addresses "
+    "that were `removed` from the configuration while something waits; see `relay status`.",
     ["kind"],
 )
 
 # Intake: requests, signatures, bodies, connections.
 
-events = Counter("relay_events", "Requests to a source, by what became of them.", ["source", "outcome"])
-signatures_verified = Counter(
-    "relay_signatures_verified", "Genuine signatures, by the secret that made them.", ["source", "secret"]
+events = Counter(
+    "relay_events",
+    "Requests, and each of several runs in one: `accepted`, `duplicate`, `late`, `ignored`, `challenge`; "
+    "refused: `unsigned`, `malformed`, `invalid`, `too_large`, `too_slow`, `unsupported`, `rate_limited`, "
+    "`unavailable`, `wrong_method`, `unknown_source`, `fault`. See `event.refused` in the log.",
+    ["source", "outcome"],
 )
-signatures_refused = Counter("relay_signatures_refused", "Missing, wrong and too old signatures.", ["source"])
+signatures_verified = Counter(
+    "relay_signatures_verified",
+    "Valid signatures by secret; a secret that counts cannot be removed yet.",
+    ["source", "secret"],
+)
+signatures_refused = Counter("relay_signatures_refused", "Missing, wrong and expired signatures.", ["source"])
 ack_seconds = Histogram(
     "relay_ack_seconds",
-    "From the headers of a request to the 2xx that says that its event is durable.",
+    "From a request's headers to its 2xx; compare `relay_script_seconds` (Redis) and `relay_event_loop_lag_seconds`.",
     ["source"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 
 quarantined = Counter(
     "relay_quarantined",
-    "Genuine bodies that were set aside: invalid, reach, early, time, or a fault of relay itself.",
+    "Signed bodies in quarantine: `invalid`, not permitted (`reach`), of an unknown operation (`early`), "
+    "too old (`time`), `fault`; `relay dead list` has all but the last under `--reason quarantined`.",
     ["source", "reason"],
 )
 quarantine_bodies = Gauge(
     "relay_quarantine_bodies",
-    "Bodies in the quarantine: relay itself failed on them (fault), cannot read them yet (waiting), or not (other).",
+    "Shared: bodies in quarantine, because of a `fault` of relay, `waiting` (accepted entries that need a "
+    "value that cannot be read), or `other`; replay faults after an upgrade.",
     ["kind"],
 )
 displaced = Counter(
     "relay_quarantine_displaced",
-    "Refused bodies that newer ones took the place of, before anybody replayed or dropped them.",
+    "Refused bodies that newer ones took the place of: replay or drop in time, and have the source mended.",
     ["source"],
 )
-format_unknown = Counter(
-    "relay_format_unknown", "Status words that no row of the source's format has, each time one comes.", ["source"]
-)
+format_unknown = Counter("relay_format_unknown", "Documents with a status that no row has.", ["source"])
 ids_reused = Counter(
     "relay_ids_reused",
-    "Events under a delivery id that another event had before; they are told all the same.",
+    "New events under a used id, counted by the relay that decides; the sender should use unique ids.",
     ["source"],
 )
 duplicates_differing = Counter(
     "relay_duplicates_differing",
-    "Reports of a known end that state another time or error, though nothing says that they are of another run.",
+    "Repeated outcomes with another time or error, counted by the relay that decides; runs of their own "
+    "need an execution id, retry number or start time.",
     ["source"],
 )
-reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
+reconciled = Counter("relay_reconciled_events", "Missed events fetched from the platform; check its webhooks.")
 
-connections = Gauge("relay_connections", "Open connections, as of the last second.", ["listener"])
+connections = Gauge("relay_connections", "Open connections, of 800 (`public`) and 64 (`operators`).", ["listener"])
 connections_closed = Counter(
     "relay_connections_closed",
-    "Connections that were closed: too many (idle, or full: all were busy), too slow (headers, answer), or no memory.",
+    "Closed: the longest `idle` of too many, a new one while all are busy (`full`), slow `headers`, an "
+    "unread `answer`, no `memory`.",
     ["listener", "reason"],
 )
-request_bytes = Gauge(
-    "relay_request_bytes", "Bytes of requests being received or handled, as of the last second.", ["listener"]
-)
+request_bytes = Gauge("relay_request_bytes", "Bytes of requests being received or handled.", ["listener"])
 bodies_refused = Counter(
     "relay_bodies_refused",
-    "Bodies that were not taken: too large, too slow, no memory, or unsigned by their headers and therefore unread.",
+    "Bodies refused: `large`, `slow`, `memory`, `unsigned` (limits).",
     ["reason"],
 )
 certificate_ends = Gauge(
-    "relay_tls_certificate_expiry_timestamp_seconds", "When the certificate of a listener ends.", ["listener"]
+    "relay_tls_certificate_expiry_timestamp_seconds", "When the certificate expires.", ["listener"]
 )
 
 # relay itself: processes, ticks, troubles.
 
-build_info = Gauge("relay_build_info", "1, with the version that runs.", ["version"])
-ready = Gauge("relay_ready", "1 if this relay can take events and make them durable, else 0.")
-resident_memory = Gauge("relay_resident_memory_bytes", "Memory of relay's processes, without Redis.")
-cpu_seconds = Counter("relay_cpu_seconds", "Processor time of relay's processes, without Redis and template processes.")
+build_info = Gauge("relay_build_info", "1, with the version.", ["version"])
+ready = Gauge("relay_ready", "1 if this relay accepts events; else see `/readyz?verbose`.")
+resident_memory = Gauge("relay_resident_memory_bytes", "Memory without Redis.")
+cpu_seconds = Counter("relay_cpu_seconds", "Processor time without Redis; a rate near 1 is the limit.")
 loop_lag = Histogram(
     "relay_event_loop_lag_seconds",
-    "How much later than asked for relay's loop came to something, measured once a second.",
+    "Delay of a timer, once a second; high if the processor is busy.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
-unexpected_errors = Counter("relay_unexpected_errors", "Requests that met a fault of relay itself.")
-reloads = Counter("relay_reloads", "Reloads of the configuration, by outcome: taken, or refused.", ["outcome"])
-acts = Counter("relay_acts", "What people did to relay, as `relay audit` lists it; a reload is one, too.", ["action"])
+unexpected_errors = Counter("relay_unexpected_errors", "Requests that hit a bug; report `request.failed` in the log.")
+reloads = Counter("relay_reloads", "Reloads: `taken`, `refused`.", ["outcome"])
+acts = Counter("relay_acts", "Acts by first word; see `relay audit`.", ["action"])
 
-troubles = Gauge("relay_troubles", "What is wrong with relay itself, by kind, as its operators are told; 0.", ["kind"])
-silences = Gauge("relay_silences", "Silences that hold now.")
-operators_told = Counter("relay_operators_told", "Notices to operators that were queued.", ["event"])
-heartbeats = Counter("relay_heartbeats", "Calls of `heartbeat`, by their outcome.", ["outcome"])
+troubles = Gauge("relay_troubles", "Shared: open problems that operators were notified of.", ["kind"])
+silences = Gauge("relay_silences", "Shared: active silences.")
+operators_told = Counter("relay_operators_told", "Queued notices to operators.", ["event"])
+heartbeats = Counter("relay_heartbeats", "Heartbeats: `sent`, `failed`, `withheld`.", ["outcome"])
 
-ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick", "outcome"])
-left_stalled = Counter(
-    "relay_runs_left_stalled", "Runs that were forgotten after 30 days with an open alarm, of which nobody was told."
+ticks = Counter(
+    "relay_ticks",
+    "Scheduled work: `watchdog`, `digests`, `reconciliation`, `operators`, `heartbeat`, `records`; `done` "
+    "or `failed` (see `tick.failed`).",
+    ["tick", "outcome"],
 )
-stalled_runs = Gauge("relay_stalled_runs", "Runs that the watchdog has an alarm for.")
+left_stalled = Counter("relay_runs_left_stalled", "Stalled runs forgotten after 30 days.")
+stalled_runs = Gauge("relay_stalled_runs", "Shared: runs with an open alarm.")
 
 # The store: the ledger, how long Redis takes, and what it can promise.
 
-ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"])
-imbalance = Gauge("relay_ledger_imbalance", "What the ledger does not account for; 0.")
+ledger = Gauge(
+    "relay_ledger",
+    "Shared: `accepted` = `pending` + `held:…` + `delivered` + `superseded` + `digested` + `dead` + "
+    "`dropped`; beside it `received`, `events`, `duplicates`, `late`, `unknown_outcomes`. If `dead` "
+    "grows, see `relay dead list`.",
+    ["place"],
+)
+imbalance = Gauge("relay_ledger_imbalance", "Shared: difference between the two sides; report it if not 0.")
 
 script_seconds = Histogram(
     "relay_script_seconds",
-    "From the call of a script of the store to its answer, with fsync and replicas. A commit carries many events.",
+    "Duration of a script with fsync and replication: `commit` (all that a batch of events, sends and "
+    "acts changes), `append` (an event of a process that does not own the data), `lease`.",
     ["script"],
     buckets=(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 script_failures = Counter(
-    "relay_script_failures", "Calls of a script that Redis refused, or did not answer in time.", ["script"]
+    "relay_script_failures",
+    "Scripts that failed or timed out; a commit is repeated until it is known to be done.",
+    ["script"],
 )
 
-redis_up = Gauge("relay_redis_up", "1 if Redis took what was asked of it at the last look, else 0.")
-redis_memory = Gauge("relay_redis_memory_bytes", "Memory that Redis uses, of all primaries.")
+redis_up = Gauge("relay_redis_up", "1 if Redis works; else see `redis.unavailable` in the log.")
+redis_memory = Gauge(
+    "relay_redis_memory_bytes", "Shared: memory of all primaries; grows with the queue and `retention`."
+)
 redis_fullness = Gauge(
     "relay_redis_memory_ratio",
-    "The part of maxmemory that Redis uses, of the fullest primary; 0 where there is no maxmemory.",
+    "Shared: used share of `maxmemory`, 0 without one. From 0.8 on unneeded progress gets 503, from 0.9 "
+    "on every event; presses of buttons are taken.",
 )
-durability = Gauge("relay_durability", "1 at what a 2xx promises now: memory, fsync or replicated.", ["promise"])
+durability = Gauge(
+    "relay_durability", "Shared: 1 at what 2xx guarantees: `memory`, `fsync` or `replicated`.", ["promise"]
+)
 durability_short = Gauge(
     "relay_durability_short",
-    "1 while Redis cannot keep what was promised, so that nothing is taken, or promises less than before; else 0.",
+    "Shared: 1 if the guarantee is not met or weaker than before.",
 )
-replicas = Gauge("relay_redis_replicas", "Replicas of the primary that has the fewest.")
-replica_lag = Gauge("relay_redis_replica_lag_bytes", "How far the last replica is behind its primary.")
-aof_bytes = Gauge("relay_redis_aof_bytes", "Size of the append-only files; 0 where there are none.")
-aof_failing = Gauge(
-    "relay_redis_aof_failing", "1 if the last write to the append-only file, or its last rewriting, failed; else 0."
-)
+replicas = Gauge("relay_redis_replicas", "Shared: replicas of the primary with the fewest.")
+replica_lag = Gauge("relay_redis_replica_lag_bytes", "Shared: lag of the slowest replica.")
+aof_bytes = Gauge("relay_redis_aof_bytes", "Shared: size of the append-only files.")
+aof_failing = Gauge("relay_redis_aof_failing", "Shared: 1 if the last write or rewrite failed; check the disk.")
 fsyncs_delayed = Gauge(
     "relay_redis_fsyncs_delayed",
-    "How often Redis had to wait for the disk since it started, where it does not fsync each write.",
+    "Shared: delayed fsyncs since Redis started, without fsync on each write.",
 )
-clock_skew = Gauge("relay_clock_skew_seconds", "How far the clock of Redis is ahead of relay's own.")
-clock_set_back = Counter("relay_redis_clock_set_back", "Times that the clock of Redis was set back by over 10 s.")
+clock_skew = Gauge("relay_clock_skew_seconds", "How far Redis's clock is ahead of relay's; run NTP.")
+clock_set_back = Counter("relay_redis_clock_set_back", "Times Redis's clock went back by more than 10 s.")
