@@ -75,7 +75,7 @@ class HandOuts:
             if pause and pause.until > now and not 0 < pause.expires <= now:
                 yield f"{name} goes out while {scope} is paused for {pause.until - now} ms"
         by_hand = memory.record(OperatorPause, x.destination)
-        if by_hand and by_hand.at <= now and (not by_hand.ends or by_hand.until > now):
+        if by_hand and (not by_hand.ends or by_hand.until > now):
             yield f"{name} goes out while people paused {x.destination}"
         yield from self._refused(delivery, memory, x)
         yield from self._held(memory, x)
