@@ -3,4 +3,6 @@
 FILE = "slack/operation.failed.yaml"
 NOTE = f"Shown in relay's own wording because the template {FILE} failed."
 
-LOOPS = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
+LOOPS = (
+    "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}"
+)

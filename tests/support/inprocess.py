@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import structlog
 from click.testing import CliRunner, Result
@@ -27,11 +28,17 @@ OURS = (
 def relay(*arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:
     """Run `relay` with these arguments, in an environment that holds of relay's variables only what is needed."""
     environment: dict[str, Any] = dict.fromkeys(OURS) | NEEDED | dict(env or {})
-    before = structlog.get_config()
+    before, configure = structlog.get_config(), structlog.configure
+
+    def uncached(**options: Any) -> None:
+        """Configure as the command does, without what would stay in loggers that later tests listen to."""
+        configure(**options | {"cache_logger_on_first_use": False})
+
     try:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment, input=stdin)
+        with patch.object(structlog, "configure", uncached):
+            return CliRunner().invoke(main, [str(argument) for argument in arguments], env=environment, input=stdin)
     finally:  # a command logs in a way of its own
-        structlog.configure(**before)
+        configure(**before)
 
 
 async def relay_beside(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
