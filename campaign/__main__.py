@@ -40,13 +40,13 @@ async def campaign(names: Sequence[str], scale: float, seed: int, directory: Pat
     reports = []
     async with target(directory) as attacked:
         for name in names:
-            begun = time.monotonic()
+            start = time.monotonic()
             print(f"{name}: {PARTS[name].about} …", file=sys.stderr, flush=True)
-            attacked.until = begun + PARTS[name].seconds
+            attacked.until = start + PARTS[name].seconds
             report = await PARTS[name].run(attacked, max(1, round(PARTS[name].full * scale)), seed)
             if time.monotonic() > attacked.until:
                 report.figures["cut short after its seconds"] = f"{PARTS[name].seconds:.0f}"
-            report.figures["seconds"] = f"{time.monotonic() - begun:.1f}"
+            report.figures["seconds"] = f"{time.monotonic() - start:.1f}"
             reports.append(report)
     return reports
 

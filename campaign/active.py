@@ -138,5 +138,5 @@ def _leads_to(address: str, hosts: Collection[str]) -> bool:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return False
-    known = any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts)
-    return parts.scheme in ("https", "http") and known and "@" not in parts.netloc and port in (None, 443, 80)
+    allowed_host = any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts)
+    return parts.scheme in ("https", "http") and allowed_host and "@" not in parts.netloc and port in (None, 443, 80)

@@ -76,12 +76,12 @@ async def _probe(target: Target, report: Report, end: float, when: str) -> None:
 
 async def _asked(target: Target, request: Request) -> tuple[int, float]:
     """Return status and seconds, on a connection of its own: a visitor that is kept out must show."""
-    begun = time.monotonic()
+    start = time.monotonic()
     try:
         [status] = await answered(target.address, [request], 10.0)
     except TimeoutError:
         status = 0
-    return status, time.monotonic() - begun
+    return status, time.monotonic() - start
 
 
 def _at(took: Sequence[float], share: float) -> float:

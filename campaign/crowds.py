@@ -75,10 +75,10 @@ async def gathered(address: tuple[str, int], crowd: Crowd) -> AsyncIterator[list
             member.transport.abort()
 
 
-async def _fill(address: tuple[str, int], crowd: Crowd, members: list[Member], most: int) -> None:
+async def _fill(address: tuple[str, int], crowd: Crowd, members: list[Member], count: int) -> None:
     loop = asyncio.get_running_loop()
     members[:] = [member for member in members if not member.gone]
-    for _ in range(min(crowd.count - len(members), most)):
+    for _ in range(min(crowd.count - len(members), count)):
         with contextlib.suppress(OSError):
             _, member = await loop.create_connection(lambda: Member(crowd), *address)
             members.append(member)

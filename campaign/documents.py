@@ -28,17 +28,21 @@ async def run(target: Target, count: int, seed: int) -> Report:
     operations = await _send(target, report, min(SENT, max(8, count // 20)), seed)
     await target.around.settled()
     _delivered(target, report)
-    for arguments in (("dead", "list"), ("audit",), *(("explain", "--", one) for one in operations[:SHOWN])):
+    for arguments in (
+        ("dead", "list"),
+        ("audit",),
+        *(("explain", "--", operation) for operation in operations[:SHOWN]),
+    ):
         output = await target.command(*arguments)
-        found = [*in_text(output)]
-        report.promise(PLAIN, not found and bool(output), f"relay {' '.join(arguments)}: {found[:4]} {output[:200]!r}")
+        leaks = [*in_text(output)]
+        report.promise(PLAIN, not leaks and bool(output), f"relay {' '.join(arguments)}: {leaks[:4]} {output[:200]!r}")
     log = "".join(f"{line}\n" for line in target.relay.raw)
-    report.promise(LINES, not (found := [*in_log(log.encode())]), found[:3])
+    report.promise(LINES, not (leaks := [*in_log(log.encode())]), leaks[:3])
     _, exposition = await target.get("/metrics", admin=True)
-    report.promise(LABELS, not (found := [*in_metrics(exposition)]), found[:3])
+    report.promise(LABELS, not (leaks := [*in_metrics(exposition)]), leaks[:3])
     status, page = await target.get("/unsubscribe/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
-    found = [*in_html(page, HOSTS)]
-    report.promise("the page to unsubscribe repeats nothing that is active", status == 404 and not found, found)
+    leaks = [*in_html(page, HOSTS)]
+    report.promise("the page to unsubscribe repeats nothing that is active", status == 404 and not leaks, leaks)
     told = report.counts["mails"] + report.counts["Slack messages"]
     await asyncio.to_thread(render, report, target.while_in_time(range(max(0, count - told))), seed)
     return report
@@ -50,8 +54,8 @@ async def _send(target: Target, report: Report, count: int, seed: int) -> list[s
     for number in range(count):
         dice = Random(f"{seed} sent {number}")
         body = bodies[dice.choice((*bodies,))]
-        kept = {"timestamp": body["timestamp"], "tenantId": HOSTILE_TENANT, "event": body["event"]}
-        changed = poisoned(dice, body) | kept
+        harmless = {"timestamp": body["timestamp"], "tenantId": HOSTILE_TENANT, "event": body["event"]}
+        changed = poisoned(dice, body) | harmless
         operation = f"op-{uuid.uuid4()}{payload(dice)[:40] if dice.random() < 0.2 else ''}"
         for part, key in (("operation", "operationId"), ("batch", "batchId")):
             if isinstance(changed.get(part), dict):
@@ -60,9 +64,9 @@ async def _send(target: Target, report: Report, count: int, seed: int) -> list[s
         source = dice.choice(("hmac", "github", "standard"))
         requests.append(signed(target.sources, source, json.dumps(changed).encode(), f"hostile-{seed}-{number}"))
     statuses = await answered(target.address, requests, patience())
-    taken = sum(status in (200, 202) for status in statuses)
-    report.counts |= {"documents sent": len(statuses), "of these taken": taken}
-    report.promise(TAKEN, taken > count / 2, statuses)
+    accepted = sum(status in (200, 202) for status in statuses)
+    report.counts |= {"documents sent": len(statuses), "of these taken": accepted}
+    report.promise(TAKEN, accepted > count / 2, statuses)
     return operations
 
 
@@ -72,12 +76,12 @@ def _delivered(target: Target, report: Report) -> None:
         if call.method.startswith("chat."):
             report.counts["Slack messages"] += 1
             shown = {key: call.arguments[key] for key in ("text", "blocks", "attachments") if key in call.arguments}
-            found = [*in_slack(shown, HOSTS)]
-            report.promise(INERT_SLACK, not found, f"{found[:3]} {call.method}")
+            leaks = [*in_slack(shown, HOSTS)]
+            report.promise(INERT_SLACK, not leaks, f"{leaks[:3]} {call.method}")
     violations = target.around.slack.violations
     report.promise("Slack takes every message as it is", not violations, violations[:3])
     for mail in target.around.inbox.mails:
         report.counts["mails"] += 1
-        found = [*in_mail(mail.raw, HOSTS)]
-        report.promise(INERT_MAIL, not found, f"{found[:3]} {mail.subject!r:.80}")
+        leaks = [*in_mail(mail.raw, HOSTS)]
+        report.promise(INERT_MAIL, not leaks, f"{leaks[:3]} {mail.subject!r:.80}")
     report.promise("somebody is told", bool(report.counts["mails"] and report.counts["Slack messages"]), report.counts)

@@ -149,9 +149,9 @@ def other_id(dice: Random, genuine: Genuine) -> Request | None:
 
 def nearly(dice: Random, genuine: Genuine) -> bytes:
     """With another letter. The last ones of base64 may hold nothing, and the beginning says how the rest is read."""
-    place = dice.randrange(len(b"whsec_"), len(genuine.secret) - 4)
-    other = dice.choice(LETTERS.replace(genuine.secret[place : place + 1], b""))
-    return genuine.secret[:place] + bytes([other]) + genuine.secret[place + 1 :]
+    index = dice.randrange(len(b"whsec_"), len(genuine.secret) - 4)
+    other = dice.choice(LETTERS.replace(genuine.secret[index : index + 1], b""))
+    return genuine.secret[:index] + bytes([other]) + genuine.secret[index + 1 :]
 
 
 def token_elsewhere(dice: Random, genuine: Genuine) -> Request | None:
@@ -177,21 +177,21 @@ def token_elsewhere(dice: Random, genuine: Genuine) -> Request | None:
 
 def full_width(dice: Random, proof: bytes) -> bytes:
     """One digit in another alphabet, which some libraries take for the same number."""
-    digits = [place for place, letter in enumerate(proof) if letter in b"0123456789"]
+    digits = [index for index, letter in enumerate(proof) if letter in b"0123456789"]
     if not digits:
         return proof
-    place = dice.choice(digits)
-    return proof[:place] + FULL_WIDTH[proof[place : place + 1]] + proof[place + 1 :]
+    index = dice.choice(digits)
+    return proof[:index] + FULL_WIDTH[proof[index : index + 1]] + proof[index + 1 :]
 
 
 def spaced(dice: Random, proof: bytes) -> bytes:
-    place = dice.randrange(len(proof) // 2, len(proof))
-    return proof[:place] + dice.choice((b" ", b"\t", b",", b"=")) + proof[place:]
+    index = dice.randrange(len(proof) // 2, len(proof))
+    return proof[:index] + dice.choice((b" ", b"\t", b",", b"=")) + proof[index:]
 
 
 def guesses(dice: Random, _proof: bytes) -> bytes:
-    one = dice.choice((b"", b"v1,", b"sha256=", b"v1=", b"v0="))
-    return dice.choice((b",", b" ")).join(one + dice.randbytes(32).hex().encode() for _ in range(60))
+    prefix = dice.choice((b"", b"v1,", b"sha256=", b"v1=", b"v0="))
+    return dice.choice((b",", b" ")).join(prefix + dice.randbytes(32).hex().encode() for _ in range(60))
 
 
 FORGERIES: Mapping[str, Forge] = {

@@ -66,8 +66,8 @@ def poisoned(dice: Random, body: Mapping[str, Any], share: float = 0.6) -> dict[
 
     def walk(value: Any, key: str) -> Any:
         if isinstance(value, dict):
-            found = {name: walk(item, name) for name, item in value.items()}
-            return found | ({payload(dice)[:100]: payload(dice)} if dice.random() < share / 10 else {})
+            walked = {name: walk(item, name) for name, item in value.items()}
+            return walked | ({payload(dice)[:100]: payload(dice)} if dice.random() < share / 10 else {})
         if isinstance(value, list):
             return [walk(item, key) for item in value]
         if not isinstance(value, str) or dice.random() > (SELDOM if key in IDENTITY else share):

@@ -48,11 +48,11 @@ def render(report: Report, numbers: Iterable[int], seed: int) -> None:
 
 def judge(report: Report, channel: str, content: dict[str, Any], event: Event, name: str) -> None:
     if channel == "slack":
-        found = [*in_slack(content, HOSTS)]
-        report.promise(INERT_SLACK, not found, f"{found[:3]} {event.name} {name}")
+        leaks = [*in_slack(content, HOSTS)]
+        report.promise(INERT_SLACK, not leaks, f"{leaks[:3]} {event.name} {name}")
         return
-    found = [*in_mail(compose(_notification(event, content), SENDER), HOSTS)]
-    report.promise(INERT_MAIL, not found, f"{found[:3]} {event.name} {name}")
+    leaks = [*in_mail(compose(_notification(event, content), SENDER), HOSTS)]
+    report.promise(INERT_MAIL, not leaks, f"{leaks[:3]} {event.name} {name}")
 
 
 @cache

@@ -46,10 +46,10 @@ class Target:
 
     def while_in_time(self, things: Iterable[Thing]) -> Iterator[Thing]:
         """One after the other, until the time of this part is over."""
-        for thing in things:
+        for part in things:
             if time.monotonic() > self.until:
                 return
-            yield thing
+            yield part
 
     def memory(self) -> float:
         """Return the MB that relay has just now."""

@@ -35,20 +35,20 @@ async def exchange(
     If neither comes soon, our side is ended; a client that is not `ending` leaves it open. `deadline` is in seconds.
     """
     loop, data = asyncio.get_running_loop(), b""
-    begun, ended = loop.time(), not ending
+    start, ended = loop.time(), not ending
     try:
         reader, writer = await asyncio.open_connection(*address)
     except OSError:
-        return Exchange(b"", held=False, seconds=loop.time() - begun)
+        return Exchange(b"", held=False, seconds=loop.time() - start)
     try:
         for number, piece in enumerate(pieces):
             await asyncio.sleep(PAUSE if number else 0)
             if writer.is_closing():
                 break
             writer.write(piece)
-        while len(STATUS.findall(data)) < answers and loop.time() - begun < deadline:
+        while len(STATUS.findall(data)) < answers and loop.time() - start < deadline:
             try:
-                left = deadline - (loop.time() - begun) if ended else QUIET * busyness()
+                left = deadline - (loop.time() - start) if ended else QUIET * busyness()
                 came = await asyncio.wait_for(reader.read(2**16), left)
                 if not came:
                     break
@@ -59,12 +59,12 @@ async def exchange(
                 ended = True
         else:
             held = not data
-            return Exchange(data, held, loop.time() - begun)
+            return Exchange(data, held, loop.time() - start)
     except OSError:
         pass  # it was closed in the middle
     finally:
         writer.transport.abort()
-    return Exchange(data, held=False, seconds=loop.time() - begun)
+    return Exchange(data, held=False, seconds=loop.time() - start)
 
 
 async def answered(address: tuple[str, int], requests: Sequence[Request], deadline: float) -> list[int]:

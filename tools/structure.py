@@ -95,7 +95,7 @@ def main(root: Path) -> int:
         "circles": "; ".join(", ".join(sorted(ring)) for ring in rings) or 0,
     }
     print("| what | figure |\n|---|---|")
-    print("\n".join(f"| {what} | {figure} |" for what, figure in figures.items()))
+    print("\n".join(f"| {label} | {figure} |" for label, figure in figures.items()))
     return 1 if rings else 0
 
 

@@ -43,26 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--beside", type=Path, metavar="DIR", help="another checkout, whose relay takes turns with this one's"
     )
     parser.add_argument("--into", type=Path, default=RESULTS, help="folder for the report (benchmarks/results)")
-    given = parser.parse_args(arguments)
-    if unknown := {*given.parts} - {*PARTS}:
+    parsed = parser.parse_args(arguments)
+    if unknown := {*parsed.parts} - {*PARTS}:
         parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     missing = install()
     machine = described()
-    found: list[Findings] = []
+    findings: list[Findings] = []
     with tempfile.TemporaryDirectory(prefix="relay-bench-") as directory:
-        for name in given.parts or [name for name, (_, seconds) in PARTS.items() if seconds]:
+        for name in parsed.parts or [name for name, (_, seconds) in PARTS.items() if seconds]:
             began = time.monotonic()
             print(name, flush=True)
             measure, seconds = PARTS[name]
-            ends = math.inf if given.rounds else began + seconds
-            bounds = Bounds(Path(directory), given.rounds or 2, ends, given.scale, given.only, given.beside)
-            found.append(measure(bounds))
+            ends = math.inf if parsed.rounds else began + seconds
+            bounds = Bounds(Path(directory), parsed.rounds or 2, ends, parsed.scale, parsed.only, parsed.beside)
+            findings.append(measure(bounds))
             print(f"  {time.monotonic() - began:.0f} s", flush=True)
-            page = write(given.into, machine, found)  # after each part: what is measured is not lost
+            page = write(parsed.into, machine, findings)  # after each part: what is measured is not lost
     print(page.read_text("utf-8"))
     if missing:
         print(f"could not be installed: {', '.join(missing)}", file=sys.stderr)
-    return any(part.faults for part in found)
+    return any(part.faults for part in findings)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,10 @@ def delivered(subject: peers.Started, messages: int) -> list[str]:
     if not isinstance(subject, Relay):
         return []
     ledger = subject.ledger()
-    found = {place: ledger[place] for place in ("delivered", "pending", "dead", "dropped", "unknown_outcomes")}
-    return [] if found == {**dict.fromkeys(found, 0), "delivered": messages} else [f"{messages} messages, but {found}"]
+    counts = {place: ledger[place] for place in ("delivered", "pending", "dead", "dropped", "unknown_outcomes")}
+    return (
+        [] if counts == {**dict.fromkeys(counts, 0), "delivered": messages} else [f"{messages} messages, but {counts}"]
+    )
 
 
 def new(subject: peers.Started, answered: int) -> list[str]:
@@ -61,8 +63,8 @@ def _late(ledger: Counter[str]) -> list[str]:
 
 def _agree(word: str, count: int, answered: int) -> list[str]:
     """Allow for the requests under way on every connection at the end of each of two runs."""
-    most = answered + 2 * load.CONNECTIONS
-    return [] if answered <= count <= most else [f"{count} {word}, {answered} answered 2xx"]
+    limit = answered + 2 * load.CONNECTIONS
+    return [] if answered <= count <= limit else [f"{count} {word}, {answered} answered 2xx"]
 
 
 WARM_UP = 3  # seconds; a first start compiles the templates meanwhile
@@ -74,18 +76,18 @@ def taken(subject: peers.Started, faults: list[str], file: Path, seconds: int, c
     address = subject.url + (requests.ALERTS if check is alerts else requests.PATH)
     warm = load.load(address, file, WARM_UP, again=again)
     before, busy_before, own_before = subject.usage(), busy(), own_cpu()
-    made = load.load(address, file, seconds, start=warm.place, again=again)
+    sample = load.load(address, file, seconds, start=warm.place, again=again)
     used = subject.usage().since(before)
     others = busy() - busy_before - (own_cpu() - own_before) - used.app_cpu - used.redis_cpu
-    faults += [f"{bad.refused} refused, {bad.broken} broken" for bad in (warm, made) if bad.refused or bad.broken]
-    if made.ended:
+    faults += [f"{bad.refused} refused, {bad.broken} broken" for bad in (warm, sample) if bad.refused or bad.broken]
+    if sample.ended:
         faults.append(f"{FASTEST} requests a second were too few, so some came twice")
-    faults += check(subject, warm.requests + made.requests)
-    if not made.requests:  # it was busy with what the warm-up brought
-        return {"rate": 0.0, "others": others / made.seconds}
+    faults += check(subject, warm.requests + sample.requests)
+    if not sample.requests:  # it was busy with what the warm-up brought
+        return {"rate": 0.0, "others": others / sample.seconds}
     return {
-        "rate": made.rate, "p50": made.p50, "p99": made.p99,
-        "app_us": used.app_cpu / made.requests * 1e6, "redis_us": used.redis_cpu / made.requests * 1e6,
-        "cpu_us": (used.app_cpu + used.redis_cpu) / made.requests * 1e6,
-        "app_mb": used.app_memory, "redis_mb": used.redis_memory, "others": others / made.seconds,
+        "rate": sample.rate, "p50": sample.p50, "p99": sample.p99,
+        "app_us": used.app_cpu / sample.requests * 1e6, "redis_us": used.redis_cpu / sample.requests * 1e6,
+        "cpu_us": (used.app_cpu + used.redis_cpu) / sample.requests * 1e6,
+        "app_mb": used.app_memory, "redis_mb": used.redis_memory, "others": others / sample.seconds,
     }  # fmt: skip

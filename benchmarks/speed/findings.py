@@ -23,7 +23,9 @@ def middle(samples: Iterable[Sample], figure: str) -> float | None:
 def ratio(rounds: Rounds, subject: str, base: str, figure: str) -> float | None:
     """The median of what each round's two figures give; None if no round has both."""
     pairs = zip(rounds.get(subject, ()), rounds.get(base, ()), strict=False)
-    values = [one[figure] / other[figure] for one, other in pairs if figure in one and other.get(figure)]
+    values = [
+        numerator[figure] / other[figure] for numerator, other in pairs if figure in numerator and other.get(figure)
+    ]
     return median(values) if values else None
 
 
@@ -48,11 +50,11 @@ class Bounds:
     only: Sequence[str] = ()
     beside: Path | None = None  # another checkout, whose relay takes turns with this one's
 
-    def seconds(self, wanted: int) -> int:
-        return max(1, round(wanted * self.scale))
+    def seconds(self, full: int) -> int:
+        return max(1, round(full * self.scale))
 
-    def count(self, wanted: int, least: int = 20) -> int:
-        return max(least, round(wanted * self.scale))
+    def count(self, full: int, smallest: int = 20) -> int:
+        return max(smallest, round(full * self.scale))
 
     def wants(self, subject: str) -> bool:
         return not self.only or subject == BASE or any(word in subject for word in self.only)
@@ -117,14 +119,14 @@ def interleaved(findings: Findings, subjects: Mapping[str, Measure], bounds: Bou
         for subject in [*subjects] if number % 2 == 0 else reversed([*subjects]):
             directory = bounds.directory / f"{findings.name}-{number}-{[*subjects].index(subject)}"
             directory.mkdir()
-            found: list[str] = []
+            lines: list[str] = []
             sample: Sample = {}  # so that the rounds of one that failed match those of the others
             try:
-                sample = subjects[subject](directory, found)
+                sample = subjects[subject](directory, lines)
             except (OSError, RuntimeError, TimeoutError, SubprocessError) as error:
-                found.append(f"did not run: {error}")
+                lines.append(f"did not run: {error}")
             findings.rounds[subject].append(sample)
-            findings.faults += [f"{subject}, round {number + 1}: {fault}" for fault in found]
+            findings.faults += [f"{subject}, round {number + 1}: {fault}" for fault in lines]
             print(f"  {findings.name} {number + 1}/{bounds.rounds}  {subject}  {_brief(findings, subject)}", flush=True)
 
 

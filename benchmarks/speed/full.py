@@ -56,19 +56,22 @@ def measure(bounds: Bounds) -> Findings:
     file = requests.write(
         bounds.directory / "full.bin", events, (seconds + accounts.WARM_UP) * bounds.count(accounts.FASTEST, 4_000)
     )
-    one = partial(_turn, file=file, seconds=seconds)
+    turn = partial(_turn, file=file, seconds=seconds)
     subjects: dict[str, Measure] = {
-        f"relay, {count:,} operations": partial(one, known=count) for count in (bounds.count(FEW), bounds.count(MANY))
+        f"relay, {count:,} operations": partial(turn, operations=count)
+        for count in (bounds.count(FEW), bounds.count(MANY))
     }
-    subjects[f"relay, {bounds.count(PARKED):,} parked"] = partial(one, parked=bounds.count(PARKED))
+    subjects[f"relay, {bounds.count(PARKED):,} parked"] = partial(turn, parked=bounds.count(PARKED))
     interleaved(findings, subjects, bounds)
     file.unlink()
     return findings
 
 
-def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int, known: int = 0, parked: int = 0) -> Sample:
+def _turn(
+    directory: Path, faults: list[str], *, file: Path, seconds: int, operations: int = 0, parked: int = 0
+) -> Sample:
     with RedisServer() as redis, Standins() as standins:
-        asyncio.run(_fill(redis.url, known, parked))
+        asyncio.run(_fill(redis.url, operations, parked))
         changes = {**settings(standins.slack_port), "redis": {"url": redis.url}}
         began = time.perf_counter()
         with relay(directory, changes) as subject:
@@ -76,23 +79,23 @@ def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int, known
             sample = accounts.taken(subject, faults, file, seconds, accounts.nothing)
             name, content = next(requests.failures(first=10**8, priority="Critical", tenant="own"))
             sent = standins.run(at_once(subject.url + requests.PATH, [requests.signed(name, content)], lanes=1))
-            told = f"op-{10**8:09}"
-            standins.slack.wait_for(lambda: told in standins.slack.moments, PATIENCE)
-            faults += standins.slack.faults({told})
+            unheard = f"op-{10**8:09}"
+            standins.slack.wait_for(lambda: unheard in standins.slack.moments, PATIENCE)
+            faults += standins.slack.faults({unheard})
         with Redis.from_url(redis.url) as server:
             used = server.info("memory")["used_memory"] / 1e6
-        moment = standins.slack.moments.get(told, [float("inf")])[0]
+        moment = standins.slack.moments.get(unheard, [float("inf")])[0]
         return {**sample, "ready": ready, "told": moment - sent.due[0], "redis_mb": used}
 
 
-async def _fill(url: str, known: int, parked: int) -> None:
+async def _fill(url: str, operations: int, parked: int) -> None:
     """Report so many runs as the process that owned the data before."""
     async with AsyncExitStack() as stack:
         store = Store.open(url, process="before")
         stack.push_async_callback(store.aclose)
         await store.prepare()
         await store.submit(PauseDestination("team", None, "a benchmark", "nobody"))
-        for count, name, targets in ((known, "operation.started", ()), (parked, "operation.failed", (PAUSED,))):
+        for count, name, targets in ((operations, "operation.started", ()), (parked, "operation.failed", (PAUSED,))):
             events = _events(name, count)
             while some := [*islice(events, AT_ONCE)]:
                 await asyncio.gather(*(_reported(store, event, targets) for event in some))
@@ -108,7 +111,7 @@ async def _reported(store: Store, event: Event, targets: Sequence[Target]) -> No
 
 def _events(name: str, count: int) -> Iterator[Event]:
     status, now = "Failed" if name == "operation.failed" else "Initiated", datetime.now(UTC)
-    made = requests.document(name, 0, status=status)
+    event_body = requests.document(name, 0, status=status)
     for number in range(count):
-        operation = made["operation"] | {"operationId": f"before-{number}", "operationName": f"Journey {number}"}
-        yield parse(made | {"operation": operation}, source="platform", received_at=now)
+        operation = event_body["operation"] | {"operationId": f"before-{number}", "operationName": f"Journey {number}"}
+        yield parse(event_body | {"operation": operation}, source="platform", received_at=now)

@@ -61,11 +61,13 @@ def measure(bounds: Bounds) -> Findings:
 
 
 def _files(directory: Path, count: int) -> dict[str, Path]:
-    made = {
+    bodies = {
         "new": (requests.signed(*pair) for pair in requests.events()),
         "alerts": (requests.alert(*pair) for pair in requests.events()),
     }
-    files = {name: requests.write(directory / f"{name}.bin", each, count) for name, each in made.items()}
+    files = {
+        name: requests.write(directory / f"{name}.bin", requests_of, count) for name, requests_of in bodies.items()
+    }
     github = (requests.signed_by_github(*pair) for pair in requests.workflow_runs())
     files["github"] = requests.write(directory / "github.bin", github, count // SHARE)
     files["few"] = requests.write(

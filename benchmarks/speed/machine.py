@@ -18,12 +18,12 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def install() -> list[str]:
     """Bring what is missing by apt-get; return the names of those that cannot be had."""
-    wanted = [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
-    if wanted and os.geteuid() == 0 and shutil.which("apt-get"):
+    missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         # In runlevel 1 Debian's packages do not start their services.
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        print(f"apt-get install {' '.join(wanted)}", flush=True)
-        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *wanted]):
+        print(f"apt-get install {' '.join(missing)}", flush=True)
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
             subprocess.run(["apt-get", *command], env=env, stdout=subprocess.DEVNULL, check=False)
     return [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
 
@@ -47,10 +47,10 @@ def described() -> dict[str, str]:
 
 
 def _version(program: str) -> str:
-    found = shutil.which(program, path=PATH)
-    if not found:
+    executable = shutil.which(program, path=PATH)
+    if not executable:
         return f"{program} is not here"
-    line = _first_line(found, {"wrk": "-v"}.get(program, "--version"))
+    line = _first_line(executable, {"wrk": "-v"}.get(program, "--version"))
     number = re.search(r"\d+\.\d+(\.\d+)?", line)
     return f"{program.removeprefix('prometheus-')} {number[0] if number else ''}"
 

@@ -38,14 +38,14 @@ class Notifier:
 
 def notifiers() -> dict[str, Notifier]:
     """By name; those that are not installed are left out."""
-    made = {
+    settings = {
         "Alertmanager, Slack": Notifier(_alerts_in_slack, requests.ALERTS, _alerts, lambda standins: standins.slack),
         "relay, Slack": Notifier(_relay_in_slack, requests.PATH, _signed, lambda standins: standins.slack),
         "Alertmanager, mail": Notifier(_alerts_by_mail, requests.ALERTS, _alerts, lambda standins: standins.mail),
         "relay, mail": Notifier(_relay_by_mail, requests.PATH, _signed, lambda standins: standins.mail),
     }
     absent = peers.missing()
-    return {name: notifier for name, notifier in made.items() if notifier.is_relay or not absent}
+    return {name: notifier for name, notifier in settings.items() if notifier.is_relay or not absent}
 
 
 def slack_settings(port: int) -> Mapping[str, Any]:

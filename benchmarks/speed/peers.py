@@ -60,8 +60,8 @@ def alertmanager(directory: Path, receiver: str = "", wait: str = "1h") -> Itera
 def alerts_taken(url: str) -> int:
     """Return the number of alerts that Alertmanager counted."""
     with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - it is on loopback
-        found = re.findall(r"^alertmanager_alerts_received_total\{.*\} (\S+)$", answer.read().decode(), re.MULTILINE)
-    return sum(int(float(number)) for number in found)
+        counters = re.findall(r"^alertmanager_alerts_received_total\{.*\} (\S+)$", answer.read().decode(), re.MULTILINE)
+    return sum(int(float(number)) for number in counters)
 
 
 def missing() -> list[str]:

@@ -85,13 +85,13 @@ class Measured:
 def usage_of(pid: int) -> Usage:
     """Of this process and of all below it."""
     app_cpu = redis_cpu = app_memory = redis_memory = 0.0
-    found = _below(pid)
-    for name, cpu, memory in found:
+    family = _below(pid)
+    for name, cpu, memory in family:
         if name.startswith(SERVERS):
             redis_cpu, redis_memory = redis_cpu + cpu, redis_memory + memory
         else:
             app_cpu, app_memory = app_cpu + cpu, app_memory + memory
-    return Usage(app_cpu, redis_cpu, app_memory, redis_memory, len(found))
+    return Usage(app_cpu, redis_cpu, app_memory, redis_memory, len(family))
 
 
 def busy() -> float:

@@ -36,12 +36,12 @@ def measure(bounds: Bounds) -> Findings:
     documents: dict[str, list[Any]] = {}
     for name, document in SENT:
         documents.setdefault(name, []).append(document)
-    one = partial(_slowest, times=bounds.count(TIMES))
+    slowest = partial(_slowest, times=bounds.count(TIMES))
     subjects: dict[str, Measure] = {
-        name: partial(one, read=preset(name).readings, documents=documents[name]) for name in sorted(documents)
+        name: partial(slowest, read=preset(name).readings, documents=documents[name]) for name in sorted(documents)
     }
     _, body = next(requests.workflow_runs())
-    subjects[WHOLE] = partial(one, read=preset("github-actions").readings, documents=[json.loads(body)])
+    subjects[WHOLE] = partial(slowest, read=preset("github-actions").readings, documents=[json.loads(body)])
     if load.program():
         events = (requests.signed(*pair) for pair in requests.events())
         few = requests.write(bounds.directory / "few-events.bin", events, accounts.FEW)
@@ -66,7 +66,7 @@ def _slowest(
 def _reading(read: Callable[[Any], Any], document: Any, times: int) -> Sample:
     text = json.dumps(document)
     used = [
-        min(Timer(each, timer=time.process_time).repeat(REPEATS, times)) / times * 1e6
-        for each in (partial(read, document), partial(json.loads, text))
+        min(Timer(reader, timer=time.process_time).repeat(REPEATS, times)) / times * 1e6
+        for reader in (partial(read, document), partial(json.loads, text))
     ]
     return {"us": used[0], "json_us": used[1], "size": len(text) / 1000}

@@ -71,7 +71,7 @@ def lines(machine: Mapping[str, str], parts: Iterable[Findings]) -> Iterator[str
         for chart in part.charts:
             if part.bars(chart):
                 yield f"\n![{chart.title}]({_file(part, chart.figure)})"
-        yield from (f"\n- left out: {what}" for what in part.left_out)
+        yield from (f"\n- left out: {reason}" for reason in part.left_out)
         yield "\nNothing was lost, doubled or refused." if not part.faults else "\n**Faults:**\n"
         yield from (f"- {fault}" for fault in part.faults)
 

@@ -67,10 +67,12 @@ def workflow_runs() -> Iterator[tuple[str, bytes]]:
     now, id_ = time.time(), 10**12
     steps = []
     for status, conclusion in (("queued", None), ("in_progress", None), ("completed", "success")):
-        made = workflow_run(status, conclusion, id=id_, run_started_at=iso(now - 600), updated_at=iso(now))
-        many = (FOREIGN - len(json.dumps(made))) // 69
-        made["repository"] |= {f"{n}_url": f"https://api.github.com/repos/acme/shop/things/{n:04}" for n in range(many)}
-        steps.append(json.dumps(made).encode().split(b"%d" % id_))
+        document = workflow_run(status, conclusion, id=id_, run_started_at=iso(now - 600), updated_at=iso(now))
+        many = (FOREIGN - len(json.dumps(document))) // 69
+        document["repository"] |= {
+            f"{n}_url": f"https://api.github.com/repos/acme/shop/things/{n:04}" for n in range(many)
+        }
+        steps.append(json.dumps(document).encode().split(b"%d" % id_))
     for first in itertools.count(id_, ACTIVE):
         for number, (before, after) in enumerate(steps):
             for run in range(first, first + ACTIVE):
@@ -82,7 +84,7 @@ SPELLED = bytes.maketrans(b"0123456789", b"abcdefghij")  # what differs by digit
 
 def failures(first: int = 0, priority: str = "High", tenant: str = "tenant-1") -> Iterator[tuple[str, bytes]]:
     """Yield id and body of failed operations, each with a cause of its own: one cause would be one message."""
-    made = document(
+    failure = document(
         "operation.failed",
         67,
         status="Failed",
@@ -90,9 +92,9 @@ def failures(first: int = 0, priority: str = "High", tenant: str = "tenant-1") -
         operationName="Journey of @@",
         priority=priority,
     )
-    made["tenantId"] = tenant
-    made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor of @@ gave no answer."}
-    pieces = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
+    failure["tenantId"] = tenant
+    failure["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor of @@ gave no answer."}
+    pieces = json.dumps(failure, separators=(",", ":")).encode().split(b"@@")
     for number in itertools.count(first):
         name = b"op-%09d" % number
         cause = name.translate(SPELLED)
@@ -145,6 +147,6 @@ def _steps() -> Iterator[tuple[str, float, str]]:
 
 def _pieces(event: str, percentage: float, status: str) -> tuple[bytes, bytes, bytes]:
     """A body around the two places where its operation is named."""
-    made = document(event, percentage, status=status, operationId="@@", operationName="Journey of @@")
-    before, between, after = json.dumps(made, separators=(",", ":")).encode().split(b"@@")
+    progress = document(event, percentage, status=status, operationId="@@", operationName="Journey of @@")
+    before, between, after = json.dumps(progress, separators=(",", ":")).encode().split(b"@@")
     return before, between, after

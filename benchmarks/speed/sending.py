@@ -37,11 +37,11 @@ async def at_a_rate(url: str, requests: Sequence[bytes], rate: float) -> Sent:
         begin = time.perf_counter() + 0.05
         sent = Sent([begin + number / rate for number in range(len(requests))], [0.0] * len(requests))
 
-        async def one(number: int) -> None:
+        async def send(number: int) -> None:
             await asyncio.sleep(sent.due[number] - time.perf_counter())
             await _send(connections, requests[number], sent, number)
 
-        await asyncio.gather(*(one(number) for number in range(len(requests))))
+        await asyncio.gather(*(send(number) for number in range(len(requests))))
     return sent
 
 
@@ -113,8 +113,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        head, found, body = self._data.partition(b"\r\n\r\n")
-        if not found:
+        head, separator, body = self._data.partition(b"\r\n\r\n")
+        if not separator:
             return
         size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         if len(body) >= (int(size[1]) if size else 0) and not self._answer.done():

@@ -28,8 +28,8 @@ class Arrivals:
         self.moments: dict[str, list[float]] = {}
 
     def note(self, message: bytes) -> None:
-        if found := NAMED.search(message):
-            self.moments.setdefault(found[0].decode(), []).append(time.perf_counter())
+        if match := NAMED.search(message):
+            self.moments.setdefault(match[0].decode(), []).append(time.perf_counter())
 
     def __len__(self) -> int:
         return len(self.moments)
@@ -122,8 +122,8 @@ class _Mail(_Peer):
         self._data += data
         while True:
             mark = b"\r\n.\r\n" if self._reading else b"\r\n"
-            piece, found, rest = self._data.partition(mark)
-            if not found:
+            piece, separator, rest = self._data.partition(mark)
+            if not separator:
                 return
             self._data = rest
             if self._reading:

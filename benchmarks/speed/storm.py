@@ -42,8 +42,8 @@ def measure(bounds: Bounds) -> Findings:
     if not load.program():
         findings.left_out.append("all of it: there is no wrk")
         return findings
-    made = (requests.signed(*pair) for pair in requests.progress(OPERATIONS))
-    file = requests.write(bounds.directory / "storm.bin", made, bounds.count(EVENTS, 2 * load.CONNECTIONS))
+    signed = (requests.signed(*pair) for pair in requests.progress(OPERATIONS))
+    file = requests.write(bounds.directory / "storm.bin", signed, bounds.count(EVENTS, 2 * load.CONNECTIONS))
     one_round = replace(bounds, rounds=1)
     interleaved(findings, {"relay, storm": partial(_turn, file=file, seconds=bounds.seconds(SECONDS))}, one_round)
     file.unlink()
@@ -79,20 +79,20 @@ def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int) -> Sa
                 sent = standins.run(at_once(address, [failure.request], lanes=1))
                 faults += [f"{failure.name} was not answered 2xx"] * sent.refused
                 due[failure] = sent.due[0]
-            made = storm.result()
+            result = storm.result()
         names = {failure.name for failure in due}
         standins.slack.wait_for(lambda: names <= standins.slack.moments.keys(), PATIENCE)
         faults += standins.slack.faults(names)
         used = subject.usage()
-        faults += accounts.received(subject, made.requests + len(due))
-        faults += [f"{made.refused} refused, {made.broken} broken"] * bool(made.refused or made.broken)
+        faults += accounts.received(subject, result.requests + len(due))
+        faults += [f"{result.refused} refused, {result.broken} broken"] * bool(result.refused or result.broken)
     waits = {
         kind: [standins.slack.moments[failure.name][0] - moment for failure, moment in due.items()
                if failure.conversation == kind and failure.name in standins.slack.moments]
         for kind in ("own", "same")
     }  # fmt: skip
     return {
-        "events": made.requests, "rate": made.rate, "app_mb": used.app_memory, "redis_mb": used.redis_memory,
+        "events": result.requests, "rate": result.rate, "app_mb": used.app_memory, "redis_mb": used.redis_memory,
         **{kind: quantile(found, 0.5) for kind, found in waits.items()},
         **{f"{kind}_slowest": max(found, default=0.0) for kind, found in waits.items()},
     }  # fmt: skip
@@ -102,8 +102,8 @@ def _failures() -> Iterator[Failure]:
     """In turn of a tenant with a conversation of its own, and of the one that the storm is of."""
 
     def of(conversation: str, tenant: str, first: int) -> Iterator[Failure]:
-        made = requests.failures(first=first, priority="Critical", tenant=tenant)
-        for number, pair in enumerate(islice(made, FAILURES), first):
+        failures = requests.failures(first=first, priority="Critical", tenant=tenant)
+        for number, pair in enumerate(islice(failures, FAILURES), first):
             yield Failure(conversation, f"op-{number:09}", requests.signed(*pair))
 
     kinds = of("own", "own", OPERATIONS), of("same", "tenant-1", OPERATIONS + FAILURES)

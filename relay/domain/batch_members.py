@@ -19,12 +19,12 @@ MAX_NAME = 80
 Members = Mapping[str, Mapping[str, str]]
 
 
-def with_member(event: Event, known: str) -> str:
+def with_member(event: Event, fact: str) -> str:
     """Return the fact of the batch with what this event states of one of its operations."""
     member = event.operation
     if member is None or len(member.id) > MAX_ID:
-        return known
-    members = {**members_of(known)}
+        return fact
+    members = {**members_of(fact)}
     before = members.get(member.id, {})
     failed = member.status in FAILED
     cause = brief(cause_of(message_of(error_of(event)))) if failed else ""
@@ -35,11 +35,11 @@ def with_member(event: Event, known: str) -> str:
               "priority": priority if priority == CRITICAL else ""}  # fmt: skip
     new = {key: text for key, text in stated.items() if text}
     if new == before:
-        return known
+        return fact
     if member.id not in members and len(members) == MOST:
-        named = next((id_ for id_, said in members.items() if "failed" not in said), "")
+        named = next((id_ for id_, facts in members.items() if "failed" not in facts), "")
         if not failed or not named:
-            return known
+            return fact
         del members[named]
     return json.dumps({**members, member.id: new}, ensure_ascii=False)
 
@@ -50,11 +50,11 @@ def members_of(fact: str) -> Members:
     return members
 
 
-def with_failed(listed: Sequence[Document], known: Members) -> list[Document]:
+def with_failed(listed: Sequence[Document], members: Members) -> list[Document]:
     """Return a batch's operations with those that failed by their own events, where the batch lists none at all."""
     if listed:
         return [*listed]
-    return [{"operationId": id_, "status": said["failed"]} for id_, said in known.items() if "failed" in said]
+    return [{"operationId": id_, "status": facts["failed"]} for id_, facts in members.items() if "failed" in facts]
 
 
 def none_succeeded(statuses: Sequence[str], total: float) -> bool:
@@ -64,13 +64,15 @@ def none_succeeded(statuses: Sequence[str], total: float) -> bool:
 
 def failed_of(fact: str) -> list[dict[str, str]]:
     """Return the name and the cause of each operation of which a cause is known."""
-    known = members_of(fact)
-    return [{"name": said.get("name", id_), "error": said["cause"]} for id_, said in known.items() if "cause" in said]
+    members = members_of(fact)
+    return [
+        {"name": facts.get("name", id_), "error": facts["cause"]} for id_, facts in members.items() if "cause" in facts
+    ]
 
 
 def cause_line(alike: Sequence[Mapping[str, Any]], named: int) -> str:
     """Return the cause of these (`error`, `name`) behind at most so many names: `Load: No room`, else `3 × No room`."""
-    names = [one["name"] for one in alike if one.get("name")]
+    names = [operation["name"] for operation in alike if operation.get("name")]
     if len(names) == len(alike) <= named:
         return f"{', '.join(names)}: {alike[0]['error']}"
     return f"{len(alike)} × {alike[0]['error']}" if len(alike) > 1 else f"{alike[0]['error']}"

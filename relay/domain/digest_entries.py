@@ -109,15 +109,15 @@ def _figures(results: Document) -> dict[str, Any]:
 def _of_batch(event: Event) -> dict[str, Any]:
     batch = event.batch
     document = batch.document if batch else {}
-    known = members_of(event.members)
+    stated = members_of(event.members)
     listed = rows(document.get("operations")) or ()
-    members = with_failed(listed, known if event.terminal else {})
+    members = with_failed(listed, stated if event.terminal else {})
     expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
-    failed = _failed_of([member for member in members if member.get("status") in FAILED], known)
+    failed = _failed_of([member for member in members if member.get("status") in FAILED], stated)
     total = _number(document, "totalOperations") or len(members)
     failed_all = event.status == "Completed" and none_succeeded(statuses, total)
-    causes = causes_in_line([one for one in failed if one["error"]])
+    causes = causes_in_line([item for item in failed if item["error"]])
     texts = {"name": batch.name if batch else "", "path": event.link, "failing": _failing(failed)} | causes
     return _cleaned(texts) | _stated(
         batch=True,
@@ -134,7 +134,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     )
 
 
-def _failed_of(members: Iterable[Document], known: Members) -> list[dict[str, str]]:
+def _failed_of(members: Iterable[Document], own_facts: Members) -> list[dict[str, str]]:
     """Return name and cause of each failed operation, as the batch states them, or the operation's own events.
 
     Of errors that all differ the first ones are read: reading thousands would hold the event loop.
@@ -142,22 +142,22 @@ def _failed_of(members: Iterable[Document], known: Members) -> list[dict[str, st
     read: dict[str, str] = {}
     failed = []
     for member in members:
-        said = known.get(f"{member.get('operationId')}", {})
-        names = (member.get("operationName"), member.get("name"), said.get("name"), member.get("operationKey"))
+        facts = own_facts.get(f"{member.get('operationId')}", {})
+        names = (member.get("operationName"), member.get("name"), facts.get("name"), member.get("operationKey"))
         error = member.get("error")
         error = next(iter(rows(error)), "") if isinstance(error, list) else error
         text = message_of(error) if isinstance(error, Mapping) else error if isinstance(error, str) else ""
         if text not in read and len(read) < MOST_READ:
             read[text] = brief(cause_of(text))
         name = next((name for name in names if isinstance(name, str) and name), "")
-        priority = f"{member.get('priority') or said.get('priority', '')}"
-        failed.append({"name": name, "error": read.get(text) or said.get("cause", ""), "priority": priority})
-    return sorted(failed, key=lambda one: one["priority"] != CRITICAL)
+        priority = f"{member.get('priority') or facts.get('priority', '')}"
+        failed.append({"name": name, "error": read.get(text) or facts.get("cause", ""), "priority": priority})
+    return sorted(failed, key=lambda item: item["priority"] != CRITICAL)
 
 
 def _failing(failed: Sequence[Mapping[str, str]]) -> str:
     """List the names of the first operations of a batch that failed."""
-    names = [one["name"] for one in failed[:FAILING] if one["name"]]
+    names = [member["name"] for member in failed[:FAILING] if member["name"]]
     return ", ".join([*names, *([ELLIPSIS] if len(failed) > FAILING else [])])
 
 

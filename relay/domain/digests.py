@@ -70,8 +70,8 @@ def count_batches_once(entries: Sequence[Entry]) -> list[Entry]:
 
 def _with_causes(batch: Entry, failed: Sequence[Entry]) -> Entry:
     """Let it take the causes of its operations that are entries, unless it knows those of more."""
-    known = batch.get("error") and batch.get("failed_count", 0) > len(failed)
-    return batch if known or not failed else {**batch, **causes_in_line(failed)}
+    partial = batch.get("error") and batch.get("failed_count", 0) > len(failed)
+    return batch if partial or not failed else {**batch, **causes_in_line(failed)}
 
 
 def _may_hold(batch: Entry, entry: Entry) -> bool:

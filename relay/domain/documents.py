@@ -138,8 +138,8 @@ def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefi
     stated = text(document, key, 64, prefix)
     if not stated or stated in words:
         return stated
-    seen = any(category(sign)[0] not in "MCZ" and sign != "\u2800" for sign in HIDDEN.sub("", stated))
-    as_it_came = stated if seen else ""  # blanks and unseen signs state nothing
+    visible = any(category(sign)[0] not in "MCZ" and sign != "\u2800" for sign in HIDDEN.sub("", stated))
+    as_it_came = stated if visible else ""  # blanks and unseen signs state nothing
     return next((word for word in words if word.casefold() == stated.casefold()), as_it_came)
 
 

@@ -62,11 +62,11 @@ def uncoloured(text: str) -> str:
     return _COLOURS.sub("", text).replace("\r", "\n") if "\r" in text or "[" in text else text
 
 
-def both_ends(text: str, most: int, mark: str = "\n") -> str:
+def both_ends(text: str, limit: int, mark: str = "\n") -> str:
     """Return a longer text without its middle, between lines where there are any: half a secret is not known as one."""
-    if len(text) <= most:
+    if len(text) <= limit:
         return text
-    first, last = text[: most // 2], text[-most // 2 :]
+    first, last = text[: limit // 2], text[-limit // 2 :]
     return (first.rpartition("\n")[0] or first) + mark + (last.partition("\n")[2] or last)
 
 
@@ -82,22 +82,22 @@ def _cause_first(line: str) -> str:
     if _ABORTED in line and (reason := next((why for of in _REASONS if (why := line.rpartition(of)[2]) != line), "")):
         return f"{line.partition(_ABORTED)[0]}{_ABORTED} {ELLIPSIS} {reason}"
     for placed in _PLACED:
-        if found := placed.search(line):
-            where = "" if found["where"] in found["cause"] else f" ({found['where']})"
-            return line[: found.start()] + found["cause"] + where + line[found.end() :]
+        if match := placed.search(line):
+            where = "" if match["where"] in match["cause"] else f" ({match['where']})"
+            return line[: match.start()] + match["cause"] + where + line[match.end() :]
     return line
 
 
 def _explained(text: str, depth: int = 0) -> str:
-    lines = [line for each in uncoloured(text).split("\n") if (line := each[:MAX_LINE].rstrip())]
+    lines = [line for raw in uncoloured(text).split("\n") if (line := raw[:MAX_LINE].rstrip())]
     if len(lines) > LINES:
         lines[LINES // 2 : -LINES // 2] = []
     if not lines:
         return ""
     printed = Printed.of(lines)
     for read in READERS:
-        if found := read(printed):
-            return _embedded(found, depth) or found
+        if cause := read(printed):
+            return _embedded(cause, depth) or cause
     return _embedded(printed.text, depth) or last_line(printed)
 
 
@@ -112,13 +112,13 @@ def _of_document(document: Any, depth: int = 0) -> str:
     if not isinstance(document, Mapping):
         return ""
     parts = [document.get(name) for name in NESTED]
-    said = next((text for name in WORDS if isinstance(text := document.get(name), str) and text.strip()), "")
+    text_of_field = next((text for name in WORDS if isinstance(text := document.get(name), str) and text.strip()), "")
     within = _first([part for part in parts if not isinstance(part, str)], depth)
-    return (within or said or _first(parts[:1], depth)).strip()
+    return (within or text_of_field or _first(parts[:1], depth)).strip()
 
 
 def _first(parts: list[Any], depth: int) -> str:
-    return next((found for part in parts[: len(NESTED)] if (found := _of_document(part, depth + 1))), "")
+    return next((cause for part in parts[: len(NESTED)] if (cause := _of_document(part, depth + 1))), "")
 
 
 def _embedded(text: str, depth: int) -> str:
@@ -129,11 +129,11 @@ def _embedded(text: str, depth: int) -> str:
             document, end = json.JSONDecoder().raw_decode(text[start:])
         except (ValueError, RecursionError):
             continue
-        said = _of_document(document)
-        if not said or (start and text[start + end :].strip(" .,;'\")")):
+        cause = _of_document(document)
+        if not cause or (start and text[start + end :].strip(" .,;'\")")):
             continue
         before = PREFIX.sub("", " ".join(text[:start].split())).rstrip(" :=>-–'\"(")
-        inner = _explained(said, depth + 1)
+        inner = _explained(cause, depth + 1)
         return f"{before}: {inner}" if before and len(before) + len(inner) <= LONGEST else inner
     return ""
 

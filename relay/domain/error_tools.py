@@ -107,8 +107,8 @@ def _one_line(it: Printed) -> str:
 
 def _thrown(it: Printed) -> str:
     """Return an exception without its trace: a class in a package, and what it says."""
-    found = _RAISED.match(it.lines[0])
-    return _raised(it.lines[0], it.lines[1:]) if found and re.search(r"\w[.:]\w", found["kind"]) else ""
+    match = _RAISED.match(it.lines[0])
+    return _raised(it.lines[0], it.lines[1:]) if match and re.search(r"\w[.:]\w", match["kind"]) else ""
 
 
 def _java(it: Printed) -> str:
@@ -125,48 +125,48 @@ def _java(it: Printed) -> str:
 
 def _python(it: Printed) -> str:
     """Return the exception below Python's last trace."""
-    start = max((place for place, line in enumerate(it.lines) if _TRACE in line), default=None)
+    start = max((index for index, line in enumerate(it.lines) if _TRACE in line), default=None)
     if start is None:
         return ""
     grouped = it.bare[start][0] in "|+"
     below = [line.lstrip(" |+-") if grouped else line for line in it.lines[start + 1 :]]
-    places = (place for place, line in enumerate(below) if line[:1].strip() and _RAISED.match(line))
-    place = next(places, None)
-    return "" if place is None else _raised(below[place], below[place + 1 :])
+    places = (index for index, line in enumerate(below) if line[:1].strip() and _RAISED.match(line))
+    index = next(places, None)
+    return "" if index is None else _raised(below[index], below[index + 1 :])
 
 
 def _node(it: Printed) -> str:
     """Return the innermost error of Node, above its frames."""
     if not any(line.startswith("at ") and _AT_A_LINE.match(line) for line in it.bare):
         return ""
-    caused = [found[1] for line in it.bare if line[:1] == "[" and (found := _NODE_CAUSE.match(line))]
-    thrown = [line for each in it.bare if _NODE_ERROR.match(line := each.removeprefix("Uncaught "))]
-    said = (caused or thrown or [""])[-1]
-    kind = _NODE_ERROR.match(said)  # which may name a code behind the class
-    return _raised(f"{kind[1]}: {said[kind.end() :]}" if kind else said)
+    caused = [match[1] for line in it.bare if line[:1] == "[" and (match := _NODE_CAUSE.match(line))]
+    thrown = [line for raw in it.bare if _NODE_ERROR.match(line := raw.removeprefix("Uncaught "))]
+    innermost = (caused or thrown or [""])[-1]
+    kind = _NODE_ERROR.match(innermost)  # which may name a code behind the class
+    return _raised(f"{kind[1]}: {innermost[kind.end() :]}" if kind else innermost)
 
 
 def _php(it: Printed) -> str:
-    found = next((found for line in it.lines if (found := _PHP.match(line))), None)
-    return _raised(found[1]) if found and "on line " in it.text else ""
+    match = next((match for line in it.lines if (match := _PHP.match(line))), None)
+    return _raised(match[1]) if match and "on line " in it.text else ""
 
 
 def _ruby(it: Printed) -> str:
-    found = _RUBY.match(it.lines[0])
-    return f"{found['kind']}: {found['text']}" if found else ""
+    match = _RUBY.match(it.lines[0])
+    return f"{match['kind']}: {match['text']}" if match else ""
 
 
 def _go(it: Printed) -> str:
     marks = ("panic: ", "fatal error: ")
-    said = next((line.partition(": ")[2] for line in it.lines if line.startswith(marks)), "")
-    return "panic: " + said.removesuffix(" [recovered]") if said and "goroutine " in it.text else ""
+    message = next((line.partition(": ")[2] for line in it.lines if line.startswith(marks)), "")
+    return "panic: " + message.removesuffix(" [recovered]") if message and "goroutine " in it.text else ""
 
 
 def _rust(it: Printed) -> str:
     for line, below in pairwise([*it.lines, ""]):
-        said = line.partition(" panicked at ")[2] if line.startswith("thread '") else ""
-        if said:
-            return "panic: " + (said[1:].rpartition("', ")[0] if said[0] == "'" else below)
+        message = line.partition(" panicked at ")[2] if line.startswith("thread '") else ""
+        if message:
+            return "panic: " + (message[1:].rpartition("', ")[0] if message[0] == "'" else below)
     return ""
 
 
@@ -179,57 +179,59 @@ def _dbt(it: Printed) -> str:
     if "Error in " not in it.text and "Failure in " not in it.text:
         return ""
     bare = [_STAMP.sub("", line).strip() for line in it.lines]
-    for place, line in enumerate(bare):
-        if found := _DBT.match(line):
-            says = next((under for under in bare[place + 1 :] if under and not under.startswith("LINE")), "")
-            return f"{found[1]} in {found[2]}: {says}".rstrip(": ")
+    for number, line in enumerate(bare):
+        if match := _DBT.match(line):
+            says = next((under for under in bare[number + 1 :] if under and not under.startswith("LINE")), "")
+            return f"{match[1]} in {match[2]}: {says}".rstrip(": ")
     return ""
 
 
 def _headed(it: Printed) -> str:
     """Return the line below the heading of what went wrong, with what Gradle says of it in the next."""
-    said = next((below for heading in HEADINGS if (below := it.after(heading))), "")
-    more = it.after(said) if said else ""
-    return f"{said.rstrip('.')}: {more[2:]}" if more.startswith("> ") else said
+    message = next((below for heading in HEADINGS if (below := it.after(heading))), "")
+    more = it.after(message) if message else ""
+    return f"{message.rstrip('.')}: {more[2:]}" if more.startswith("> ") else message
 
 
 def _abap(it: Printed) -> str:
-    found = next((found for line in it.bare if (found := _ABAP.match(line))), None)
-    said = next((says[1] or below for line, below in pairwise([*it.bare, ""]) if (says := _ABAP_TEXT.match(line))), "")
-    return f"{found[1]}: {said}".rstrip(": ") if found else ""
+    match = next((match for line in it.bare if (match := _ABAP.match(line))), None)
+    message = next(
+        (says[1] or below for line, below in pairwise([*it.bare, ""]) if (says := _ABAP_TEXT.match(line))), ""
+    )
+    return f"{match[1]}: {message}".rstrip(": ") if match else ""
 
 
 def _database(it: Printed) -> str:
     """Return what a database answered: Oracle's innermost, MySQL, by SQLSTATE, SQL Server, PostgreSQL."""
     if oracle := _ORACLE.findall(it.text):
         return str(oracle[-1])
-    coded = next((found for pattern in _CODED if (found := pattern.search(it.text))), None)
+    coded = next((match for pattern in _CODED if (match := pattern.search(it.text))), None)
     if coded:
         return f"{coded['code']}: {coded['text']}"
     for line, below in pairwise(it.bare):
         code, level, _ = line.partition(", Level ")
         if level and code.startswith("Msg "):
             return f"{code}: {below}"
-        said = line.partition("ERROR: ")[2]
-        if said and _OF_SQL.search(below):
-            return said.strip()
+        message = line.partition("ERROR: ")[2]
+        if message and _OF_SQL.search(below):
+            return message.strip()
     return ""
 
 
 def _r(it: Printed) -> str:
-    return next((found[1] for line in it.lines if line.startswith("Error") and (found := _R.match(line))), "")
+    return next((match[1] for line in it.lines if line.startswith("Error") and (match := _R.match(line))), "")
 
 
 def _pytest(it: Printed) -> str:
-    failed = {found[1]: line for line in reversed(it.lines) if (found := _PYTEST.match(line))}
+    failed = {match[1]: line for line in reversed(it.lines) if (match := _PYTEST.match(line))}
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return [*failed.values()][-1].partition(" ")[2] + more if failed else ""
 
 
 def _npm(it: Printed) -> str:
     """Return the first line of npm that names something."""
-    said = (line for line in it.bare if line.startswith(IN_NPM) and not line[9:].lstrip().startswith(ASIDE_IN_NPM))
-    return next(said, "")
+    messages = (line for line in it.bare if line.startswith(IN_NPM) and not line[9:].lstrip().startswith(ASIDE_IN_NPM))
+    return next(messages, "")
 
 
 def _compiler(it: Printed) -> str:
@@ -238,37 +240,37 @@ def _compiler(it: Printed) -> str:
 
 def _page(it: Printed) -> str:
     """Return the title of a page that came in the place of an answer, behind what stands before the page."""
-    found = _TITLE.search(it.text) if _is_page(it.text) else None
+    title = _TITLE.search(it.text) if _is_page(it.text) else None
     before = it.text.partition("<")[0].strip(" :\n")
-    return ": ".join(filter(None, (before, found[1].strip()))) if found and "\n" not in before else ""
+    return ": ".join(filter(None, (before, title[1].strip()))) if title and "\n" not in before else ""
 
 
 def _structured(it: Printed) -> str:
     """Return the last error of a log in JSON or logfmt."""
-    found = ""
+    cause = ""
     for line in it.lines if any(word in it.text for word in ("level", "severity", "lvl")) else ():
         level = _LOGGED.search(line)
         if level and level[1].upper() in GRAVE:
-            said = _LOGGED_TEXT.search(line)
-            found = (said[1] or said[2] or "").replace('\\"', '"') if said else found
-    return found
+            message = _LOGGED_TEXT.search(line)
+            cause = (message[1] or message[2] or "").replace('\\"', '"') if message else cause
+    return cause
 
 
 def _marked(it: Printed) -> str:
     """Return the last line of a log that says itself that it is an error."""
-    found = ""
+    cause = ""
     for line in it.lines:
         bare = _STAMP.sub("", line, count=1).replace("##[error]", "Error: ", 1)
-        level, said = _LEVEL.match(bare), _SAID.match(bare)
+        level, marked = _LEVEL.match(bare), _SAID.match(bare)
         if level and level["level"] in GRAVE:
             bare = level["text"]
-        elif said:
-            bare = bare if said[1] else said[2]  # a program says which it is
+        elif marked:
+            bare = bare if marked[1] else marked[2]  # a program says which it is
         elif not bare.startswith("Error from server"):
             continue
         if not _NOISE.match(bare) and not _EXIT.fullmatch(bare.strip(" .")):
-            found = _raised(bare)
-    return found
+            cause = _raised(bare)
+    return cause
 
 
 def _exit(it: Printed) -> str:
@@ -302,16 +304,16 @@ READERS: tuple[Callable[[Printed], str], ...] = (
 
 def last_line(it: Printed) -> str:
     """Return the last line of a log that says something; a few lines without any sign of a tool are one text."""
-    kept = [bare for line in it.lines if (bare := _STAMP.sub("", line, count=1)).strip()]
-    sensible = [line for line in kept if not _NOISE.match(line.strip()) and not _FRAME.match(line)]
+    printed = [bare for line in it.lines if (bare := _STAMP.sub("", line, count=1)).strip()]
+    sensible = [line for line in printed if not _NOISE.match(line.strip()) and not _FRAME.match(line)]
     items = [line for line in sensible if _ITEM.match(line)]
     if items and len(items) < len(sensible):  # a list says in its heading what it is of
         heading = [line for line in sensible if not _ITEM.match(line)]
-        said = [line for line in heading if not line.endswith(":")]
-        return said[-1].strip() if said else f"{heading[-1].strip()} {_ITEM.sub('', items[0])}"
-    if sensible and len(kept) <= PLAIN:
+        statements = [line for line in heading if not line.endswith(":")]
+        return statements[-1].strip() if statements else f"{heading[-1].strip()} {_ITEM.sub('', items[0])}"
+    if sensible and len(printed) <= PLAIN:
         return " ".join(sensible)
-    last = (sensible or kept or [""])[-1]
+    last = (sensible or printed or [""])[-1]
     level = _LEVEL.match(last)
     return (level["text"] if level else last).strip()
 
@@ -321,13 +323,13 @@ def _raised(line: str, below: Iterable[str] = ()) -> str:
 
     A class that says nothing is left out; a message that begins, or goes on, on the next line is read there.
     """
-    found = _RAISED.match(line.strip())
-    if not found:
+    match = _RAISED.match(line.strip())
+    if not match:
         return line.strip()
-    kind = re.split(r"[.]|::|\$", found["kind"])[-1] + (found["number"] or "")
-    said = (found["text"] or "").strip()
-    if not said or said.endswith(":"):
-        said = f"{said} {next((one.strip() for one in below if one.strip()), '')}".strip()
-    if (inner := _RAISED.match(said)) and "." in inner["kind"]:  # an exception as the message of another one
-        return _raised(said)
-    return kind if not said else said if kind in UNSPECIFIC else f"{kind}: {said}"
+    kind = re.split(r"[.]|::|\$", match["kind"])[-1] + (match["number"] or "")
+    message = (match["text"] or "").strip()
+    if not message or message.endswith(":"):
+        message = f"{message} {next((next_line.strip() for next_line in below if next_line.strip()), '')}".strip()
+    if (inner := _RAISED.match(message)) and "." in inner["kind"]:  # an exception as the message of another one
+        return _raised(message)
+    return kind if not message else message if kind in UNSPECIFIC else f"{kind}: {message}"

@@ -212,7 +212,7 @@ def _stating(part: Document) -> dict[str, Any]:
 def complete_outcome(recorded: Event, report: Event) -> Event:
     """Add to the recorded outcome what another report of it states besides: webhook and callback may each know more."""
     parts: dict[str, Mapping[str, Any]] = {
-        part: {**(known := getattr(recorded, part)), **stated, **_stating(known)}
+        part: {**(fields := getattr(recorded, part)), **stated, **_stating(fields)}
         for part in OUTCOME_PARTS
         if (stated := getattr(report, part))
     }

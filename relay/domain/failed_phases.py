@@ -37,8 +37,8 @@ _MESSAGES = ("message", "errorMessage", "detail", "error")
 def reason_of(phase: Document) -> str:
     """Return the error of a phase, stated by itself or in a document; '' for none."""
     stated = [phase.get(key) for key in _MESSAGES]
-    said = [message_of(value) if isinstance(value, Mapping) else value for value in stated]
-    return next((text for text in said if isinstance(text, str) and text.strip()), "")
+    messages = [message_of(value) if isinstance(value, Mapping) else value for value in stated]
+    return next((text for text in messages if isinstance(text, str) and text.strip()), "")
 
 
 def ends_phase(event: Event) -> bool:
@@ -54,23 +54,23 @@ def lacks_cause(event: Event) -> bool:
     return event.name == FAILURE and event.status in FAILED and not reason_of(error_of(event))
 
 
-def first_failed(event: Event, run: int, known: str) -> str:
+def first_failed(event: Event, run: int, recorded: str) -> str:
     """Return the fact of the run with this event. Where the first succeeds after all, the next one is the cause."""
-    of_run, *listed = json.loads(known) if known else (None,)
+    of_run, *listed = json.loads(recorded) if recorded else (None,)
     if of_run != run:
-        known, listed = "", []
+        recorded, listed = "", []
     if not ends_phase(event):
-        return known
+        return recorded
     failed = {name: reason for name, reason in zip(listed[::2], listed[1::2], strict=True) if name}
     name = _cut(event.phase_name, MAX_NAME)
     if has_failed(event.phase):
         if name in failed or len(failed) == MAX_PHASES:
-            return known
+            return recorded
         failed[name] = cause_of(reason_of(event.phase))
     elif event.mapped and name in failed:
         del failed[name]
     else:
-        return known
+        return recorded
     listed = [*chain.from_iterable(failed.items() or [("", "")])]  # the store drops no facts
     return json.dumps([run, *listed], ensure_ascii=False)
 

@@ -213,12 +213,12 @@ def message_of(error: Mapping[str, Any]) -> str:
 
     Below it stands an exit status that has a meaning of its own: what a killed program printed says nothing of that.
     """
-    said = said_of(error)
-    if len(said) <= LONGEST_UNSPECIFIC and _UNSPECIFIC.fullmatch(said.strip()):
-        said = stack_of(error) or said
+    message = said_of(error)
+    if len(message) <= LONGEST_UNSPECIFIC and _UNSPECIFIC.fullmatch(message.strip()):
+        message = stack_of(error) or message
     stated = _EXIT.fullmatch(f"{error.get('code')}")
     status = int(stated[1]) if stated else error.get("exitCode")
-    return f"{said}\nexit {status}".lstrip() if type(status) is int and status in SIGNALS else said
+    return f"{message}\nexit {status}".lstrip() if type(status) is int and status in SIGNALS else message
 
 
 def said_of(error: Mapping[str, Any]) -> str:

@@ -43,5 +43,5 @@ def _text(value: object) -> str:
 
 
 def _dump(labels: Mapping[str, str]) -> str:
-    kept = dict([*labels.items()][:MOST])
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")) if kept else ""
+    bounded = dict([*labels.items()][:MOST])
+    return json.dumps(bounded, ensure_ascii=False, sort_keys=True, separators=(",", ":")) if bounded else ""

@@ -100,8 +100,8 @@ def parse(
 def critical_failures(batch: Event) -> Iterator[Event]:
     """Parse the first Critical failures that the end of a batch lists, each as an event of its own."""
     listed = rows(batch.batch.document.get("operations")) if batch.batch else []
-    known = members_of(batch.members)
-    critical = {id_ for id_, said in known.items() if said.get("priority") == CRITICAL}
+    members = members_of(batch.members)
+    critical = {id_ for id_, facts in members.items() if facts.get("priority") == CRITICAL}
     failed = (row for row in listed if row.get("status") in FAILED
               and (row.get("priority") == CRITICAL or f"{row.get('operationId')}" in critical))  # fmt: skip
     for row in islice(failed, MOST):

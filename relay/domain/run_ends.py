@@ -92,10 +92,10 @@ class RunEnd(NamedTuple):
     def turn(self, report: "RunEnd") -> int:
         """Return 1 where a report that states its date alone is the opposite and later, -1 if earlier, else 0."""
         opposite = {self.latest or self.status, report.status}
-        known, alone = max(self.sent, self.ended), not (report.attempt or report.started or report.ended)
-        if not (known and report.sent and alone and "Completed" in opposite and opposite.intersection(FAILED)):
+        newest, alone = max(self.sent, self.ended), not (report.attempt or report.started or report.ended)
+        if not (newest and report.sent and alone and "Completed" in opposite and opposite.intersection(FAILED)):
             return 0
-        later = report.sent - known
+        later = report.sent - newest
         return 0 if abs(later) <= SECOND else 1 if later > 0 else -1
 
     def differences(self, report: "RunEnd") -> tuple[str, ...]:

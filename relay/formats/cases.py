@@ -56,11 +56,11 @@ def _stated(parts: tuple[Part, ...], roots: Roots, status: str | None) -> dict[s
     for _, value, field in parts:
         if field is None or (field.only is not None and status not in field.only):
             continue
-        if (said := value.read(roots)) is not None and (said := field.convert(said)) is not None:
+        if (read_value := value.read(roots)) is not None and (read_value := field.convert(read_value)) is not None:
             holder = document
             for key in field.key[:-1]:
                 holder = holder.setdefault(key, {})
-            holder[field.key[-1]] = said
+            holder[field.key[-1]] = read_value
     return document
 
 
@@ -104,8 +104,8 @@ class Phase:
         if self.complete and phases and len(items) <= MAX_ITEMS:
             progress |= {"percentage": round(100 * done / len(phases), 1), "totalPhases": len(phases)}
         if len(phases) > MAX_PHASES:
-            newest = sorted(range(len(phases)), key=lambda place: phases[place].get("startTime", ""))[-MAX_PHASES:]
-            phases = [phases[place] for place in sorted(newest)]  # a job that is retried is among them
+            newest = sorted(range(len(phases)), key=lambda index: phases[index].get("startTime", ""))[-MAX_PHASES:]
+            phases = [phases[index] for index in sorted(newest)]  # a job that is retried is among them
         return phases, progress
 
 

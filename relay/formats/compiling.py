@@ -37,11 +37,11 @@ def compile_format(spec: object) -> Format:
     )
     cases: list[Case] = []
     earlier: list[Mapping[str, Any]] = []
-    for place, raw in _placed(spec):
+    for keys, raw in _placed(spec):
         try:
-            cases.append(_case(raw, earlier, place))
+            cases.append(_case(raw, earlier, keys))
         except FormatError as error:
-            error.path = (*place, *error.path)
+            error.path = (*keys, *error.path)
             raise
         earlier.append(raw)
     texts = {"text"} if "sns" in unwrap else set()  # as which it sends JSON
@@ -50,13 +50,13 @@ def compile_format(spec: object) -> Format:
 
 
 def _headers(cases: Iterable[Case], unwrap: tuple[str, ...]) -> frozenset[str]:
-    read = [each for case in cases for each in _values(case)]
-    headers = frozenset(name for each in read for name in each.names("$header"))
+    read = [used for case in cases for used in _values(case)]
+    headers = frozenset(name for used in read for name in used.names("$header"))
     if secret := headers & SECRET_HEADERS:
         raise FormatError(f"{', '.join(sorted(secret))} is a secret, and would be kept with what is refused")
     if "cloudevents" not in unwrap:
         return headers
-    return headers | {"ce-specversion", *(f"ce-{name.lower()}" for each in read for name in each.names("$envelope"))}
+    return headers | {"ce-specversion", *(f"ce-{name.lower()}" for used in read for name in used.names("$envelope"))}
 
 
 def _values(case: Case) -> Iterator[Value]:
@@ -97,7 +97,7 @@ def _case(raw: object, earlier: Iterable[Mapping[str, Any]], place: Place) -> Ca
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
     conditions = at("when", _conditions, raw.get("when", {}))
-    each = at("each", value, raw["each"]) if "each" in raw else None
+    items = at("each", value, raw["each"]) if "each" in raw else None
     for number, case in enumerate(earlier, start=1):
         about_it = case.get("each") in (None, raw.get("each"))
         if about_it and case.get("when", {}).items() <= raw.get("when", {}).items():
@@ -107,7 +107,7 @@ def _case(raw: object, earlier: Iterable[Mapping[str, Any]], place: Place) -> Ca
     if IGNORE in raw:
         if raw.keys() - {"when", "each", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
             raise FormatError("expected a reason, and no fields beside it but `when` and `each`", (IGNORE,))
-        return Case(place, conditions, ignore=raw[IGNORE], each=each)
+        return Case(place, conditions, ignore=raw[IGNORE], each=items)
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
@@ -117,7 +117,7 @@ def _case(raw: object, earlier: Iterable[Mapping[str, Any]], place: Place) -> Ca
     )
     status = at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None
     phase, phases = (at(key, make, raw[key]) if key in raw else None for key, make in PHASES.items())
-    return Case(place, conditions, fields, status=status, phase=phase, phases=phases, each=each)
+    return Case(place, conditions, fields, status=status, phase=phase, phases=phases, each=items)
 
 
 def _flag(raw: Mapping[str, Any], name: str, default: str) -> bool:
@@ -157,10 +157,10 @@ def _conditions(raw: object) -> tuple[Condition, ...]:
 
 
 def _condition(route: str, accepted: object) -> Condition:
-    said = value(route)
+    compiled = value(route)
     if accepted in (PRESENT, ABSENT):
-        holds: Callable[[Roots], bool] = lambda roots: (said.read(roots) is not None) == (accepted == PRESENT)  # noqa: E731
-        return Condition(route, (f"{accepted}",), said, holds)
+        holds: Callable[[Roots], bool] = lambda roots: (compiled.read(roots) is not None) == (accepted == PRESENT)  # noqa: E731
+        return Condition(route, (f"{accepted}",), compiled, holds)
     words = accepted if isinstance(accepted, list) else [accepted]
     if not words or not all(isinstance(word, str) for word in words):
         raise FormatError("expected a word, several, present or absent")
@@ -169,7 +169,7 @@ def _condition(route: str, accepted: object) -> Condition:
     except FormatError as error:
         error.path = ()
         raise
-    return Condition(route, tuple(map(str, words)), said, lambda roots: matching(roots) is not None)
+    return Condition(route, tuple(map(str, words)), compiled, lambda roots: matching(roots) is not None)
 
 
 def _statuses(raw: object, ours: tuple[str, ...]) -> Table:

@@ -65,9 +65,9 @@ ENVELOPES: Mapping[str, Callable[[dict[str, Any], Headers], Opened | None]] = {
 }  # fmt: skip
 
 
-def opened(body: Any, headers: Headers, names: tuple[str, ...], most: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+def opened(body: Any, headers: Headers, names: tuple[str, ...], limit: int) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Open these envelopes; yield the content, and what the inner one says: of a list of them, of the first `most`."""
-    batch = body[:most] if names and type(body) is list and body else [body]
+    batch = body[:limit] if names and type(body) is list and body else [body]
     return (_opened(sent, headers, names) for sent in batch)
 
 
@@ -75,7 +75,7 @@ def _opened(body: Any, headers: Headers, names: tuple[str, ...]) -> tuple[Any, d
     facts: dict[str, Any] = {}
     levels = 0
     for name in names:
-        if levels < MAX_LEVELS and type(body) is dict and (found := ENVELOPES[name](body, headers)):
-            body, facts = found
+        if levels < MAX_LEVELS and type(body) is dict and (inner := ENVELOPES[name](body, headers)):
+            body, facts = inner
             levels += 1
     return body, facts

@@ -41,8 +41,8 @@ def explain(form: Format, number: int, roots: Roots) -> tuple[list[Missed], list
     missed: list[Missed] = []
     for tried, case in enumerate(form.cases[: number - 1] if number else form.cases, start=1):
         for condition in [condition for condition in case.conditions if not condition.holds(roots)][:1]:
-            said = _shown(condition.value.read(roots))
-            missed.append(Missed(tried, condition.route, " or ".join(condition.accepted), said))
+            shown = _shown(condition.value.read(roots))
+            missed.append(Missed(tried, condition.route, " or ".join(condition.accepted), shown))
     return missed, [*_lines(form.cases[number - 1], roots)] if number else []
 
 
@@ -57,10 +57,12 @@ def _lines(case: Case, roots: Roots) -> Iterator[Line]:
 
 
 def _line(part: Part, there: Sequence[Roots]) -> Line:
-    found = [(*part.value.found(roots), part.value.read(roots)) for roots in there]
+    readings = [(*part.value.found(roots), part.value.read(roots)) for roots in there]
     convert = part.field.convert if part.field else lambda says: says
-    taken = [None if says is None else convert(says) for _, _, says in found]
-    return Line(".".join(map(str, part.place)), found[0][0], _joined(said for _, said, _ in found), _joined(taken))
+    converted = [None if says is None else convert(says) for _, _, says in readings]
+    return Line(
+        ".".join(map(str, part.place)), readings[0][0], _joined(raw for _, raw, _ in readings), _joined(converted)
+    )
 
 
 def _joined(values: Iterable[Any]) -> str:

@@ -56,61 +56,61 @@ class Format:
         return (*self.link_hosts, *(named[1] for text in texts if (named := _NAMED.match(f"{text}/".lower()))))
 
     def readings(
-        self, body: Any, *, headers: Mapping[str, str] | None = None, most: int = MAX_EVENTS
+        self, body: Any, *, headers: Mapping[str, str] | None = None, limit: int = MAX_EVENTS
     ) -> list[Reading]:  # fmt: skip
         """Read a document: one reading, or of a case with `each` one of each item, the first `most` of them.
 
         `headers` by their names in small letters.
         """
-        readings, beyond = self.walk(roots_of(body, headers), self.reading, most)
+        readings, beyond = self.walk(roots_of(body, headers), self.reading, limit)
         return [*readings, Reading(missing="each", beyond=beyond)] if beyond else readings
 
     def reading(self, number: int, roots: Roots) -> Reading:
         return self.cases[number - 1].read(roots, number) if number else Reading(ignored=NO_CASE)
 
     def walk(
-        self, roots: Roots, use: Callable[[int, Roots], Used], most: int = MAX_EVENTS
+        self, roots: Roots, use: Callable[[int, Roots], Used], limit: int = MAX_EVENTS
     ) -> tuple[list[Used], int]:  # fmt: skip
         """Use the document, or each of its items, with the number of the case that it is read by, 0 for none.
 
         Returns what `use` does, and how many items are left out. For all items it gets one mapping, which changes.
         """
         if not self.unwrap:
-            return self._walk(roots, use, most)
+            return self._walk(roots, use, limit)
         parts: list[Used] = []
         batch = roots[BODY]
-        beyond = max(0, len(batch) - most) if type(batch) is list else 0  # those are not opened
-        for body, envelope in opened(batch, roots["$header"], self.unwrap, most):
+        beyond = max(0, len(batch) - limit) if type(batch) is list else 0  # those are not opened
+        for body, envelope in opened(batch, roots["$header"], self.unwrap, limit):
             within = {**roots, BODY: body, "$envelope": envelope}
-            found, left = self._walk(within, use, most - len(parts)) if len(parts) < most else ([], 1)
-            parts += found
+            used, left = self._walk(within, use, limit - len(parts)) if len(parts) < limit else ([], 1)
+            parts += used
             beyond += left
         return parts, beyond
 
     def _walk(
-        self, roots: Roots, use: Callable[[int, Roots], Used], most: int
+        self, roots: Roots, use: Callable[[int, Roots], Used], limit: int
     ) -> tuple[list[Used], int]:  # fmt: skip
         for number, case in enumerate(self.cases, start=1):
             if case.each is None:
                 if case.holds(roots):
                     return [use(number, roots)], 0
             elif type(items := case.each.read(roots)) is list:
-                parts, found = self._of_items(items, roots, use, most)
-                if found:
-                    return parts, max(0, len(items) - most)
+                parts, matched = self._of_items(items, roots, use, limit)
+                if matched:
+                    return parts, max(0, len(items) - limit)
         return [use(0, roots)], 0
 
     def _of_items(
-        self, items: list[Any], roots: Roots, use: Callable[[int, Roots], Used], most: int
+        self, items: list[Any], roots: Roots, use: Callable[[int, Roots], Used], limit: int
     ) -> tuple[list[Used], bool]:  # fmt: skip
         """Use each item by the first case about their list that holds for it. Return whether one holds for any."""
         body = {**roots[BODY]} if type(roots[BODY]) is dict else {}
-        within, parts, found = {**roots, BODY: body}, [], False
+        within, parts, matched = {**roots, BODY: body}, [], False
         cases = [(number, case) for number, case in enumerate(self.cases, start=1)
                  if case.each and case.each.read(roots) is items]  # fmt: skip
-        for item in items[:most]:
+        for item in items[:limit]:
             body[ITEM] = item
             number = next((number for number, case in cases if case.holds(within)), 0)
             parts.append(use(number, within))
-            found = found or number > 0
-        return parts, found
+            matched = matched or number > 0
+        return parts, matched

@@ -54,8 +54,8 @@ def value(spec: object, *, link: bool = False) -> Value:
 
 def paths_in(route: str) -> tuple[str, ...]:
     """Return the paths that it reads: its own, and that of `| unless PATH`."""
-    own, *converters = (part.strip() for part in route.split("|"))
-    return own, *(its.removeprefix("unless ").strip() for its in converters if its.startswith("unless "))
+    main, *converters = (part.strip() for part in route.split("|"))
+    return main, *(its.removeprefix("unless ").strip() for its in converters if its.startswith("unless "))
 
 
 def says(extracted: Any) -> bool:
@@ -71,7 +71,7 @@ def _first(terms: list[Value]) -> Value:
                 return extracted
         return None
 
-    paths, texts = (tuple(one for term in terms for one in getattr(term, name)) for name in ("paths", "texts"))
+    paths, texts = (tuple(text for term in terms for text in getattr(term, name)) for name in ("paths", "texts"))
     return Value(read, ", ".join(term.written for term in terms), paths, texts, tuple(terms))
 
 
@@ -86,11 +86,11 @@ def _template(spec: str, link: bool) -> Value:
 
     def fill(roots: Roots) -> str | None:
         texts = [text_of(part) or word_of(part) for part in (read(roots) for read in reads)]  # also true and false
-        for place in encoded:
-            texts[place] = encode(texts[place] or "")
+        for number in encoded:
+            texts[number] = encode(texts[number] or "")
         return form.format(*texts) if all(texts) else None
 
-    return Value(fill, spec, tuple(one for inner in rest[::2] for one in paths_in(inner)), (spec,))
+    return Value(fill, spec, tuple(inner_path for inner in rest[::2] for inner_path in paths_in(inner)), (spec,))
 
 
 @dataclass(frozen=True, slots=True)

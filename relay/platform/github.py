@@ -83,25 +83,25 @@ class Hook:
     now: float
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def redeliver_failed(self, most: int = MOST, *, every: bool = False) -> Round:
+    async def redeliver_failed(self, limit: int = MOST, *, every: bool = False) -> Round:
         """Ask for what failed in the last three days (`failed`). Raises PlatformError."""
-        since, asked, refusal = datetime.fromtimestamp(self.now, UTC) - YOUNG, 0, None
+        since, requested, refusal = datetime.fromtimestamp(self.now, UTC) - YOUNG, 0, None
         headers = HEADERS | {"Authorization": f"Bearer {self.token}"}
         async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http:
             waiting = failed(await self._deliveries(http, since), since, every=every)
-            for number, delivery in enumerate(waiting[:most]):
+            for number, delivery in enumerate(waiting[:limit]):
                 if number:
                     await self.sleep(PAUSE)
                 try:
                     await self._call(http, "POST", f"/deliveries/{delivery.id}/attempts")
-                    asked += 1
+                    requested += 1
                 except PlatformError as error:
                     if error.status not in GONE:
                         raise
                     refusal = error  # one that GitHub has no more must not hold up the others
-        if refusal and not asked:
+        if refusal and not requested:
             raise refusal
-        return Round(len(waiting), asked, max(0, len(waiting) - most))
+        return Round(len(waiting), requested, max(0, len(waiting) - limit))
 
     async def _deliveries(self, http: aiohttp.ClientSession, since: datetime) -> list[Delivery]:
         """List them, at least as far back as that."""

@@ -53,7 +53,7 @@ class SourceReader:
                 return [self._event(decode(body), body, received_at, ids)]
             sent = {name: (headers or {}).get(name, ()) for name in form.headers}
             texts = {name: lines[0].decode("latin-1") for name, lines in sent.items() if len(lines) == 1}
-            readings = form.readings(decode_any(body), headers=texts, most=most)
+            readings = form.readings(decode_any(body), headers=texts, limit=most)
         return self.told(readings, body, received_at=received_at, ids=ids)
 
     def told(

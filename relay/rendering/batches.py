@@ -94,23 +94,23 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
     """List the operations. The one that this event is about has the status that the event gives it."""
     operation = event.operation
     members: list[dict[str, Any]] = []
-    known: Mapping[str, Mapping[str, str]] = clean(members_of(event.members))
-    for row in with_failed(rows(document.get("operations")) or (), known if event.status in TERMINAL else {}):
+    own_facts: Mapping[str, Mapping[str, str]] = clean(members_of(event.members))
+    for row in with_failed(rows(document.get("operations")) or (), own_facts if event.status in TERMINAL else {}):
         key = text(row, "operationId", "id")
         needs = row.get("dependencies")
         this = operation if operation and clean(operation.id) == key else None
         status = clean(this.status if this else "") or text(row, "status")
-        said = known.get(key, {})
-        kind = clean(this.type if this else "") or text(row, "operationType", "type") or said.get("type", "")
+        facts = own_facts.get(key, {})
+        kind = clean(this.type if this else "") or text(row, "operationType", "type") or facts.get("type", "")
         stated = {"error": clean(event.error or this.document.get("error"))} if this else row
-        if COUNTS.get(status) == "failed" and not stated.get("error") and said.get("cause"):
-            stated = {"error": said["cause"]}
+        if COUNTS.get(status) == "failed" and not stated.get("error") and facts.get("cause"):
+            stated = {"error": facts["cause"]}
         members.append({
             **row,
             **stated,
             "id": key,
             "key": text(row, "operationKey") or key,
-            "name": clean(this.name if this else "") or text(row, "operationName", "name") or said.get("name")
+            "name": clean(this.name if this else "") or text(row, "operationName", "name") or facts.get("name")
             or text(row, "operationKey") or language.title(kind, key, alone=True),
             "status": status,
             "status_label": language.label(status),

@@ -129,9 +129,11 @@ def unknown_names(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]
     fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
     for source in library.sources():
         parts_file = (source.file.parent.name, PARTS)
-        own = {name for file, names in macros.items() if (file.parent.name, file.name) == parts_file for name in names}
+        defined = {
+            name for file, names in macros.items() if (file.parent.name, file.name) == parts_file for name in names
+        }
         known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names, *_inherited(library, source)}
-        yield from _of(source, environment, known_names, fields | ({"parts": own} if own else {}))
+        yield from _of(source, environment, known_names, fields | ({"parts": defined} if defined else {}))
     channels = [*filter(library.messages.__contains__, FORMATS), *(library.messages.keys() - FORMATS.keys())]
     for channel in channels:
         for stem in library.messages[channel]:

@@ -187,8 +187,8 @@ def _links(values: Context) -> dict[str, str]:
     op = values["op"]
     if missing_job(event):  # a run has a page once it has begun
         op = op | {"id": text(values["recovered"], "run")}
-    found = links(templates, event, op, values["batch"], values["error"]["code"], alarm_of_batch=watched)
-    return found | {"platform": safe_url(values.base.url)}
+    page_links = links(templates, event, op, values["batch"], values["error"]["code"], alarm_of_batch=watched)
+    return page_links | {"platform": safe_url(values.base.url)}
 
 
 def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:

@@ -90,14 +90,14 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 
         def tree() -> nodes.Template:
             parsed = [self._parse(source, str(file), str(file)) for source in (*statements, *texts)]
-            body = [node for one in parsed[: len(statements)] for node in one.body]
+            body = [node for module in parsed[: len(statements)] for node in module.body]
             # What several ask for is looked up once, before the first of them.
-            named = Counter(name for one in parsed[len(statements) :] for name in {*_loaded(one)})
+            named = Counter(name for module in parsed[len(statements) :] for name in {*_loaded(module)})
             body += [nodes.ExprStmt(nodes.Name(name, "load", lineno=1), lineno=1) for name in named if named[name] > 1]
-            for one in parsed[len(statements) :]:
-                line = one.body[0].lineno if one.body else 1
+            for module in parsed[len(statements) :]:
+                line = module.body[0].lineno if module.body else 1
                 end = nodes.Output([nodes.TemplateData(END, lineno=line)], lineno=line)
-                body += [nodes.Scope(one.body, lineno=line), end]
+                body += [nodes.Scope(module.body, lineno=line), end]
             return nodes.Template(body, lineno=1)
 
         key = Key(bool(self.autoescape), str(file), repr((*statements, *texts)))
@@ -190,8 +190,8 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 def _loaded(tree: nodes.Template) -> Iterator[str]:
     """Yield the names that a template asks for, and none that it sets itself."""
     names = [*tree.find_all(nodes.Name)]
-    own = {name.name for name in names if name.ctx != "load"}
-    yield from (name.name for name in names if name.name not in own)
+    bound = {name.name for name in names if name.ctx != "load"}
+    yield from (name.name for name in names if name.name not in bound)
 
 
 @lru_cache(2048)

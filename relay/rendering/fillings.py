@@ -64,7 +64,7 @@ class Filling:
         *texts, _ = text.split(END)
         if len(texts) != count:
             raise TemplateError(f"{self._file}: a text holds {END!r}")
-        return [self.environment.tidy(one, str(self._file), MAX_TEXT) for one in texts], lists
+        return [self.environment.tidy(rendered, str(self._file), MAX_TEXT) for rendered in texts], lists
 
     def _alone(self, lists: Sequence[str], texts: Sequence[str], values: Context) -> Filled:
         return self._filled(self.environment.together(lists, texts, self._file), values, len(texts))

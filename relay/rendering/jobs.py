@@ -81,11 +81,11 @@ def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[st
     started, estimate = time(op, "started_at"), time(op, "estimated_completion")
     if started is None:
         return {}
-    now, begun = event.occurred_at.timestamp(), started.timestamp()
-    expected = estimate.timestamp() if estimate else begun + normal.median
+    now, begin = event.occurred_at.timestamp(), started.timestamp()
+    expected = estimate.timestamp() if estimate else begin + normal.median
     ends = max(expected, now)
-    late = ends - (begun + normal.high)
-    usual = ends >= begun + normal.low - normal.tolerance
+    late = ends - (begin + normal.high)
+    usual = ends >= begin + normal.low - normal.tolerance
     return {
         "late_by": late if late > normal.tolerance else 0 if usual else None,
         "expected_end": iso_time(expected) if estimate is None and expected > now else "",
@@ -210,8 +210,8 @@ def _printed(document: Mapping[str, Any]) -> tuple[str, str]:
         masked(uncoloured(both_ends(stated.strip(), MOST_PRINTED, f"\n{ELLIPSIS}\n")))
         for stated in (said_of(document), stack_of(document))
     )
-    known = message in stack or " ".join(message.split()) == cause_of(message_of(document))
-    return "" if known else message, stack
+    shown = message in stack or " ".join(message.split()) == cause_of(message_of(document))
+    return "" if shown else message, stack
 
 
 def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:

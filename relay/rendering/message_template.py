@@ -168,14 +168,14 @@ class MessageTemplate:
     def _list(self, node: SequenceNode) -> Part:
         items = [self._repeated(item) or self._once(item) for item in node.value]
 
-        def render(*given: Any) -> Any:
-            return [value for item in items for value in item(*given) if value is not EMPTY] or EMPTY
+        def render(*arguments: Any) -> Any:
+            return [value for item in items for value in item(*arguments) if value is not EMPTY] or EMPTY
 
         return render
 
     def _once(self, node: Node) -> Part:
         part = self._compile(node, "")
-        return lambda *given: (part(*given),)
+        return lambda *arguments: (part(*arguments),)
 
     def _repeated(self, node: Node) -> Part | None:
         """Compile an object with `each:`, which gives any number of values; None for any other node."""

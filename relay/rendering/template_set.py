@@ -120,9 +120,9 @@ class TemplateSet(TemplateFiles):
 
     def _module(self, escaping: Escaping, name: str, values: Context, tidy: Callable[[str], str]) -> Macros:
         """Return a file's macros. relay's own are run once for all messages, a user's for each."""
-        known = self._macros.get((escaping, name))
-        if known is not None:
-            return known
+        compiled = self._macros.get((escaping, name))
+        if compiled is not None:
+            return compiled
         macros = Macros()
         if name in self._levels:
             exported = self._environments[escaping].exported(self.template(escaping, name), values)

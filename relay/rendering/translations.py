@@ -199,9 +199,9 @@ class Catalogues:
 
     def lacks(self, code: str, text: str, context: str | None) -> bool:
         """Return whether the language does not have this text. The source language lacks none."""
-        found = [catalogue.get(text, context) for catalogue in self._catalogues.get(code, [])]
+        translated = [catalogue.get(text, context) for catalogue in self._catalogues.get(code, [])]
         return code != SOURCE and not any(
-            message and not message.fuzzy and all(_texts(message.string) or [""]) for message in found
+            message and not message.fuzzy and all(_texts(message.string) or [""]) for message in translated
         )
 
     def _language(self, code: str) -> Language:

@@ -119,8 +119,8 @@ class Accepting:
     @property
     def context(self) -> str:
         """Return the `traceparent` that the spans of its deliveries continue; it is kept with the event."""
-        own = self._span.get_span_context()
-        return f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        span_context = self._span.get_span_context()
+        return f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}-{span_context.trace_flags:02x}"
 
     def end(self, outcome: str, *, event: str = "") -> None:
         self._span.set_attribute("relay.outcome", outcome)

@@ -87,9 +87,9 @@ def _refusal(status: int, schemas: Schema) -> Schema:
 
 def _schema(kind: Any, schemas: Schema, mode: Any) -> Schema:
     """A reference to the type's schema, which is put among `schemas` with all that it refers to."""
-    made = TypeAdapter(kind).json_schema(ref_template=TEMPLATE, mode=mode)
+    schema = TypeAdapter(kind).json_schema(ref_template=TEMPLATE, mode=mode)
     prefix = "Answer" if mode == "serialization" else ""  # a request and an answer may bear the same name
-    parts = made.pop("$defs", {}) | {kind.__name__: made}
+    parts = schema.pop("$defs", {}) | {kind.__name__: schema}
     for name, part in parts.items():
         schemas[prefix + name] = _renamed(part, prefix)
     return {"$ref": TEMPLATE.format(model=prefix + kind.__name__)}

@@ -131,8 +131,8 @@ def retry_of(original: Operation, retry_request: RetryOperation, now: float) -> 
         **({"priority": priority} if priority in ("Low", "Normal", "High", "Critical") else {}),
     })  # fmt: skip
     before = view_at(original, now)
-    kept = original.partial and not original.discarded
-    first = before.snapshot.phase if retry_request.retry_mode == "resume" and kept else 0
+    usable = original.partial and not original.discarded
+    first = before.snapshot.phase if retry_request.retry_mode == "resume" and usable else 0
     spans = [(start, end) for start, end in before.snapshot.spans[:first] if start is not None and end is not None]
     return new_operation(
         (original.tenant, original.project), request, now, original.speed,

@@ -20,7 +20,7 @@ def results(operation: Operation, links: Links, *, detailed: bool = False, artif
     view, request = view_at(operation, operation.ended or 0.0), operation.request
     success = operation.status == "Completed"
     keep = not operation.discarded and (success or operation.partial)
-    kept = view.completed if keep else []
+    completed = view.completed if keep else []
     halves = [view.unfinished] if keep and operation.status == "Cancelled" and not operation.forced else []
     minutes = view.elapsed / 60
     document: dict[str, Any] = {
@@ -31,9 +31,9 @@ def results(operation: Operation, links: Links, *, detailed: bool = False, artif
         "completionTime": texts.iso(view.now),
         "totalDuration": texts.span(view.elapsed),
         "success": success,
-        "summary": _summary(view, kept),
+        "summary": _summary(view, completed),
         "phaseResults": [
-            *(_phase(view, name, detailed) for name in kept if phase in (None, name)),
+            *(_phase(view, name, detailed) for name in completed if phase in (None, name)),
             *(_unfinished_phase(view, name) for name in halves if name and phase in (None, name)),
         ],
         "artifacts": _artifacts(view, links) if artifacts and success and not operation.discarded else [],

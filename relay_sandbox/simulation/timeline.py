@@ -68,12 +68,12 @@ def stretches(plan: Plan) -> tuple[list[Stretch], float, Ending]:
 
 def _cut(work: list[Stretch], end: float) -> list[Stretch]:
     """The stretches before `end`, the last one shortened to it."""
-    kept = [stretch for stretch in work if stretch.start < end]
-    if kept and kept[-1].end > end:
-        last = kept[-1]
+    before_end = [stretch for stretch in work if stretch.start < end]
+    if before_end and before_end[-1].end > end:
+        last = before_end[-1]
         high = last.low + (last.high - last.low) * (end - last.start) / (last.end - last.start)
-        kept[-1] = last._replace(end=end, high=high)
-    return kept
+        before_end[-1] = last._replace(end=end, high=high)
+    return before_end
 
 
 def _phase_marks(plan: Plan) -> list[float]:

@@ -66,9 +66,9 @@ class State:
             records += [kind.model_validate_json(raw) for raw in raws if raw is not None]
         return records
 
-    async def projects(self, most: int = 20) -> list[tuple[str, str]]:
+    async def projects(self, limit: int = 20) -> list[tuple[str, str]]:
         """Tenant and project of those that have operations, the newest first."""
-        scopes = await call(self._redis.zrange(f"{PREFIX}projects", 0, most - 1, desc=True))
+        scopes = await call(self._redis.zrange(f"{PREFIX}projects", 0, limit - 1, desc=True))
         return [(tenant, project) for tenant, _, project in (scope.decode().partition("/") for scope in scopes)]
 
     async def change(self, names: Sequence[str], decide: Decide) -> Change | None:

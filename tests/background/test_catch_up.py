@@ -108,7 +108,7 @@ async def test_one_that_github_has_no_more_holds_up_no_other_and_few_are_asked_f
         pauses.append(seconds)
 
     async with scripted_platform(answers) as hub:
-        found = await Hook(f"{hub.url}{HOOK}", TOKEN, NOW, pause).redeliver_failed(most=3)
+        found = await Hook(f"{hub.url}{HOOK}", TOKEN, NOW, pause).redeliver_failed(limit=3)
 
     assert (found, pauses) == ((4, 2, 1), [1.0, 1.0])
     assert [asked.path.split("/")[-2] for asked in hub.asked[1:]] == ["1", "2", "3"]

@@ -68,4 +68,4 @@ def test_what_is_beyond_a_hundred_items_is_missing_and_counted() -> None:
 
     assert len(taken) == 100
     assert (beyond.missing, beyond.beyond) == ("each", 30)
-    assert told(compile_format(RUNS), runs(*items), most=1000)[-1] == "129/a"
+    assert told(compile_format(RUNS), runs(*items), limit=1000)[-1] == "129/a"

@@ -66,7 +66,7 @@ def test_a_list_of_envelopes_is_several_documents_each_with_what_is_on_its_own()
     form = compile_format({"unwrap": ["eventgrid", "cloudevents"], "run": "$envelope.id", "job": "$envelope.type",
                            "status": {"of": "state", "Completed": "ok"}})  # fmt: skip
     batch = [cloud_event(id=f"{number}", data=BODY) for number in range(3)]
-    read, left_out = form.readings([*batch, GRID, "odd"]), form.readings(batch, most=2)
+    read, left_out = form.readings([*batch, GRID, "odd"]), form.readings(batch, limit=2)
 
     runs = [(its.document or {}).get("operation", {}).get("operationId") for its in read]
     assert runs == ["0", "1", "2", "9", None]
