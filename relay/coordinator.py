@@ -85,9 +85,9 @@ class Coordinator:
     def renderer(self) -> IsolatedRenderer:
         return self._renderer
 
-    def log_warnings(self, known: Iterable[Problem] = ()) -> None:
+    def log_warnings(self, reported: Iterable[Problem] = ()) -> None:
         """Log what in the file works, but probably not as it was meant, but for what is known."""
-        logged = {(warning.path, warning.message) for warning in known}
+        logged = {(warning.path, warning.message) for warning in reported}
         for warning in self._config.warnings:
             if (warning.path, warning.message) in logged:
                 continue
@@ -132,10 +132,10 @@ class Coordinator:
                 self._retired.append(self.channels[name])  # it may be sending: closed when relay stops
                 self.channels[name] = CHANNELS[name](settings)
         self._closing.add(asyncio.create_task(self._renderer.aclose()))  # after what it has been asked for
-        known, self._config, self._renderer = self._config.warnings, fresh, renderer
+        warnings, self._config, self._renderer = self._config.warnings, fresh, renderer
         for subscriber in self._subscribers:
             subscriber()
-        self.log_warnings(known)
+        self.log_warnings(warnings)
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
         return taken
 

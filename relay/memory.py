@@ -70,9 +70,9 @@ class Memory:
 
     def stated(self, *, private: bool) -> dict[str, int]:
         """Return what the log and `/readyz` show; of an external Redis nothing is known here."""
-        own = {"limit": self.limit, "hot": self.hot}
+        budget = {"limit": self.limit, "hot": self.hot}
         held = {"redis": self.redis, "operations": self.operations, "messages": self.messages}
-        return own | held if private else own
+        return budget | held if private else budget
 
 
 def available(physical: int | None = None, limits: Sequence[Path] | None = None) -> int:

@@ -95,9 +95,9 @@ def watching(
         nonlocal timer
         global _longest  # noqa: PLW0603 - a process has one loop
         if (late := clock() - due) >= BLOCKED:
-            own = (cpu := computed() - before) >= BUSY * late
-            log.error("loop.blocked", seconds=round(late, 1), cpu=round(cpu, 1), **(_longest[1] if own else {}),
-                      meaning="relay itself computed" if own else "the machine was busy, or this process stopped",
+            computing = (cpu := computed() - before) >= BUSY * late
+            log.error("loop.blocked", seconds=round(late, 1), cpu=round(cpu, 1), **(_longest[1] if computing else {}),
+                      meaning="relay itself computed" if computing else "the machine was busy, or this process stopped",
                       )  # fmt: skip
             outage.excuse()
         _longest = 0.0, {}

@@ -28,17 +28,17 @@ class CaughtUp(NamedTuple):
     def __str__(self) -> str:
         if self.error:
             return f"{self.source}: {self.error}"
-        failed, asked, rest = self.found
+        failed, requested, rest = self.found
         if not failed:
             return f"{self.source}: nothing is left to redeliver by {self.hook}"
         more = f"; ask again for {rest} more" if rest else ""
-        return f"{self.source}: {asked} of {failed} failed deliveries are redelivered by {self.hook}{more}"
+        return f"{self.source}: {requested} of {failed} failed deliveries are redelivered by {self.hook}{more}"
 
 
 def hooks_of(sources: Mapping[str, Source]) -> dict[str, tuple[str, str]]:
     """Return the source and the token of each webhook that can be asked."""
-    asked = ((name, source.catch_up) for name, source in sources.items() if source.catch_up)
-    return {hook: (name, of.token.get_secret_value()) for name, of in asked for hook in of.hooks}
+    clients = ((name, source.catch_up) for name, source in sources.items() if source.catch_up)
+    return {hook: (name, of.token.get_secret_value()) for name, of in clients for hook in of.hooks}
 
 
 async def catch_up(hooks: Mapping[str, tuple[str, str]], now: float, *, every: bool = False) -> list[CaughtUp]:
@@ -46,8 +46,8 @@ async def catch_up(hooks: Mapping[str, tuple[str, str]], now: float, *, every: b
     done: list[CaughtUp] = []
     for hook, (source, token) in hooks.items():
         try:
-            most = MOST - sum(each.found.asked for each in done)
-            done.append(CaughtUp(source, hook, await Hook(hook, token, now).redeliver_failed(most, every=every)))
+            limit = MOST - sum(each.found.asked for each in done)
+            done.append(CaughtUp(source, hook, await Hook(hook, token, now).redeliver_failed(limit, every=every)))
         except PlatformError as error:
             done.append(CaughtUp(source, hook, error=error))
     return done

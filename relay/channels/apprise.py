@@ -76,13 +76,13 @@ class Apprise:
     async def send(self, notification: Notification) -> Receipt:
         name, url = notification.address, value_of(notification.address, self._urls, URLS).get_secret_value()
         # It blocks, and `patience` ends it. A few such threads at the most: `max_concurrency`.
-        status, said = await asyncio.to_thread(self._notify, notification, url)
+        status, reason = await asyncio.to_thread(self._notify, notification, url)
         if status == "SUCCESS":
             return Receipt(f"Apprise sent it to {name}")
-        said = without_url(said, url) or "it does not say why"
+        reason = without_url(reason, url) or "it does not say why"
         if status == "TIMEOUT":
-            raise DeliveryError(f"Apprise had no answer from {name} in time: {said}", outcome_unknown=True)
-        raise DeliveryError(f"Apprise could not send it to {name}: {said}")
+            raise DeliveryError(f"Apprise had no answer from {name} in time: {reason}", outcome_unknown=True)
+        raise DeliveryError(f"Apprise could not send it to {name}: {reason}")
 
     async def check(self) -> str:
         """Name the services: only a message shows whether they answer."""

@@ -28,8 +28,8 @@ def check_names(document: Document) -> None:
         section = "sources" if key == "sources" else "destinations"
         known, raw = document.section(section), holder[key]
         for position, name in enumerate(raw if isinstance(raw, list) else [raw]):
-            own = section == "sources" and name == SOURCE  # where relay's own events come from
-            if isinstance(name, str) and name not in known and not own and not is_misspelt(section, document):
+            internal = section == "sources" and name == SOURCE  # where relay's own events come from
+            if isinstance(name, str) and name not in known and not internal and not is_misspelt(section, document):
                 where = (*path, position) if isinstance(raw, list) else path
                 document.report(where, f"unknown {section[:-1]} {name!r}; {suggest(name, known)}")
 
@@ -138,10 +138,10 @@ def _check_labels(config: Config, document: Document, index: int) -> None:
     """Warn of labels that no format of the rule's sources gives; relay's own documents may carry any."""
     rule = config.rules[index]
     named = [config.sources[name] for name in rule.sources or config.sources if name in config.sources]
-    given = {label for source in named if source.reader for label in source.reader.labels}
-    for label in rule.where.keys() - given:
-        hint = suggest(label, given)
-        if all(source.format for source in named) or nearest(label, given):
+    labels = {label for source in named if source.reader for label in source.reader.labels}
+    for label in rule.where.keys() - labels:
+        hint = suggest(label, labels)
+        if all(source.format for source in named) or nearest(label, labels):
             document.warn(("rules", index, "where", label), f"no format of the rule's sources gives it; {hint}")
 
 
@@ -198,36 +198,36 @@ def _check_links(config: Config, document: Document, channels: Channels) -> None
             text = "mail programs offer one-click unsubscribe only for https addresses"
             document.warn(("server", "public_url"), text)
     own = not all(source.format for source in config.sources.values())  # whose pages `links` are of
-    asked = ("platform", "links", "operation") in document.lines  # '' says that there are none
-    if own and not (asked or config.platform.links.operation):
+    described = ("platform", "links", "operation") in document.lines  # '' says that there are none
+    if own and not (described or config.platform.links.operation):
         text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
         document.warn(("platform", "links", "operation"), f"{text} operation, such as {EXAMPLE}")
     named = {source.format for source in config.sources.values() if source.reader and not source.reader.links}
     for name in sorted(named & config.formats.keys()) if config.platform.links.operation else ():
         text = "not set, so messages do not link to its runs: platform.links are of sources without a format; expected"
         document.warn(("formats", name, "link"), f'{text} such as "https://ci.example.com/runs/{{id}}"')
-    if config.link_hosts.shown and own and not asked:
+    if config.link_hosts.shown and own and not described:
         text = "not set, and neither are base_url and links: messages link to any host that an event names; list "
         document.warn(("platform", "link_hosts"), f"{text}the allowed hosts, or '*'")
 
 
 def _check_escalations(config: Config, document: Document, teams: Teams) -> None:
     digests = {name for name, destination in config.destinations.items() if destination.mode == "digest"}
-    known = {*config.destinations, *teams} - digests
+    reachable = {*config.destinations, *teams} - digests
     for name, destination in config.destinations.items():
         for index, step in enumerate(destination.escalate):
             path = ("destinations", name, "escalate", index, "to")
             if step.to in digests:
                 document.report(path, f"{step.to} is a digest; expected a destination that is told at once")
-            elif step.to not in known:
-                document.report(path, f"unknown destination {step.to!r}; {suggest(step.to, known)}")
+            elif step.to not in reachable:
+                document.report(path, f"unknown destination {step.to!r}; {suggest(step.to, reachable)}")
 
 
 def _check_buttons(config: Config, document: Document) -> None:
     """Warn of buttons that are configured but cannot work."""
     for name, settings in config.channels.items():
         actions: Any = getattr(settings, "actions", None)
-        wanted = [action for action in ("retry", "cancel") if getattr(actions, action, None)]
+        enabled = [action for action in ("retry", "cancel") if getattr(actions, action, None)]
         for action, names in actions or ():
             if OWNER in names and not config.owners:
                 document.report(("channels", name, "actions", action), "owner is nobody: expected owners")
@@ -236,12 +236,12 @@ def _check_buttons(config: Config, document: Document) -> None:
                 text = "off, so messages have no buttons, although actions is set"
                 document.warn(("channels", name, "interactivity"), text)
         elif missing := [
-            key for key in ("base_url", "tenant", "project") if wanted and not getattr(config.platform, key)
+            key for key in ("base_url", "tenant", "project") if enabled and not getattr(config.platform, key)
         ]:
-            text = f"the buttons {' and '.join(wanted)} are left out: they need {', '.join(missing)}"
+            text = f"the buttons {' and '.join(enabled)} are left out: they need {', '.join(missing)}"
             document.warn(("platform",), text)
-        elif wanted and not config.platform.token.get_secret_value():
-            text = f"not set; does the platform accept {' and '.join(wanted)} without a token?"
+        elif enabled and not config.platform.token.get_secret_value():
+            text = f"not set; does the platform accept {' and '.join(enabled)} without a token?"
             document.warn(("platform", "token"), text)
 
 

@@ -195,10 +195,10 @@ class Config(Section):
     @property
     def link_hosts(self) -> LinkHosts:
         """Return the hosts that links in messages may lead to: those of `platform`, and of sources with their own."""
-        own, foreign = self.platform.hosts, all(source.format for source in self.sources.values())
-        if not own.names and not (own.shown and foreign):
-            return own
-        return LinkHosts.named({*own.names, *(host for its in self.sources.values() for host in its.hosts)})
+        hosts, foreign = self.platform.hosts, all(source.format for source in self.sources.values())
+        if not hosts.names and not (hosts.shown and foreign):
+            return hosts
+        return LinkHosts.named({*hosts.names, *(host for its in self.sources.values() for host in its.hosts)})
 
     @cached_property
     def link_templates(self) -> LinkTemplates:
@@ -214,8 +214,8 @@ class Config(Section):
     @property
     def platform_source(self) -> str:
         """Return the source of the platform's events: that of registered webhooks, else the first."""
-        own = (name for name, source in self.sources.items() if not source.format)
-        return REGISTERED if REGISTERED in self.sources else next(own, next(iter(self.sources)))
+        native = (name for name, source in self.sources.items() if not source.format)
+        return REGISTERED if REGISTERED in self.sources else next(native, next(iter(self.sources)))
 
     @cached_property
     def platform_space(self) -> Space:

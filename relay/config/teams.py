@@ -19,9 +19,9 @@ Teams = dict[str, tuple[str, ...]]  # the destinations of each team
 def expand(document: Document, channels: Channels) -> Teams:
     """Replace each destination that spells a channel out, or has several, by one for each channel."""
     teams: Teams = {}
-    written = document.section("destinations")
+    section = document.section("destinations")
     destinations: dict[str, Any] = {}
-    for name, raw in written.items():
+    for name, raw in section.items():
         named = [key for key in raw if key in channels] if isinstance(raw, Mapping) else []
         if not any(isinstance(raw[channel], Mapping) for channel in named) and len(named) < 2:
             destinations[name] = raw
@@ -38,7 +38,7 @@ def expand(document: Document, channels: Channels) -> Teams:
             elif len(named) == 1 and key in raw[named[0]]:
                 document.report(("destinations", name, key), f"also written at {named[0]}; write it once")
         for channel, part in parts.items():
-            if part != name and part in written:
+            if part != name and part in section:
                 document.report(("destinations", part), f"relay calls {name}'s {channel} so; choose another name")
             _note_places(document, name, part, channel, raw[channel])
             inner = raw[channel] if isinstance(raw[channel], Mapping) else {"to": raw[channel]}
@@ -66,9 +66,9 @@ def _spread(document: Document, teams: Teams) -> None:
         listed = holder[key] if isinstance(holder[key], list) else [holder[key]]
         if key == "sources" or not any(isinstance(name, str) and name in teams for name in listed):
             continue
-        spread = [(place, each) for place, name in enumerate(listed) for each in teams.get(name, (name,))]
-        holder[key] = [each for _, each in spread]
-        document.aliases.update({(*path, now): (*path, place) for now, (place, _) in enumerate(spread)})
+        spread = [(index, member) for index, name in enumerate(listed) for member in teams.get(name, (name,))]
+        holder[key] = [member for _, member in spread]
+        document.aliases.update({(*path, now): (*path, index) for now, (index, _) in enumerate(spread)})
 
 
 def lists_of_names(document: Document) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:

@@ -173,11 +173,11 @@ def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
         key, section = str(fault["loc"][-1]), _section(model, fault["loc"][:-1])
         if instead := getattr(section, "retired", {}).get(key):
             return str(instead)
-        known = [*spellings(section).values()]
-        same = next((names for names in known if key in names), None)
+        keys = [*spellings(section).values()]
+        same = next((names for names in keys if key in names), None)
         if same:
             return f"the same as {same[0]}; write it once"
-        return f"unknown key; {suggest(key, [first for first, *_ in known])}"
+        return f"unknown key; {suggest(key, [first for first, *_ in keys])}"
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         return suggest(fault["input"], re.findall("'([^']*)'", fault["ctx"]["expected"]))
     template = EXPECTED.get(fault["type"])

@@ -23,8 +23,8 @@ def suggest(wrong: str, names: Iterable[str], otherwise: str = "") -> str:
 
 def nearest(wrong: str, names: Iterable[str]) -> str:
     """The name that was probably meant; empty if none is near."""
-    folded, written = {name.casefold(): name for name in sorted(names)}, wrong.casefold()
-    foreign = [name for name in FOREIGN.get(written, "").split() if name in folded]
-    longer = [name for name in folded if len(written) >= PREFIX and name.startswith(written)]
-    near = foreign or sorted(longer, key=len) or get_close_matches(written, folded, n=1)
+    folded, lowered = {name.casefold(): name for name in sorted(names)}, wrong.casefold()
+    foreign = [name for name in FOREIGN.get(lowered, "").split() if name in folded]
+    longer = [name for name in folded if len(lowered) >= PREFIX and name.startswith(lowered)]
+    near = foreign or sorted(longer, key=len) or get_close_matches(lowered, folded, n=1)
     return folded[near[0]] if near else ""

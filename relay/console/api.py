@@ -41,9 +41,9 @@ class JsonApi:
 
     def facts(self, view: View) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            known = [field.alias or name for name, field in view.question.model_fields.items()]
-            if unknown := next((name for name in request.query if name not in known), ""):
-                raise HttpProblem(422, f"{unknown}: expected one of {', '.join(known) or 'none'}", field=unknown)
+            parameters = [field.alias or name for name, field in view.question.model_fields.items()]
+            if unknown := next((name for name in request.query if name not in parameters), ""):
+                raise HttpProblem(422, f"{unknown}: expected one of {', '.join(parameters) or 'none'}", field=unknown)
             facts = await view.answer(self._context, forms.question_of(view, request))
             body, headers = facts.model_dump_json().encode(), {ZONE: self._context.config().timezone}
             return web.Response(body=body, content_type="application/json", headers=headers)

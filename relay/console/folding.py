@@ -9,15 +9,15 @@ NEVER = 2  # levels that are not folded: the document, and its members
 def folded(text: str) -> Markup:
     """Return the text as HTML. What is no indented JSON stays as it is."""
     lines: list[str] = []
-    begun: list[int] = []  # where the objects and lists that are open began
+    starts: list[int] = []  # where the objects and lists that are open began
     for line in text.split("\n"):
         lines.append(f"{escape(line)}\n")
         if line.endswith(("{", "[")):
-            begun.append(len(lines) - 1)
-        elif line.lstrip().startswith(("}", "]")) and begun:
-            start = begun.pop()
+            starts.append(len(lines) - 1)
+        elif line.lstrip().startswith(("}", "]")) and starts:
+            start = starts.pop()
             inner = len(lines) - start - 2
-            if len(begun) >= NEVER and inner > SHORT:
+            if len(starts) >= NEVER and inner > SHORT:
                 lines[start] = f"<details><summary>{lines[start].rstrip()} <small>⋯ {inner}</small></summary>"
                 lines[-1] += "</details>"
     return Markup("".join(lines))  # noqa: S704 - each line is escaped

@@ -51,9 +51,9 @@ def maker(url: str) -> str:
     return next((name for part, name in MAKERS.items() if part in host), host)
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def counted(count: int, singular: str, many: str = "") -> str:
     """Return `1 message` or `2 messages`; `many` where it is not one with an s."""
-    return f"{count} {one if count == 1 else many or f'{one}s'}"
+    return f"{count} {singular if count == 1 else many or f'{singular}s'}"
 
 
 @cache  # it compiles each template once

@@ -26,17 +26,17 @@ FEW = 32  # digests in the record itself; those of a run of hundreds of events a
 
 def accept(d: Draft, a: Arrival) -> Accepted:
     """Return what became of the event. `fuller`: it adds to a known outcome, and nothing was done."""
-    known = d.get(Operation, a.operation) or Operation(a.operation)
-    repeated, used = is_known(d, known, a.fact), is_known(d, known, a.sender_id)
-    was = Was.of(known)
+    operation = d.get(Operation, a.operation) or Operation(a.operation)
+    repeated, used = is_known(d, operation, a.fact), is_known(d, operation, a.sender_id)
+    was = Was.of(operation)
     # An id alone makes no repetition: some senders put their registration's into every event.
-    same = repeated or (used and is_known(d, known, a.fact_as_stated))
+    same = repeated or (used and is_known(d, operation, a.fact_as_stated))
     if same or is_subset(a, was):
         return _repeated(d, a, was, same=same, used=used)
-    if a.watch and is_outdated(known, a):  # not remembered: it may come true later
+    if a.watch and is_outdated(operation, a):  # not remembered: it may come true later
         return _dropped(d, "late")
     taking = a.action.get("name") == escalations.TAKE
-    if why := rejected_press(known, a) or (escalations.rejected_take(d, known, a) if taking else ""):
+    if why := rejected_press(operation, a) or (escalations.rejected_take(d, operation, a) if taking else ""):
         return _dropped(d, why)
     o = d.edit(Operation, a.operation)
     d.count("received")
@@ -87,9 +87,9 @@ def _notify(d: Draft, o: Operation, a: Arrival, seq: int, *, reused: bool, new_r
 
 
 def _repeated(d: Draft, a: Arrival, was: Was, *, same: bool, used: bool) -> Accepted:
-    known = d.get(Operation, a.operation)
+    operation = d.get(Operation, a.operation)
     compared = a.event.compared
-    if known and same and outcomes.adds(known, a, was):
+    if operation and same and outcomes.adds(operation, a, was):
         o = d.edit(Operation, a.operation)
         if not (a.completes and outcomes.complete(d, o, a)):
             return Accepted("fuller")
@@ -97,13 +97,13 @@ def _repeated(d: Draft, a: Arrival, was: Was, *, same: bool, used: bool) -> Acce
         outcomes.refresh(d, o, a)
         if any(target.escalate for target in a.targets):  # what was added may have made it critical
             escalations.arm(d, o, a, o.seqs[a.name], [r for r in a.recipients if not r.target.hold_reason])
-    if known and same:
-        outcomes.record_source(d, known, a)
+    if operation and same:
+        outcomes.record_source(d, operation, a)
         if a.name == outcomes.COMPLETED:
-            outcomes.end_wait(d, known, a)
+            outcomes.end_wait(d, operation, a)
     d.count("received")
     d.count("duplicates")
-    if compared and known and known.ends != compared.after:
+    if compared and operation and operation.ends != compared.after:
         d.edit(Operation, a.operation).ends = compared.after
     if compared and compared.differs:
         note(d, a.operation, "differs", a.name, a.sender, " and ".join(compared.differs))
@@ -132,11 +132,11 @@ def is_known(d: Draft, o: Operation, digest: str) -> bool:
     """Return whether a fact or a sender's id of this digest came before; False for ''."""
     if not digest:
         return False
-    place = o.ids.find(digest)
-    while place >= 0:
-        if place % DIGEST == 0:
+    index = o.ids.find(digest)
+    while index >= 0:
+        if index % DIGEST == 0:
             return True
-        place = o.ids.find(digest, place + 1)
+        index = o.ids.find(digest, index + 1)
     return o.many and d.field(identities(o.name), digest) is not None
 
 

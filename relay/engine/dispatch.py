@@ -119,20 +119,20 @@ def gate(d: Draft, o: Operation, a: Arrival, r: Recipient) -> str:
     gates = () if isinstance(how, Digest) else how.gates
     percentage = a.event.percentage
     if known and gates and percentage != 100:
-        moved = [least for least in gates if _has_moved(a, r, least, known)]
+        moved = [minimum for minimum in gates if _has_moved(a, r, minimum, known)]
         waited = d.now - known[1]
-        if all(waited < least.interval * 1000 for least in moved):
+        if all(waited < minimum.interval * 1000 for minimum in moved):
             return "interval" if moved else "increment"
     before = known[0] if known else None
     o.gates[r.lane] = (before if percentage is None else percentage, d.now, a.estimate, a.phase)
     return ""
 
 
-def _has_moved(a: Arrival, r: Recipient, least: Least, known: Gate) -> bool:
-    before, _, expected, phase = known
+def _has_moved(a: Arrival, r: Recipient, minimum: Least, gate: Gate) -> bool:
+    before, _, expected, phase = gate
     percentage = a.event.percentage
-    if least.increment == 0 or (
-        percentage is not None and before is not None and percentage >= before + least.increment
+    if minimum.increment == 0 or (
+        percentage is not None and before is not None and percentage >= before + minimum.increment
     ):
         return True
     if (r.live or percentage is None) and a.phase != phase:

@@ -72,9 +72,9 @@ def arm(d: Draft, o: Operation, a: Arrival, seq: int, notified: Sequence[Recipie
     if o.taken or o.escalations:
         return
     steps: dict[tuple[float, str], int] = {}
-    for each in notified:
-        begins = max(d.now, held_until(d, each, a.run))
-        for step in each.target.escalate:
+    for delivery in notified:
+        begins = max(d.now, held_until(d, delivery, a.run))
+        for step in delivery.target.escalate:
             steps[step] = min(steps.get(step, begins), begins)
     in_order = sorted((begins + round(after * 1000), after, to) for (after, to), begins in steps.items())
     for number, (due, after, to) in enumerate(in_order):
@@ -106,20 +106,20 @@ def stop(d: Draft, o: Operation) -> None:
 
 def call_each_minute(d: Draft, x: Delivery, people: Sequence[str]) -> list[str]:
     """Return those that it mentions; the others are mentioned by their next call, which names it."""
-    made, mentioned = _made(d, x), []
+    calls, mentioned = _made(d, x), []
     for person in people:
-        at, by, following = made.get(person.casefold(), (0, "", ""))
+        at, by, following = calls.get(person.casefold(), (0, "", ""))
         call = "" if person == EVERYBODY or by == x.name else _next_call(d, x, at, following)
         if call:
             failed = x.cause[2] if x.cause else ""  # an operation of a batch has a name of its own
             add_row(d, call, failed if has_summary(d, failed) else x.operation)
             bundle = d.edit(Bundle, call)
             bundle.people = [*dict.fromkeys((*bundle.people, person))]
-            made[person.casefold()] = at, by, call
+            calls[person.casefold()] = at, by, call
             continue
         mentioned.append(person)
         if person != EVERYBODY:
-            made[person.casefold()] = d.now, x.name, following if by == x.name else ""
+            calls[person.casefold()] = d.now, x.name, following if by == x.name else ""
     return mentioned
 
 
@@ -153,7 +153,7 @@ def wait_for_call(d: Draft, x: Delivery) -> int:
 def record_call(d: Draft, x: Delivery) -> None:
     """It is sent now: a minute from here on its people are not mentioned."""
     if people := d.look(Bundle, x.name).people:
-        made = _made(d, x)
+        calls = _made(d, x)
         for person in map(str.casefold, people):
-            following = made.get(person, (0, "", ""))[2]
-            made[person] = d.now, x.name, following if following != x.name else ""
+            following = calls.get(person, (0, "", ""))[2]
+            calls[person] = d.now, x.name, following if following != x.name else ""

@@ -49,6 +49,6 @@ class RecordWorks:
 
     def decide(self, d: Draft) -> None:
         for scope in self.scopes:
-            known = d.get(Health, scope)
-            if known is None or not known.works:
+            health = d.get(Health, scope)
+            if health is None or not health.works:
                 d.edit(Health, scope).works = d.now

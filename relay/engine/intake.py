@@ -67,8 +67,8 @@ class Report:
         if is_failing_member(event):
             return replace(accepted, member=_report_member(d, _own_failure(self.event)))
         # Which of all operations a callback's token may speak of, nobody has asked.
-        for own in critical_failures(event) if event.name == "batch.completed" and not permissions else ():
-            _report_member(d, own)
+        for failure in critical_failures(event) if event.name == "batch.completed" and not permissions else ():
+            _report_member(d, failure)
         return accepted
 
 
@@ -184,13 +184,13 @@ def _own_failure(event: Event) -> Event:
     return replace(event, id="", name=FAILURE, batch=None, document=document, raw=b"")
 
 
-def _report_member(d: Draft, own: Event) -> Accepted | None:
+def _report_member(d: Draft, member: Event) -> Accepted | None:
     """Have a Critical failure that a batch reports notified and escalated as by its own event, which may never come."""
-    own = _with_job(d, _filled(d, own, None))  # what its source may say was decided for the batch
-    o = d.look(Operation, names.operation(own.subject, own.space(own.subject)))
-    ended = o.rank == TERMINAL and own.retry <= (o.run or 0)
-    critical = own.operation is not None and own.operation.priority == CRITICAL
-    return _accept(d, own, _targets(d, own)) if critical and not ended else None
+    member = _with_job(d, _filled(d, member, None))  # what its source may say was decided for the batch
+    o = d.look(Operation, names.operation(member.subject, member.space(member.subject)))
+    ended = o.rank == TERMINAL and member.retry <= (o.run or 0)
+    critical = member.operation is not None and member.operation.priority == CRITICAL
+    return _accept(d, member, _targets(d, member)) if critical and not ended else None
 
 
 def _known(d: Draft, event: Event, id_: str) -> Facts:
@@ -255,6 +255,6 @@ def _placed_batch(d: Draft, event: Event, permissions: Permissions | None) -> Ev
         event = number_member(event, facts)
     if permissions:
         listed = [] if batch or facts else [_known(d, event, id_) for id_ in listed_members(event)]
-        permissions.check_batch(stated, batch, facts, [known for known in listed if known.keys() - {"space"}])
+        permissions.check_batch(stated, batch, facts, [fields for fields in listed if fields.keys() - {"space"}])
         event = permissions.with_kind(event, facts)
     return placed(replace(event, members=with_member(stated, batch.get(MEMBERS, ""))), spaces)

@@ -67,9 +67,9 @@ def keep_end(d: Draft, o: Operation, a: Arrival, *, new_run: bool) -> None:
     d.append(ends_of(name), line, most=ENDS, kept=KEEP_JOB)
     is_new = d.score(JOBS, name) is None
     d.place(JOBS, name, d.now)
-    written = event.job or event.operation.name if event.operation and "#" in job.title else ""
-    if is_new or written:
-        d.put(JOB_NAMES, name, _names(job, written).encode())
+    stated = event.job or event.operation.name if event.operation and "#" in job.title else ""
+    if is_new or stated:
+        d.put(JOB_NAMES, name, _names(job, stated).encode())
     if is_new:
         forget(d, d.settings.max_jobs)
 
@@ -77,8 +77,8 @@ def keep_end(d: Draft, o: Operation, a: Arrival, *, new_run: bool) -> None:
 def forget(d: Draft, most: int | None = None) -> None:
     """Forget jobs that did not end for long; of more than `most`, those that ended longest ago."""
     surplus = 0 if most is None else d.size(JOBS) - most
-    for place, (ended, name) in enumerate(islice(d.ascending(JOBS), FORGOTTEN_AT_ONCE)):
-        if d.now - ended < KEEP_JOB and place >= surplus:
+    for count, (ended, name) in enumerate(islice(d.ascending(JOBS), FORGOTTEN_AT_ONCE)):
+        if d.now - ended < KEEP_JOB and count >= surplus:
             return
         d.take_out(JOBS, name)
         d.remove(JOB_NAMES, name)
@@ -95,9 +95,9 @@ def read_job(text: str | bytes) -> Job | None:
 
 
 @lru_cache(1024)
-def _names(job: Job, written: str = "") -> str:
+def _names(job: Job, stated: str = "") -> str:
     """Write the names of a job, and behind all of them that of its newest run, where people call the job by it."""
-    return to_json([_text(part) for part in ((*job, written) if written else job.key)]).decode()
+    return to_json([_text(part) for part in ((*job, stated) if stated else job.key)]).decode()
 
 
 def run_name(event: Event) -> str:

@@ -39,8 +39,8 @@ def write_story(d: Draft) -> None:
 
 
 def _listed(d: Draft, operation: str, noted: list[list[Any]]) -> list[list[Any]]:
-    known = d.get(Operation, operation)
-    if known is None or not known.tallies:
+    record = d.get(Operation, operation)
+    if record is None or not record.tallies:
         return noted
     o = d.edit(Operation, operation)
     tallies, o.tallies = o.tallies, []

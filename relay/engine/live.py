@@ -44,9 +44,9 @@ def shown_elsewhere(d: Draft, a: Arrival, r: Recipient) -> str:
 def upsert(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
     """Show an event in the live message; return why it is withheld, '' if it is not."""
     thread = d.look(Thread, r.lane)
-    begun = bool(thread.sending or thread.posted)
+    started = bool(thread.sending or thread.posted)
     due = _due(d, o, a, r, thread)
-    if not (thread.waiting or begun) and (why := withhold(d, o, a, r, due)):
+    if not (thread.waiting or started) and (why := withhold(d, o, a, r, due)):
         return why
     grouped = r.batch_lane == r.lane or has_message(d, r)
     # A failure that may heal: with nothing to edit, it is the message itself that waits.
@@ -56,20 +56,22 @@ def upsert(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str:
     x.due = due
     if grouped:  # the message of a batch shows more than one cause
         x.cause = None
-    if held and not begun:
+    if held and not started:
         hold(o, thread.waiting or r.id, held)
         x.due, x.error_line = held, a.error_line
     if thread.waiting:
-        _join(d, a, d.edit(Delivery, thread.waiting), x, held=bool(held and not begun))
+        _join(d, a, d.edit(Delivery, thread.waiting), x, held=bool(held and not started))
     else:
         if thread.doubt and not thread.posted:
             x.unknowns, x.first_marked = 1, thread.doubt
         create(d, x)
     replies = r.reply and (not grouped or claim_reply(d, a, r))
-    below = begun or (r.batch_lane == r.lane and bool(a.mishap))  # a batch's message does not say what a member's does
+    below = started or (
+        r.batch_lane == r.lane and bool(a.mishap)
+    )  # a batch's message does not say what a member's does
     _keep_standing(d, r, standing, a.name if replies and not below else "")
     if replies and below:
-        _reply(d, o, a, r, seq, held=held, grouped=grouped, alone=not begun)
+        _reply(d, o, a, r, seq, held=held, grouped=grouped, alone=not started)
     return ""
 
 

@@ -155,8 +155,8 @@ def update_summary(o: Operation, a: Arrival) -> None:
         return
     if not old and a.rank is None and o.status:
         new = {**new, "status": o.status}
-    kept = old if old.get("retry") == new["retry"] else {name: old[name] for name in LASTING if name in old}
-    o.summary = {**kept, **new}
+    retained = old if old.get("retry") == new["retry"] else {name: old[name] for name in LASTING if name in old}
+    o.summary = {**retained, **new}
 
 
 def rejected_press(o: Operation, a: Arrival) -> str:

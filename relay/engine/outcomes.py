@@ -25,10 +25,10 @@ IN_A_ROW = 2  # failures in a row that are held: of what fails again and again p
 
 def adds(o: Operation, a: Arrival, was: Was) -> bool:
     """Return whether another report of a known outcome states more than the first one did."""
-    known = o.stated.get(a.name)
-    if not a.stated or known is None or was.rank != TERMINAL or a.run != was.run:
+    stated = o.stated.get(a.name)
+    if not a.stated or stated is None or was.rank != TERMINAL or a.run != was.run:
         return False
-    return any(word not in known for word in a.stated)
+    return any(word not in stated for word in a.stated)
 
 
 def complete(d: Draft, o: Operation, a: Arrival) -> bool:
@@ -123,17 +123,17 @@ def _refresh_rows(d: Draft, a: Arrival, r: Recipient, windows: Sequence[Window])
 
 def begin_again(d: Draft, o: Operation, a: Arrival) -> Known:
     """A new run begins: outcomes of the one before that were not posted yet become messages of their own."""
-    known: Known = {}
+    read: Known = {}
     for name in OUTCOMES:
         if name in o.seqs and (text := d.field(documents(o.name), name)) is not None:
-            known[name] = text, o.seqs[name]
+            read[name] = text, o.seqs[name]
     healed = heal(d, o, a.run)
     for lane in o.lanes:
-        _detach(d, o, lane, known, healed=lane in healed)
-    return known
+        _detach(d, o, lane, read, healed=lane in healed)
+    return read
 
 
-def _detach(d: Draft, o: Operation, lane: str, known: Known, *, healed: bool) -> None:
+def _detach(d: Draft, o: Operation, lane: str, read: Known, *, healed: bool) -> None:
     """Give an outcome that waits, or is dead, a message of its own; it would vanish with the run that it ended.
 
     What is under way keeps what it shows, and becomes one if it does not arrive.
@@ -149,9 +149,9 @@ def _detach(d: Draft, o: Operation, lane: str, known: Known, *, healed: bool) ->
     done = "operation.failed" if healed else ""
     for role, id_ in (("sending", thread.sending), ("waiting", thread.waiting), ("dead", thread.dead)):
         x = d.get(Delivery, id_) if id_ else None
-        if x is None or x.urgency != "1" or x.body or x.event == done or x.event not in known:
+        if x is None or x.urgency != "1" or x.body or x.event == done or x.event not in read:
             continue
-        text, seq = known[x.event]
+        text, seq = read[x.event]
         if (x.event, seq) in replies:
             continue
         done = x.event

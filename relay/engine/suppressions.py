@@ -40,9 +40,9 @@ def suppressed(d: Draft, destination: str, address: str, essential: bool = False
     `essential`: it reaches readers who have unsubscribed as well.
     """
     for scope in (destination, EVERYWHERE):
-        known = d.get(Suppression, name_of(scope, address))
-        if known and not (essential and known.reason == Held.UNSUBSCRIBED.value):
-            return known.reason
+        suppression = d.get(Suppression, name_of(scope, address))
+        if suppression and not (essential and suppression.reason == Held.UNSUBSCRIBED.value):
+            return suppression.reason
     return ""
 
 
@@ -93,8 +93,8 @@ class Unsuppress:
 
     def decide(self, d: Draft) -> bool:
         name = name_of(self.destination, self.address)
-        known = d.get(Suppression, name)
-        if known is None or self.reason not in ("", known.reason):
+        suppression = d.get(Suppression, name)
+        if suppression is None or self.reason not in ("", suppression.reason):
             return False
         d.drop(Suppression, name)
         d.take_out(SUPPRESSED, name)

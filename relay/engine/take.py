@@ -192,11 +192,11 @@ class HandOut:
             self.taken.append(handed_out)
 
     def _handed_out(self, d: Draft, index: str, name: str) -> HandedOut | None:
-        known = d.get(Delivery, name)
-        if known is None or known.ticket or known.died:
+        delivery = d.get(Delivery, name)
+        if delivery is None or delivery.ticket or delivery.died:
             d.take_out(index, name)
             return None
-        if index != (queue := due(known.channel, known.urgency)):  # it could not be read when it was put here
+        if index != (queue := due(delivery.channel, delivery.urgency)):  # it could not be read when it was put here
             d.take_out(index, name)
             d.place(queue, name, d.now)
             return None

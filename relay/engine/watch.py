@@ -45,18 +45,18 @@ def track(d: Draft, o: Operation, a: Arrival, was: Was) -> None:
     if a.terminal:
         unwatch(d, o.name)
         return
-    known = o.heard is not None
-    if a.goes_on or known:
+    seen_before = o.heard is not None
+    if a.goes_on or seen_before:
         _record_sign_of_life(d, o, a, was, repeated=False)
     if not a.goes_on:
         return
     percentage = a.event.percentage
     further = percentage is not None and percentage > (-1 if was.percentage is None else was.percentage)
-    if not known or further or a.phase_end or a.phase not in ("", o.phase):
+    if not seen_before or further or a.phase_end or a.phase not in ("", o.phase):
         o.moved = d.now
     o.phase = a.phase or o.phase
     _note_approval(d, o, a)
-    if _plan(d, o, a) or not known:
+    if _plan(d, o, a) or not seen_before:
         check_now(d, o.name)
 
 

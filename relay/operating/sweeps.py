@@ -174,7 +174,7 @@ async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: flo
     received_at = entry.at if reader.form else datetime.fromtimestamp(now, UTC)
     ids = EventIdentity.from_quarantine(entry.headers).ids(entry.body)
     headers = {key: [text.encode("latin-1", "replace")] for key, text in of_format(entry.headers).items()}
-    events = reader.events(entry.body, received_at=received_at, headers=headers, ids=ids, most=MOST_EVENTS)
+    events = reader.events(entry.body, received_at=received_at, headers=headers, ids=ids, limit=MOST_EVENTS)
 
     async def decided(event: Event) -> Accepted:
         accepted = await ingest(event, permissions=reader.permissions, act=token_hex(8))

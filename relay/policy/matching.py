@@ -198,11 +198,11 @@ def _accepted(rule: Rule) -> Iterator[Accepted]:
     # A pattern reaches known events alone; an unknown event only where a rule names it.
     yield EVENTS, rule.events, frozenset({*rule.events}.union(*map(known_events, rule.events))).__contains__
     for name, condition in CONDITIONS.items():
-        wanted = getattr(rule, name)
+        patterns = getattr(rule, name)
         if condition.labels:
-            yield from ((f"{name}.{label}", words, _one_of(words)) for label, words in wanted.items())
-        elif wanted:
-            yield name, wanted, frozenset(wanted).__contains__
+            yield from ((f"{name}.{label}", words, _one_of(words)) for label, words in patterns.items())
+        elif patterns:
+            yield name, patterns, frozenset(patterns).__contains__
 
 
 def _one_of(words: Iterable[str]) -> Callable[[str], bool]:

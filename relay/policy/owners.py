@@ -80,6 +80,6 @@ class OwnerTable:
 
 
 def _owners(owned: Ownership, contacts: Mapping[str, tuple[str, str]]) -> Owners:
-    found = [contacts.get(name.casefold(), (name, name if is_email(name) else "")) for name in owned.people]
-    names, emails = zip(*found, strict=True)
+    people = [contacts.get(name.casefold(), (name, name if is_email(name) else "")) for name in owned.people]
+    names, emails = zip(*people, strict=True)
     return Owners(owned.mark, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(filter(None, emails))))

@@ -48,13 +48,13 @@ def windows(now: float, clock: time, days: frozenset[int], zone: str) -> tuple[W
 
 def quiet(now: float, start: time, end: time, days: frozenset[int], zone: str) -> Window | None:
     """Return the quiet hours that this moment is in, with those that follow without a break; `days`: of their start."""
-    found: Window | None = None
+    window: Window | None = None
     for begin, stop in _quiet_hours(_day(now, zone), start, end, days, zone):
-        if found is None:
-            found = Window(begin, stop) if begin <= now < stop else None
-        elif begin <= found.end:
-            found = Window(found.start, max(found.end, stop))
-    return found
+        if window is None:
+            window = Window(begin, stop) if begin <= now < stop else None
+        elif begin <= window.end:
+            window = Window(window.start, max(window.end, stop))
+    return window
 
 
 def days_of(raw: object) -> frozenset[int]:

@@ -125,8 +125,8 @@ class Configured:
         """Raise HttpProblem unless it is genuine, by keys that are fetched: of a scheme that has public ones."""
         signature, keys = self.source.signature, NO_KEYS
         try:
-            if wanted := wanted_key(signature.rules, signed, signature.header or None):
-                keys = await cache.get(wanted, self.name)
+            if key := wanted_key(signature.rules, signed, signature.header or None):
+                keys = await cache.get(key, self.name)
         except InvalidSignature as error:
             raise self._refused(unread=False) from error
         except KeysUnavailable as error:  # which says nothing against the sender
@@ -150,8 +150,8 @@ class Configured:
         if unread:
             metrics.bodies_refused.labels("unsigned").inc()
         challenge = {"WWW-Authenticate": self.source.signature.rules.challenge}
-        asked = "token or password" if self.source.signature.scheme in BEARERS else "signature"
-        return HttpProblem(401, UNSIGNED.format(asked), headers=challenge, close=unread)
+        proof = "token or password" if self.source.signature.scheme in BEARERS else "signature"
+        return HttpProblem(401, UNSIGNED.format(proof), headers=challenge, close=unread)
 
 
 def check_age(event: Event, oldest: timedelta) -> None:

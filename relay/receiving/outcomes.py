@@ -63,9 +63,9 @@ def reason(outcomes: Sequence[Outcome], first: Refusal) -> str:
     """Say why events are refused, this one before others: `event 3 of 12: status: …; and 2 more`."""
     if len(outcomes) == 1:
         return f"{first}"
-    place = next(place for place, its in enumerate(outcomes, start=1) if its.refusal is first)
+    number = next(number for number, its in enumerate(outcomes, start=1) if its.refusal is first)
     others = sum(its.refusal is not None for its in outcomes) - 1
-    return f"event {place} of {len(outcomes)}: {first}{f'; and {others} more' if others else ''}"
+    return f"event {number} of {len(outcomes)}: {first}{f'; and {others} more' if others else ''}"
 
 
 def taken(outcomes: Iterable[Outcome]) -> bool:
@@ -77,8 +77,8 @@ def status_of(rows: Sequence[dict[str, Any]]) -> str:
     """Return the status of a body by those of its events; '' where all are refused."""
     if len(rows) == 1:
         return str(rows[0]["status"])
-    found = {row["status"] for row in rows}
-    return next((status for status in STATUSES if status in found), "")
+    statuses = {row["status"] for row in rows}
+    return next((status for status in STATUSES if status in statuses), "")
 
 
 def answer(rows: Sequence[dict[str, Any]], quarantine: str = "") -> Written:

@@ -42,7 +42,7 @@ class SourceReader:
         received_at: datetime,
         headers: Mapping[str, Sequence[bytes]] | None = None,
         ids: Mapping[str, str] = NO_IDS,
-        most: int = MAX_EVENTS,
+        limit: int = MAX_EVENTS,
     ) -> list[Event | Refusal]:
         """Read a body: one event, or by its format several, up to `most`. What is no event has its refusal there.
 
@@ -53,7 +53,7 @@ class SourceReader:
                 return [self._event(decode(body), body, received_at, ids)]
             sent = {name: (headers or {}).get(name, ()) for name in form.headers}
             texts = {name: lines[0].decode("latin-1") for name, lines in sent.items() if len(lines) == 1}
-            readings = form.readings(decode_any(body), headers=texts, limit=most)
+            readings = form.readings(decode_any(body), headers=texts, limit=limit)
         return self.told(readings, body, received_at=received_at, ids=ids)
 
     def told(
@@ -61,18 +61,18 @@ class SourceReader:
     ) -> list[Event | Refusal]:  # fmt: skip
         """Return the event that each reading of this body is, or its refusal."""
         events = []
-        for place, reading in enumerate(readings):
+        for number, reading in enumerate(readings):
             if self.words:
                 self.words.add(self.name, reading.unknown, received_at.timestamp())
-            own, document = ids, reading.document or {}
+            ids_of_item, document = ids, reading.document or {}
             over = document.get("operation", {}).get("status") in TERMINAL  # of which the ends are compared
             if not over and "timestamp" not in document and not any(ids.values()):
                 # Else it would be news whenever it is sent again; and later the same may be true anew.
                 minutes = b"%d" % (received_at.timestamp() // REPEATED)
-                own = {"unsigned_id": sha256(minutes + body).hexdigest()}
+                ids_of_item = {"unsigned_id": sha256(minutes + body).hexdigest()}
             if len(readings) > 1:  # an id is of one event, and the same again when the body is sent again
-                own = {name: id_ and f"{id_}/{place}" for name, id_ in own.items()}
-            events.append(self._event(reading, b"", received_at, own))
+                ids_of_item = {name: id_ and f"{id_}/{number}" for name, id_ in ids_of_item.items()}
+            events.append(self._event(reading, b"", received_at, ids_of_item))
         return events
 
     def _event(
@@ -116,9 +116,9 @@ def _restricted(document: dict[str, Any], source: Source) -> Document:
     return document
 
 
-def of_format(kept: Mapping[str, str]) -> dict[str, str]:
+def of_format(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that a format reads, of those that were kept with a body."""
-    return {key.removeprefix(OF_FORMAT): text for key, text in kept.items() if key.startswith(OF_FORMAT)}
+    return {key.removeprefix(OF_FORMAT): text for key, text in headers.items() if key.startswith(OF_FORMAT)}
 
 
 def first(events: Iterable[Event | Refusal]) -> Event:

@@ -53,8 +53,8 @@ def verify(
         if any(matches) and secret:  # an empty secret is no secret: anyone can sign with it
             matched.append(name)
     if not matched:
-        made = rules.asked == "signature"
-        refusal = "no configured secret makes this signature" if made else "the {} is none of the configured secrets"
+        signs = rules.asked == "signature"
+        refusal = "no configured secret makes this signature" if signs else "the {} is none of the configured secrets"
         raise InvalidSignature(refusal.format(rules.asked))
     return matched[0]
 

@@ -61,8 +61,8 @@ class _Nodes:
 
     async def discover_master(self, _name: str) -> Address:
         async with self._asking:
-            found = self.address or await self._ask()
-            self.address = self.address or found  # where a node said meanwhile that the slot is, if one did
+            address = self.address or await self._ask()
+            self.address = self.address or address  # where a node said meanwhile that the slot is, if one did
             return self.address
 
     def forget(self) -> None:
@@ -173,9 +173,9 @@ def parse(url: str) -> tuple[list[Address], dict[str, Any]]:
     return hosts, settings
 
 
-def _address(node: Sequence[Any], asked: Address) -> Address:
+def _address(node: Sequence[Any], fallback: Address) -> Address:
     name, port = node[:2]
-    return _known(name.decode() if isinstance(name, bytes) else name, asked), int(port)
+    return _known(name.decode() if isinstance(name, bytes) else name, fallback), int(port)
 
 
 def _known(host: str | None, otherwise: Address) -> str:
@@ -185,10 +185,10 @@ def _known(host: str | None, otherwise: Address) -> str:
 
 def _fault(failures: Sequence[Exception], count: int) -> Exception:
     """Why no node named the primary: what a node said of it before what kept others from saying something."""
-    said = [error for error in failures if not isinstance(error, LOST) or isinstance(error, AuthenticationError)]
-    if said and isinstance(said[-1], NoPermissionError):
-        return RedisError(f"the user lacks +cluster|slots: {said[-1]}")
-    if said or not failures:
-        return said[-1] if said else Disconnected(f"no node of the Cluster has slot {SLOT}")
+    reasons = [error for error in failures if not isinstance(error, LOST) or isinstance(error, AuthenticationError)]
+    if reasons and isinstance(reasons[-1], NoPermissionError):
+        return RedisError(f"the user lacks +cluster|slots: {reasons[-1]}")
+    if reasons or not failures:
+        return reasons[-1] if reasons else Disconnected(f"no node of the Cluster has slot {SLOT}")
     reason = str(failures[0]) or f"no answer within {PATIENCE:g} s"
     return Disconnected(f"none of the {count} known nodes of the Cluster answers: {reason}")

@@ -85,9 +85,9 @@ class Socket(SocketModeClient):
         now = asyncio.get_running_loop().time
         if now() - self._asked > STEADY:
             self._wait = 0.0
-        least = 0.0
+        delay = 0.0
         while True:
-            await asyncio.sleep(max(self._wait, least))
+            await asyncio.sleep(max(self._wait, delay))
             if self.closed:  # the library began this attempt, and does not end it
                 raise asyncio.CancelledError
             self._wait = min(2 * self._wait, LONGEST_PAUSE) or self._pause
@@ -95,7 +95,7 @@ class Socket(SocketModeClient):
                 address = await self._address()
             except SlackError as error:
                 self._disconnected(str(error))
-                least = error.retry_after or 0.0
+                delay = error.retry_after or 0.0
             else:
                 self._asked = now()
                 return address

@@ -200,8 +200,8 @@ async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], ev
     holds += [((name,), f"paused by {its.by}", its.until or 0.0, its.cause) for name, its in pauses.items()]
     for row in destinations:
         row["holds"][:0] = [
-            f"{what}{f' until {local(datetime.fromtimestamp(end, UTC), zone)}' if end else ''}: {why}"
-            for names, what, end, why in holds
+            f"{kind}{f' until {local(datetime.fromtimestamp(end, UTC), zone)}' if end else ''}: {why}"
+            for names, kind, end, why in holds
             if not names or row["destination"] in names
         ]
 
@@ -210,19 +210,19 @@ def _body(form: EventForm, config: Config, source: str, now: datetime) -> bytes:
     raw = form.event.encode()
     if not form.now:
         return raw
-    document, own = decode_any(raw), None
+    document, stated = decode_any(raw), None
     if config.sources[source].reader:
         with contextlib.suppress(RelayError):  # of which its source says what is wrong
             event = _event(form, config, source, raw, now)
-            own = event.occurred_at if event.dated else stated_start(event)
-    elif isinstance(document, dict) and not (own := documents.moment(document.get("timestamp"))):
+            stated = event.occurred_at if event.dated else stated_start(event)
+    elif isinstance(document, dict) and not (stated := documents.moment(document.get("timestamp"))):
         document["timestamp"] = now.isoformat()
-    return json.dumps(moved(document, now, own), ensure_ascii=False).encode()
+    return json.dumps(moved(document, now, stated), ensure_ascii=False).encode()
 
 
 def _event(form: EventForm, config: Config, source: str, body: bytes, now: datetime) -> Event:
-    kept = {f"{OF_FORMAT}{name}": text for name, text in form.headers.items()}
-    return first(events_of(readers(config.sources)[source], body, kept, now.timestamp()))
+    headers = {f"{OF_FORMAT}{name}": text for name, text in form.headers.items()}
+    return first(events_of(readers(config.sources)[source], body, headers, now.timestamp()))
 
 
 def _signed(config: Config, source: str, body: bytes, now: datetime) -> dict[str, str]:

@@ -43,9 +43,9 @@ def for_each_of_a_team(act: Perform) -> Perform:
         done = [await act(context, form.model_copy(update={"name": name}), identity) for name in names]
         if len(done) == 1:
             return done[0]
-        text = " ".join(one.text for one in done)
-        sent = [row for one in done for row in one.facts.get("sent", ())]
-        return Done(text, refused=all(one.refused for one in done), facts={**done[0].facts, "sent": sent})
+        text = " ".join(result.text for result in done)
+        sent = [row for result in done for row in result.facts.get("sent", ())]
+        return Done(text, refused=all(result.refused for result in done), facts={**done[0].facts, "sent": sent})
 
     return acts
 

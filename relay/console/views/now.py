@@ -128,7 +128,7 @@ class NowFacts(Facts):
         """Yield each with its colour: what failed is bad, what needs attention warns."""
         states = {row.state for row in self.channels} | {row.state for row in self.destinations}
         faults, failing = len(self.obstacles), self.failed - self.recovered
-        for tone, count, one, several in (
+        for tone, count, singular, several in (
             ("bad" if "failing" in states else "warn", faults, "thing needs attention", "things need attention"),
             ("bad", self.dead, "message became a dead letter", "messages became dead letters"),
             ("warn", self.stalled, "run is stalled", "runs are stalled"),
@@ -141,7 +141,7 @@ class NowFacts(Facts):
             ("ok", self.recovered if failing else 0, "of them works again", "of them work again"),
         ):
             if count:
-                yield tone, f"{count} {one if count == 1 else several}"
+                yield tone, f"{count} {singular if count == 1 else several}"
         if self.recovered and not failing:
             yield "ok", "it works again" if self.recovered == 1 else "all of them work again"
 

@@ -88,9 +88,9 @@ def related(
             yield member if id_ in with_page else member.model_copy(update={"page": "", "cause": said.get("cause", "")})
 
 
-def _name(row: Document, known: Mapping[str, str]) -> str:
+def _name(row: Document, names: Mapping[str, str]) -> str:
     """Return the name of a batch's operation by its row, or by the events that were about it."""
-    return first_text(row.get("operationName"), known.get("name"), row.get("operationKey"))
+    return first_text(row.get("operationName"), names.get("name"), row.get("operationKey"))
 
 
 def with_job(event: Event, template: str, history: Sequence[Event] = ()) -> Event:

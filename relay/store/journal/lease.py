@@ -110,9 +110,9 @@ class Lease:
     async def _ask(self, verb: Literal["take", "renew", "pulse", "give"], *args: Value) -> tuple[float, list[Any]]:
         self._number += 1
         number = () if verb in ("pulse", "give") else (self._number,)
-        asked = self._asked = self._monotonic()
+        now = self._asked = self._monotonic()
         rest = (verb, self.process, int(LASTS * 1000), *number, *args)
-        return asked, await self._scripts.run("lease", self._keys, rest, although_full=True)
+        return now, await self._scripts.run("lease", self._keys, rest, although_full=True)
 
     def _note(self, rest: list[Any]) -> None:
         owner, living = rest[0].decode(), rest[1:]

@@ -91,7 +91,7 @@ class Scripts:
         `any_type`: that a key holds something else than was asked for is an answer.
         """
 
-        async def asked() -> list[Any]:
+        async def ask() -> list[Any]:
             answers = await cast("WiredPool", self._redis.connection_pool).call(*commands)
             for answer in answers:
                 if isinstance(answer, RedisError) and not (any_type and str(answer).startswith("WRONGTYPE")):
@@ -99,7 +99,7 @@ class Scripts:
             return answers
 
         try:
-            return cast("list[Any]", await call(at_primary(self._redis, asked)))
+            return cast("list[Any]", await call(at_primary(self._redis, ask)))
         except (TypeError, ValueError) as error:
             raise BadCommit(type(error).__name__, "relay/store/journal/scripts.py") from error
 
