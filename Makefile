@@ -104,8 +104,8 @@ $(DEV): requirements/dev.txt $(RUN)
 	$(BIN)/python -m pip $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
-# What makes the site needs nothing of relay.
-$(DOCS): requirements/docs.txt | $(BIN)/python
+# Beside the pages, the site has what metrics and log lines mean, which it reads from relay.
+$(DOCS): requirements/docs.txt $(RUN)
 	$(BIN)/python -m pip $(LOCKED) -r requirements/docs.txt
 	@touch $@
 

@@ -4,19 +4,27 @@ The navigation is what docs/index.md lists, group by group. Warnings are errors:
 nowhere ends the build. Nothing is fetched, neither here nor by readers.
 """
 
+import ast
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 
-import relay.metrics
+from relay import log_lines, metrics
+from relay.domain.events import OPERATOR_EVENTS
 
 ROOT = Path(__file__).parents[1]
+SOURCE = Path(metrics.__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 GROUP = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)*)", re.M)
+# A comment, and the lines up to the next one.
+COMMENTED = re.compile(r"^(?:    )?# (.+)\n((?:(?!^(?:    )?# ).*\n?)*)", re.M)
 HEAD = "| metric | type | labels | meaning, and what to do |\n|---|---|---|---|"
+LOG_HEAD = "| event | level | meaning, and what to do |\n|---|---|---|"
+LEVELS = {name: [name] for name in ("debug", "info", "warning", "error")} | {"log": ["info", "warning", "error"]}
 PAGE = re.compile(r"^- \[[^]]+\]\(([^)#]+)\.md\)", re.M)
 
 project, version = PROJECT["name"], PROJECT["version"]
@@ -57,24 +65,59 @@ def as_source_has_it(app: Any, name: str, source: list[str]) -> None:
 
     source[0] = re.sub(r"\]\(([\w./-]+)\)", lead, source[0])
     if name == "docs/metrics":
-        source[0] += metrics()
+        source[0] += metrics_page()
+    if name == "docs/logs":
+        source[0] += log_lines_page()
     if name == root_doc:
         source[0] += "".join(f"\n```{{toctree}}\n:caption: {group}\n:hidden:\n\n{chr(10).join(pages)}\n```\n"
                              for group, pages in navigation().items())  # fmt: skip
 
 
-def metrics() -> str:
+def metrics_page() -> str:
     """The metrics of relay/metrics.py, a table for each of its comments, with what their HELP says."""
-    text = Path(relay.metrics.__file__).read_text("utf-8")
-    found = {its._name: its for its in vars(relay.metrics).values() if isinstance(its, MetricWrapperBase)}
+    text = Path(metrics.__file__).read_text("utf-8")
+    found = {its._name: its for its in vars(metrics).values() if isinstance(its, MetricWrapperBase)}
     page = ""
-    for group, body in re.findall(r"^# (.+)\n((?:(?!^# ).*\n?)*)", text, re.M):
+    for group, body in COMMENTED.findall(text):
         page += f"\n## {group.partition(':')[0]}\n\n{HEAD}\n"
         for name in re.findall(r"\(\s*\"(relay_\w+)\"", body):
             its = found[name]
             whole = f"{name}_total" if its._type == "counter" else name
             page += f"| `{whole}` | {its._type} | {', '.join(its._labelnames)} | {its._documentation} |\n"
     return page
+
+
+def log_lines_page() -> str:
+    """The log lines of relay/log_lines.py, a table for each of its comments, with the levels of the calls."""
+    meanings, levels = log_lines.LOG_EVENTS, written_levels()
+    if unequal := meanings.keys() ^ levels.keys():
+        raise ValueError(f"relay/log_lines.py must have each line that is logged, and no other: {sorted(unequal)}")
+    page = ""
+    for group, body in COMMENTED.findall(Path(log_lines.__file__).read_text("utf-8")):
+        page += f"\n## {group}\n\n{LOG_HEAD}\n"
+        for event in re.findall(r'^    "([a-z_.]+)": ', body, re.M):
+            page += f"| `{event}` | {', '.join(levels[event])} | {meanings[event]} |\n"
+    return page
+
+
+def written_levels() -> dict[str, list[str]]:
+    """The levels at which each line is logged, read from the calls."""
+    found = defaultdict[str, set[str]](set)
+    for file in (file for package in ("relay", "relay_sandbox") for file in (SOURCE / package).rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in LEVELS):
+                continue
+            for event in event_names(call):
+                found[event].update(LEVELS[call.func.attr])
+    return {event: [level for level in LEVELS if level in at] for event, at in found.items()}
+
+
+def event_names(call: ast.Call) -> set[str]:
+    """Return what a call logs: words in its first two arguments, since a line that is rationed begins with its logger."""
+    constants = [node.value for word in call.args[:2] for node in ast.walk(word) if isinstance(node, ast.Constant)]
+    if call.args and ast.unparse(call.args[0]) == "notice.name":
+        return set(OPERATOR_EVENTS)
+    return {str(value) for value in constants if re.fullmatch(r"audit|[a-z_]+\.[a-z_]+", str(value))}
 
 
 def enter(app: Any, failure: Exception | None) -> None:

@@ -236,6 +236,10 @@ class GuardedConnection(web.RequestHandler):
     def log_exception(self, *_args: Any, exc_info: BaseException | None = None, **_options: Any) -> None:
         if isinstance(exc_info, ConnectionError):
             return  # the client is gone
-        event = "request.malformed" if isinstance(exc_info, HttpProcessingError) else "request.failed"
-        source_line = location_of(exc_info) if exc_info else ""
-        self.guard.lines.warning(log, event, peer=self.peer, error=type(exc_info).__name__, place=source_line)
+        self.guard.lines.warning(
+            log,
+            "request.malformed" if isinstance(exc_info, HttpProcessingError) else "request.failed",
+            peer=self.peer,
+            error=type(exc_info).__name__,
+            place=location_of(exc_info) if exc_info else "",
+        )
