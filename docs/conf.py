@@ -113,7 +113,7 @@ def written_levels() -> dict[str, list[str]]:
 
 
 def event_names(call: ast.Call) -> set[str]:
-    """Return what a call logs: words in its first two arguments, since a line that is rationed begins with its logger."""
+    """Return what a call logs: words of its first arguments, of which a limited line has its logger first."""
     constants = [node.value for word in call.args[:2] for node in ast.walk(word) if isinstance(node, ast.Constant)]
     if call.args and ast.unparse(call.args[0]) == "notice.name":
         return set(OPERATOR_EVENTS)
