@@ -29,7 +29,7 @@ BODIES: Mapping[str, Cell] = {
 
 @click.group("format", cls=Group)
 def format() -> None:  # noqa: A001 - the command's name
-    """Try the formats of foreign senders; the guide is docs/senders.md."""
+    """Try the formats of foreign senders; the guide is docs/formats.md."""
 
 
 @format.command("try")
