@@ -30,13 +30,13 @@ MODULES = {
         "catch-up": "Have GitHub redeliver what relay did not take.",
     },
     "explain": {"explain": "Explain who is notified of an event and why, or what happened to an operation."},
-    "template": {"template": "Lint, preview and translate message templates."},
+    "template": {"template": "Lint and preview message templates."},
     "format": {"format": "Try the formats of foreign senders."},
     "dead": {"dead": "List, show, replay and delete dead letters."},
     "destinations": {
         "send": "Sign an event and send it.",
         "test-send": "Send a test message to a destination.",
-        "digest": "Show a digest now, or send it early.",
+        "digest": "List digests, show one now, or send it early.",
         "suppressed": "List, add and remove suppressed addresses.",
     },
     "silence": {

@@ -25,9 +25,15 @@ ELSEWHERE = {  # commands of other programs, and what relay had before
     "stop": "end `relay serve` by Ctrl-C, SIGTERM or your service manager",
     "logs": "`relay serve` logs to its standard output; `relay explain ID` says what happened to a run",
     "version": "it is `relay --version`",
+    "digest list": "`relay digest` lists them",
+    "digest preview": "`relay digest DESTINATION` shows it",
+    "digest send-now": "`relay digest DESTINATION --send` sends it",
+    "format bodies": "the source's page in the console shows its last bodies",
     "template test": "commit the page that `relay template preview` writes, and compare it with the next one",
     "template preview --serve": "`relay template preview` writes a page with every message",
     "template preview --lang": "the page that `relay template preview` writes has every language",
+    "template translate": "copy a catalogue of templates/locales; `relay template lint` names what it lacks",
+    "template vars": "the page that `relay template preview` writes shows them below each message",
 }
 Asked = Mapping[str, Any]
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC")
@@ -74,10 +80,6 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except click.NoSuchOption as error:
-            if instead := _instead(error.ctx, error.option_name):
-                raise click.UsageError(f"there is no option {error.option_name}; {instead}", error.ctx) from None
-            raise
         except RelayError as error:
             refuse(str(error))
         except OSError as error:
@@ -93,22 +95,18 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        for words in (args[0], *(f"{args[0]} {word}" for word in args[1:])):
+            typed = " ".join([*ctx.command_path.split()[1:], words])
+            if typed in ELSEWHERE:
+                raise click.UsageError(f"there is no `relay {typed}`: {ELSEWHERE[typed]}", ctx)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
             names = self.list_commands(ctx)
-            if instead := _instead(ctx, args[0]):
-                raise click.UsageError(f"there is no command {args[0]}; {instead}", ctx) from None
             meant = nearest(args[0], names)
             every = f"expected {' or '.join(names)}" if len(names) <= FEW else f"`{ctx.command_path} --help` lists them"
             hint = f"did you mean {meant}?" if meant else every
             raise click.UsageError(f"there is no command {args[0]}; {hint}", ctx) from None
-
-
-def _instead(ctx: click.Context | None, word: str) -> str:
-    """Return what to use instead of this command or option; '' if there is nothing."""
-    path = ctx.command_path.split()[1:] if ctx else []
-    return ELSEWHERE.get(" ".join([*path, word]), "")
 
 
 def get(path: str, **question: Any) -> Any:

@@ -65,40 +65,28 @@ DIGESTS: Mapping[str, Cell] = {
 }
 
 
-@click.group(cls=Group)
-def digest() -> None:
-    """Digests: list them, show one as it would be sent now, or send it early."""
+@click.command(cls=ClientCommand)
+@click.argument("name", metavar="[DESTINATION]", default="")
+@click.option("--address", metavar="ADDRESS", help="The recipient whose digest is shown; default: the first.")
+@click.option("--send", "at_once", is_flag=True, help="Send it now; later entries are sent at the usual time.")
+def digest(name: str, address: str | None, *, at_once: bool) -> None:
+    """List every digest with its schedule and the number of its entries; with DESTINATION, show the one there as it
+    would be sent now, or send it early.
 
-
-@digest.command("list", cls=ClientCommand, short_help="List digests with the number of their entries.")
-def list_digests() -> None:
-    """List every digest with its schedule, its next time and the number of its entries."""
-    print_list(get("/digests"), DIGESTS, "No destination has mode: digest.")
-
-
-@digest.command(cls=ClientCommand, short_help="Show a digest as it would be sent now.")
-@click.argument("name", metavar="DESTINATION")
-@click.option("--address", metavar="ADDRESS", help="The recipient; default: the first.")
-def preview(name: str, address: str | None) -> None:
-    """Show the digest for DESTINATION as it would be sent now. Nothing is sent or changed.
-
-    --json adds the mail's HTML.
+    --json adds the mail's HTML. Exit status 1 if there is nothing to send.
     """
-    facts = get("/destination/digest", name=name, address=address)
-    if not printed(facts):
-        click.echo(visible(facts["text"]))
-    if facts["fault"]:
-        click.echo(visible(f"a template failed, so this is relay's own wording: {facts['fault']}"), err=True)
-
-
-@digest.command("send-now", cls=ClientCommand, short_help="Send a digest early.")
-@click.argument("name", metavar="DESTINATION")
-def send_now(name: str) -> None:
-    """Send the digest for DESTINATION now. Later entries are sent at the usual time.
-
-    Exit status 1 if there is nothing to send.
-    """
-    perform("/digests/send", name=name)
+    if not name:
+        if at_once or address:
+            raise click.UsageError("name the DESTINATION")
+        print_list(get("/digests"), DIGESTS, "No destination has mode: digest.")
+    elif at_once:
+        perform("/digests/send", name=name)
+    else:
+        facts = get("/destination/digest", name=name, address=address)
+        if not printed(facts):
+            click.echo(visible(facts["text"]))
+        if facts["fault"]:
+            click.echo(visible(f"a template failed, so this is relay's own wording: {facts['fault']}"), err=True)
 
 
 @click.command("test-send", cls=ClientCommand)

@@ -2,15 +2,14 @@
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from relay.cli.client import ClientCommand, Group, get, printed
-from relay.cli.options import CONFIG, headers_option, json_option, print_json, read_event, visible
-from relay.cli.screen import Cell, print_list, when
+from relay.cli.client import Group
+from relay.cli.explain import show_reading
+from relay.cli.options import CONFIG, headers_option, json_option, print_json, read_event
 from relay.config.formats import preset, preset_names
 from relay.configfile.document import read
 from relay.configfile.words import suggest
@@ -18,13 +17,10 @@ from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError
 from relay.formats.mapping import Format
+from relay.operating.accounts import accounts
+from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader
 
 USUAL = Path(CONFIG)
-BODIES: Mapping[str, Cell] = {
-    "number": lambda row: f"{row['number']}",
-    "came": lambda row: when(row["at"]),
-    "is": lambda row: ", ".join(row["outcomes"]),
-}
 
 
 @click.group("format", cls=Group)
@@ -45,10 +41,6 @@ def try_(name: str, document: str, *, config: Path | None, headers: dict[str, st
     NAME is a preset or one of the configuration's formats. - reads the document from standard input. No relay is
     needed, and no secret. Exit status 1: it is refused.
     """
-    from relay.cli.explain import show_reading  # noqa: PLC0415 - `bodies` needs none of it
-    from relay.operating.accounts import accounts  # noqa: PLC0415
-    from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader  # noqa: PLC0415
-
     form = _named(name, config)
     kept = {f"{OF_FORMAT}{header}": text for header, text in headers.items()}
     reader = SourceReader(name, UNCONFIGURED.model_copy(update={"format": name}), form)
@@ -82,20 +74,3 @@ def _named(name: str, config: Path | None) -> Format:
         names = {*preset_names(), *own}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")
     return preset(name)
-
-
-@format.command("bodies", cls=ClientCommand, short_help="List the last bodies of a source, or print one.")
-@click.argument("source")
-@click.argument("number", type=click.IntRange(1), required=False)
-def bodies(source: str, number: int | None) -> None:
-    """List the last bodies that the running relay got of a SOURCE with a format, or print the one of this NUMBER.
-
-    They are there for a week, unless keep_bodies is false.
-    """
-    facts = get("/source", name=source, body=number)
-    if number is None:
-        print_list({"rows": facts["bodies"]}, BODIES, f"{source} has no bodies.", whole=("came",))
-    elif facts["cut"]:
-        raise RelayError(f"body {number} is too long to be shown")
-    elif not printed(facts):
-        click.echo(visible(facts["body"]))

@@ -93,18 +93,14 @@ BUILT_IN = Workspace((resource_dir("templates"),))
 OF_TEMPLATES = ("language", "timezone", "templates", "brand", "platform", "channels", "destinations", "rules",
                 "dynamic_destinations")  # fmt: skip
 MODULES = {
-    "template_lint": {
-        "lint": "Check the templates; no messages are sent.",
-        "translate": "Add missing texts to a language's catalogue.",
-    },
-    "template_vars": {"vars": "List the variables of templates, with examples."},
-    "template_preview": {"preview": "Write every message to one HTML page."},
+    "template_lint": {"lint": "Check the templates; no messages are sent."},
+    "template_preview": {"preview": "Write every message and its variables to one HTML page."},
 }
 
 
 @click.group(cls=Lazy, modules=MODULES)
 def template() -> None:
-    """Lint, preview and translate message templates; the guide is docs/templates.md."""
+    """Lint and preview message templates; the guide is docs/templates.md."""
 
 
 def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:

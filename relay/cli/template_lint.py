@@ -1,6 +1,5 @@
-"""relay template lint and translate: everything that is wrong with the templates, found before an event finds it."""
+"""relay template lint: everything that is wrong with the templates, found before an event finds it."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from relay.rendering import Renderer
 from relay.rendering.checks import Case, file_of, problems, unknown_names
 from relay.rendering.template_files import parsed
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translatable import merged, translatable, untranslated
-from relay.rendering.translations import SOURCE, Catalogues
+from relay.rendering.translatable import untranslated
+from relay.rendering.translations import Catalogues
 
 
 def faults_of(workspace: Workspace) -> list[str]:
@@ -61,9 +60,6 @@ def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
                 yield f"{file}:1: {destination} is no destination; {suggest(destination, names)}"
 
 
-CODE = re.compile(r"[a-z]{2,3}([-_][A-Z0-9][A-Za-z0-9]{1,7})*")  # it becomes a folder: `FR` would be a second one
-
-
 @click.command()
 @workspace_options
 @json_option
@@ -85,36 +81,3 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         click.echo(f"{where}: {len(faults)} fault{'s' * (len(faults) > 1)}" if faults else f"{where}: OK")
     if faults:
         raise SystemExit(1)
-
-
-@click.command()
-@click.argument("language", metavar="LANG")
-@workspace_options
-def translate(*, language: str, config: Path | None, templates: Path | None) -> None:
-    """Write every text that LANG, for instance fr, lacks into locales/LANG/messages.po of your own templates. What is
-    translated there stays as it is; what no template says any more is kept at the end, marked #~.
-
-    Exit status 1 if the file cannot be read.
-    """
-    workspace = read_workspace(config, templates)
-    if workspace.own is None:
-        raise click.UsageError("there are no templates of your own; name their directory with --templates")
-    if language == SOURCE:
-        problem = "the templates are written in English; change a sentence where it stands"
-        raise click.BadParameter(problem, param_hint="LANG")
-    if not CODE.fullmatch(language):
-        raise TemplateError(f"{language} is no language; expected its code, for instance fr or pt-BR")
-    file = workspace.own / "locales" / language / "messages.po"
-    others = Catalogues(workspace.directories[1:])
-    sources = [*translatable(TemplateSet(workspace.directories))]
-    own = Catalogues(workspace.directories[:1])
-    # What comes with relay in this language is repeated here only where the author has another wording.
-    needed = [row for row in sources if others.lacks(language, row.texts[0], row.context)
-              or not own.lacks(language, row.texts[0], row.context)]  # fmt: skip
-    text, catalogue = merged(file, needed, folders=workspace.directories)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, "utf-8")
-    strings = [message.string for message in catalogue if message.id]
-    missing = sum(not all([text] if isinstance(text, str) else text or [""]) for text in strings)
-    obsolete = f", {len(catalogue.obsolete)} obsolete" if catalogue.obsolete else ""
-    click.echo(visible(f"{file}: {len(catalogue)} texts, {missing} to be translated{obsolete}"))

@@ -20,8 +20,9 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.rendering import Renderer
-from relay.rendering.checks import kinds_of
+from relay.rendering.checks import kinds_of, values_of
 from relay.rendering.samples import bare_events, history_of, sample_events
+from relay.rendering.translations import Catalogues
 
 OF_STATUS: Mapping[Form, tuple[str, ...]] = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}
 MISHAP = "SAP extractor did not answer for 300 s."  # that a healed run had had
@@ -35,13 +36,16 @@ Sample = tuple[Event, tuple[Event, ...]]
 """An event, and what was known when it came, itself included."""
 
 
-def page(renderer: Renderer, samples: Mapping[str, Sample], readers: Mapping[str, Reader], destination: str) -> str:
+def page(
+    workspace: Workspace, renderer: Renderer, samples: Mapping[str, Sample], readers: Mapping[str, Reader],
+    destination: str,
+) -> str:  # fmt: skip
     """Return the page of these messages. TemplateError names file and line."""
     sections = [
         f'<section id="{escape(name)}"><h2>{escape(name)}</h2><div>\n'
         + "".join(_drawn(renderer, sample, language, reader, destination)
                   for language, reader in readers.items())
-        + "</div></section>\n"
+        + f"</div>{_variables(workspace, sample)}</section>\n"
         for name, sample in samples.items()
     ]  # fmt: skip
     links = " · ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in samples)
@@ -64,6 +68,19 @@ def _drawn(renderer: Renderer, sample: Sample, language: str, reader: Reader, de
             frame = f'<iframe loading="lazy" sandbox="allow-scripts" title="{title}" srcdoc="{document}"></iframe>'
             frames += f"<article><h3>{title}</h3><p>{escape(str(content.get('subject', '')))}</p>{frame}</article>\n"
     return frames
+
+
+def _variables(workspace: Workspace, sample: Sample) -> str:
+    """Return what templates can say of this event. `doc` has the body as it came, and `formats` no values."""
+    options: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
+    values = values_of(*sample, Catalogues(workspace.directories), workspace.sample_url, **options)
+    shown = {name: value for name, value in values.items() if name not in ("formats", "doc")}
+    text = json.dumps(shown, ensure_ascii=False, indent=2, default=_plain)
+    return f"<details><summary>Variables</summary><pre>{escape(text)}</pre></details>"
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _forms(channel: str, event: Event) -> Iterator[Form]:
@@ -94,12 +111,12 @@ def preview(
     file: Path,
 ) -> None:  # fmt: skip
     """Write MESSAGE, for instance operation.failed, or every message, to one HTML page: as Slack message and as mail,
-    in every form and language. Nothing is sent.
+    in every form and language, with the variables that its template can use. Nothing is sent.
     """
     workspace = read_workspace(config, templates)
     renderer = Renderer(workspace.directories, workspace.options(real=event_file is not None))
     samples = _from_file(event_file) if event_file else _from_samples(workspace, renderer, message)
-    shown = page(renderer, samples, _readers(workspace, renderer, destination), destination)
+    shown = page(workspace, renderer, samples, _readers(workspace, renderer, destination), destination)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(shown, "utf-8")
     click.echo(f"{file}: {len(samples)} message{'s' * (len(samples) != 1)}")

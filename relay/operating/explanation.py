@@ -102,7 +102,7 @@ def explanation_of_body(
 
 def _whereabouts(body: bytes, config: Config, source: str, headers: Mapping[str, str], *, refused: bool) -> list[str]:
     """Say what becomes of a body that is no event of its source, and which other sources' formats read it."""
-    kept = f"its last bodies have it for a week (relay format bodies {source})"
+    kept = "its last bodies have it for a week"
     kept = kept if config.sources[source].keeps_bodies else "it is kept nowhere"
     answer = "422: the quarantine keeps it (relay dead list)" if refused else f"202 ignored: {kept}"
     with contextlib.suppress(NotJson):

@@ -79,7 +79,7 @@ def nearest(name: str, names: Iterable[str], cutoff: float = ALIKE) -> str:
 def unknown(name: str, names: Collection[str], before: str = "") -> str:
     """Return the sentence about an unknown name."""
     near = nearest(name, names)
-    hint = f"did you mean {before}{near}?" if near else "`relay template vars` lists what there is"
+    hint = f"did you mean {before}{near}?" if near else "`relay template preview` shows what there is"
     return f"{before}{name} is unknown; {hint}"
 
 

@@ -97,7 +97,7 @@ DEMO = "the demo"  # who makes the link
 
 
 async def send_now(config: Config) -> None:
-    """Send every digest, as `relay digest send-now` does: no demo is watched until tomorrow morning."""
+    """Send every digest, as `relay digest DESTINATION --send` does: no demo is watched until tomorrow morning."""
     async with _store(config) as store:
         for destination in config.destinations.values():
             if destination.mode == "digest":

@@ -21,14 +21,14 @@ async def test_what_waits_is_listed_shown_and_sent_before_its_time(around: Surro
     event = body("operation.completed", 100, status="Completed", operationId="op-1", operationName="Run 1")
     async with running(around, config) as one:
         await Stage(around, one).post(event)
-        listed = (await cli("digest", "list")).output
-        mail, slack = [(await cli("digest", "preview", name)).output for name in ("morning", "digested")]
-        html = (await cli.facts("digest", "preview", "morning"))["html"]
-        wrong = [await cli("digest", verb, "mornin") for verb in ("preview", "send-now")]
+        listed = (await cli("digest")).output
+        mail, slack = [(await cli("digest", name)).output for name in ("morning", "digested")]
+        html = (await cli.facts("digest", "morning"))["html"]
+        wrong = [await cli("digest", "mornin", *send) for send in ((), ("--send",))]
         before = [*around.inbox.mails]
-        sent = await cli("digest", "send-now", "morning")
+        sent = await cli("digest", "morning", "--send")
         [told] = await around.mails(1)
-        again = await cli("digest", "send-now", "morning")
+        again = await cli("digest", "morning", "--send")
 
     assert [line.split()[:2] for line in listed.splitlines()[1:]] == [
         ["morning", "reader@example.com"], ["digested", "#digested"],

@@ -1,16 +1,11 @@
-"""relay format: what a format makes of a document, without a relay, and the last bodies that a running one got."""
+"""relay format: what a format makes of a document, without a relay."""
 
 import json
-from functools import partial
 from pathlib import Path
 
-from relay.store.bodies import Bodies
-from tests.support.foreign import PING, workflow_run
-from tests.support.inprocess import relay, relay_beside
-from tests.support.redis_server import RedisServer
-from tests.support.stage import running, surroundings
+from tests.support.foreign import workflow_run
+from tests.support.inprocess import relay
 
-SENDERS = Path(__file__).parents[1] / "data" / "senders.yaml"
 OWN = """formats:
   broken: {run: 'x[0]', status: {of: s}}
   billing: {run: batch.no, job: batch.title, status: {of: state, Running: RUN, Failed: ERR}}
@@ -40,23 +35,3 @@ def test_a_format_shows_the_case_its_fields_and_relays_own_document(tmp_path: Pa
     assert "relay.yaml:2: formats.broken.run: x[0] has brackets" in tried("broken", {}, *options, status=2)
     assert "there is no format biling; did you mean billing?" in tried("biling", {}, *options, status=2)
     assert "it is no unambiguous JSON object" in tried("billing", 7, *options, status=1)
-
-
-async def test_the_last_bodies_of_a_running_relay_are_listed_and_printed(redis_server: RedisServer, home: Path) -> None:
-    (config := home / "relay.yaml").write_text(SENDERS.read_text("utf-8").replace("/nonexistent", f"{home}"), "utf-8")
-    long = workflow_run() | {"x": "y" * 70_000}
-    async with surroundings(redis_server.url) as around, running(around, config):
-        bodies = Bodies(around.store.plain)
-        for document in (PING, long):
-            bodies.add("github", json.dumps(document).encode(), {}, 1_796_000_000.0)
-        await bodies.flush()
-        asked = partial(relay_beside, "format", "bodies", "-c", config, env=around.env)
-        listed, first, cut, gone = [(await asked("github", *number)).output for number in ((), "1", "2", "3")]
-        none = await asked("gitlab")
-
-    rows = [(row.split()[0], row.split()[-1]) for row in listed.splitlines()[1:]]
-    assert rows == [("2", "operation.completed"), ("1", "ignored")]
-    assert json.loads(first) == PING
-    assert "too long" in cut
-    assert "not there any more" in gone
-    assert none.output == "gitlab has no bodies.\n"

@@ -27,7 +27,6 @@ EXPLAIN = ("explain", EVENT, "-c", SHIPPED)
         (("--help",), {"NO_COLOR": "1"}),
         (EXPLAIN, {"NO_COLOR": "1"}),
         (EXPLAIN, {"TERM": "dumb"}),
-        (("template", "vars"), {"TERM": "dumb"}),
         (("dead", "replay", "-c", SHIPPED), {"TERM": "dumb"}),  # wrong use
     ],
 )

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.slow
         (("dead", "reply"), "there is no command reply; did you mean replay?"),
         (("template", "prevew"), "there is no command prevew; did you mean preview?"),
         (("ops", "retyr"), "there is no command retyr; did you mean retry?"),
-        (("digest", "send"), "there is no command send; did you mean send-now?"),
+        (
+            ("digest", "send-now", "x"),
+            "there is no `relay digest send-now`: `relay digest DESTINATION --send` sends it",
+        ),
         (("config", "shema"), "there is no command shema; did you mean schema?"),
         (("template", "test"), "commit the page that `relay template preview` writes"),
         (("template", "preview", "--serve"), "`relay template preview` writes a page with every message"),

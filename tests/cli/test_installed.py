@@ -30,7 +30,7 @@ RUNS = {name: (name, "--help") for name in COMMANDS} | {
     "check": ("check", "-c", SHIPPED),
     "config": ("config", "schema"),
     "explain": ("explain", ROOT / "tests/data/event.json", "-c", SHIPPED),
-    "template": ("template", "vars"),
+    "template": ("template", "lint"),
     "restore": ("restore", ROOT / "README.md", "-c", SHIPPED),
     "sandbox": ("sandbox", "--port", "0"),
 }

@@ -57,7 +57,7 @@ FAULTY = [
     ("text: |\n  one\n  {% if 0 %}{{ opp.name }}{% endif %}\n", ":3: opp is unknown; did you mean op?"),
     ("text: 'x{% if 0 %}{{ op.estimated_duratoin }}{% endif %}'\n",
      ":1: op.estimated_duratoin is unknown; did you mean op.estimated_duration?"),
-    ("text: 'x{% if 0 %}{{ links.nowhere }}{% endif %}'\n", ":1: links.nowhere is unknown; `relay template vars`"),
+    ("text: 'x{% if 0 %}{{ links.nowhere }}{% endif %}'\n", ":1: links.nowhere is unknown; `relay template preview`"),
     ("text: 'x{% if 0 %}{{ op.name|shout }}{% endif %}'\n", ":1: |shout is unknown; did you mean |sort?"),
     ("text: 'x{% if 0 %}{{ say.compleeted() }}{% endif %}'\n", ":1: say.compleeted is unknown; did you mean say."),
     ("text: 'x{% if 0 %}{{ parts.titles() }}{% endif %}'\n", ":1: parts.titles is unknown; did you mean parts."),
@@ -118,31 +118,6 @@ def test_a_file_for_a_destination_that_does_not_exist_is_reported(own: Path, tmp
     assert (told.exit_code, facts["ok"]) == (1, False)
 
 
-# translate
-
-
-def test_a_catalogue_is_begun_and_brought_up_to_date(own: Path) -> None:
-    write(own, MESSAGE, "text: '{{ _(\"Mine.\") }}'\n")
-    begun = relay("template", "translate", "fr", "--templates", own)
-    file = own / "locales" / "fr" / "messages.po"
-    text = file.read_text("utf-8").replace('msgid "Mine."\nmsgstr ""', 'msgid "Mine."\nmsgstr "À moi."')
-    file.write_text(text, "utf-8")
-    again = relay("template", "translate", "fr", "--templates", own)
-    same = file.read_text("utf-8")
-    write(own, MESSAGE, "text: '{{ _(\"Ours.\") }}'\n")
-    later = relay("template", "translate", "fr", "--templates", own)
-    wrong = relay("template", "translate", "FR", "--templates", own)  # it would be a second folder
-
-    count = int(begun.output.removeprefix(f"{file}: ").partition(" ")[0])
-    assert begun.output == f"{file}: {count} texts, {count} to be translated\n"
-    assert again.output == f"{file}: {count} texts, {count - 1} to be translated\n"
-    assert (wrong.exit_code, "FR is no language; expected its code" in wrong.output) == (1, True)
-    assert same == text
-    assert later.output == f"{file}: {count} texts, {count} to be translated, 1 obsolete\n"
-    assert f'#: {MESSAGE}\nmsgid "Ours."\nmsgstr ""\n' in file.read_text("utf-8")
-    assert file.read_text("utf-8").endswith('#~ msgid "Mine."\n#~ msgstr "À moi."\n')
-
-
 # preview
 
 
@@ -176,6 +151,17 @@ def test_a_page_of_all_messages_has_those_without_a_sample_too(own: Path, tmp_pa
     text = (tmp_path / "all.html").read_text("utf-8")
     assert {'id="operation.failed"', 'id="digest"', 'id="event.mine"'} <= {*re.findall(r'id="[a-z.]+"', text)}
     assert "mine bare" in text
+
+
+def test_a_page_shows_the_variables_of_each_message(tmp_path: Path) -> None:
+    relay("template", "preview", "operation.failed", "--to", tmp_path / "page.html")
+
+    [shown] = re.findall(r"<pre>(.*?)</pre>", (tmp_path / "page.html").read_text("utf-8"), re.DOTALL)
+    variables = json.loads(unescape(shown))
+    assert variables["op"]["name"] == "Comprehensive Customer Journey Analysis"
+    assert variables["op"]["started_at"].startswith("2024-01-20T")
+    assert variables["links"]["operation"].startswith("https://platform.example.com/")
+    assert {"formats", "doc"}.isdisjoint(variables)
 
 
 @pytest.mark.parametrize(
@@ -214,20 +200,3 @@ def test_a_destination_is_shown_in_its_own_language_and_zone(tmp_path: Path) -> 
     assert "all times in GMT" in usual
     wrong = relay("template", "preview", "-c", config, "--destination", "analyst", "--to", page)
     assert (wrong.exit_code, "did you mean analysts?" in wrong.output) == (2, True)
-
-
-# vars
-
-
-def test_each_variable_has_a_type_and_an_example() -> None:
-    told = relay("template", "vars", "--json")
-
-    found = {row["path"]: row for row in json.loads(told.output)}
-    assert found["op.name"] == {"path": "op.name", "type": "text", "optional": False,
-                                "example": "Comprehensive Customer Journey Analysis"}  # fmt: skip
-    assert (found["op.percentage"]["type"], found["op.percentage"]["optional"]) == ("number", True)
-    assert found["op.started_at"]["type"] == "time"
-    assert found["artifacts[].url"]["example"].startswith("https://")
-    assert found["batch.operations[].waits_for"]["type"] == "list"
-    lines = [line.split()[0] for line in relay("template", "vars").output.splitlines()[1:]]
-    assert len(lines) == len(set(lines)) == len(found)

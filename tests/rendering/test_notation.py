@@ -139,7 +139,7 @@ MEANT = "nmae is unknown; did you mean name?"
         ("text: x\nrows: [{t: a}, {each: row in op.nmae, t: '{{ row }}'}]\n", 2, MEANT),
         ("text: '{{ op.plan[0].nmae }}'\n", 1, MEANT),
         ("text: '{{ op.room }}'\n", 1, "room is not there; write |default('') behind it where it may be absent"),
-        ("text: '{{ opp.name }}'\n", 1, "opp is unknown; `relay template vars` lists what there is"),
+        ("text: '{{ opp.name }}'\n", 1, "opp is unknown; `relay template preview` shows what there is"),
     ],
 )
 def test_a_misspelt_name_is_told_with_its_place(own: Build, text: str, line: int, said: str) -> None:
