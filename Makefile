@@ -57,7 +57,7 @@ CONTRACTS := channels/email/test_session.py channels/email/test_connections.py c
   platform/test_client.py receiving/test_server.py receiving/test_connections.py receiving/test_bodies.py \
   receiving/test_tls.py rendering/test_bounds.py rendering/test_escaping.py \
   store/embedded/test_server.py store/test_accept.py store/test_replication.py \
-  store/test_sealing.py store/test_sentinel.py cli/test_groups.py cli/test_serve.py tracing test_end_to_end.py
+  receiving/test_sns.py store/test_sentinel.py cli/test_groups.py cli/test_serve.py tracing test_end_to_end.py
 lowest: $(OLDEST) ## Run the tests of what libraries promise on the oldest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest $(SPREAD) $(addprefix tests/,$(CONTRACTS)) $(ARGS)
 
@@ -112,7 +112,7 @@ $(DOCS): requirements/docs.txt $(RUN)
 # The locks name versions and hashes, never an address. Needs uv. The lowest ones are relay's own requirements alone; the
 # tools that test on them are as new as fits.
 COMPILE := uv pip compile -q --universal --no-annotate --no-header
-EXTRAS  := --extra apprise --extra embedded --extra encryption --extra oidc --extra otel --extra demo
+EXTRAS  := --extra apprise --extra embedded --extra oidc --extra otel --extra sns --extra demo
 .PHONY: lock
 lock:            ## Renew requirements/*.txt
 	$(COMPILE) --generate-hashes $(EXTRAS) pyproject.toml -o requirements/run.txt

@@ -14,17 +14,14 @@ import structlog
 
 from relay.channels import CHANNELS, Channel
 from relay.config import Config, digest_of, load
-from relay.errors import ConfigError, Problem, RelayError, TemplateError
+from relay.errors import ConfigError, Problem, TemplateError
 from relay.interactivity.buttons import press_transport
 from relay.rendering import Brand, IsolatedRenderer, RenderOptions
 from relay.resources import resource_dir
-from relay.store.sealing import Sealer
 
 log = structlog.get_logger(__name__)
 
 NEEDS_RESTART = ("server", "redis", "data_dir")
-KEPT = 90 * 86_400.0  # seconds for which the longest-lived things are kept, but for what `retention` says
-MARGIN = 10 * 86_400.0  # seconds more, for what ends late
 CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good order
 
 
@@ -35,14 +32,6 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     brand = Brand(**config.brand.model_dump())
     options = RenderOptions(platform.base_url, hosts=config.link_hosts, links=config.link_templates, brand=brand)
     return IsolatedRenderer([*custom, resource_dir("templates")], options)
-
-
-def build_sealer(config: Config) -> Sealer | None:
-    """Build what encrypts events at rest; None where there is no key. ConfigError if it cannot be had."""
-    try:
-        return Sealer.of(config.redis.keys, max(KEPT, config.retention) + MARGIN)
-    except RelayError as error:
-        raise ConfigError([Problem("redis.encryption_key", str(error))]) from None
 
 
 def build_channels(config: Config) -> dict[str, Channel]:

@@ -141,29 +141,6 @@ class NoRoom(StoreUnavailable):
     """Redis is well, and yet this one event cannot be taken now: its sender keeps it (503)."""
 
 
-class Unsealable(NoRoom):
-    """A value in Redis that none of the keys here opens: it waits for who has the key (503). Nothing of it is shown."""
-
-    def __init__(self, key: str, *, damaged: bool = False) -> None:
-        self.key = key
-        super().__init__(
-            f"a value in Redis is damaged, or stands where it does not belong: key {key} does not open it"
-            if damaged
-            else f"a value in Redis is sealed with key {key}, and redis.encryption_key has no such key here"
-        )
-
-
-class NotSealed(Unsealable):
-    """A value in Redis is clear where a key is configured: any writer to Redis may have put it there (503)."""
-
-    def __init__(self) -> None:
-        NoRoom.__init__(
-            self,
-            "a value in Redis is not sealed: it was written without redis.encryption_key, or by somebody else. "
-            "`relay keys seal` seals what relay wrote before it had the key",
-        )
-
-
 class EmbeddedRedisError(RelayError):
     """The private Redis could not be started or kept running; the message says what to do."""
 

@@ -37,8 +37,7 @@ LOG_EVENTS = {
     "settle.failed": "Bug while storing the result of a delivery, which is retried as unknown",
     "claim.failed": "Bug while reading the queue of `channel`; retried",
     "record.unreadable": (
-        "A damaged value, or one of a newer release or another key (`error`): what needs it waits. "
-        "Use one [`redis.encryption_key`](hardening.md#redis-with-a-key), or the newer release"
+        "A damaged value, or one of a newer release (`error`): what needs it waits. Use the newer release"
     ),
     "silence.failed": "Bug while checking silences; the message is sent",
     "silence.unreadable": "A damaged silence, without effect. `relay silence expire ID`",
@@ -102,7 +101,6 @@ LOG_EVENTS = {
     # Scheduled work
     "tick.failed": "Watchdog, digests or another `tick` failed (`error`); the next one catches up",
     "watchdog.failed": "Bug while checking a run",
-    "watchdog.unreadable": "A run is damaged, or encrypted with another key: not watched. Use one key; else report it",
     "watchdog.left_stalled": "Stalled runs were forgotten after 30 days",
     "missing.unreadable": "The state of an expected run was damaged, and is dropped",
     "reconciliation.finished": "The platform was asked for missed events: `new` runs",

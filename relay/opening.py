@@ -13,7 +13,7 @@ from relay import metrics
 from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
 from relay.config import Config
-from relay.coordinator import Coordinator, Reload, build_sealer
+from relay.coordinator import Coordinator, Reload
 from relay.ingest import Rules
 from relay.interactivity.buttons import CHANNEL, press_transport
 from relay.interactivity.endpoint import Interactions
@@ -62,7 +62,6 @@ async def open_store(
         settings=Rules(config, CHANNELS),
         private=embedded is not None,
         may_own=delivers,
-        sealer=build_sealer(config),
         pace=replace(PACE, hot=memory.hot),
     )
     stack.push_async_callback(store.aclose)

@@ -58,7 +58,7 @@ def test_what_builds_relay_is_locked_and_is_what_the_tests_are_installed_with() 
 
 def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    optional = [one for name in ("apprise", "embedded", "encryption", "otel", "demo") for one in extras[name]]
+    optional = [one for name in ("apprise", "embedded", "sns", "otel", "demo") for one in extras[name]]
     wanted = [one for one in (*PROJECT["project"]["dependencies"], *optional)
               if not one.startswith("operation-relay[")]  # fmt: skip
     least = {named(one): re.findall(r">=([\d.]+)", one)[0] for one in wanted}

@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
 from relay.config import load
-from relay.coordinator import build_renderer, build_sealer
+from relay.coordinator import build_renderer
 from relay.domain.parsing import parse
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
@@ -143,7 +143,6 @@ def test_every_configuration_of_a_page_is_one_that_check_takes(tmp_path: Path, f
                 names = re.findall(r"\$\{(\w+)\}", file.read_text("utf-8"))
                 variables = {name: f"zK3-{name.lower()}-of-the-page-93b1" for name in names} | NEEDED | SECRETS
                 config = load(file, env=variables, channels=CHANNELS)
-                build_sealer(config)
                 build_renderer(config)
 
 

@@ -15,7 +15,7 @@ from relay.domain.events import Event
 from relay.domain.jobs import Job, Start, fold
 from relay.domain.outcomes import late_after, of_runs
 from relay.engine.draft import Settings
-from relay.errors import StoreUnavailable, Unsealable
+from relay.errors import StoreUnavailable
 from relay.policy.missing import Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets
 from relay.policy.watchdog import decide, event_of, next_look
@@ -207,10 +207,8 @@ class WatchdogTick:
                 await self.ingest(event_of(alert, due.run, history, now), None)
                 return None  # accepted or outdated: either way the store sets the next check
             return due, next_look(run, settings, now, grace_until)
-        except StoreUnavailable as error:
-            if isinstance(error, Unsealable):
-                log.error("watchdog.unreadable", operation=due.operation, error=str(error))
-            return None  # of others the tick's next step hears, too, and reports it
+        except StoreUnavailable:
+            return None  # the tick's next step hears of it, too, and reports it
         except Exception as error:  # noqa: BLE001 - one run's documents must not cost the others their watch
             log.error("watchdog.failed", subject=due.run.subject, error=f"{type(error).__name__}: {error}")
             return None

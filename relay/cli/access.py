@@ -1,13 +1,12 @@
 """relay console, keys and audit: who may do what, and who did."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, perform, post, printed
-from relay.cli.options import a_duration, config_option, json_option, not_empty, print_json
+from relay.cli.options import a_duration, not_empty
 from relay.cli.screen import Cell, print_list, rows_table, show, when
 
 
@@ -41,8 +40,7 @@ COLUMNS: Mapping[str, Cell] = {
 def keys() -> None:
     """Keys that sign unsubscribe links and buttons. relay creates them in its store.
 
-    Keys are shown by names that reveal nothing of them. `seal` is about another key, redis.encryption_key, and data
-    written before it was set.
+    Keys are shown by names that reveal nothing of them.
     """
 
 
@@ -65,26 +63,6 @@ def rotate(keep: str, *, force: bool) -> None:
     all earlier keys.
     """
     perform("/keys/rotate", keep=keep, force=force)
-
-
-@keys.command(short_help="Encrypt data written before redis.encryption_key was set.")
-@config_option
-@json_option
-def seal(config: Path, *, as_json: bool) -> None:
-    """Encrypt what is in clear in Redis: run it once, when redis.encryption_key is new, before relay starts with the
-    key.
-
-    It reads the configuration and needs no running relay. With the key, relay refuses values in clear. This command
-    trusts all of them: if you run it later, first find out who wrote what relay refuses. It may be run again, with
-    every relay stopped. Users of the console have to log in again.
-    """
-    from relay.cli.offline import sealed  # noqa: PLC0415 - it brings the store
-
-    counts, outcome = sealed(config)
-    if as_json:
-        print_json({"sealed": counts})
-    else:
-        click.echo(outcome)
 
 
 UNKNOWN = "under way, or cut off: it may have been done"

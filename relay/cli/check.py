@@ -18,7 +18,7 @@ from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.configfile.document import read
 from relay.configfile.units import spoken
-from relay.coordinator import build_renderer, build_sealer
+from relay.coordinator import build_renderer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
 from relay.interactivity.buttons import enabled_actions, press_transport, pressers
 from relay.interactivity.endpoint import PATH
@@ -26,7 +26,7 @@ from relay.policy.presentation import OWNER, by_outcome
 from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
 
-SECRETS = ("token", "password", "client_secret", "encryption_key")
+SECRETS = ("token", "password", "client_secret")
 
 
 @dataclass
@@ -77,10 +77,6 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
     except EmbeddedRedisError as error:  # a warning: the file may be meant for another machine
         report.warnings.append(Problem("redis.url", str(error)))
     report.summary = _summary(config)
-    try:
-        build_sealer(config)
-    except ConfigError as error:
-        report.problems += error.problems
     try:
         renderer = build_renderer(config)
         library = renderer.renderer.library

@@ -12,7 +12,7 @@ from relay.channels.slack.settings import SlackSettings
 from relay.cli.setup import demands_of, slack_settings
 from relay.config import Config
 from relay.configfile.document import Document
-from relay.coordinator import build_channels, build_sealer
+from relay.coordinator import build_channels
 from relay.errors import ConfigError, KeysUnavailable, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
 from relay.platform.lookups import client_of, configured
@@ -24,7 +24,7 @@ from relay.receiving.signature_settings import Signature
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
-from relay.store.sealing_keys import check_keys, check_sealed, older_keys
+from relay.store.layout import check as check_layout
 
 PATIENCE = 15.0  # seconds for each of the other sides
 SLACK_APP = "channels.slack.app"
@@ -75,16 +75,13 @@ async def _ask_redis(config: Config) -> str:
     url = config.redis.url or await running_url(config.data_dir)
     if not url:
         return "the private one is not running; relay serve starts it"
-    sealer = build_sealer(config)
-    opened = Store.open(url, process="check", may_own=False, sealer=sealer)
+    opened = Store.open(url, process="check", may_own=False)
     async with contextlib.aclosing(opened) as store:
+        await check_layout(store.plain)
         promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
-        await check_sealed(store.plain, sealer)
-        await check_keys(store.plain, sealer)
-        sealed = [f"sealed with {sealer.name}", *await older_keys(store.plain, sealer)] if sealer else []
     if promise.shortfall:
         raise RelayError(promise.shortfall)
-    return "; ".join([f"answers; durability is {promise.durability}", *sealed])
+    return f"answers; durability is {promise.durability}"
 
 
 async def _ask_platform(config: Config) -> str:

@@ -13,7 +13,6 @@ from relay.cli.client import (
     config_file,
     cursor_option,
     get,
-    named_config,
     older,
     post,
     printed,
@@ -80,7 +79,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--redis",
     metavar="URL",
-    help="Read this Redis directly, if relay cannot start. If its data is encrypted, by the key in --config.",
+    help="Read this Redis directly, if relay cannot start.",
 )
 def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
     """List dead letters and quarantined events, newest first; filters are combined with AND."""
@@ -163,7 +162,7 @@ def set_aside_(ids: tuple[str, ...], redis: str | None) -> None:
     """
     from relay.cli.offline import set_aside  # noqa: PLC0415 - it brings the store
 
-    done = set_aside(ids, redis, named_config() if redis else config_file())
+    done = set_aside(ids, redis, None if redis else config_file())
     if not printed({"set_aside": done}):
         for name in ids:
             click.echo(f"{name}: {'set aside' if name in done else 'it is not in the inbox: nothing was done'}")
@@ -214,7 +213,7 @@ def _listed(redis: str | None, path: str, question: Mapping[str, Any]) -> Any:
     from relay.cli.offline import listed  # noqa: PLC0415 - it brings the store
 
     click.get_current_context().meta[ZONE] = "UTC"
-    return listed(redis, path, question, named_config())
+    return listed(redis, path, question)
 
 
 def _short(id_: str) -> str:

@@ -1,11 +1,11 @@
-"""Work on the store without a running relay: backup, restore, sealing, and lists for when relay cannot start."""
+"""Work on the store without a running relay: backup, restore, and lists for when relay cannot start."""
 
 import asyncio
 import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,6 @@ from relay.config.redis import RedisUrl
 from relay.console.context import Context
 from relay.console.views.dead import DeadQuestion, dead
 from relay.console.views.quarantine import QuarantineQuestion, quarantine
-from relay.coordinator import build_sealer
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.operating.acts import names_of
 from relay.operating.clocks import iso, local
@@ -33,15 +32,12 @@ from relay.store.audit import Act, AuditTrail
 from relay.store.client import connect
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
 from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
-from relay.store.plain import Plain
+from relay.store.layout import check as check_layout
 from relay.store.queries.admin import Admin, Ledger
-from relay.store.seal_existing import SealExisting
-from relay.store.sealing import Sealer
-from relay.store.sealing_keys import check_keys, sealed_with
 
 
-def _store(url: str, sealer: Sealer | None = None) -> contextlib.aclosing[Store]:
-    return contextlib.aclosing(Store.open(url, process=f"command-{os.getpid()}", may_own=False, sealer=sealer))
+def _store(url: str) -> contextlib.aclosing[Store]:
+    return contextlib.aclosing(Store.open(url, process=f"command-{os.getpid()}", may_own=False))
 
 
 @click.command()
@@ -150,14 +146,11 @@ LISTS: Mapping[str, Any] = {"/dead": (DeadQuestion, dead), "/quarantine": (Quara
 CONFIG = SimpleNamespace(destinations={}, sources={}, timezone="UTC")
 
 
-def listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
-    """Return what /api/v1 answers there. BadParameter if that is no address, RelayError where Redis does not answer.
-
-    `config` is read only where the data is sealed, for its key.
-    """
+def listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
+    """Return what /api/v1 answers there. BadParameter if that is no address, RelayError where Redis does not answer."""
     configure(machine=False, level="error")
     _check(url)
-    return asyncio.run(_listed(url, path, question, config))
+    return asyncio.run(_listed(url, path, question))
 
 
 def _check(url: str) -> None:
@@ -169,20 +162,10 @@ def _check(url: str) -> None:
         raise click.BadParameter(text, param_hint="--redis") from None
 
 
-@contextlib.asynccontextmanager
-async def _opened(url: str, config: Path | None) -> AsyncIterator[Store]:
-    async with contextlib.aclosing(connect(url)) as redis:
-        _, used = await sealed_with(Plain(redis))
-        loaded = load(config, env=os.environ, channels=CHANNELS, needed=("redis",)) if config and used else None
-        sealer = build_sealer(loaded) if loaded else None
-        await check_keys(Plain(redis), sealer)
-    async with _store(url, sealer) as store:
-        yield store
-
-
-async def _listed(url: str, path: str, question: Mapping[str, Any], config: Path | None) -> Any:
+async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
     asked, ask = LISTS[path]
-    async with _opened(url, config) as store:
+    async with _store(url) as store:
+        await check_layout(store.plain)
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
         question = {name: text for name, text in question.items() if text}
         facts = await ask(cast("Context", context), asked.model_validate(question))
@@ -202,7 +185,8 @@ async def _set_aside(ids: Sequence[str], url: str | None, config: Path | None) -
         if url is None:
             loaded = load(cast("Path", config), env=os.environ, channels=CHANNELS, needed=("data_dir", "redis"))
             url = await _url_of(loaded, stack)
-        store = await stack.enter_async_context(_opened(url, config))
+        store = await stack.enter_async_context(_store(url))
+        await check_layout(store.plain)
         who, more = actor(os.environ)
         async with AuditTrail(store.plain).act(Act(who, "dead set-aside", names_of(ids), more)) as act:
             done = [name for name in ids if await store.bodies.entries.set_aside(name)]
@@ -216,24 +200,3 @@ async def _url_of(config: Config, stack: contextlib.AsyncExitStack) -> str:
         return url
     server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
     return (await stack.enter_async_context(EmbeddedRedis(config.data_dir, server))).url
-
-
-def sealed(path: Path) -> tuple[dict[str, int], str]:
-    """Seal it; return how many values of each kind, and that in words. RelayError where it cannot be done."""
-    configure(machine=False, level="warning")  # what a command says of itself is its answer
-    return asyncio.run(_sealed(path))
-
-
-async def _sealed(path: Path) -> tuple[dict[str, int], str]:
-    config = load(path, env=os.environ, channels=CHANNELS, needed=("data_dir", "redis"))
-    sealer = build_sealer(config)
-    if sealer is None:
-        raise RelayError("redis.encryption_key is not set, so there is no key to seal with")
-    async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_store(await _url_of(config, stack), sealer))
-        await store.prepare(config.redis.durability, config.redis.replicas, sealing=True)
-        who, more = actor(os.environ)
-        async with AuditTrail(store.plain).act(Act(who, "keys seal", sealer.name, more)) as act:
-            counts = await SealExisting(store, sealer).run()
-            act.outcome = ", ".join(f"{kind}: {count}" for kind, count in counts.items()) or "nothing was clear"
-    return dict(counts), f"sealed with {sealer.name}: {act.outcome}"

@@ -9,7 +9,7 @@ from aiohttp import web
 from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import LATER, Facts, Form, Question, Unknown
-from relay.errors import NotYetDone, RelayError, StoreUnavailable, Unsealable
+from relay.errors import NotYetDone, RelayError, StoreUnavailable
 
 Answer = TypeVar("Answer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,8 +75,6 @@ async def answered(answer: Awaitable[Answer]) -> Answer:
         return await answer
     except (Unknown, StoreUnavailable):
         raise
-    except Unsealable as error:
-        raise Unknown(f"it cannot be shown: {error}") from None
     except RelayError as error:
         raise Unknown(str(error)) from None
 

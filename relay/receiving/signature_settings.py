@@ -34,7 +34,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {  # by the scheme whose they are
 WITH_OPTIONS: Mapping[str, Callable[..., Scheme]] = {"hmac": hmac_scheme, "oidc": oidc_scheme, "sns": sns_scheme}
 LIBRARIES = {
     "oidc": ("joserfc", "oidc"),
-    "sns": ("cryptography", "encryption"),
+    "sns": ("cryptography", "sns"),
 }  # that a scheme needs, each with its extra
 
 

@@ -16,9 +16,9 @@ import structlog
 
 from relay import metrics
 from relay.errors import StoreUnavailable
-from relay.store.plain import Plain
+from relay.store.plain import Plain, dumped
 from relay.store.queries.paging import Page, Position, Row, lines, page_of
-from relay.store.queries.reader import Stretch
+from relay.store.queries.reader import Stretch, readable
 
 AUDIT = "audit"
 KEPT = 20_000  # rows, about: two for most acts
@@ -78,9 +78,9 @@ class AuditTrail:
         row = asdict(act)
         detail = {key: _short(value) for key, value in row.pop("detail").items()}
         texts = {key: _short(value) for key, value in row.items() if value}
-        sealed = self._plain.sealed(AUDIT, {**texts, "detail": detail, **({"of": of} if of else {})})
+        content = dumped({**texts, "detail": detail, **({"of": of} if of else {})})
         # Dropping dead letters, for instance, is what a full Redis needs.
-        row_id = await self._plain.do_although_full("XADD", AUDIT, "MAXLEN", "~", KEPT, "*", "r", sealed)
+        row_id = await self._plain.do_although_full("XADD", AUDIT, "MAXLEN", "~", KEPT, "*", "r", content)
         return str(row_id.decode())
 
     async def end(self, first: str, act: Act) -> None:
@@ -110,11 +110,11 @@ class AuditTrail:
             return entry if fits(entry) else None
 
         async def read(rows: Sequence[Row]) -> list[AuditEntry | None]:
-            return [entry_of(row) for row in rows]
+            return [readable(AUDIT, entry_of, row) for row in rows]
 
         if behind:  # the end of an act that lasted may be on the page before
             [near] = await self._plain.lines([Stretch(AUDIT, LOOKED, behind.ms, (behind.ms + LASTS, 0))])
-            await read([Row(Position(ms, number, ""), content) for ms, number, content in near if content])
+            await read([Row(Position(ms, number, ""), content) for ms, number, content in near])
         source = lines(self._plain.lines, AUDIT, [""], READ, since=since, behind=behind)
         return await page_of(source, read, limit=limit, looked=LOOKED, step=READ)
 

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 import structlog
 
@@ -23,8 +23,9 @@ from relay.engine.names import digest
 from relay.errors import NoRoom, StoreUnavailable
 from relay.store.journal.inbox import parsed
 from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE, WAITING
-from relay.store.plain import Plain
+from relay.store.plain import Plain, dumped
 from relay.store.queries.paging import Position
+from relay.store.queries.reader import readable
 from relay.store.set_aside import SetAside
 
 LAST = 20  # of each source
@@ -153,15 +154,15 @@ class Bodies:
     def _packed(self, source: str, number: int, body: LastBody) -> tuple[str, bytes]:
         name = _slots(source)[number % LAST]
         packed = zlib.compress(json.dumps([number, body.at, dict(body.headers)]).encode() + b"\n" + body.body, LEVEL)
-        return name, self._plain.sealed(name, packed)
+        return name, packed
 
     async def last(self, source: str) -> list[LastBody]:
         """Return the last ones of a source, the newest first."""
         bodies = []
-        for packed in filter(None, await self._plain.values(_slots(source))):
-            head, _, body = zlib.decompress(packed).partition(b"\n")
-            number, at, headers = json.loads(head)
-            bodies.append(LastBody(at, headers, body, number))
+        slots = _slots(source)
+        for slot, packed in zip(slots, await self._plain.values(slots), strict=True):
+            if packed and (body := readable(slot, _unpacked, packed)):
+                bodies.append(body)
         return sorted(bodies, key=lambda body: -body.number)
 
     # The quarantine
@@ -176,8 +177,8 @@ class Bodies:
         whole = json.dumps(dict(headers)).encode() + b"\n" + body
         here, there = (FAULTS, REFUSED) if fault else (REFUSED, FAULTS)
         # Its row first: alone that leaves with the oldest, or when people drop it. A body alone would stay for ever.
-        await self._plain.do(("HSET", here, name, self._plain.sealed(here, row, name)), ("HDEL", there, name))
-        await self._plain.do(("SET", _body(name), self._plain.sealed(_body(name), whole)))
+        await self._plain.do(("HSET", here, name, dumped(row)), ("HDEL", there, name))
+        await self._plain.do(("SET", _body(name), whole))
         return name
 
     async def trim(self, coming: int = 0) -> None:
@@ -219,9 +220,10 @@ class Bodies:
         for table in (FAULTS, REFUSED):
             [text] = await self._plain.fields(table, [name])
             [whole] = await self._plain.values([_body(name)]) if entry is None else [b"{}\n" + entry]
-            if text and whole:
+            row = readable(table, partial(_read, table, name), text) if text else None
+            if row and whole:
                 headers, _, body = whole.partition(b"\n")
-                return Quarantined(**_read(table, name, text), headers=json.loads(headers), body=body)
+                return Quarantined(**asdict(row), headers=json.loads(headers), body=body)
         return None if entry is None else Quarantined(**asdict(_waiting(name)), headers={}, body=entry)
 
     async def page(self, query: QuarantineQuery = EVERY, *, cursor: str = "", limit: int = 50) -> QuarantinePage:
@@ -247,7 +249,9 @@ class Bodies:
         return int(waiting + refused + faults)
 
     async def _rows(self, table: str) -> list[QuarantineRow]:
-        return [QuarantineRow(**_read(table, *pair)) for pair in (await self._plain.table(table)).items()]
+        rows = (await self._plain.table(table)).items()
+        found = [readable(table, partial(_read, table, name), text) for name, text in rows]
+        return [row for row in found if row]
 
 
 def _slots(source: str) -> list[str]:
@@ -258,9 +262,16 @@ def _digest(source: str) -> str:
     return digest("bodies", source).hex()
 
 
-def _read(table: str, name: str, text: bytes) -> dict[str, Any]:
+def _read(table: str, name: str, text: bytes) -> QuarantineRow:
     row = json.loads(text)
-    return {**row, "id": name, "fault": table == FAULTS, "at": datetime.fromtimestamp(row["at"] / 1000, UTC)}
+    at = datetime.fromtimestamp(row.pop("at") / 1000, UTC)
+    return QuarantineRow(**row, id=name, fault=table == FAULTS, at=at)
+
+
+def _unpacked(packed: bytes) -> LastBody:
+    head, _, body = zlib.decompress(packed).partition(b"\n")
+    number, at, headers = json.loads(head)
+    return LastBody(at, headers, body, number)
 
 
 def _waiting(name: str) -> QuarantineRow:

@@ -2,15 +2,15 @@
 
 Ids from outside never become part of a key: they are hashed first (relay/engine/names.py).
 
-What the journal keeps of the partition's state, named and sealed as relay/store/journal/writes.py does it; what stands
+What the journal keeps of the partition's state, named as relay/store/journal/writes.py does it; what stands
 there say the records of relay/engine:
 
-    {relay}:<prefix><name>         string  a record (JSON with named fields), sealed for its key: `op:`, `d:` …
-    {relay}:<table>                hash    name → text, each sealed for both names: `docs:`, `rows:` …
-    {relay}:<index>                zset    member → score; clear
-    {relay}:<log>                  list    lines, each sealed; `story:`, `job:`
-    {relay}:history:<destination>  stream  how deliveries to it ended (r, sealed); cut by relay/store/forgetting.py
-    {relay}:operations             stream  the operations in the order of their first events (r, sealed)
+    {relay}:<prefix><name>         string  a record (JSON with named fields): `op:`, `d:` …
+    {relay}:<table>                hash    name → text: `docs:`, `rows:` …
+    {relay}:<index>                zset    member → score
+    {relay}:<log>                  list    lines; `story:`, `job:`
+    {relay}:history:<destination>  stream  how deliveries to it ended (r); cut by relay/store/forgetting.py
+    {relay}:operations             stream  the operations in the order of their first events (r)
     {relay}:ledger                 hash    counters; accepted = pending + held:* + delivered + superseded + digested
                                            + dead + dropped, at all times
 
@@ -21,13 +21,13 @@ What it keeps of itself:
     {relay}:handed                 string  the last term that was given up in good order
     {relay}:pulses                 zset    process → ms of its last sign of life; '' → the first one after an outage
     {relay}:mark                   string  the last commit: what the next one must stand on
-    {relay}:inbox                  stream  entries for the owner (id, entry; the entry is sealed for its id)
-    {relay}:answer:<act>           string  what became of an act of people (sealed record); for a minute
+    {relay}:inbox                  stream  entries for the owner (id, entry)
+    {relay}:answer:<act>           string  what became of an act of people (record); for a minute
     {relay}:waiting                hash    entries that need what cannot be read, to be tried again
     {relay}:set-aside              hash    entries that were set aside, as they were appended; `quarantine` and `faults`
                                            have a row of each
 
-Plain values beside it, which nothing is decided by (relay/store/plain.py), sealed in the same way:
+Plain values beside it, which nothing is decided by (relay/store/plain.py):
 
     {relay}:quarantine             hash    id → source, reason, time and size of a body that made no sense
     {relay}:faults                 hash    the same of what relay itself failed on
@@ -35,19 +35,17 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py), seal
     {relay}:audit                  stream  who did what (audit.py); of: the row that this one ends; 20,000 rows, 90 days
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py)
     {relay}:console:link:<hash>    string  of a link for one login: its identity; for ten minutes
-    {relay}:keys                   string  the key that links in mails and buttons are sealed with, and those before it
+    {relay}:keys                   string  the key that links in mails and buttons are signed with, and those before it
     {relay}:found:<digest>         string  the results that a finished run was completed with; {} in vain
     {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
                                            and when that came; for 35 days
     {relay}:last-body:<digest>:<slot>      string  one of the last twenty of a source (bodies.py); for a week
 
-Clear:
+And:
 
     {relay}:testing:<digest>       string  of a destination: there until it gets the next test message
     {relay}:bodies:<digest>        string  how many bodies of a source were kept
-    {relay}:sealing:<stream>       stream  its rows, while `relay keys seal` writes it anew
-    {relay}:sealed                 hash    id of a key that values are sealed with (relay/store/sealing.py) → when it
-                                           was known to seal last (seconds)
+    {relay}:sealed                 hash    marks data that an earlier release encrypted, which is refused (layout.py)
     {relay}:schema                 string  the version of this layout
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
 """
@@ -55,7 +53,7 @@ Clear:
 from relay.engine import records
 
 PREFIX = "{relay}:"
-SEALED, SCHEMA, PROBE = "sealed", "schema", "probe"
+ENCRYPTED, SCHEMA, PROBE = "sealed", "schema", "probe"
 SCHEMA_VERSION = "3"
 # Tables of the journal and of the quarantine; in the latter, ENTRY begins the id of an entry of the inbox.
 REFUSED, FAULTS, SET_ASIDE, WAITING, ENTRY = "quarantine", "faults", "set-aside", "waiting", "q-in-"
@@ -69,9 +67,4 @@ SHARED = {
         *(records.PARKING, records.CHANNELS, records.JOBS, records.SILENCES, records.HISTORIES, records.SUPPRESSED),
         records.PAUSED,
     ),
-}
-# First words of the keys of strings, hashes and lists that are never sealed, or not as the others are.
-CLEAR = {
-    *("term", "owner", "handed", "mark", "ledger"),
-    *("testing", "bodies", "sealing", "sealed", "schema", "probe"),
 }

@@ -1,4 +1,4 @@
-"""Plain values beside the partition's state, by which nothing is decided: sealed for their names, as its own are."""
+"""Plain values beside the partition's state, by which nothing is decided."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,7 @@ from relay.store.client import ALTHOUGH_FULL, write
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.keys import PREFIX
-from relay.store.queries.reader import Reader
-from relay.store.sealing import Sealer
+from relay.store.queries.reader import Reader, readable
 from relay.store.wire import Command
 
 # Replace what was read; nothing is '', and stays as it is where it is another value meanwhile.
@@ -23,11 +22,11 @@ return 1
 
 
 class Plain(Reader):
-    """Names have no prefix. Every failure is StoreUnavailable; what cannot be opened is left out, and logged."""
+    """Names have no prefix. Every failure is StoreUnavailable; what cannot be read is left out, and logged."""
 
-    def __init__(self, redis: Redis, sealer: Sealer | None = None) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        super().__init__(Scripts(redis), Codec((), sealer), PREFIX)
+        super().__init__(Scripts(redis), Codec(), PREFIX)
 
     async def do(self, *commands: Command) -> list[Any]:
         """Return the answers to these commands, whose second word is the name of a value."""
@@ -43,22 +42,17 @@ class Plain(Reader):
         """Do this by a Redis that is full, too: for what is small, bounded, and needed to drain it."""
         return await self.run(ALTHOUGH_FULL, [name], verb, *rest)
 
-    def sealed(self, name: str, content: bytes | Mapping[str, Any], field: str = "") -> bytes:
-        """Return it as the value of this name; of a hash, as that of a field."""
-        text = content if isinstance(content, bytes) else json.dumps(content).encode("utf-8", "replace")
-        return self._codec.seal(text, f"{name}\0{field}" if field else name)
-
-    def opened(self, name: str, stored: bytes) -> bytes:
-        """Open it. Unsealable where it is another's, or clear beside a key."""
-        return self._codec.open(stored, name)
-
     async def find(self, name: str) -> dict[str, Any] | None:
         """Return a document that was kept under this name."""
         [text] = await self.values([name])
-        return json.loads(text) if text else None
+        return readable(name, json.loads, text) if text else None
 
     async def keep(self, name: str, document: Mapping[str, Any], seconds: float) -> None:
-        await self.do(("SET", name, self.sealed(name, document), "EX", max(1, int(seconds))))
+        await self.do(("SET", name, dumped(document), "EX", max(1, int(seconds))))
+
+
+def dumped(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document).encode("utf-8", "replace")
 
 
 def _sendable(word: str | bytes | int) -> bytes | int:

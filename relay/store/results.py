@@ -24,7 +24,7 @@ class ResultsCache:
     async def keep(self, subject: str, run: int, document: Mapping[str, Any], space: str = "") -> dict[str, Any]:
         """The document that counts from now on: this one, unless another was first."""
         name, bounded = _name(subject, run, space), _bounded(document)
-        await self._plain.do(("SET", name, self._plain.sealed(name, bounded), "NX", "EX", KEPT))
+        await self._plain.do(("SET", name, bounded, "NX", "EX", KEPT))
         counting = await self._plain.find(name)
         return json.loads(bounded) if counting is None else counting
 

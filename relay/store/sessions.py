@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any
 
+from relay.store.plain import dumped
 from relay.store.store import Store
 
 
@@ -33,7 +34,7 @@ _STATED = [field.name for field in fields(Session)]  # a session of an older rel
 class Sessions:
     """Raises StoreUnavailable. A full Redis takes a session, too: an operator has to see why it is full.
 
-    Of what is clear, or sealed with a key that is not here, there is nothing: its holder logs in again.
+    Of what cannot be read there is nothing: its holder logs in again.
     """
 
     def __init__(self, store: Store) -> None:
@@ -66,8 +67,7 @@ class Sessions:
         return Link(**content) if content and deleted else None
 
     async def _write(self, name: str, content: Mapping[str, Any], seconds: float) -> None:
-        sealed = self._plain.sealed(name, content)
-        await self._plain.do_although_full("SET", name, sealed, "EX", max(1, int(seconds)))
+        await self._plain.do_although_full("SET", name, dumped(content), "EX", max(1, int(seconds)))
 
 
 def _name(kind: str, secret: str) -> str:

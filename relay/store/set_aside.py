@@ -2,9 +2,8 @@
 
 import re
 
-from relay.store.journal.inbox import entry_place
 from relay.store.keys import ENTRY, FAULTS, SET_ASIDE, WAITING
-from relay.store.plain import Plain
+from relay.store.plain import Plain, dumped
 
 ENTRY_ID = re.compile(rf"{ENTRY}(\d{{1,15}}-\d{{1,15}})")
 BY_HAND = "set aside by hand"
@@ -25,8 +24,7 @@ class SetAside:
         """Return what an entry says; None where none of this name is here."""
         if not (appended := await self._appended(name)):
             return None
-        id_, _, payload = appended.partition(b"\0")
-        return self._plain.opened(entry_place(id_.decode("utf-8", "replace")), payload)
+        return appended.partition(b"\0")[2]
 
     async def put_back(self, name: str) -> bool:
         """Return an entry to the inbox, to be decided anew. A crash meanwhile repeats it, and it counts once."""
@@ -51,14 +49,14 @@ class SetAside:
             return False
         row = {"source": "", "reason": BY_HAND, "at": await self._plain.now(), "size": len(appended)}
         await self._plain.do(
-            ("HSET", SET_ASIDE, id_, self._plain.sealed(SET_ASIDE, appended, id_)),
-            ("HSET", FAULTS, name, self._plain.sealed(FAULTS, row, name)),
+            ("HSET", SET_ASIDE, id_, appended),
+            ("HSET", FAULTS, name, dumped(row)),
             ("XDEL", "inbox", id_), ("HDEL", WAITING, id_),
         )  # fmt: skip
         return True
 
     async def _appended(self, name: str) -> bytes | None:
-        """Return an entry as it was appended: its name there, a zero byte, and what is sealed for that name."""
+        """Return an entry as it was appended: its name there, a zero byte, and what it says."""
         if not (known := ENTRY_ID.fullmatch(name)):
             return None
         [aside], [waits] = [await self._plain.fields(table, [known[1]]) for table in (SET_ASIDE, WAITING)]

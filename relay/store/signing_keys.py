@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from relay.domain import links
 from relay.errors import InvalidSignature
-from relay.store.plain import SWAP
-from relay.store.sealing import is_sealed_by
+from relay.store.plain import SWAP, dumped
 from relay.store.store import Store
 
 NAME = "keys"  # of the value that has them
@@ -92,8 +91,6 @@ class SigningKeys:
             read_at, keys, now = self._clock(), await self._read(), await self._store.time()
             opening = [key.key for key in keys.retired if key.until.timestamp() > now]
             self._keys, self._read_at = (keys.present, *opening[:MOST]), read_at
-            if not is_sealed_by(self._store.sealer, keys.stored):  # they outlive the key that sealed them
-                await self._write(keys.present, keys.retired, keys.stored)
         return self._keys
 
     async def _read(self) -> Keys:
@@ -101,15 +98,15 @@ class SigningKeys:
         if stored is None:
             await self._write(secrets.token_bytes(SIZE), (), b"")
             return await self._read()
-        document = json.loads(self._plain.opened(NAME, stored))
+        document = json.loads(stored)
         retired = [RetiredKey(bytes.fromhex(key), _time(at), _time(until)) for key, at, until in document["retired"]]
         return Keys(stored, bytes.fromhex(document["present"]), retired)
 
     async def _write(self, present: bytes, retired: Sequence[RetiredKey], was: bytes) -> bool:
         """Write them in place of what was read. False: they were replaced meanwhile."""
         rows = [(key.key.hex(), key.at.timestamp(), key.until.timestamp()) for key in retired]
-        sealed = self._plain.sealed(NAME, {"present": present.hex(), "retired": rows})
-        return bool(await self._plain.run(SWAP, [NAME], was, sealed))
+        content = dumped({"present": present.hex(), "retired": rows})
+        return bool(await self._plain.run(SWAP, [NAME], was, content))
 
 
 def name_of(key: bytes) -> str:

@@ -30,8 +30,6 @@ from relay.store.plain import Plain
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.reader import Reader
 from relay.store.queue import Queue
-from relay.store.sealing import Sealer
-from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 
 PROBED = 60_000  # ms for which the probe stays
@@ -50,7 +48,6 @@ class Store(Queue):
         private: bool = False,
         may_own: bool = True,
         is_gone: Callable[[str], bool] = lambda _process: False,
-        sealer: Sealer | None = None,
         pace: Pace = PACE,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -60,12 +57,12 @@ class Store(Queue):
         `may_own`: this one may decide and deliver. `is_gone`: that process has surely ended. `clock` takes the place of
         Redis's, for tests (seconds since the epoch).
         """
-        self.redis, self.sealer = redis, sealer
+        self.redis = redis
         self._private, self._is_gone = private, is_gone
         self._asking: asyncio.Task[None] | None = None
         self._monotonic, self._lapsed = monotonic, float("-inf")
         self.promise = Promise("memory")
-        codec = Codec(KINDS, sealer)
+        codec = Codec(KINDS)
         self.partition = Partition(
             redis,
             Rules(step, codec, needs, self._take_over),
@@ -78,31 +75,23 @@ class Store(Queue):
             monotonic=monotonic,
         )
         super().__init__(self.partition, Reader(Scripts(redis), codec, keys.PREFIX, clock))
-        self.plain = Plain(redis, sealer)
+        self.plain = Plain(redis)
         self.bodies = Bodies(self.plain)
         self.bundles = Bundles(self)
-        self._started = self._agreed = False
+        self._started = False
 
     @classmethod
     def open(cls, url: str, **options: Any) -> "Store":
         """A store on the Redis at this URL, with the options of the constructor. Nothing is sent yet."""
         return cls(connect(url), **options)
 
-    async def prepare(self, durability: Durability = "auto", replicas: int = 1, *, sealing: bool = False) -> Promise:
-        """Check that this Redis may be relied on, and take part. ConfigError if not, StoreUnavailable if it is away.
-
-        `sealing`: it is opened to seal what was written without a key, and takes no part.
-        """
+    async def prepare(self, durability: Durability = "auto", replicas: int = 1) -> Promise:
+        """Check that this Redis may be relied on, and take part. ConfigError if not, StoreUnavailable if it is away."""
         promise = await inspect(self.redis, durability, replicas)
         await agree(self.plain)
-        if not (self._agreed or sealing):
-            await check_sealed(self.plain, self.sealer)
-        if not sealing:
-            await agree_on_keys(self.plain, self.sealer)
-            self._agreed = True
         self.promise = promise
         self.partition.scripts.replicas = promise.replicas
-        if not (self._started or sealing):
+        if not self._started:
             self.partition.start()
             self._started = True
             await self.partition.joined()

@@ -2,20 +2,14 @@
 
 import json
 from pathlib import Path
-from secrets import token_hex
 
-from relay.coordinator import build_sealer
 from relay.domain.links import issue
-from relay.store import Store
 from relay.store.sessions import Link, Sessions
 from relay.store.signing_keys import SigningKeys, name_of
 from tests.cli.asking import Commands
 from tests.cli.serving import change
 from tests.support.auth import TOKEN
-from tests.support.commands import relay
-from tests.support.console import stage_config
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
+from tests.support.stage import Stage, Surroundings, running
 
 JANA = "jana@host-1"
 
@@ -58,21 +52,3 @@ async def test_a_rotation_is_shown_and_audited_and_old_links_work(cli: Commands)
     [act] = await cli.acts()
     assert (act.action, act.subject, act.outcome) == ("keys rotate", name_of(old), f"now {name_of(new)}")
     assert old.hex() not in done.output + listed.output + str(act)
-
-
-async def test_data_that_was_written_without_a_key_is_sealed_before_anything_starts_with_one(
-    redis_server: RedisServer, config: Path
-) -> None:
-    change(config, "\nrules:\n", f"\nredis: {{encryption_key: {token_hex(32)}}}\nrules:\n")
-    async with surroundings(redis_server.url) as around:
-        present = name_of(await SigningKeys(around.store).current())
-        await around.store.partition.aclose()  # no process may take part meanwhile
-        sealed = await relay("keys", "seal", "-c", config, env=around.env)
-        store = Store.open(redis_server.url, process="again", sealer=build_sealer(stage_config(config)))
-        again = name_of(await SigningKeys(store).current())
-        await store.aclose()
-        keyless = await relay("keys", "seal", "-c", CONFIG, env=around.env)
-
-    assert (sealed.status, "value: " in sealed.out) == (0, True)
-    assert again == present
-    assert (keyless.status, "there is no key to seal with" in keyless.err) == (1, True)

@@ -2,26 +2,18 @@
 
 import asyncio
 import json
-from contextlib import aclosing
-from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
-from relay.coordinator import build_sealer
 from relay.engine.intake import Report
 from relay.operating.acts import short
-from relay.store import Store
 from tests.cli.asking import Commands
 from tests.cli.serving import started
-from tests.support.console import stage_config
 from tests.support.events import completed
 from tests.support.inprocess import relay
-from tests.support.queue import claim_one, dead_letters
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage
+from tests.support.queue import dead_letters
+from tests.support.stage import Stage
 from tests.support.targets import mail
 from tests.support.waiting import until
 
@@ -106,7 +98,7 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(cli: C
 
 async def test_an_accepted_entry_that_waits_is_set_aside_and_brought_back(cli: Commands) -> None:
     codec = cli.store.partition._rules.codec
-    payload = codec.value(Report(completed(operationId="op-1"), [mail("a@example.com")]), "entry:event")
+    payload = codec.dumped(Report(completed(operationId="op-1"), [mail("a@example.com")]))
     await cli.store.redis.hset("{relay}:waiting", "1-1", b"event\0" + payload)
 
     waits = await cli("dead", "list")
@@ -137,27 +129,6 @@ async def test_where_no_relay_can_start_redis_itself_is_read(cli: Commands, lett
     assert done.exit_code == 0, done.output
     assert f"{letter[:8]}  " in done.output
     assert f"{short(kept)}  " in done.output
-
-
-async def test_what_is_sealed_is_listed_with_its_key_alone(
-    redis: Redis, redis_server: RedisServer, tmp_path: Path
-) -> None:
-    config = tmp_path / "relay.yaml"
-    config.write_text(f"redis: {{encryption_key: {token_hex(32)}}}\n{CONFIG.read_text('utf-8')}")
-    sealer = build_sealer(stage_config(config))
-    async with aclosing(Store.open(redis_server.url, process="sealing", sealer=sealer)) as store:
-        await store.prepare()
-        await store.report(completed(), [mail()])
-        letter = await claim_one(store, "email")
-        await store.dead_letter(letter, "rejected", REFUSED)
-
-    without, given = [
-        await asyncio.to_thread(relay, "dead", "list", "--redis", redis_server.url, *options)
-        for options in ((), ("-c", config))
-    ]
-
-    assert (without.exit_code, "redis.encryption_key" in without.output) == (1, True), without.output
-    assert (given.exit_code, f"{letter.id[:8]}  " in given.output) == (0, True), given.output
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "redis://h:secret", "redis+sentinel://secret", "http://secret"])

@@ -51,6 +51,9 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "server: {max_connections: 4000}",
      "1: server.max_connections: removed; of more than 800 connections the longest idle one is closed, and a reverse "
      "proxy limits those of one address"),
+    ("timezone: Europe/Berlin", "redis: {encryption_key: {current: 9f4b2c7de8a1503f6b9c2d7e4f8a1b3c5d6e7f8091a2b3c4}}",
+     "1: redis.encryption_key: removed; relay encrypts nothing in Redis: use an encrypted disk, TLS and an ACL, or a "
+     "managed Redis"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: [nginx]}",
      "1: server.trusted_proxies[0]: expected an address or a network such as 10.0.0.0/8 or fd00::/8"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: 10.1.2.3/8}",

@@ -74,36 +74,3 @@ def test_no_secret_shows_in_an_error_or_in_the_settings() -> None:
     shown += problems(env={"RELAY_REDIS_URL": f"reddis://:{secret}@r:6379"})
 
     assert not [text for text in shown if secret in text]
-
-
-# The key that seals
-
-KEY = "9f4b2c7de8a1503f6b9c2d7e4f8a1b3c5d6e7f8091a2b3c4"
-
-
-@pytest.mark.parametrize(
-    ("written", "names"),
-    [(f'"{KEY}"', ["current"]), (f"{{current: {KEY}, previous: x{KEY}}}", ["current", "previous"]), ("{}", [])],
-)
-def test_a_key_that_seals_is_one_or_several_by_name(written: str, names: list[str]) -> None:
-    config = configured(f"redis: {{encryption_key: {written}}}\n{GOOD}{OPERATORS}")
-
-    assert [*config.redis.keys] == names
-    assert config.warnings == ()
-    assert KEY not in repr(config)
-
-
-@pytest.mark.parametrize(
-    ("written", "complaint"),
-    [
-        ("kFv8Lq2Zr9Tn4Xb7Wd1Y", "redis.encryption_key.current: the key is too short; expected at least 32 bytes"),
-        ("{next: abcabcabcabcabcabcabcabcabcabcabcabcabc}", "redis.encryption_key.next: the secret can be guessed"),
-        ('""', "redis.encryption_key: the key is empty; make a real one"),
-        ('"${ABSENT}"', "redis.encryption_key: the environment variable ABSENT is not set"),
-        (f"{{a: 1{KEY}, b: 2{KEY}, c: 3{KEY}, d: 4{KEY}, e: 5{KEY}}}", "redis.encryption_key: expected at most 4"),
-    ],
-)
-def test_what_is_no_key_is_refused(written: str, complaint: str) -> None:
-    [problem] = problems(("timezone: Europe/Berlin\n", f"redis: {{encryption_key: {written}}}\n"))
-
-    assert complaint in problem

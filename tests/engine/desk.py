@@ -18,7 +18,6 @@ from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import encode
 from relay.store.queries.reader import Reader
-from relay.store.sealing import Sealer
 from tests.support.clock import Clock
 from tests.support.memory import Memory
 from tests.support.memory_reader import MemoryReader
@@ -30,11 +29,11 @@ PREFIX = "{relay}:"
 class Desk:
     """What steps decide is written to Redis as well, where there is one: each line of a stream at the test's time."""
 
-    def __init__(self, redis: Redis | None = None, sealer: Sealer | None = None) -> None:
+    def __init__(self, redis: Redis | None = None) -> None:
         self.clock = Clock()
         self.memory = Memory()
         self.settings = Configured()
-        self.codec = Codec((), sealer)
+        self.codec = Codec()
         self.redis = redis
         self.reader: Reader = MemoryReader(self.memory, self.ms) if redis is None else _Reader(redis, self)
         self._tickets = 0

@@ -1,12 +1,9 @@
 """accept: who is told, decided once, in one step, whatever order and however often events arrive."""
 
-from collections.abc import Callable
-
 import pytest
 
 from relay.domain.events import Event
-from relay.errors import ConfigError
-from relay.store import Store, keys
+from relay.store import Store
 from tests.support import events
 from tests.support.targets import room
 
@@ -40,16 +37,3 @@ async def test_forgotten_scripts_are_sent_again(redis_store: Store) -> None:
     await redis_store.redis.script_flush()
 
     assert (await redis_store.report(events.progress(20), [room()])).status == "accepted"
-
-
-async def test_data_of_an_older_layout_is_refused_and_the_way_on_is_told(
-    open_redis_store: Callable[..., Store],
-) -> None:
-    store = open_redis_store()
-    await store.redis.set(keys.PREFIX + keys.SCHEMA, "1")
-
-    with pytest.raises(ConfigError) as refused:
-        await store.prepare()
-
-    told = f"the data is of layout 1, this relay reads {keys.SCHEMA_VERSION}: run the release that wrote it with --role"
-    assert told in str(refused.value)

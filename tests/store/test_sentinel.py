@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.client import Promise
+from relay.store.inspection import inspect
 from relay.store.queries.admin import Admin
 from relay.store.sentinel import parse
 from tests.support import events
@@ -212,7 +213,7 @@ class TestFailingOver:
         watching, store = Store.open(group.url, process="x"), Store.open(group.url, process="w")
 
         async def in_doubt() -> bool:
-            shortfall = (await watching.prepare("replicated", sealing=True)).shortfall
+            shortfall = (await inspect(watching.redis, "replicated", 1)).shortfall
             return f":{promoted} does not follow the primary yet" in shortfall
 
         await until(in_doubt)

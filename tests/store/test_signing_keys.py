@@ -1,4 +1,4 @@
-"""The keys behind links and buttons: all processes share them, and what the earlier ones sealed opens for its time."""
+"""The keys behind links and buttons: all processes share them, and what the earlier ones signed opens for its time."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,14 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.links import issue
-from relay.errors import InvalidSignature, NotSealed
+from relay.errors import InvalidSignature
 from relay.store import Store
-from relay.store.sealing import Sealer
 from relay.store.signing_keys import LOOK, MOST, SigningKeys
 from tests.support.clock import Clock
 
 PURPOSE = "unsubscribe"
-ONE, OTHER = Sealer({"one": b"1" * 32}), Sealer({"other": b"2" * 32, "one": b"1" * 32})
 DAY = 86_400.0
 
 
@@ -84,25 +82,3 @@ async def test_two_rotations_at_once_lose_no_key(open_redis_store: Callable[...,
     retired = {key.key for key in await SigningKeys(stores[0]).retired()}
     assert {key for key, _ in made} <= {present} | retired
     assert await opens(SigningKeys(stores[1]), old)
-
-
-async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_redis_store: Callable[..., Store]) -> None:
-    old = SigningKeys(open_redis_store(sealer=ONE))
-    links = [await link(old)]
-    await old.rotate(await open_redis_store().time(), 365 * DAY)
-    links.append(await link(old))
-    await SigningKeys(open_redis_store(sealer=OTHER)).current()
-
-    alone = SigningKeys(open_redis_store(sealer=Sealer({"other": b"2" * 32})))
-    assert [await opens(alone, token) for token in links] == [True] * 2
-
-
-async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(
-    open_redis_store: Callable[..., Store],
-) -> None:
-    store, forged = open_redis_store(sealer=ONE), b"f" * 32
-    await SigningKeys(open_redis_store()).rotate(await store.time(), DAY)  # without a key
-    await SigningKeys(open_redis_store()).current()
-
-    with pytest.raises(NotSealed, match="relay keys seal"):
-        await opens(SigningKeys(store), issue(forged, PURPOSE, "analysts"))

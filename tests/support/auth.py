@@ -104,7 +104,7 @@ class Served:
     acted: list[str] = field(default_factory=list)  # by whom
 
     async def audit(self) -> list[AuditEntry]:
-        return await acts_of(self.store.redis, self.store.sealer)
+        return await acts_of(self.store.redis)
 
     @asynccontextmanager
     async def browser(self) -> AsyncIterator[Browser]:

@@ -25,7 +25,6 @@ from relay.store.journal.items import Admission
 from relay.store.plain import Plain
 from relay.store.queries.bundles import Bundles
 from relay.store.queue import Queue
-from relay.store.sealing import Sealer
 from relay.store.server_signs import Signs
 from tests.support.memory import Memory
 from tests.support.memory_reader import MemoryReader
@@ -126,7 +125,6 @@ class MemoryStore(Queue):
     """One process's store, with what `relay.store.Store` has beside the queue."""
 
     emptied = False
-    sealer: Any = None
 
     def __init__(self, shared: Shared, *, worker: str = "worker", jobs: int = Settings.max_jobs) -> None:
         self.shared = shared
@@ -137,7 +135,7 @@ class MemoryStore(Queue):
         self.partition = self.journal
         self.promise = Promise("memory")
         self.redis: Any = SimpleNamespace(connection_pool=None)
-        self.plain = Plain(self.redis, None)
+        self.plain = Plain(self.redis)
         self.bundles = Bundles(self)
         self.bodies = NoBodies()
 
@@ -189,11 +187,9 @@ class ListingStore(MemoryStore):
         self,
         shared: Shared,
         redis: Redis,
-        *,
-        sealer: Sealer | None = None,
         **options: Any,
     ) -> None:
         super().__init__(shared, **options)
-        self.redis, self.sealer = redis, sealer
-        self.plain = Plain(redis, sealer)
+        self.redis = redis
+        self.plain = Plain(redis)
         self.bodies: Any = InRedis(self.plain)

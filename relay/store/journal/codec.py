@@ -1,7 +1,7 @@
-"""Values as bytes: JSON with named fields and a version, sealed as a whole where there is a key.
+"""Values as bytes: JSON with named fields and a version.
 
 Defaults are left out. Fields that this release does not know stay attributes of the record, and are written back with
-it. What is sealed is bound to the name of its key.
+it.
 """
 
 import dataclasses
@@ -16,7 +16,6 @@ from typing_extensions import TypedDict
 
 from relay.engine.state import Record
 from relay.errors import NoRoom
-from relay.store.sealing import Sealer, opened
 
 VERSION = 1  # of the format that is written
 READABLE = frozenset({1})
@@ -74,33 +73,25 @@ class Layout:
 class Codec:
     """`kinds`: classes of what may be in the inbox and in kept answers."""
 
-    def __init__(self, kinds: Iterable[type] = (), sealer: Sealer | None = None) -> None:
-        self._sealer = sealer
+    def __init__(self, kinds: Iterable[type] = ()) -> None:
         self._kinds = {kind.__name__: kind for kind in kinds}
         self._layouts = {kind: Layout(kind) for kind in self._kinds.values()}
 
-    def record(self, record: Record, key: str) -> bytes:
+    def record(self, record: Record) -> bytes:
         content = {FORMAT: VERSION} | self._layout(type(record)).written(record.__dict__)
         del content["name"]  # it is the key's
-        return self.seal(_dumped(content), key)
+        return _dumped(content)
 
     def read_record(self, kind: type[R], name: str, stored: bytes, key: str) -> R:
         layout = self._layout(kind)
-        fields, unknown = self._read(layout, self.open(stored, key), key)
+        fields, unknown = self._read(layout, stored, key)
         record = object.__new__(kind)
         made = {name: make() for name, make in layout.made.items()}
         record.__dict__.update(unknown | layout.constants | made | fields | {"name": name})
         return record
 
-    def value(self, value: Any, key: str) -> bytes:
-        """Return an entry or an answer as bytes: of one of the kinds, or what JSON has."""
-        return self.seal(self.dumped(value), key)
-
-    def read_value(self, stored: bytes, key: str) -> Any:
-        return self.loaded(self.open(stored, key), key)
-
     def dumped(self, value: Any) -> bytes:
-        """Return it unsealed, to be part of another value."""
+        """Return an entry or an answer as bytes: of one of the kinds, or what JSON has."""
         content: dict[str, Any] = {FORMAT: VERSION}
         if type(value) in self._kinds.values():
             values = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
@@ -118,13 +109,6 @@ class Codec:
             return kind(**self._read(self._layout(kind), content, key)[0])
         except (ValueError, KeyError, TypeError) as error:
             raise Unreadable(key, type(error).__name__) from None
-
-    def seal(self, content: bytes, key: str) -> bytes:
-        return self._sealer.seal(content, key) if self._sealer else content
-
-    def open(self, stored: bytes, key: str) -> bytes:
-        """Unsealable where it is another's, or clear beside a key."""
-        return opened(self._sealer, stored, key)
 
     def _read(self, layout: Layout, content: bytes, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
         try:

@@ -39,12 +39,12 @@ class Inbox:
         """Append it, once; return TAKEN, or the answer where it was appended before. Busy, StoreUnavailable."""
         keys = [KEY, PREFIX + "owner"]
         name = f"{ACT}{item.act}" if item.act else token_hex(8)
-        payload = self._codec.value(item.entry, entry_place(name))
+        payload = self._codec.dumped(item.entry)
         args: list[Value] = [name, payload, LAGS[item.admission], BYTES[item.admission], int(ALIVE * 1000)]
         if item.act:
             empty = Answer(item.act)
             keys.append(PREFIX + empty.key)
-            args += [Answer.KEPT, self._codec.record(empty, empty.key)]
+            args += [Answer.KEPT, self._codec.record(empty)]
         although_full = item.admission == Admission.ALWAYS
         outcome, said = await self._scripts.run("append", keys, args, although_full=although_full)
         if outcome == b"busy":
@@ -121,16 +121,11 @@ class Inbox:
         name = raw.decode("utf-8", "replace")
         entry: object
         try:
-            entry = self._codec.read_value(payload, entry_place(name))
+            entry = self._codec.loaded(payload, f"entry:{name}")
         except StoreUnavailable as error:
             entry = error
         act = name.removeprefix(ACT) if name.startswith(ACT) else ""
         return Item(entry, act, id=id_, appended=appended, waits=waits)
-
-
-def entry_place(name: str) -> str:
-    """Return what an entry of this name is sealed for."""
-    return f"entry:{name}"
 
 
 def parsed(id_: bytes) -> Id:

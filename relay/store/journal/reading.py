@@ -114,12 +114,12 @@ class Reading:
             case "record":
                 return None if answer is None else codec.read_record(names[0], names[1], answer, key)
             case "field":
-                return None if answer is None else codec.open(answer, f"{key}\0{names[1]}")
+                return answer
             case "table":
                 pairs = zip(answer[::2], answer[1::2], strict=True) if isinstance(answer, list) else answer.items()
-                return {(name := field.decode()): codec.open(value, f"{key}\0{name}") for field, value in pairs}
+                return {field.decode(): value for field, value in pairs}
             case _:
-                return [codec.open(line, key) for line in answer]
+                return answer
 
 
 def key_of(kind: str, names: Sequence[Any]) -> str:

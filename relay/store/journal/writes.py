@@ -130,14 +130,14 @@ def encode(
             if record is None:
                 writes.append(("DEL", key, ()))
                 continue
-            content = codec.record(record, key)
+            content = codec.record(record)
             sizes[key] = len(content)
             expiry = ("PX", record.lives + SLACK) if record.lives else ()
             writes.append(("SET", key, (content, *expiry)))
         for name, table in changes.tables.items():
             fresh, expires = table.cleared or name in gone, upkeep.expires(name, table.kept, now)
             writes += _unseen(name, may_be=expires and not fresh and not lives(name))
-            writes += _table(name, table, codec)
+            writes += _table(name, table)
             if table.kept and (fresh or expires):
                 writes.append(("PEXPIRE", name, (life(table.kept),)))
             if _may_end(table):
@@ -148,7 +148,7 @@ def encode(
             fresh = log.cleared or not log.lines or name in gone  # without lines it is cut, or cleared
             expires = upkeep.expires(name, log.kept, now)
             writes += _unseen(name, may_be=expires and not fresh and not lives(name))
-            writes += _log(name, log, codec)
+            writes += _log(name, log)
             if not log.stream and (fresh or upkeep.is_long(name, len(log.lines), log.most)):
                 writes.append(("LTRIM", name, (-log.most, -1)))
             if log.kept and (fresh or expires):
@@ -166,7 +166,7 @@ def _unseen(name: str, *, may_be: bool) -> Iterator[Write]:
         yield "EXPIRED", name, (SLACK,)
 
 
-def _table(name: str, table: TableChange, codec: Codec) -> Iterator[Write]:
+def _table(name: str, table: TableChange) -> Iterator[Write]:
     if table.cleared:
         yield "DEL", name, ()
     given: list[Value] = []
@@ -175,7 +175,7 @@ def _table(name: str, table: TableChange, codec: Codec) -> Iterator[Write]:
         if value is None:
             removed.append(key)
         else:
-            given += key, codec.seal(value, f"{name}\0{key}")
+            given += key, value
     yield from _split("HSET", name, given)
     if not table.cleared:
         yield from _split("HDEL", name, removed)
@@ -193,10 +193,10 @@ def _index(name: str, index: dict[str, int | None]) -> Iterator[Write]:
     yield from _split("ZREM", name, removed)
 
 
-def _log(name: str, log: LogChange, codec: Codec) -> Iterator[Write]:
+def _log(name: str, log: LogChange) -> Iterator[Write]:
     if log.cleared:
         yield "DEL", name, ()
-    lines: list[Value] = [codec.seal(line, name) for line in log.lines[-log.most :]]
+    lines: list[Value] = [*log.lines[-log.most :]]
     if log.stream:
         for line in lines:
             yield "XADD", name, ("MAXLEN", "~", log.most, "*", "r", line)

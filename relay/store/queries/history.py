@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pydantic_core import from_json
@@ -11,7 +12,7 @@ from relay.engine.ledger import STORY
 from relay.engine.records import HISTORIES, Operation, Thread, history, story
 from relay.store.queries.paging import Page, Position, Row, lines, page_of
 from relay.store.queries.questions import OfDelivery, Questions, stated_by
-from relay.store.queries.reader import Line, Stretch
+from relay.store.queries.reader import Line, Stretch, documents, readable
 
 PAGE_LIMIT = 200  # rows of a page
 LOOKED = 2000  # rows that one page looks at
@@ -75,11 +76,12 @@ class History(Questions):
         behind, limit = Position.load(cursor), min(limit, PAGE_LIMIT)
         names, step = [destination] if destination else await self.destinations(), STEP if outcome else limit
 
+        def ended(row: Row) -> Ended | None:
+            place, content = row.position, row.content
+            return _ended(place.name, place.ms, content) if _has(content, outcome) else None
+
         async def read(rows: Sequence[Row]) -> list[Ended | None]:
-            return [
-                _ended(row.position.name, row.position.ms, row.content) if _has(row.content, outcome) else None
-                for row in rows
-            ]
+            return [readable(history(row.position.name), ended, row) for row in rows]
 
         source = lines(self._reader.lines, history(""), names, step, since=since, until=until, behind=behind)
         page = await page_of(source, read, limit=limit, looked=LOOKED, step=step)
@@ -91,12 +93,15 @@ class History(Questions):
         if not name:
             return []
         [story_lines] = await self._reader.logs([story(name)], STORY)
-        ends = {(at, values[0]) for at, what, *values in map(from_json, story_lines) if what in OUTCOMES and values}
+        steps = documents(story(name), story_lines)
+        ends = {(at, values[0]) for at, what, *values in steps if what in OUTCOMES and values}
         near = [Stretch(history(to), NEAR, at - BEFORE, (at + BEHIND, 0)) for at, to in ends]
         rows: dict[tuple[str, Line], Ended] = {}
         for (_, to), found in zip(ends, await self._reader.lines(near), strict=True):
-            ended = [(line, _ended(to, line.ms, line.content)) for line in found if line.content]
-            rows |= {(to, line): row for line, row in ended if row.operation == name}
+            for line in found:
+                row = readable(history(to), partial(_ended, to, line.ms), line.content)
+                if row and row.operation == name:
+                    rows[to, line] = row
         newest_first = sorted(rows, key=lambda row: (-row[1].ms, -row[1].number, row[0]))
         return await self._whole([rows[row] for row in newest_first])
 

@@ -99,7 +99,7 @@ class Jobs(Questions):
         found = await self._reader.lines([_around(at) for _, at in moments])
         names: dict[str, str] = {}
         for (run, _), lines in zip(moments, found, strict=True):
-            candidates = (line.content.decode() for line in lines)
+            candidates = (line.content.decode("utf-8", "replace") for line in lines)
             if name := next((name for name in candidates if name.startswith(run[:PART])), ""):
                 names[run] = name
         known = await self._named(Operation, names.values())

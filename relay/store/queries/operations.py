@@ -70,7 +70,7 @@ class Operations(Questions):
         step, fits = STEP if state or text else limit, _filter(state, text)
 
         async def read(rows: Sequence[Row]) -> list[OperationRow | None]:
-            found = await self._read([row.content.decode() for row in rows])
+            found = await self._read([row.content.decode("utf-8", "replace") for row in rows])
             return [row if row and fits(row) else None for row in found]
 
         source = lines(self._reader.lines, OPERATIONS, [""], step, behind=Position.load(cursor))

@@ -162,11 +162,9 @@ async def lines(
         asks = [Stretch(kind + stream.name, stream.ask, first, stream.end) for stream in empty]
         for stream, found in zip(empty, await read(asks), strict=True):
             stream.over = len(found) < stream.ask
-            stream.rows.extend(Row(Position(*line[:2], stream.name), line.content) for line in found if line.content)
+            stream.rows.extend(Row(Position(*line[:2], stream.name), line.content) for line in found)
             stream.end = found[-1][:2] if found else None
             stream.ask = min(2 * stream.ask, LARGEST_ASK)
-        if left := [stream for stream in empty if not stream.rows and not stream.over]:  # nothing that can be read
-            await fill(left)
 
     await fill(streams)
     heap = [(*stream.order, number) for number, stream in enumerate(streams) if stream.rows]

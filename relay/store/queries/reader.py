@@ -1,9 +1,11 @@
 """Reads of a partition's state in Redis beside its owner (relay/store/journal/writes.py says how it is kept there)."""
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
+from pydantic_core import from_json
 
 from relay.engine.state import Record
 from relay.errors import NoRoom
@@ -17,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 STEP = 250  # commands, or values of one, at a time: events wait for no more
 R = TypeVar("R", bound=Record)
+S = TypeVar("S")
 T = TypeVar("T")
 Id = tuple[int, int]  # of a line in a stream: ms since the epoch, and its number among those of this ms
 
@@ -42,7 +45,7 @@ class Stretch(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of a stream; without content where that cannot be read."""
+    """A line of a stream."""
 
     ms: int
     number: int
@@ -52,7 +55,7 @@ class Line(NamedTuple):
 class Reader:
     """Several of a kind are read together. Every failure is StoreUnavailable.
 
-    Logs and leaves out what cannot be read: it is sealed with another key, damaged, or of a newer release.
+    Logs and leaves out records that cannot be read: they are damaged, or of a newer release.
     """
 
     def __init__(self, scripts: Scripts, codec: Codec, prefix: str, clock: Callable[[], float] | None = None) -> None:
@@ -69,30 +72,28 @@ class Reader:
         return max(redis, time_of((mark or b"").decode()))
 
     async def records(self, kind: type[R], names: Sequence[str]) -> list[R | None]:
-        def read(name: str, value: bytes) -> R:
-            return self._codec.read_record(kind, name, value, kind.PREFIX + name)
+        def read(name: str, value: bytes) -> R | None:
+            key = kind.PREFIX + name
+            return readable(key, lambda stored: self._codec.read_record(kind, name, stored, key), value)
 
         found: list[R | None] = []
         for first in range(0, len(names), STEP):
             step = names[first : first + STEP]
             [values] = await self._ask([("MGET", *(self._key(kind.PREFIX + name) for name in step))])
             stored = zip(step, values, strict=True)
-            found += [None if value is None else _readable(kind.PREFIX, read, name, value) for name, value in stored]
+            found += [None if value is None else read(name, value) for name, value in stored]
         return found
 
     async def values(self, names: Sequence[str]) -> list[bytes | None]:
         [values] = await self._ask([("MGET", *map(self._key, names))])
-        stored = zip(names, values, strict=True)
-        return [None if value is None else self._line(name, value) for name, value in stored]
+        return list(values)
 
     async def table(self, table: str) -> Mapping[str, bytes]:
         fields: dict[str, bytes] = {}
         cursor: bytes | int = 0
         while True:  # piece by piece
             [(cursor, flat)] = await self._ask([("HSCAN", self._key(table), cursor, "COUNT", STEP)])
-            found = [(name.decode(), value) for name, value in _pairs(flat)]
-            opened = zip(found, self._opened(table, found), strict=True)
-            fields |= {name: value for (name, _), value in opened if value is not None}
+            fields |= {name.decode(): value for name, value in _pairs(flat)}
             if not int(cursor):
                 return fields
 
@@ -100,7 +101,7 @@ class Reader:
         if not names:
             return []
         [values] = await self._ask([("HMGET", self._key(table), *map(_bytes, names))])
-        return self._opened(table, zip(names, values, strict=True))
+        return list(values)
 
     async def table_sizes(self, tables: Sequence[str]) -> list[int]:
         return await self._ask([("HLEN", self._key(table)) for table in tables])
@@ -125,9 +126,7 @@ class Reader:
 
     async def logs(self, logs: Sequence[str], limit: int) -> list[Sequence[bytes]]:
         """Return the newest lines of each, oldest first."""
-        answers = await self._ask([("LRANGE", self._key(name), -limit, -1) for name in logs])
-        read = [[self._line(name, line) for line in lines] for name, lines in zip(logs, answers, strict=True)]
-        return [[line for line in lines if line is not None] for lines in read]
+        return await self._ask([("LRANGE", self._key(name), -limit, -1) for name in logs])
 
     async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]:
         # Asked for what is older than all that a stream has, Redis would look at all of it.
@@ -136,25 +135,16 @@ class Reader:
         oldest = {it.name: id_of(rows[0][0]) for it, rows in zip(behind, firsts, strict=True) if rows}
         asked = [it for it in stretches if it.before is None or it.before > oldest.get(it.name, it.before)]
         answers = iter(await self._ask([self._stretch(stretch) for stretch in asked]))
-        return [self._lines(it.name, next(answers)) if it in asked else [] for it in stretches]
+        return [_lines(next(answers)) if it in asked else [] for it in stretches]
 
     def _stretch(self, stretch: Stretch) -> Command:
         end = f"({stretch.before[0]}-{stretch.before[1]}" if stretch.before else "+"
         return "XREVRANGE", self._key(stretch.name), end, stretch.since, "COUNT", stretch.limit
 
-    def _lines(self, name: str, rows: Iterable[Any]) -> list[Line]:
-        return [Line(*id_of(id_), self._line(name, fields[1]) or b"") for id_, fields in rows]
-
     async def counts(self, table: str = LEDGER) -> Mapping[str, int]:
         """Return a hash of numbers."""
         [flat] = await self._ask([("HGETALL", self._key(table))])
         return {name.decode(): int(count) for name, count in _pairs(flat)}
-
-    def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
-        return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
-
-    def _line(self, place: str, stored: bytes) -> bytes | None:
-        return _readable("", lambda where, value: self._codec.open(value, where), place, stored)
 
     def _key(self, name: str) -> bytes:
         return _bytes(self._prefix + name)
@@ -166,12 +156,25 @@ class Reader:
         return answers
 
 
-def _readable(prefix: str, read: Callable[[str, bytes], T], name: str, stored: bytes) -> T | None:
+def readable(name: str, read: Callable[[S], T], stored: S) -> T | None:
+    """Return what `read` makes of the value of this name; None, logged, if it cannot: it costs others nothing."""
     try:
-        return read(name, stored)
-    except NoRoom as error:  # one that cannot be read costs no other its place on a page
-        log.error("record.unreadable", record=prefix + name.partition("\0")[0], error=str(error))
-        return None
+        return read(stored)
+    except NoRoom as error:
+        fault = str(error)
+    except (ValueError, TypeError, KeyError, zlib.error) as error:  # whose words may quote the value
+        fault = type(error).__name__
+    log.error("record.unreadable", record=name, error=fault)
+    return None
+
+
+def documents(name: str, written: Iterable[bytes]) -> list[Any]:
+    """Return what these lines of a log say, without those that cannot be read."""
+    return [found for line in written if (found := readable(name, from_json, line)) is not None]
+
+
+def _lines(rows: Iterable[Any]) -> list[Line]:
+    return [Line(*id_of(id_), fields[1]) for id_, fields in rows]
 
 
 def _pairs(answer: Any) -> Iterable[tuple[bytes, Any]]:

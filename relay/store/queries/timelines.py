@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
-
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import names
@@ -13,6 +11,7 @@ from relay.engine.ledger import HELD, LATE, STORY
 from relay.engine.records import Operation, story
 from relay.engine.runs import history
 from relay.store.queries.questions import Questions
+from relay.store.queries.reader import documents
 
 PROGRESS = "operation.progress"
 ACCEPTED = 4  # values of such a line: event, status, percentage, source
@@ -53,7 +52,8 @@ class Timelines(Questions):
     async def stories(self, operations: Sequence[str]) -> list[list[list[Any]]]:
         """Return what is listed of each of these records, without what is still counted."""
         written = await self._reader.logs([story(name) for name in operations], STORY)
-        return [[row for line in log for row in lines_of(from_json(line))] for log in written]
+        logs = [documents(story(name), log) for name, log in zip(operations, written, strict=True)]
+        return [[row for line in log for row in lines_of(line)] for log in logs]
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         """Return the kept events of an operation or batch: the newest of each name, oldest first."""
@@ -65,7 +65,7 @@ class Timelines(Questions):
     async def _story(self, o: Operation) -> list[list[Any]]:
         """Return the lines of its story, the oldest first."""
         [written] = await self._reader.logs([story(o.name)], STORY)
-        lines = [*map(from_json, written)]
+        lines = documents(story(o.name), written)
         counting = [line for line in map(_without_end, o.tallies) if line not in lines]  # else closed since it was read
         read = [line for row in [*lines, *counting] for line in lines_of(row)]
         return sorted(read, key=lambda line: int(line[0]))

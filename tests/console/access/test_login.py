@@ -1,14 +1,11 @@
 """Logins and sessions of browsers: how they begin, what stays of them, and how they end."""
 
-from collections.abc import Callable
-
 import pytest
 
 from relay.config.console import LONGEST_SESSION
 from relay.console.access.browser import leading_back
 from relay.console.access.identity import NAME
 from relay.store import Store, keys
-from relay.store.sealing import Sealer
 from relay.store.sessions import Sessions, _name
 from tests.support.auth import SAME, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
@@ -140,20 +137,3 @@ async def test_an_open_page_keeps_no_session_alive(here: Served, browser: Browse
     await here.store.redis.expire(key, 60)
     assert (await browser.get("/console/now", **{"HX-Request": "true"})).status == 200
     assert await here.store.redis.ttl(key) <= 60
-
-
-async def test_a_session_that_is_not_sealed_lets_nobody_in(open_store: Callable[..., Store], clock: Clock) -> None:
-    """Whoever can write to Redis, but has no key, is no operator by that."""
-    config, sealed = console(TOKENS), open_store(sealer=Sealer({"current": b"k" * 32}))
-    async with (
-        served(config, open_store(), clock) as clear,
-        served(config, sealed, clock) as here,
-        clear.browser() as one,
-    ):
-        await one.log_in()
-        assert (await one.get("/console/now")).status == 200
-        one.base, one.store = here.url, sealed  # the cookie is sent there, too
-
-        assert (await one.get("/console/now")).status == 303
-        await one.log_in()
-        assert (await one.get("/console/now")).text.startswith("guest of jana operator")

@@ -45,7 +45,7 @@ class Process:
     def __init__(self, url: str, name: str, **options: Any) -> None:
         self.ahead = 0.0
         self.redis = connect(url)
-        codec = Codec(KINDS, options.pop("sealer", None))
+        codec = Codec(KINDS)
         given = {name: options.pop(name) for name in ("needs", "take_over", "most_waiting") if name in options}
         rules = Rules(options.pop("step", step), codec, **given)
         settings = options.pop("settings", Settings())

@@ -8,10 +8,8 @@ from redis.asyncio import Redis
 
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, State
-from relay.errors import StoreUnavailable
 from relay.store.journal.items import Admission
 from relay.store.journal.writes import SLACK
-from relay.store.sealing import Sealer
 from tests.store.journal import toy
 from tests.store.journal.conftest import Open, P
 from tests.store.journal.toy import Add, Brief, Look
@@ -97,30 +95,6 @@ async def test_what_is_written_unread_over_what_has_expired_stays(open_process: 
 
     assert await redis.hkeys(P + "t") == await redis.lrange(P + "l", 0, -1) == [b"e2", b"e3"]
     assert await process.submit(Add("look", "")) == ["e2", "e3", b"e2", b"e3"]
-
-
-async def test_what_cannot_be_read_as_a_whole_has_what_was_written_to_it(open_process: Open, redis: Redis) -> None:
-    def step(state: State, entry: Add, now: int, _settings: Any) -> tuple[Changes, Any]:
-        d = Draft(state, now)
-        if entry.event:
-            d.put("t", "one", entry.event.encode())
-            return d.changes, None
-        return d.changes, d.field("t", "one") if entry.name else d.table("t")
-
-    sealer = Sealer({"key": b"k" * 32})
-    first = await open_process("a", step=step, sealer=sealer).start()
-    await first.submit(Add("", "e1"))
-    await first.die()
-    await redis.hset(P + "t", "another", b"not sealed")
-    second = await open_process("b", step=step, sealer=sealer).start()
-    assert await second.submit(Add("one", "")) == b"e1"
-
-    whole, _ = await asyncio.gather(
-        second.submit(Add("", "")), second.submit(Add("", "e2")), return_exceptions=True
-    )  # in one commit
-
-    assert isinstance(whole, StoreUnavailable)
-    assert await second.submit(Add("one", "")) == b"e2"
 
 
 class TestATableThatIsMadeAgain:

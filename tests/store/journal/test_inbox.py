@@ -126,7 +126,7 @@ def test_what_is_put_back_is_next_again_in_its_order(open_process: Open) -> None
 
 async def test_an_inbox_that_is_back_is_read_again_from_its_beginning(open_process: Open, redis: Redis) -> None:
     process = open_process()
-    payload = process.partition._rules.codec.value(Add("x", "e1"), "entry:1")
+    payload = process.partition._rules.codec.dumped(Add("x", "e1"))
     await redis.xadd(P + "inbox", {"id": "1", "entry": payload})
     lost = await redis.dump(P + "inbox")
     await process.start()
@@ -145,7 +145,7 @@ async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
 ) -> None:
     owner = open_process("owner", alone=False, pace=Pace(inbox_page=100))
     for number in range(600):  # more than are looked at one by one, and than one commit takes
-        payload = owner.partition._rules.codec.value(Add("x", f"e{number}"), f"entry:{number}")
+        payload = owner.partition._rules.codec.dumped(Add("x", f"e{number}"))
         await redis.xadd(P + "inbox", {"id": str(number), "entry": payload})
     event = asyncio.create_task(owner.submit(Add("x", "own"), admission=EVENT))
     receipt = asyncio.create_task(owner.submit(Press("y")))
@@ -195,7 +195,7 @@ class TestPoison:
         process = await open_process().start()
         await redis.set(P + "set-aside", "text")
         codec = process.partition._rules.codec
-        await redis.xadd(P + "inbox", {"id": "1", "entry": codec.value(Broken(), "entry:1")})
+        await redis.xadd(P + "inbox", {"id": "1", "entry": codec.dumped(Broken())})
         await until(lambda: emptied(redis))
 
         assert await redis.hlen(P + "waiting") == 1
@@ -207,7 +207,7 @@ class TestPoison:
         codec = owner.partition._rules.codec
         async with redis.pipeline() as pipeline:
             for number in range(3_000):
-                entry = codec.value(Add(f"x{number % 9}", f"e{number}"), f"entry:{number}")
+                entry = codec.dumped(Add(f"x{number % 9}", f"e{number}"))
                 pipeline.xadd(P + "inbox", {"id": str(number), "entry": entry})
             await pipeline.execute()
 
@@ -313,7 +313,7 @@ class TestPoison:
     ) -> None:
         codec = open_process("writer").partition._rules.codec
         for number, entry in enumerate([Add("x", "e1"), Deadly(), Add("x", "e2")]):
-            payload = codec.value(entry, f"entry:{number}")
+            payload = codec.dumped(entry)
             await redis.xadd(P + "inbox", {"id": str(number), "entry": payload}, id=f"1-{number + 1}")
 
         for life in range(5):

@@ -15,7 +15,6 @@ from relay.store.journal.items import Admission
 from relay.store.journal.pace import Pace
 from relay.store.journal.reading import Reading
 from relay.store.journal.scripts import Scripts
-from relay.store.sealing import Sealer
 from tests.store.journal import toy
 from tests.store.journal.conftest import Open, P, ledger
 from tests.store.journal.toy import Add, Broken, Counter, Fire, Hand, Look, Press, Settings
@@ -188,18 +187,6 @@ async def test_a_record_that_cannot_be_read_lets_its_own_entries_wait_and_no_oth
     assert await process.submit(Fire()) == []
 
 
-async def test_a_field_that_cannot_be_read_beside_one_that_was(open_process: Open, redis: Redis) -> None:
-    process = await open_process(sealer=Sealer.of({"one": b"1" * 32})).start()
-    await process.submit(Add("x", "e1"))
-    await redis.hset(P + "events:x", "e2", b"damaged")
-
-    with pytest.raises(StoreUnavailable):
-        await process.submit(Add("x", "e2"))
-    assert (await process.submit(Add("x", "e1")))["duplicate"]
-    assert await process.submit(Press("y")) == 1
-    assert not (await process.submit(Add("x", "e3")))["duplicate"]
-
-
 async def test_a_batch_that_is_too_big_for_one_commit_becomes_several(open_process: Open, redis: Redis) -> None:
     process = await open_process().start()
     await process.submit(Look("x"))
@@ -231,24 +218,6 @@ async def test_other_settings_are_for_what_comes_after_them(open_process: Open) 
     process.partition.settings = Settings(factor=10)
 
     assert (await process.submit(Add("x", "e2")))["total"] == 11
-
-
-async def test_with_a_key_all_that_events_say_is_sealed(open_process: Open, redis: Redis) -> None:
-    sealer = Sealer.of({"one": b"1" * 32})
-    first = await open_process("a", sealer=sealer).start()
-    await first.submit(Add("x", "secret-id", body=b"secret"), act="act")
-    await first.die()
-
-    for key in await redis.keys(P + "counter:*") + await redis.keys(P + "answer:*"):
-        assert b"total" not in await redis.get(key)
-    assert b"secret" not in b"".join(await redis.hvals(P + "events:x"))
-    assert b"secret" not in b"".join(await redis.lrange(P + "story:x", 0, -1))
-    second = await open_process("b", sealer=sealer).start()
-    assert (await second.submit(Look("x")))["story"] == [b"secret-id"]
-    clear = Counter("y")
-    await redis.set(P + clear.key, b'{"v":1}')
-    with pytest.raises(StoreUnavailable):
-        await second.submit(Press("y"))
 
 
 async def test_a_stop_answers_what_is_here_and_hands_over(open_process: Open, redis: Redis) -> None:
@@ -319,7 +288,7 @@ async def test_what_fails_behind_a_commit_lets_nothing_be_decided_twice(open_pro
 
     await redis.zadd(P + "timers", {"x": 1})
     process = await open_process(step=step).start()
-    await redis.xadd(P + "inbox", {"id": "1", "entry": process.partition._rules.codec.value(Add("x", "e"), "entry:1")})
+    await redis.xadd(P + "inbox", {"id": "1", "entry": process.partition._rules.codec.dumped(Add("x", "e"))})
     handed = await process.submit(Hand("y"), lazy=True)
 
     assert (handed, await process.submit(Press("odd"))) == (1, 1)
