@@ -123,10 +123,9 @@ class Front:
         """Return the limits of what strangers may take of this process."""
         config = self._coordinator.config()
         server = config.server
-        largest = max(server.max_body, *(source.max_body or 0 for source in config.sources.values()))
         return Guard(
             max_connections=possible_connections(),
-            memory=max(2 * largest, Memory.shared(available()).bodies),
+            memory=max(2 * server.max_body, Memory.shared(available()).bodies),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )
 

@@ -17,6 +17,7 @@ from relay.outage import Outage, full, room_in
 from relay.policy.presentation import OWNER
 from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
+from relay.policy.retry import GIVE_UP_AFTER
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.failover import can_fail_over
@@ -156,7 +157,7 @@ class Health:
     async def _clean_up(self) -> None:
         """Bundle too much that waits, give up what has waited for too long, drop what was unused for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
-        await self.admin.expire_parked(self.config().retry.give_up_after)
+        await self.admin.expire_parked(GIVE_UP_AFTER)
         await self.admin.expire_stranded(self._blockers.channels(), MAX_PAUSED)
         await self.admin.expire_dead(datetime.fromtimestamp(self.clock(), UTC))
 

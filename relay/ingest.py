@@ -51,7 +51,6 @@ class Rules(Settings):
     def __init__(self, config: Config, channels: Mapping[str, Any]) -> None:
         self.config = config
         self.job = config.job or ""
-        self.give_up_after = round(config.retry.give_up_after * 1000)
         self._targets = Targets(config, channels)
         self._permissions = source_permissions(config.sources)
 

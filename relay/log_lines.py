@@ -51,7 +51,7 @@ LOG_EVENTS = {
     "results.missing": "The platform did not return results; the message goes without them. Check `platform`",
     "job.unknown": "Earlier runs could not be read; the message has no comparison. See `redis.unavailable`",
     "channel.probe_failed": "A [failing channel](operating.md#when-a-channel-fails) still fails (`error`)",
-    "channel.removed": "Deliveries wait for a channel that is not configured: restore it before `give_up_after`",
+    "channel.removed": "Deliveries wait for a channel that is not configured: restore it within three days",
     "address.unsubscribed": "A reader unsubscribed",
     "address.resubscribed": "A reader subscribed again",
     "unsubscribe.refused": "A forged link, or one whose key was removed",

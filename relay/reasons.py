@@ -104,7 +104,7 @@ class Dead(Reason):
     RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"
     PAUSED_TOO_LONG = "paused_too_long", "it waited for too long for what was failing"
     CHANNEL_REMOVED = "channel_removed", "its channel is not configured any more"
-    WORKER_CRASHED = "worker_crashed", "each process that took it ended, for longer than retry.give_up_after"
+    WORKER_CRASHED = "worker_crashed", "each process that took it ended, for three days"
     UNREADABLE = "unreadable", "relay could not read it; after an update it can be replayed"
     DESTINATION_REMOVED = "destination_removed", "the newest configuration has not had its destination for three days"
     EXPIRED = "expired", "what it should tell is no longer known"

@@ -93,7 +93,7 @@ def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any
 
 @dataclass(eq=False)
 class Digests:
-    """Schedule digests with `when_empty: send` while their window is open, even if no event arrives."""
+    """Schedule digests that are sent without news while their window is open, even if no event arrives."""
 
     store: Store
     config: Callable[[], Config]

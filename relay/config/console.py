@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from relay.configfile.validation import Duration, Name, Section, one_or_more, spelled
+from relay.configfile.validation import Name, Section, one_or_more, spelled
 from relay.receiving.secret_strength import refuse_weak
 
 SESSION = 12 * 3600.0  # seconds without a request, after which a login is over
@@ -57,6 +57,7 @@ class Console(Section):
     retired: ClassVar[Mapping[str, str]] = {
         "oidc": "removed; have a proxy such as oauth2-proxy or Authelia log people in, and name its headers in "
         "console.trusted_header",
+        "session": "removed; a login ends after twelve hours without a request, and after a week",
     }
 
     url: Annotated[
@@ -64,7 +65,6 @@ class Console(Section):
     ] = ""
     trusted_header: TrustedHeader | None = None
     tokens: dict[Name, ApiToken] = Field(default_factory=dict)
-    session: Annotated[Duration, Field(ge=300, le=LONGEST_SESSION)] = SESSION
 
     @property
     def configured(self) -> bool:

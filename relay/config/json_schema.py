@@ -15,7 +15,7 @@ from pydantic_core import core_schema
 from relay.config.schema import Config
 from relay.configfile.units import any_case
 from relay.configfile.validation import Name, Section, Texts, one_or_more, spellings
-from relay.policy.destinations import Channels, DestinationOptions
+from relay.policy.destinations import ChannelOptions, Channels, DestinationOptions
 from relay.policy.matching import Rule
 
 Schema = dict[str, Any]
@@ -48,7 +48,7 @@ def _file(channels: Channels) -> type[BaseModel]:
     ]
     empty: Any = Field(default_factory=dict)
     settings: Any = {name: (kind.Settings, empty) for name, kind in channels.items()}
-    spelled_out: Any = create_model("SpelledOut", __base__=DestinationOptions, to=(Texts, ...))
+    spelled_out: Any = create_model("SpelledOut", __base__=ChannelOptions, to=(Texts, ...))
     addresses: Any = dict.fromkeys(channels, (Texts | spelled_out, empty))
     base: Any = type(
         "DestinationBase", (DestinationOptions,), {"model_config": ConfigDict(json_schema_extra={"anyOf": modes})}

@@ -185,7 +185,7 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
 
 def _with_inherited_retries(config: Config) -> Config:
     """Fill each destination's retry from the one at the top."""
-    inherited = config.retry.model_dump(exclude={"give_up_after"})
+    inherited = config.retry.model_dump()
     heirs = {
         name: destination.model_copy(
             update={"retry": RetryPolicy(**inherited | destination.retry.model_dump(exclude_unset=True))}

@@ -28,7 +28,7 @@ from relay.policy.destinations import Destination, DestinationOptions, Hours, La
 from relay.policy.matching import Matcher, Rule
 from relay.policy.owners import Owners, Ownership, OwnerTable
 from relay.policy.recipients import DynamicDestinations
-from relay.policy.retry import Patience
+from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import Timezone
 from relay.policy.watchdog_settings import Watchdog, WatchdogLevel
 from relay.receiving.peers import network
@@ -161,7 +161,7 @@ class Config(Section):
         tuple[Name, ...], one_or_more, Field(max_length=20)
     ] = ()  # destinations: notified of relay's own trouble
     heartbeat: Heartbeat = SecretStr("")
-    retry: Patience = Patience()
+    retry: RetryPolicy = RetryPolicy()
     quiet_hours: Hours = None
     watchdog: WatchdogLevel = Watchdog()
     _warnings: tuple[Problem, ...] = PrivateAttr(())

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from relay.configfile.document import Document, KeyPath
-from relay.policy.destinations import Channels
+from relay.policy.destinations import ChannelOptions, Channels, DestinationOptions
 
-# Keys beside several channels
-SHARED = ("language", "timezone", "retry", "quiet_hours", "hold_failure", "group_errors", "escalate")
+# Keys of a whole destination: they stand beside its channels, the others at their channel
+SHARED = [key for key in DestinationOptions.model_fields if key not in ChannelOptions.model_fields]
 
 Teams = dict[str, tuple[str, ...]]  # the destinations of each team
 
@@ -43,6 +43,10 @@ def expand(document: Document, channels: Channels) -> Teams:
             _note_places(document, name, part, channel, raw[channel])
             inner = raw[channel] if isinstance(raw[channel], Mapping) else {"to": raw[channel]}
             options = {key: value for key, value in inner.items() if key != "to"}
+            for key in SHARED:
+                if key in options:
+                    fault = f"holds for the whole destination: write it beside {channel}, or make a second destination"
+                    document.report(("destinations", name, channel, key), fault)
             destinations[part] = {**beside, **options, channel: inner.get("to", [])}
     if "destinations" in document.data:
         document.data["destinations"] = destinations

@@ -191,7 +191,7 @@ class Attempts:
         if others:  # so it is the channel's failure, whatever got through before
             delivery = replace(delivery, trial=replace(delivery.trial, works=0.0))
         failure = failure_of(
-            error, delivery, policy=self._policy(delivery), give_up_after=self.config().retry.give_up_after,
+            error, delivery, policy=self._policy(delivery),
             limits=channel.limits, now=self.clock(), jitter=self.jitter,
         )  # fmt: skip
         self._brakes.apply(failure.pauses, witnessed=others)

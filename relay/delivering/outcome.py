@@ -9,7 +9,7 @@ from typing import Literal
 
 from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
-from relay.policy.retry import Pause, RetryPolicy, delay, retry_in
+from relay.policy.retry import GIVE_UP_AFTER, Pause, RetryPolicy, delay, retry_in
 from relay.reasons import Dead
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
@@ -38,7 +38,6 @@ def failure_of(
     delivery: Delivery,
     *,
     policy: RetryPolicy,
-    give_up_after: float,
     limits: Callable[[str], Limits],
     now: float,
     jitter: Callable[[], float],
@@ -49,7 +48,7 @@ def failure_of(
         return Failure("dead", Dead.REJECTED)
     # Others got through, so it is the message that makes the channel fail.
     pause = "" if error.pause == "channel" and trial.suspect else error.pause
-    if pause and trial.failing and now - trial.failing > give_up_after:
+    if pause and trial.failing and now - trial.failing > GIVE_UP_AFTER:
         return Failure("dead", Dead.PAUSED_TOO_LONG)
     retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
     seconds = _paused_for(error, delivery) if pause else delay(delivery.attempt, policy, jitter, retry_after)

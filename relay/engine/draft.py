@@ -21,7 +21,6 @@ class Settings:
 
     job = ""  # the operator's template for names of jobs
     max_jobs = 10_000  # that have a history
-    give_up_after = 3 * 86_400_000  # ms that a delivery is kept back whose hand-outs lapse
 
     def targets(self, event: Event) -> Sequence[Target]:  # noqa: ARG002 - without rules
         """Return the targets by the rules, and without silences."""

@@ -34,6 +34,7 @@ from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Opera
 from relay.engine.state import NotLoaded
 from relay.engine.suppressions import suppressed
 from relay.errors import StoreUnavailable, relay_line
+from relay.policy.retry import GIVE_UP_AFTER
 
 PARKED_FROM = 1000  # ms: a shorter pause is waited for in the queue
 OLDEST = 8  # one place in so many is for the oldest,
@@ -268,7 +269,7 @@ def _ends(d: Draft, x: Delivery) -> bool:
         supersede(d, x, why)
     elif x.unreadable and x.crashes >= MAX_UNREADABLE:
         dead_letter(d, x, "unreadable", x.error)
-    elif not x.unreadable and sum(map(delay_after, range(1, x.crashes + 1))) > d.settings.give_up_after:
+    elif not x.unreadable and sum(map(delay_after, range(1, x.crashes + 1))) > GIVE_UP_AFTER * 1000:
         dead_letter(d, x, "worker_crashed", CRASHED.format(x.crashes))
     return bool(why or x.died)
 

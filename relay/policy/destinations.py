@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import time
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
@@ -33,28 +33,32 @@ MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalle
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
 
 # Keys that one mode has.
-OF_MODE = {"pace": "live", "live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}
+OF_MODE = {"pace": "live", "live": "live", "at": "digest", "days": "digest"}
 NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors", "escalate")
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
 
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
+BATCH_INTERVALS = 4  # of `live.min_interval` between two edits of a batch's message
 # Values of `live` by the word in `pace`; its defaults are those of `normal`.
 PACES: Mapping[object, Mapping[str, float]] = {
-    "calm": {"post_after": 300.0, "min_step": 20.0, "min_interval": 60.0, "batch_interval": 300.0},
+    "calm": {"post_after": 300.0, "min_step": 20.0, "min_interval": 60.0},
     "normal": {},
-    "eager": {"post_after": 0.0, "min_step": 1.0, "min_interval": 5.0, "batch_interval": 15.0},
+    "eager": {"post_after": 0.0, "min_step": 1.0, "min_interval": 5.0},
 }
 
 
 class Live(Section):
     """Limits on the edits of a live message."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "batch_interval": "removed; a batch's message is edited after four times min_interval",
+    }
+
     post_after: Annotated[Duration, Field(le=86_400)] = 60.0  # a run that is over sooner gets one message
     min_step: Annotated[float, Field(ge=0, le=100)] = 5.0  # percentage points between two edits
     min_interval: Annotated[Duration, Field(le=86_400)] = 15.0  # between two edits
-    batch_interval: Annotated[Duration, Field(le=86_400)] = 60.0  # between two edits of a batch's message
 
 
 class QuietHours(Section):
@@ -115,27 +119,23 @@ class Escalation(Section):
     to: Annotated[str, spelled(NAME, "the name of a destination, not a login, an address or an owner")]
 
 
-class DestinationOptions(Section):
-    """Settings of a destination beside its address."""
+class ChannelOptions(Section):
+    """Settings of a destination at one of its channels."""
+
+    retired: ClassVar[Mapping[str, str]] = {
+        "when_empty": "removed; a weekly digest is sent when nothing happened, and a more frequent one is not",
+    }
 
     mode: Mode = "each"  # where it is not written, the channel's first
-    language: Language | None = None
-    timezone: Timezone | None = None
-    retry: RetryPolicy | None = None
     pace: Literal["calm", "normal", "eager"] = "normal"
     live: Live = Live()
     mention: Annotated[
         dict[Annotated[str, known_name(MENTIONS, "moment")], Texts],
         BeforeValidator(keyed('whom to call when, such as {failed: ["@analyst"]}')),
     ] = Field(default_factory=dict)
-    quiet_hours: Hours = None  # where it is not written, those at the top
     alert_after: Annotated[int | None, Field(ge=1, le=50)] = None  # failures in a row of a job; None: the first calls
-    hold_failure: Wait = 0.0  # one whose run is begun again meanwhile is told with its end alone
-    group_errors: Wait = 600.0  # failures of one cause are told below the first for so long
-    escalate: Annotated[tuple[Escalation, ...], Field(max_length=10)] = ()
     at: Clock = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
-    when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not
 
     @model_validator(mode="before")
     @classmethod
@@ -147,6 +147,18 @@ class DestinationOptions(Section):
         return {**raw, "live": {**PACES.get(raw["pace"], {}), **live}} if isinstance(live, Mapping) else raw
 
 
+class DestinationOptions(ChannelOptions):
+    """Settings of a destination beside its addresses."""
+
+    language: Language | None = None
+    timezone: Timezone | None = None
+    retry: RetryPolicy | None = None
+    quiet_hours: Hours = None  # where it is not written, those at the top
+    hold_failure: Wait = 0.0  # one whose run is begun again meanwhile is told with its end alone
+    group_errors: Wait = 600.0  # failures of one cause are told below the first for so long
+    escalate: Annotated[tuple[Escalation, ...], Field(max_length=10)] = ()
+
+
 class Destination(DestinationOptions):
     """One or more addresses of one channel under a name."""
 
@@ -156,8 +168,8 @@ class Destination(DestinationOptions):
 
     @property
     def sent_empty(self) -> bool:
-        """Return whether a digest is sent even if nothing happened."""
-        return self.when_empty == "send" if self.when_empty else len(self.days) == 1
+        """Return whether a digest is sent even if nothing happened: weekly ones are."""
+        return len(self.days) == 1
 
 
 def quiet_now(destinations: Mapping[str, Destination], defaults: DestinationOptions, now: float) -> dict[str, Window]:

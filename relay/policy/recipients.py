@@ -24,10 +24,10 @@ Domain = Annotated[str, spelled(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 
 
 class MessageLimit(Section):
-    """Most messages to a reader in a time; the others are in one message at its end."""
+    """Most new messages at an address in a time; one message tells the others."""
 
-    count: Annotated[int, Field(ge=1, le=1_000)] = 20
-    per: Annotated[Duration, Field(ge=60, le=86_400)] = 3600.0
+    count: Annotated[int, Field(ge=1, le=1_000)]
+    per: Annotated[Duration, Field(ge=10, le=86_400)]
 
 
 def _limit_or_off(raw: object) -> object:
@@ -41,7 +41,7 @@ class DynamicDestinations(Section):
     slack: Texts = ()  # conversations, as destinations write them
     message_limit: Annotated[
         MessageLimit | None, BeforeValidator(_limit_or_off, json_schema_input_type=MessageLimit | Off | None)
-    ] = MessageLimit()  # to each address, of what operations ask for themselves
+    ] = MessageLimit(count=20, per=3600.0)  # to each address, of what operations ask for themselves
     mention: Texts | None = None  # who may be called; left out: any person, by name. A group or a whole room never
 
     @property

@@ -1,13 +1,13 @@
 """Retries: the delay after a failed attempt by the platform's own policy, and probes of failing channels. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from relay.configfile.validation import Duration, Seconds
+from relay.configfile.validation import Seconds
 from relay.domain.deliveries import Trial
 
 JITTER = 0.2  # at most a fifth later than the policy says, so that a thousand failures do not return as one
@@ -17,8 +17,13 @@ LONGEST_DOUBT = 900.0  # seconds between two sends of a message that may have ar
 DOUBT_SHARE = 0.25  # of the time since it may have arrived that passes between two sends of it
 
 
+GIVE_UP_AFTER = 3 * 86_400.0  # seconds for which a delivery waits for a channel that fails
+
+
 class RetryPolicy(BaseModel):
     """The policy of the Async Operations API, its spellings accepted. Delays are seconds."""
+
+    retired: ClassVar[Mapping[str, str]] = {"give_up_after": "removed; messages wait three days for a failing channel"}
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True,
@@ -29,13 +34,6 @@ class RetryPolicy(BaseModel):
     retry_delay: Annotated[Seconds, Field(gt=0, le=86_400)] = 60.0
     backoff_multiplier: Annotated[float, Field(ge=1, le=100)] = 2.0
     max_delay: Annotated[Seconds, Field(gt=0, le=604_800)] = 3600.0
-
-
-class Patience(RetryPolicy):
-    """The policy at the top of the configuration, with what is one for all destinations."""
-
-    # Seconds for a channel that fails.
-    give_up_after: Annotated[Duration, Field(ge=60, le=30 * 86_400, validation_alias="give_up_after")] = 3 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import CRITICAL, FAILED, Batch, Event
-from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
+from relay.policy.destinations import BATCH_INTERVALS, Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Reached
 from relay.policy.presentation import (
     OUTCOME_EVENTS,
@@ -254,7 +254,7 @@ def _how(event: Event, recipient: Recipient, service: Service) -> Each | Live | 
         quiet_window,
         bypass,
         post_after=live.post_after,
-        min_interval=live.batch_interval if event.about_batch else live.min_interval,
+        min_interval=BATCH_INTERVALS * live.min_interval if event.about_batch else live.min_interval,
         update_only=recipient.update_only,
     )
 

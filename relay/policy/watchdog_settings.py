@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from relay.configfile.units import duration
 from relay.configfile.validation import Duration, DurationText, Off, Section, Texts, off_as_none
-from relay.policy.schedules import DAYS, EVERY_DAY, Clock, Days, Timezone
+from relay.policy.schedules import Timezone
 
 EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
 FIELDS = 5  # of a cron expression: minute, hour, day, month, weekday
@@ -34,32 +34,18 @@ def _cron(text: str) -> str:
 
 
 class Expectation(Section):
-    """A job and the times at which its runs begin: a cron expression, or a time of the day and days."""
+    """A job and the times at which its runs begin."""
+
+    retired: ClassVar[Mapping[str, str]] = dict.fromkeys(("by", "days"), 'removed; use cron, as in "30 7 * * mon-fri"')
 
     job: Annotated[str, Field(min_length=1, max_length=200)]  # its runs' name; * stands for anything
-    cron: Annotated[str, Field(max_length=100), AfterValidator(_cron)] | None = None
-    by: Clock | None = None
-    days: Annotated[Days, Field(min_length=1)] = EVERY_DAY
+    cron: Annotated[str, Field(max_length=100), AfterValidator(_cron)]
     grace: Duration | None = None  # watchdog.missing, where it is not written
     timezone: Timezone | None = None  # that of the configuration
     notify: Texts = ()  # instead of whom the rules name
 
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if (self.cron is None) == (self.by is None):
-            raise ValueError('expected either cron, as in "0 2 * * mon-fri", or by, as in "02:00"')
-        if self.cron and self.days != EVERY_DAY:
-            raise ValueError("days goes with by; the days of cron are its fifth field")
-        return self
-
-    @property
-    def schedule(self) -> str:
-        if self.by is None:
-            return self.cron or ""
-        return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"
-
     def next(self, now: float, zone: str) -> datetime:
-        return next(CronSim(self.schedule, datetime.fromtimestamp(now, ZoneInfo(self.timezone or zone))))
+        return next(CronSim(self.cron, datetime.fromtimestamp(now, ZoneInfo(self.timezone or zone))))
 
     def latest(self, now: float, zone: str) -> tuple[float, float]:
         """Return the last time up to now, and the moment after which a start counts for it.
@@ -68,7 +54,7 @@ class Expectation(Section):
         that the clocks skip is the next minute that there is; one that comes twice counts once unless every hour does.
         """
         minute = datetime.fromtimestamp(now // 60 * 60 + 60, ZoneInfo(self.timezone or zone))
-        times = CronSim(self.schedule, minute, reverse=True)
+        times = CronSim(self.cron, minute, reverse=True)
         last, before = next(times).timestamp(), next(times).timestamp()
         return last, last - min((last - before) / 2, EARLY)
 

@@ -159,11 +159,10 @@ class Receiver:
         if not configured.pings:
             request_body.expect_spelling(request, typed=configured.typed, accept=configured.accept)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
-        max_size = configured.source.max_body or self.max_body
-        body = request_body.whole(request, max_size=max_size)
+        body = request_body.whole(request, max_size=self.max_body)
         if body is None:  # a name alone is given no memory, and no time to fill it
             configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
-            body = await request_body.read(request, max_size=max_size, seconds=self.body_timeout)
+            body = await request_body.read(request, max_size=self.max_body, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)
         if configured.has_public_keys:
             await configured.authenticate(signed, self.clock(), self.keys)
@@ -174,7 +173,7 @@ class Receiver:
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
         if configured.accept:
-            signed = replace(signed, body=request_body.spelled_out(request, body, max_size=max_size))
+            signed = replace(signed, body=request_body.spelled_out(request, body, max_size=self.max_body))
         return signed, configured
 
     async def _ingested(

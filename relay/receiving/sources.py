@@ -1,7 +1,7 @@
 """Configuration of sources: signatures, secrets, permissions, and the six callbacks of the Async Operations API."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +24,6 @@ from relay.configfile.validation import (
     Name,
     Off,
     Section,
-    Size,
     Texts,
     off_as_none,
     one_or_more,
@@ -80,6 +79,8 @@ class RateLimit(BaseModel):
 class Source(Section):
     """One sender."""
 
+    retired: ClassVar[Mapping[str, str]] = {"max_body": "removed; use server.max_body, which holds for all sources"}
+
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
@@ -93,7 +94,6 @@ class Source(Section):
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has reported
     rate_limit: RateLimit | None = None
-    max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] | None = None  # None: server.max_body
     catch_up: CatchUp | None = None
     link_hosts: Annotated[tuple[Host, ...], one_or_more] = ()  # of its own pages; also by http
     _reader: Format | None = PrivateAttr(None)
@@ -145,6 +145,10 @@ def _named(raw: object) -> object:
 class Callbacks(Section):
     """A token, or several by name while one is replaced, and what holds for the six sources together."""
 
+    retired: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("max_age", "rate_limit"), "removed; write it at a source of the callback's name, such as sources.progress"
+    )
+
     token: Annotated[
         dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]],
         BeforeValidator(_named, json_schema_input_type=dict[Name, SecretStr] | SecretStr),
@@ -152,8 +156,6 @@ class Callbacks(Section):
     platform: str = ""
     tenants: Some = ()
     projects: Some = ()
-    max_age: Age = 604_800.0
-    rate_limit: RateLimit | None = None
 
     def sources(self) -> dict[str, Source]:
         """Return the source of each callback by its name."""

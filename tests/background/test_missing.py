@@ -198,7 +198,7 @@ def queued(relay: Watched) -> dict[str, int]:
 
 
 async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(process: Callable[..., Watched]) -> None:
-    relay = process(watchdog=expecting('by: "07:30"'))
+    relay = process(watchdog=expecting('cron: "30 7 * * *"'))
     relay.clock.now = at("2024-01-25 04:00")
     await relay.tick()
     await relay.passes(6 * 60 * MINUTE, every=MINUTE)

@@ -77,7 +77,7 @@ FAULTS = [
        f"21: destinations.analysts.{expected}") for written, expected in (
         ("at: 25:00", 'at: expected a time of day such as "08:30"'),
         ("days: monday", "days: expected daily, or days such as mon, mon-fri"),
-        ("when_empty: maybe", "when_empty: expected send or skip"))),
+        ("when_empty: send", "when_empty: removed; a weekly digest is sent when"))),
     # rules
     ("    priorities: [High, Critical]", "    statuses: [Ended]",
      "23: rules[0].statuses[0]: unknown status; expected Cancelled or Completed or Failed or Initiated or Running or"),

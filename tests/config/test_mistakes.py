@@ -67,9 +67,9 @@ MISTAKES = [
      "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME, or some nodes of a Cluster, "
      "redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379, or nothing for a private Redis; in a password, / and ? "
      "are %2F and %3F"),
-    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: 25:00}]}",
-     '1: watchdog.expect[0].by: expected a time of day such as "08:30"'),
-    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: '07:30', notify: [people, teem]}]}",
+    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '0 2 * * *', by: '07:30'}]}",
+     '1: watchdog.expect[0].by: removed; use cron, as in "30 7 * * mon-fri"'),
+    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '30 7 * * *', notify: [people, teem]}]}",
      "1: watchdog.expect[0].notify[1]: unknown destination 'teem'; did you mean team?"),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '0 2 * *'}]}",
      "1: watchdog.expect[0].cron: expected a cron expression that some time fits: minute, hour, day, month and "
@@ -105,7 +105,7 @@ MISTAKES = [
     (TOKEN, "https://hooks.slack.com/services/T0/B0/x",
      "6: channels.slack.token: expected the app's bot token, xoxb-…; an incoming webhook goes under webhooks"),
     (f"token: {TOKEN}", f"token: {TOKEN}, new_roots: 20",
-     "6: channels.slack.new_roots: expected {count: 20, per: 10m}, or off"),
+     "6: channels.slack.new_roots: is called new_message_limit"),
     ("host: localhost", "host: smtp://localhost",
      "7: channels.email.host: expected the mail server's name, such as smtp.example.com"),
     ("tls: none", "tls: none, username: me", "7: channels.email: expected username and password, or neither"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.errors import ConfigError
-from relay.policy.retry import Patience, RetryPolicy
+from relay.policy.retry import RetryPolicy
 from relay.policy.watchdog_settings import Watchdog
 from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
 
@@ -21,7 +21,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert config.server.drain == 5.0
     assert (config.redis.url, config.redis.durability, config.redis.replicas) == ("", "auto", 1)
     assert (config.data_dir, config.language, config.timezone, config.templates) == (Path("data"), "en", "UTC", None)
-    assert config.retry == Patience(give_up_after=3 * 86_400)
+    assert config.retry == RetryPolicy()
     signature = config.sources["async-operations"].signature
     assert (signature.scheme, signature.header, signature.tolerance) == ("hmac-sha256", "", 300.0)
     assert config.warnings == ()
@@ -34,7 +34,7 @@ def test_a_destination_takes_from_the_retry_at_the_top_what_its_own_leaves_out()
         ("mode: live", "retry: {retryDelay: 1s}"),
     )
 
-    assert config.retry == Patience(max_retries=9, retry_delay=300, max_delay=7200)
+    assert config.retry == RetryPolicy(max_retries=9, retry_delay=300, max_delay=7200)
     assert config.destinations["team"].retry == RetryPolicy(max_retries=9, retry_delay=1, max_delay=7200)
     assert config.destinations["analysts"].retry is None
 
@@ -42,11 +42,11 @@ def test_a_destination_takes_from_the_retry_at_the_top_what_its_own_leaves_out()
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("mode: live", (60, 5, 15, 60)),
-        ("pace: calm", (300, 20, 60, 300)),
-        ("pace: eager", (0, 1, 5, 15)),
-        ("pace: calm\n    live: {min_step: 0, min_interval: 0}", (300, 0, 0, 300)),
-        ("live: {post_after: 0s, min_step: 0, min_interval: 0}", (0, 0, 0, 60)),
+        ("mode: live", (60, 5, 15)),
+        ("pace: calm", (300, 20, 60)),
+        ("pace: eager", (0, 1, 5)),
+        ("pace: calm\n    live: {min_step: 0, min_interval: 0}", (300, 0, 0)),
+        ("live: {post_after: 0s, min_step: 0, min_interval: 0}", (0, 0, 0)),
     ],
 )
 def test_a_word_sets_how_often_a_live_message_is_edited_and_numbers_win(
@@ -54,7 +54,7 @@ def test_a_word_sets_how_often_a_live_message_is_edited_and_numbers_win(
 ) -> None:
     live = configured(GOOD, ("mode: live", written)).destinations["team"].live
 
-    assert (live.post_after, live.min_step, live.min_interval, live.batch_interval) == expected
+    assert (live.post_after, live.min_step, live.min_interval) == expected
 
 
 def test_mentions_are_listed_by_status_and_priority_in_any_case_of_letters() -> None:

@@ -38,9 +38,7 @@ def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
 
 
 def failure(error: DeliveryError, delivery: Delivery = FIRST, now: float = NOW, jitter: float = 0.0) -> Failure:
-    return failure_of(
-        error, delivery, policy=POLICY, give_up_after=GIVE_UP, limits=limits, now=now, jitter=lambda: jitter
-    )
+    return failure_of(error, delivery, policy=POLICY, limits=limits, now=now, jitter=lambda: jitter)
 
 
 def paused(scope: str, seconds: float, *, probe: bool = False, witnessed: bool = False) -> Pause:

@@ -27,7 +27,6 @@ class Partition:
     asked: bool = False
     job: str = ""
     max_jobs: int = 100
-    give_up_after: int = 3 * DAY
     without_files: frozenset[str] = frozenset()  # sources
     now: int = START
     memory: Memory = field(default_factory=Memory)

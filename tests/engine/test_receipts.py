@@ -7,6 +7,7 @@ from relay.domain.silences import Silenced
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
 from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING
+from relay.policy.retry import GIVE_UP_AFTER
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending
 from tests.support import events
@@ -181,7 +182,7 @@ class TestALapse:
             assert partition.now - began < 4 * DAY
 
         assert waits[:11] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
-        assert partition.now - began > partition.give_up_after
+        assert partition.now - began > GIVE_UP_AFTER * 1000
         assert unknown == [False, *[marked] * (len(unknown) - 1)]
         assert partition.counts["buried:worker_crashed"] == 1
         assert not partition.settle(last)  # too late: it counts as what it is

@@ -152,7 +152,7 @@ DELIVERING: Replaced = [
     ("if error.pause == \"limit\":", "if False:"),
     ("await self._give_up(delivery, channel, error)\n            dead", "dead"),
     ("refund_attempt=bool(pause)", "refund_attempt=False"),
-    ("now - trial.failing > give_up_after", "False"),
+    ("now - trial.failing > GIVE_UP_AFTER", "False"),
     ("error.pause == \"channel\" and trial.suspect", "False"),
     ("long = seconds > LONG_THROTTLE", "long = True"),
     ("used = of_edit if delivery.edits else of_new", "used = of_new"),

@@ -48,16 +48,9 @@ def test_the_last_time_and_what_counts_for_it(cron: str, now: str, last: str, af
     assert (clock(since), clock(counts)) == (last, after)
 
 
-def test_a_time_of_the_day_is_short_for_a_cron_expression() -> None:
-    assert expectation(by="07:30", days="mon-fri").schedule == "30 7 * * mon,tue,wed,thu,fri"
-
-
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        ({}, "either cron"),
-        ({"cron": "0 2 * * *", "by": "02:00"}, "either cron"),
-        ({"cron": "0 2 * * *", "days": "mon"}, "fifth field"),
         ({"cron": "0 0 2 * * *"}, "expected a cron expression"),
         ({"cron": "0 25 * * *"}, "expected a cron expression"),
         ({"cron": "0 0 31 2 *"}, "expected a cron expression"),

@@ -6,7 +6,7 @@ from typing import Any
 from tests.support.events import seed
 
 GROUP = "critical_failed: ['@data-team'], critical_timeout: ['@data-team'], critical_stalled: ['@data-team']"
-AT_ONCE = "post_after: 0s, min_step: 0, min_interval: 0s, batch_interval: 0s"
+AT_ONCE = "post_after: 0s, min_step: 0, min_interval: 0s"
 OWNER, OWNER_ID = "analyst@example.com", "U0ANALYST1"
 EVENT_NAMES = {
     "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",

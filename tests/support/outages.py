@@ -27,7 +27,7 @@ sources: {async-operations: {signature: {secrets: {current: "%(secret)s"}}}}
 channels:
   slack:
     {token: xoxb-1-flow, base_url: "%(slack)s", new_message_limit: off, posts_per_second: %(posts)s,
-     edits_per_minute: 900, webhooks: {"#alerts": "%(webhook)s"}}
+     webhooks: {"#alerts": "%(webhook)s"}}
   email: {host: %(mail)s, port: %(smtp)s, tls: none, from: "Operations <relay@example.com>"}
 destinations:
   team: {slack: "#team", mode: live, live: {%(live)s}, group_errors: off}

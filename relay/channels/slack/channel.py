@@ -77,11 +77,10 @@ class Slack:
         are allowed, its burst included.
         """
         posts = settings.posts_per_second if settings else POSTS_PER_SECOND
-        edits = settings.edits_per_minute if settings else EDITS_PER_MINUTE
-        burst = max(edits // 4, 1)
+        burst = EDITS_PER_MINUTE // 4
         return (
             (Limit(f"slack:post:{address}", 1 / posts, math.ceil(POST_BURST * posts)),),
-            (Limit("slack:edit", 60 / (edits - burst), burst, reserve=max(burst - 2, 0), shared=True),),
+            (Limit("slack:edit", 60 / (EDITS_PER_MINUTE - burst), burst, reserve=burst - 2, shared=True),),
         )
 
     @staticmethod

@@ -1,13 +1,12 @@
 """`channels.slack` in the configuration: access to Slack, and who may press a button there."""
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,9 +18,9 @@ from pydantic import (
 
 from relay.channels.slack.authority import EVERYONE, kind_of
 from relay.channels.slack.messages import by_id
-from relay.configfile.units import duration
 from relay.configfile.validation import is_off, keyed
 from relay.policy.presentation import OWNER
+from relay.policy.recipients import MessageLimit
 
 MODES = ("live", "each", "outcomes", "digest")
 WEBHOOK_MODES = ("outcomes", "each", "digest")  # nothing posted by one can be edited
@@ -49,17 +48,6 @@ _PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[
 def _limit_or_off(raw: object) -> object:
     """Read `off`, which is false in YAML, as no limit."""
     return None if is_off(raw) else keyed("{count: 20, per: 10m}, or off")(raw)
-
-
-class NewMessageLimit(BaseModel):
-    """Limit of new live messages in a conversation; above it one message lists the others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    count: Annotated[int, Field(ge=1, le=1_000)] = 20
-    per: Annotated[float, BeforeValidator(duration, json_schema_input_type=float | str), Field(ge=10, le=86_400)] = (
-        600.0
-    )
 
 
 def _able_to_press(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,6 +81,11 @@ class Actions(BaseModel):
 class SlackSettings(BaseModel):
     """`channels.slack` in the configuration."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "new_roots": "is called new_message_limit",
+        "edits_per_minute": "removed; relay makes 40 edits a minute of the 50 that Slack allows a workspace",
+    }
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     token: SecretStr = SecretStr("")  # needed where there is no webhook
@@ -100,12 +93,10 @@ class SlackSettings(BaseModel):
     proxy: SecretStr = SecretStr("")  # https://user:password@proxy.example.com:3128
     webhooks: dict[str, SecretStr] = Field(default_factory=dict)  # by conversation: what goes there needs no token
     new_message_limit: Annotated[
-        NewMessageLimit | None,
-        BeforeValidator(_limit_or_off, json_schema_input_type=NewMessageLimit | Literal["off", False] | None),
-        Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name stays
-    ] = NewMessageLimit()
+        MessageLimit | None,
+        BeforeValidator(_limit_or_off, json_schema_input_type=MessageLimit | Literal["off", False] | None),
+    ] = MessageLimit(count=20, per=600.0)  # in each conversation
     posts_per_second: Annotated[float, Field(ge=0.01, le=10_000)] = POSTS_PER_SECOND  # new messages, per conversation
-    edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages
         Literal["off", "http", "socket"],
         BeforeValidator(

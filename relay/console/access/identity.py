@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from relay.config import OPERATOR, ROLES, VIEWER, Config, Console, Role
-from relay.config.console import LONGEST_SESSION
+from relay.config.console import LONGEST_SESSION, SESSION
 from relay.console.access.browser import csrf_of
 from relay.receiving.connection import by_trusted_proxy
 from relay.store.sessions import Session, Sessions
@@ -89,7 +89,7 @@ LONGEST_ID = 64  # characters: what is longer is no id of ours
 
 
 class BrowserSessions:
-    """End after `console.session` without a request, or a week. `tls`: of the listener. Raise StoreUnavailable."""
+    """End after `SESSION` seconds without a request, or a week. `tls`: of the listener. Raise StoreUnavailable."""
 
     def __init__(
         self, sessions: Sessions, config: Callable[[], Config], clock: Callable[[], float], *, tls: bool
@@ -120,7 +120,7 @@ class BrowserSessions:
         if not id_ or len(id_) > LONGEST_ID:
             return None
         console = self._config().console
-        session = await self._sessions.find(id_, console.session if extend else None)
+        session = await self._sessions.find(id_, SESSION if extend else None)
         if session is None:
             return None
         role = role_of(console, session, proxied_user(request, console))
@@ -134,7 +134,7 @@ class BrowserSessions:
         if before := request.cookies.get(self.cookie, ""):
             await self._sessions.forget(before[: LONGEST_ID + 1])
         id_ = secrets.token_urlsafe(ID_BYTES)
-        await self._sessions.keep(id_, session, self._config().console.session)
+        await self._sessions.keep(id_, session, SESSION)
         response.set_cookie(self.cookie, id_, **self.cookie_options)
 
     async def end(self, request: web.Request, response: web.StreamResponse) -> None:

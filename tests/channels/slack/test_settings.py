@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
-from relay.channels.slack.settings import NewMessageLimit, SlackSettings
+from relay.channels.slack.settings import EDITS_PER_MINUTE, SlackSettings
 from relay.config import parse_config
+from relay.policy.recipients import MessageLimit
 from tests.channels.slack_channel import TOKEN
 
 
@@ -21,12 +22,9 @@ rules: []
     return configured
 
 
-@pytest.mark.parametrize("key", ["new_message_limit", "new_roots"])
-@pytest.mark.parametrize(
-    ("value", "limit"), [("{count: 5, per: 1m}", NewMessageLimit(count=5, per=60.0)), ("off", None)]
-)
-def test_the_limit_on_new_messages_has_an_old_name_too(key: str, value: str, limit: NewMessageLimit | None) -> None:
-    assert settings(f"{key}: {value}").new_message_limit == limit
+@pytest.mark.parametrize(("value", "limit"), [("{count: 5, per: 1m}", MessageLimit(count=5, per=60.0)), ("off", None)])
+def test_new_messages_are_limited_or_not(value: str, limit: MessageLimit | None) -> None:
+    assert settings(f"new_message_limit: {value}").new_message_limit == limit
 
 
 class TestSettings:
@@ -97,9 +95,8 @@ class TestLimits:
         assert [limit.name for limit in (*new, *edit)] == ["slack:post:#a", "slack:edit"]
         assert new[0].period == 1.0
 
-    @pytest.mark.parametrize("allowed", [4, 10, 40, 300])
-    def test_no_minute_sees_more_edits_than_are_allowed(self, allowed: int) -> None:
-        _, (edit,) = Slack.limits("#a", SlackSettings(token=TOKEN, edits_per_minute=allowed))
+    def test_no_minute_sees_more_edits_than_slack_allows(self) -> None:
+        _, (edit,) = Slack.limits("#a")
 
-        assert edit.burst + 60 / edit.period <= allowed
+        assert edit.burst + 60 / edit.period <= EDITS_PER_MINUTE
         assert 0 <= edit.reserve < edit.burst

@@ -56,10 +56,6 @@ class LifeSettings:
     def max_jobs(self) -> int:
         return 10_000
 
-    @property
-    def give_up_after(self) -> int:
-        return 3 * 86_400_000
-
     def targets(self, event: Event) -> Sequence[Target]:
         targets = self.rules.of(event)
         self.asked.append((event, targets))

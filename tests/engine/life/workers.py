@@ -12,7 +12,7 @@ from relay.engine.receipts import Failed, GiveUp, Held, Mark, Release, Withhold
 from relay.engine.state import Changes
 from relay.engine.suppressions import Suppression
 from relay.errors import DeliveryError
-from relay.policy.retry import Patience, RetryPolicy, retry_in
+from relay.policy.retry import RetryPolicy, retry_in
 from relay.store.queue import baseline_of
 from tests.engine.life.configurations import BOUNCING
 from tests.engine.life.record import Attempt
@@ -156,7 +156,7 @@ class Work:
             self._world.arrive(attempt)
         limits = CHANNELS[delivery.channel].limits if delivery.channel in CHANNELS else _unlimited
         failure = failure_of(
-            error, delivery, policy=RetryPolicy(), give_up_after=Patience().give_up_after, limits=limits,
+            error, delivery, policy=RetryPolicy(), limits=limits,
             now=self._world.now / 1000, jitter=pick.random,
         )  # fmt: skip
         self._unknown = failure.unknown
