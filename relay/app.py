@@ -33,7 +33,7 @@ from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
-from relay.opening import open_audit, open_presses, open_redis, open_silences, open_store, start
+from relay.opening import open_audit, open_presses, open_redis, open_signing, open_silences, open_store, start
 from relay.outage import Outage, watching
 from relay.platform.lookups import Lookups
 from relay.receiving.key_cache import Fetch, fetch
@@ -45,7 +45,6 @@ from relay.store.queries.jobs import Jobs
 from relay.store.queries.runs import DELIVER, RECEIVE
 from relay.store.queries.suppressions import Suppressions
 from relay.store.results import ResultsCache
-from relay.store.signing_keys import SigningKeys
 from relay.tracing import open_tracing
 from relay.unsubscribe.endpoint import Unsubscribe
 
@@ -123,7 +122,7 @@ class Relay:
             lookups = Lookups(lambda: config().platform, name=lambda: config().platform_space.platform)
             stack.push_async_callback(lookups.aclose)
 
-            signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
+            signing, audit = open_signing(config, embedded), open_audit(stack, coordinator, store)
             watch = await open_silences(store, clock, outage)
             unguarded = Ingest(store, config, CHANNELS, clock=clock, fullness=lambda: health.fullness)
             ingest = guarded(unguarded.ingest, health.obstacle)
@@ -135,7 +134,7 @@ class Relay:
                 renderer,
                 CHANNELS,
                 channels,
-                keys=signing,
+                signing=signing,
                 accept=guarded(unguarded.ingest, health.obstacle_to_acts),
                 clock=clock,
             )
@@ -170,7 +169,7 @@ class Relay:
             )
             receiver = self._front.receiver(ingest, health, outage, tracing, store)
             looking = self._self_monitoring(store, unguarded, health, outage, receiver.words)
-            console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
+            console = self._front.console(receiver, health, ingest, audit, store=store, signing=signing, silences=watch)
             stack.push_async_callback(console.commands.aclose)
             coordinator.subscribe(health.resume, unguarded.apply)
             presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)

@@ -8,6 +8,7 @@ from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.mount import OpenConsole
 from relay.coordinator import Coordinator
+from relay.domain.tokens import Signing
 from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.memory import Memory, available
@@ -74,12 +75,14 @@ class Front:
         audit: AuditTrail,
         *,
         store: Store,
+        signing: Signing,
         silences: SilenceWatch,
     ) -> OpenConsole:
         """Return what operators look at, and what commands ask; it wants to be closed."""
         coordinator = self._coordinator
         context = Context(
             store=store,
+            signing=signing,
             admin=health.admin,
             config=coordinator.config,
             renderer=coordinator.renderer,

@@ -14,6 +14,7 @@ from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.coordinator import Coordinator, Reload
+from relay.domain.tokens import Signing
 from relay.ingest import Rules
 from relay.interactivity.buttons import CHANNEL, press_transport
 from relay.interactivity.endpoint import Interactions
@@ -66,6 +67,12 @@ async def open_store(
     )
     stack.push_async_callback(store.aclose)
     return store
+
+
+def open_signing(config: Callable[[], Config], embedded: EmbeddedRedis | None) -> Signing:
+    """Return what signs links, buttons and sessions: by the configured secrets, else the one beside a private Redis."""
+    own = (embedded.secret,) if embedded else ()
+    return Signing(lambda: config().signing_secrets or own)
 
 
 def open_audit(stack: contextlib.AsyncExitStack, coordinator: Coordinator, store: Store) -> AuditTrail:

@@ -37,6 +37,7 @@ NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
     "RELAY_WEBHOOK_SECRET": sha256(b"webhook").hexdigest(),
     "RELAY_CALLBACK_TOKEN": sha256(b"callback").hexdigest(),
     "RELAY_ADMIN_TOKEN": sha256(b"admin").hexdigest(),
+    "RELAY_SECRET": sha256(b"relay").hexdigest(),
     "RELAY_REDIS_PASSWORD": sha256(b"redis").hexdigest(),
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }

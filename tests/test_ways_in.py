@@ -81,7 +81,9 @@ async def test_builds_come_by_a_push_of_pubsub_with_its_token(here: Stage, publi
     for bearer, status in zip(bearers, ("WORKING", "FAILURE", "SUCCESS", "SUCCESS"), strict=True):
         headers = [("Authorization", f"Bearer {bearer}")]
         statuses.append((await post(here, "builds", pubsub(build_of_google(status)), headers=headers)).status)
-    large = await post(here, "builds", pubsub({"x": "y" * 200_000}), headers=[("Authorization", f"Bearer {bearers[0]}")])
+    large = await post(
+        here, "builds", pubsub({"x": "y" * 200_000}), headers=[("Authorization", f"Bearer {bearers[0]}")]
+    )
     await here.around.settled()
 
     assert statuses == [202, 202, 401, 401]

@@ -47,7 +47,6 @@ MODULES = {
     "access": {
         "audit": "Show who did what.",
         "console": "Create a login link for the console.",
-        "keys": "List and rotate the signing keys of links and buttons.",
     },
     "offline": {
         "backup": "Back up the private Redis, while relay runs.",

@@ -1,13 +1,13 @@
-"""relay console, keys and audit: who may do what, and who did."""
+"""relay console and audit: who may do what, and who did."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, perform, post, printed
-from relay.cli.options import a_duration, not_empty
-from relay.cli.screen import Cell, print_list, rows_table, show, when
+from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, post, printed
+from relay.cli.options import not_empty
+from relay.cli.screen import Cell, print_list, when
 
 
 @click.group(cls=Group)
@@ -26,43 +26,6 @@ def link(role: str) -> None:
     elif not printed(answer):
         click.echo(answer["link"])
         click.echo(answer["text"], err=True)
-
-
-KEEP = "366d"
-COLUMNS: Mapping[str, Cell] = {
-    "key": "key",
-    "replaced": lambda row: when(row["replaced"]),
-    "works until": lambda row: when(row["until"]) or "it is replaced: relay keys rotate",
-}
-
-
-@click.group(cls=Group)
-def keys() -> None:
-    """Keys that sign unsubscribe links and buttons. relay creates them in its store.
-
-    Keys are shown by names that reveal nothing of them.
-    """
-
-
-@keys.command("list", cls=ClientCommand, short_help="List the current key and earlier ones that still work.")
-def list_() -> None:
-    """List the current key, and the earlier ones whose links and buttons still work."""
-    facts = get("/keys")
-    if not printed(facts):
-        show(rows_table([{"key": facts["present"], "replaced": None, "until": None}, *facts["retired"]], COLUMNS))
-
-
-@keys.command(cls=ClientCommand, short_help="Create a new key.")
-@click.option("--keep", default=KEEP, show_default=True, metavar="DURATION", callback=a_duration,
-              help="How long links and buttons of the current key still work; 0 ends all existing keys.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Discard the oldest key early, if there are too many.")
-def rotate(keep: str, *, force: bool) -> None:
-    """Create a new key for all links and buttons from now on. Within 5 seconds every relay uses it, without a restart.
-
-    Links in mails already sent keep working for the time of --keep. If the key may have leaked, use --keep 0: it ends
-    all earlier keys.
-    """
-    perform("/keys/rotate", keep=keep, force=force)
 
 
 UNKNOWN = "under way, or cut off: it may have been done"

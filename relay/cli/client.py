@@ -33,6 +33,7 @@ ELSEWHERE = {  # commands of other programs, and what relay had before
     "template preview --serve": "`relay template preview` writes a page with every message",
     "template preview --lang": "the page that `relay template preview` writes has every language",
     "template translate": "copy a catalogue of templates/locales; `relay template lint` names what it lacks",
+    "keys": "RELAY_SECRET signs links and buttons; docs/operating.md says how to replace it",
     "template vars": "the page that `relay template preview` writes shows them below each message",
 }
 Asked = Mapping[str, Any]

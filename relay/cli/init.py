@@ -30,6 +30,7 @@ from relay.resources import resource_dir
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
 VARIABLE_LINE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
+SECRET_OF_RELAY = "signs logins, unsubscribe links and buttons: the same for all relays of one Redis"  # noqa: S105
 FIRST_EVENT = '{"event": "operation.failed", "operation": {"operationId": "run-1"}}'
 
 
@@ -112,6 +113,8 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
         for name, meaning, command in VARIABLE_LINE.findall(text)
         if not os.environ.get(name)
     ]
+    if os.environ.get("RELAY_REDIS_URL") and not os.environ.get("RELAY_SECRET"):
+        steps.append(("export RELAY_SECRET=$(openssl rand -hex 32)", SECRET_OF_RELAY))
     called = Path(sys.argv[0])
     relay = shlex.quote(str(called)) if called.name == "relay" and not which("relay") else "relay"
     steps += [(f"{relay} check{option}", "says what is missing or wrong, with file and line"),

@@ -3,10 +3,11 @@
 from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
 from relay.receiving import tls
-from relay.receiving.secret_strength import SHORT_SECRET, strength
+from relay.receiving.secret_strength import MAKE_ONE, SHORT_SECRET, strength
 from relay.receiving.tls import is_loopback
 
 ADMIN: KeyPath = ("server", "admin")
+WITHOUT_SECRET = "with redis.url it needs a secret, RELAY_SECRET (docs/configuration.md)"  # noqa: S105 - says what to do
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -27,6 +28,18 @@ def check_listeners(server: Server, document: Document, now: float, running: Ser
             document.report((*path, key), fault)
         for key, warning in () if faults else tls.warnings(settings, now):
             document.warn((*path, key), warning)
+
+
+def check_secrets(config: Config, document: Document) -> None:
+    """Warn of what is off without a secret; with a private Redis relay makes one."""
+    if config.redis.url and not config.secrets:
+        document.warn(
+            ("secrets",),
+            f"not set, so the console, unsubscribe links and buttons are off; set RELAY_SECRET, {MAKE_ONE}",
+        )
+    for name, secret in config.secrets.items():
+        if (length := strength(secret)) < SHORT_SECRET:
+            document.warn(("secrets", name), f"the secret has {length} bytes; {SHORT_SECRET} or more are better")
 
 
 def check_console(config: Config, document: Document) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from relay.config.checks import check, check_dynamic, check_names, is_misspelt
 from relay.config.formats import bind_formats, separate_platforms
-from relay.config.listeners import check_console, check_listeners
+from relay.config.listeners import check_console, check_listeners, check_secrets
 from relay.config.schema import Config, Server
 from relay.config.teams import expand
 from relay.configfile.document import Document, read
@@ -33,7 +33,8 @@ OVERRIDES = {
     "RELAY_DATA_DIR": ("data_dir",),
 }
 OF_SERVICES = ("RELAY_PORT", "RELAY_ADMIN_PORT")
-VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR", "RELAY_TOKEN")
+OWN_SECRET = "RELAY_SECRET"  # noqa: S105 - the secret, unless the file has `secrets`
+VARIABLES = (*OVERRIDES, OWN_SECRET, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR", "RELAY_TOKEN")
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 
@@ -88,6 +89,7 @@ def parse_config(
         bind_formats(config, document)
         check(config, document, channels, teams)
         check_listeners(config.server, document, time.time(), running)
+        check_secrets(config, document)
         check_console(config, document)
         check_dynamic(config, document, channels)
     if unset := {problem.path for problem in document.problems} & document.placeholders - {*left_out}:
@@ -131,6 +133,8 @@ def _override(document: Document, env: Mapping[str, str]) -> None:
             document.warn((), f"{variable}={value} comes from Kubernetes and is ignored")
         elif value:
             document.override(path, value, variable)
+    if env.get(OWN_SECRET) and "secrets" not in document.data:
+        document.override(("secrets", "current"), env[OWN_SECRET], OWN_SECRET)
     for variable in env:
         near = get_close_matches(variable, VARIABLES, n=1, cutoff=0.85) if variable.startswith("RELAY_") else []
         if near and variable not in VARIABLES and variable not in document.variables:

@@ -32,6 +32,7 @@ from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import Timezone
 from relay.policy.watchdog_settings import Watchdog, WatchdogLevel
 from relay.receiving.peers import network
+from relay.receiving.secret_strength import Secrets
 from relay.receiving.sources import Callbacks, Source
 from relay.receiving.tls import Admin, Tls
 
@@ -136,6 +137,7 @@ class Config(Section):
 
     server: Server = Server()
     redis: Redis = Redis()
+    secrets: Secrets = Field(default_factory=dict)  # the first signs links, buttons and sessions, any verifies
     data_dir: Path = Path("data")
     language: Language = "en"
     timezone: Timezone = "UTC"
@@ -167,6 +169,11 @@ class Config(Section):
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _digest: str = PrivateAttr("")
     _teams: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
+
+    @cached_property
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """Return the secrets of links, buttons and sessions: the one that signs, and those before it."""
+        return tuple(secret.get_secret_value().encode() for secret in self.secrets.values())
 
     @cached_property
     def destination_defaults(self) -> DestinationOptions:

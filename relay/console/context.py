@@ -8,6 +8,7 @@ from typing import Any
 from relay.config import Config
 from relay.console.access import Identity
 from relay.coordinator import Reload
+from relay.domain.tokens import Signing
 from relay.ingest import IngestEvent
 from relay.operating.clocks import moment
 from relay.receiving.probes import Readiness
@@ -27,6 +28,7 @@ class Context:
     """
 
     store: Store
+    signing: Signing
     admin: Admin
     config: Callable[[], Config]
     readiness: Callable[[], Awaitable[Readiness]]

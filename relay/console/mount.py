@@ -34,6 +34,7 @@ class OpenConsole:
         self.auth = ConsoleAuth(
             context.config,
             context.store,
+            context.signing,
             loopback=is_loopback(admin.host),
             secure=admin.tls is not None,
             clock=context.clock,

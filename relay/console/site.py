@@ -52,7 +52,6 @@ VIEWS: Sequence[View] = (
 )
 ANSWERS: Sequence[View] = (  # without a page: commands and programs ask them
     View("/digests", digests.digests, "", "Digests"),
-    View("/keys", records.keys, "", "Keys"),
     View("/suppressed", records.suppressed, "", "Suppressed addresses"),
     View("/health", now.health_checks, "", "Health"),
 )
@@ -72,7 +71,6 @@ ACTIONS: Sequence[Action] = (
 COMMANDS: Sequence[Action] = (  # without a page, too
     Action("/digests/send", commands.send_digest, "Send a digest early"),
     Action("/suppressed/add", destination_acts.suppress, "Suppress an address"),
-    Action("/keys/rotate", commands.rotate_key, "Rotate the key for links and buttons"),
     Action("/console/link", commands.link, "Create a one-time login link"),
     Action("/events/send", commands.send_event, "Sign and send an event"),
     Action("/catch-up", commands.ask_again, "Have a sender redeliver what failed"),

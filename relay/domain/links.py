@@ -1,18 +1,9 @@
-"""Links: templates of pages about a run, hosts that links may lead to, signed tokens, people who press buttons. Pure.
+"""Links: templates of pages about a run, hosts that links may lead to, people who press buttons. Pure."""
 
-A token is for one purpose and the facts that it names: `facts.seal`, both base64url, the facts as a JSON list, which
-anyone may read, and 20 bytes of HMAC-SHA256 over purpose and facts. A token for one thing never opens another.
-"""
-
-import hmac
-import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
-
-from relay.errors import InvalidSignature
 
 # What a template may name, in the words of the Async Operations API.
 PLACEHOLDERS = ("tenantId", "projectId", "operationId", "batchId", "type", "name", "status", "phase", "errorCode")
@@ -27,8 +18,6 @@ HOST = "[a-z0-9.-]+"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _RELATIVE = (".", "..")  # as a part of a path they lead elsewhere
 ANY = "*"
-SEAL = 20  # bytes; RFC 2104 §5 wants half of the hash at the least
-MAX_TOKEN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,30 +124,6 @@ def is_api(url: str) -> bool:
     except ValueError:
         return False
     return "api" in unquote(path).lower().split("/")
-
-
-def issue(key: bytes, purpose: str, *facts: str) -> str:
-    """Make the token, always the same for the same facts, so a mail keeps its bytes over all attempts."""
-    payload = _encoded(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
-    return f"{payload}.{_encoded(_seal(key, purpose, payload))}"
-
-
-def redeem(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
-    """Return the facts. InvalidSignature for anything that this key did not seal for this purpose."""
-    payload, dot, seal = token.partition(".")
-    genuine = _encoded(_seal(key, purpose, payload))
-    # Compared as text: the spare bits of base64 would let one seal be written in several ways.
-    if not dot or len(token) > MAX_TOKEN or not hmac.compare_digest(seal.encode("utf-8", "replace"), genuine.encode()):
-        raise InvalidSignature("no token of this relay, or one for something else")
-    return tuple(json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
-
-
-def _seal(key: bytes, purpose: str, payload: str) -> bytes:
-    return hmac.digest(key, f"{purpose}\0{payload}".encode("utf-8", "replace"), "sha256")[:SEAL]
-
-
-def _encoded(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from relay.config import Config
-from relay.domain import links
 from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED, Space
 from relay.domain.jobs import missing_job
 from relay.domain.links import Person
 from relay.domain.parsing import parse
+from relay.domain.tokens import MAX_TOKEN, Signing
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within
 from relay.policy.presentation import OWNER
@@ -48,10 +48,10 @@ class Button:
     spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first; under ASKED, the mark
     owned: str = ""  # mark of the owners of its job, where they may press
 
-    def token(self, key: bytes) -> str:
+    def token(self, signing: Signing) -> str:
         facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
         more = (self.spaces, self.owned) if self.owned else filter(None, [self.spaces])
-        return links.issue(key, PURPOSE, *facts, f"{self.until:.0f}", *more)
+        return signing.issue(PURPOSE, *facts, f"{self.until:.0f}", *more)
 
     @classmethod
     def of(cls, facts: Sequence[str]) -> "Button":
@@ -94,7 +94,7 @@ def may_press(button: Button, config: Config) -> tuple[str, ...]:
     return tuple(its for name in names for its in ((owners.names if owners else ()) if name == OWNER else [name]))
 
 
-def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
+def buttons_for(delivery: Delivery, config: Config, signing: Signing) -> Iterator[dict[str, str]]:
     """Return the buttons below a live message; runs of other platforms or projects can only be taken and muted."""
     event = delivery.event
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
@@ -112,8 +112,8 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
         address = delivery.destination, delivery.address
         sealed = spaces if action in OWN else spaces | {ASKED: config.platform_mark}
         text = json.dumps(sealed, ensure_ascii=False) if sealed else ""
-        token = Button(action, event.own_id, event.subject, event.retry, *address, until, text, owned).token(key)
-        if len(token) <= links.MAX_TOKEN:  # no sender has such ids, but one may
+        token = Button(action, event.own_id, event.subject, event.retry, *address, until, text, owned).token(signing)
+        if len(token) <= MAX_TOKEN:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
 
 

@@ -139,8 +139,7 @@ class Interactions:
         presser = _presser(payload)
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
-            async with asyncio.timeout(DURABLE_WITHIN):
-                button = Button.of(await self.buttons.keys.redeem(PURPOSE, str(pressed.get("value", ""))))
+            button = Button.of(self.buttons.signing.redeem(PURPOSE, str(pressed.get("value", ""))))
         except InvalidSignature:
             self._notify(conversation, user, STALE)
             return

@@ -9,6 +9,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.events import Event
 from relay.domain.links import Person, Presser
+from relay.domain.tokens import Signing
 from relay.errors import handling
 from relay.interactivity.buttons import (
     CHANNEL,
@@ -22,7 +23,6 @@ from relay.interactivity.buttons import (
     press_transport,
 )
 from relay.rendering import IsolatedRenderer
-from relay.store.signing_keys import SigningKeys
 
 
 @dataclass(eq=False)
@@ -33,7 +33,7 @@ class Interactivity:
     renderer: Callable[[], IsolatedRenderer]
     kinds: Mapping[str, Any]  # all channels by name
     channels: Mapping[str, Any]  # the open ones
-    keys: SigningKeys
+    signing: Signing
     accept: Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
     clock: Callable[[], float]
 
@@ -44,11 +44,11 @@ class Interactivity:
         return settings.signing_secret.get_secret_value().encode() if settings else b""
 
     async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
-        """Return the buttons under the message of this delivery, as templates get them."""
+        """Return the buttons under the message of this delivery, as templates get them; none without a secret."""
         config = self.config()
-        if not enabled_actions(config):
+        if not enabled_actions(config) or not self.signing.available:
             return []
-        return list(buttons_for(delivery, config, await self.keys.current()))
+        return list(buttons_for(delivery, config, self.signing))
 
     async def is_allowed(self, button: Button, presser: Presser) -> Person | None:
         """Return the person who pressed, if they may. Raises DeliveryError."""

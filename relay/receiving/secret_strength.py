@@ -1,9 +1,11 @@
-"""Strength of secrets: those that are too short, or that are still placeholders, are refused. Pure."""
+"""Secrets by name, and their strength: what is too short, or still a placeholder, is refused. Pure."""
 
 import re
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from relay.configfile.validation import Name, keyed
 from relay.receiving.schemes import key_of
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
@@ -38,3 +40,9 @@ def refuse_weak(secret: SecretStr) -> SecretStr:
 
 def strength(secret: SecretStr) -> int:
     return len(key_of(secret.get_secret_value().encode()))
+
+
+Secrets = Annotated[
+    dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]],
+    BeforeValidator(keyed("a name for each secret, such as {current: ...}")),
+]

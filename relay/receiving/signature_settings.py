@@ -6,15 +6,13 @@ from importlib.util import find_spec
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.configfile.validation import (
     Duration,
-    Name,
     Section,
     Texts,
     Url,
-    keyed,
     known_name,
     one_or_more,
     spelled,
@@ -22,7 +20,7 @@ from relay.configfile.validation import (
 from relay.receiving.oidc import GOOGLE, KEYS_OF
 from relay.receiving.scheme import Scheme
 from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme, sns_scheme
-from relay.receiving.secret_strength import refuse_weak
+from relay.receiving.secret_strength import Secrets, refuse_weak
 from relay.receiving.sns import TOPIC
 from relay.receiving.tls import is_loopback
 
@@ -54,10 +52,7 @@ class Signature(Section):
 
     scheme: Annotated[str, known_name(SCHEMES, "scheme")] = "hmac-sha256"
     header: Header = ""
-    secrets: Annotated[
-        dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]],
-        BeforeValidator(keyed("a name for each secret, such as {current: ...}")),
-    ] = Field(default_factory=dict)
+    secrets: Secrets = Field(default_factory=dict)
     algorithm: Literal["sha256", "sha512"] = "sha256"  # these three of the scheme hmac
     encoding: Literal["hex", "base64"] = "hex"
     prefix: Annotated[str, Field(max_length=20)] = ""

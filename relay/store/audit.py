@@ -28,7 +28,7 @@ LASTS = 60_000  # ms from the beginning of an act in which its end is looked for
 LONGEST = 200  # characters of a value
 # The first words of what people do, as metrics call it.
 DEEDS = {
-    *("dead", "quarantine", "suppressed", "silence", "destination", "console", "keys", "digest", "send", "test-send"),
+    *("dead", "quarantine", "suppressed", "silence", "destination", "console", "digest", "send", "test-send"),
     *("reload", "press", "unsubscribe", "resubscribe"),
 }
 SAID = ("event", "actor", "action", "subject", "outcome", "address")  # what each line in the log says

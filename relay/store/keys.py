@@ -33,9 +33,8 @@ Plain values beside it, which nothing is decided by (relay/store/plain.py):
     {relay}:faults                 hash    the same of what relay itself failed on
     {relay}:quarantined:<id>       string  headers and body
     {relay}:audit                  stream  who did what (audit.py); of: the row that this one ends; 20,000 rows, 90 days
-    {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (sessions.py)
-    {relay}:console:link:<hash>    string  of a link for one login: its identity; for ten minutes
-    {relay}:keys                   string  the key that links in mails and buttons are signed with, and those before it
+    {relay}:console:session:<hash> string  of the id of a login: there until it ends (sessions.py)
+    {relay}:console:link:<hash>    string  of the id of a login link: there until it is used; for ten minutes
     {relay}:found:<digest>         string  the results that a finished run was completed with; {} in vain
     {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
                                            and when that came; for 35 days

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from relay.domain.deliveries import Delivery
-from relay.domain.links import issue
+from relay.domain.tokens import Signing
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.log_lines import RateLimitedLog
 from relay.outage import Outage
@@ -25,7 +25,6 @@ from relay.receiving.problems import RETRY_AFTER
 from relay.receiving.sources import RateLimit
 from relay.store.audit import Act, AuditTrail, say
 from relay.store.queries.suppressions import UNSUBSCRIBED, Suppressions
-from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"
@@ -44,12 +43,12 @@ log = structlog.get_logger(__name__)
 
 
 class Unsubscribe:
-    """Links to unsubscribe and their pages. `public_url` is asked anew each time; without one there are no links."""
+    """Links to unsubscribe and their pages: none without a secret, or a `public_url`, which is asked anew each time."""
 
     def __init__(
         self,
         suppressions: Suppressions,
-        keys: SigningKeys,
+        signing: Signing,
         public_url: Callable[[], str],
         clock: Callable[[], float],
         *,
@@ -58,7 +57,7 @@ class Unsubscribe:
     ) -> None:
         self._audit = audit
         self._suppressions = suppressions
-        self._keys = keys
+        self._signing = signing
         self._public_url = public_url
         self._clock = clock
         self._limiter = RateLimiter()
@@ -66,11 +65,11 @@ class Unsubscribe:
         self._outage = outage or Outage(clock)
 
     async def link(self, delivery: Delivery, language: str) -> str:
-        """Make the link for the reader of this delivery; '' if there is none. Raises StoreUnavailable."""
+        """Make the link for the reader of this delivery; '' if there is none."""
         outside = self._public_url().rstrip("/")
-        if not outside:
+        if not outside or not self._signing.available:
             return ""
-        token = issue(await self._keys.current(), PURPOSE, delivery.destination, delivery.address, language)
+        token = self._signing.issue(PURPOSE, delivery.destination, delivery.address, language)
         return f"{outside}/unsubscribe/{token}"
 
     def routes(self) -> list[Route]:
@@ -118,7 +117,7 @@ class Unsubscribe:
         """Answer with a page for people; only a body that is none gets a problem document."""
         language = language_of(request.headers.get("Accept-Language", ""))
         try:
-            destination, address, mail_language = await self._keys.redeem(PURPOSE, token)
+            destination, address, mail_language = self._signing.redeem(PURPOSE, token)
             language = language_of(mail_language)
             if wait := self._limiter.wait(token.rpartition(".")[2], LIMIT, self._clock()):
                 return _page("later", language, 429, retry_after=wait)

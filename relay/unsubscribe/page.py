@@ -13,8 +13,8 @@ TEXTS = {
         "ask": ("Unsubscribe?", "{address} receives mails {about}. Do you want to end them?", "", "Unsubscribe"),
         "done": ("Unsubscribed", "{address} no longer receives mails {about}.", "By mistake?", "Subscribe again"),
         "undone": ("Subscribed again", "{address} receives mails {about} again.", "", ""),
-        "wrong": ("This link does not work", "It is incomplete, or not from here. Please take the one in the newest "
-                  "mail, or ask those whom the mail is from.", "", ""),
+        "wrong": ("This link does not work", "It is incomplete, too old, or not from here. Please take the one in the "
+                  "newest mail, or ask those whom the mail is from.", "", ""),
         "later": ("Not just now", "Nothing has changed. Please try again in a minute.", "", ""),
         "about": "from the list “{destination}”",
         "about_dynamic": "about operations that were started with this address",
@@ -23,8 +23,8 @@ TEXTS = {
         "ask": ("Abbestellen?", "{address} erhält E-Mails {about}. Möchten Sie sie abbestellen?", "", "Abbestellen"),
         "done": ("Abbestellt", "{address} erhält keine E-Mails mehr {about}.", "Ein Versehen?", "Wieder bestellen"),
         "undone": ("Wieder bestellt", "{address} erhält wieder E-Mails {about}.", "", ""),
-        "wrong": ("Dieser Link funktioniert nicht", "Er ist unvollständig oder nicht von hier. Bitte nehmen Sie den "
-                  "aus der neuesten E-Mail, oder fragen Sie deren Absender.", "", ""),
+        "wrong": ("Dieser Link funktioniert nicht", "Er ist unvollständig, zu alt oder nicht von hier. Bitte nehmen "
+                  "Sie den aus der neuesten E-Mail, oder fragen Sie deren Absender.", "", ""),
         "later": ("Gerade nicht möglich", "Es hat sich nichts geändert. Bitte versuchen Sie es in einer Minute noch "
                   "einmal.", "", ""),
         "about": "aus der Liste „{destination}“",

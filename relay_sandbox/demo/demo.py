@@ -73,7 +73,7 @@ class Demo:
 
         `speed` divides the duration of every operation.
         """
-        secret, token, key = (secrets.token_urlsafe(24) for _ in range(3))
+        secret, token, key, own = (secrets.token_urlsafe(24) for _ in range(4))
         async with AsyncExitStack() as stack:
             data = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-demo-", ignore_cleanup_errors=True))
             slack = await stack.enter_async_context(SlackStandin(channels=[ROOM.lstrip("#")], workspace="Acme"))
@@ -90,6 +90,7 @@ class Demo:
                 },
                 "RELAY_DEMO_DATA": f"{data}/relay",
                 "RELAY_DEMO_SILENT": f"{max(LEAST_SILENT, SILENT / speed)}s",
+                "RELAY_SECRET": own,
                 "RELAY_DEMO_SECRET": secret,
                 "RELAY_DEMO_TOKEN": token,
                 "RELAY_DEMO_CONSOLE_TOKEN": secrets.token_urlsafe(24),

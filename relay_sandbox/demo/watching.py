@@ -12,6 +12,7 @@ from relay.background.upkeep import at_hand
 from relay.channels import CHANNELS
 from relay.config import OPERATOR, Config
 from relay.console.access.login_flow import MINUTES, make_link
+from relay.domain.tokens import Signing
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.store import Store
@@ -110,7 +111,8 @@ async def link_into_console(config: Config, base: str) -> str:
     async with _store(config) as store:
         trail = AuditTrail(store.plain)
         async with trail.act(Act(DEMO, "console link", OPERATOR, {"minutes": f"{MINUTES}"})):
-            return await make_link(Sessions(store), base, OPERATOR, DEMO)
+            signing = Signing(lambda: config.signing_secrets)
+            return await make_link(Sessions(store), signing, base, OPERATOR, DEMO, now=time.time())
 
 
 @asynccontextmanager

@@ -41,6 +41,16 @@ async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arriv
     assert re.findall(r"^  export (\w+)=", screen, re.M) == ["RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
 
 
+async def test_with_a_shared_redis_it_says_how_to_make_relays_own_secret(tmp_path: Path) -> None:
+    shared, private = [
+        await relay("init", tmp_path / name, env=env)
+        for name, env in (("shared/", {"RELAY_REDIS_URL": "redis://redis:6379/0"}), ("private/", {}))
+    ]
+
+    assert "\n  export RELAY_SECRET=$(openssl rand -hex 32)\n" in shared.out
+    assert "RELAY_SECRET" not in private.out
+
+
 async def test_people_may_be_notified_in_both_ways(tmp_path: Path) -> None:
     file = tmp_path / "relay.yaml"
     screen = await typed(["both", "#ops", "lead@example.com", ""], "init", file, env={})

@@ -10,12 +10,12 @@ from relay.cli.setup import demands_of, slack_settings
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
-from relay.domain.links import redeem
 from relay.domain.parsing import parse
 from relay.errors import ConfigError
 from relay.interactivity.buttons import PURPOSE, Button, buttons_for, may_press
 from relay.policy.presentation import mentions_for
 from relay.policy.targets import Targets
+from tests.support.stage import SIGNING
 
 SIGNATURE = "signature: {secrets: {current: kFv8Lq2Zr9Tn4Xb7Wd1Y}}"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -82,8 +82,8 @@ def test_targets_of_the_same_owners_share_their_options() -> None:
 
 def pressers(config: Config, event: Event, later: Config | None = None) -> tuple[str, ...]:
     delivery = Delivery("d", "", "team", "slack", "#team", "live", event, (event,), {}, 1, NOW)
-    [value] = [its["value"] for its in buttons_for(delivery, config, b"key") if its["action"] == "retry"]
-    return may_press(Button.of(redeem(b"key", PURPOSE, value)), later or config)
+    [value] = [its["value"] for its in buttons_for(delivery, config, SIGNING) if its["action"] == "retry"]
+    return may_press(Button.of(SIGNING.redeem(PURPOSE, value)), later or config)
 
 
 def test_owners_may_press_the_buttons_of_their_jobs_and_whoever_an_event_states_may_not() -> None:

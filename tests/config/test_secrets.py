@@ -74,3 +74,50 @@ def test_no_secret_shows_in_an_error_or_in_the_settings() -> None:
     shown += problems(env={"RELAY_REDIS_URL": f"reddis://:{secret}@r:6379"})
 
     assert not [text for text in shown if secret in text]
+
+
+# relay's own
+
+
+OWN, OLDER = "Wm3q-the-secret-of-relay-itself", "b7a2-the-one-that-was-before-it"
+BOTH = f"secrets: {{new: {OWN}, old: {OLDER}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "env", "signing"),
+    [
+        ("", {}, ()),
+        ("", {"RELAY_SECRET": OWN}, (OWN,)),
+        (BOTH, {}, (OWN, OLDER)),
+        (BOTH, {"RELAY_SECRET": "another-secret-of-relay-itself"}, (OWN, OLDER)),
+        ('secrets: {current: "${RELAY_SECRET}"}\n', {"RELAY_SECRET": OWN}, (OWN,)),
+    ],
+)
+def test_the_variable_is_relays_secret_unless_the_file_lists_secrets(
+    text: str, env: dict[str, str], signing: tuple[str, ...]
+) -> None:
+    assert configured(f"{text}{GOOD}", env=env).signing_secrets == tuple(secret.encode() for secret in signing)
+
+
+@pytest.mark.parametrize(
+    ("env", "warned"),
+    [
+        ({}, []),  # a private Redis, beside which relay makes one
+        ({"RELAY_REDIS_URL": "redis://r:6379", "RELAY_SECRET": OWN}, []),
+        ({"RELAY_REDIS_URL": "redis://r:6379"},
+         ["secrets: not set, so the console, unsubscribe links and buttons are off; set RELAY_SECRET, make a real one "
+          "with: openssl rand -hex 32"]),
+        ({"RELAY_SECRET": "8c1d9f27b4e05a63"},
+         ["RELAY_SECRET: the secret has 16 bytes; 24 or more are better"]),
+    ],
+)  # fmt: skip
+def test_a_shared_redis_without_a_secret_and_a_short_one_are_warned_of(env: dict[str, str], warned: list[str]) -> None:
+    config = configured(f"{GOOD}{OPERATORS}", env=env)
+
+    assert [f"{problem.path}: {problem.message}" for problem in config.warnings] == warned
+
+
+def test_a_weak_secret_of_relay_is_refused_where_it_stands() -> None:
+    [found] = problems(env={"RELAY_SECRET": "change-me"})
+
+    assert found.startswith("relay.yaml: RELAY_SECRET: the secret is a placeholder")

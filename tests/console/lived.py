@@ -20,7 +20,7 @@ from tests.support import foreign
 from tests.support.auth import TOKEN
 from tests.support.redis_server import RedisServer
 from tests.support.silences import added, silence
-from tests.support.stage import Stage, post, running, surroundings
+from tests.support.stage import SIGNING, Stage, post, running, surroundings
 from tests.support.waiting import until
 
 RETURNED = "returns@example.com"  # whose dead letters a test acts on
@@ -79,7 +79,7 @@ class Lived(Stage):
 
     async def link(self, name: str = "jana", role: Role = OPERATOR) -> str:
         """Return a link into it that somebody of this name has made."""
-        return await make_link(Sessions(self.around.store), self.admin_url, role, name)
+        return await make_link(Sessions(self.around.store), SIGNING, self.admin_url, role, name, now=time.time())
 
     async def tell(self, name: str, operation: str, project: str, *, minutes: float = 0.0, **stated: Any) -> int:
         """Send an event of so many minutes ago; return the status. `secret`: signed with another one."""

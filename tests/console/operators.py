@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from relay.config import Role
-from relay.console.access.identity import LINK, NAME
+from relay.console.access.identity import LINK, NAME, PURPOSE
 from relay.console.context import Context
 from relay.console.mount import OpenConsole
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
 from relay.receiving.tls import Admin
-from relay.store.sessions import Session, Sessions
+from relay.store.sessions import Sessions
 
 
 @dataclass
@@ -33,11 +33,14 @@ class Listening:
     context: Context
     url: str = ""
     answers: list[Answered] = field(default_factory=list)
+    cookies: dict[str, str] = field(default_factory=dict)  # of the sessions, by their ids
 
     async def session(self, id_: str, *, role: Role = "operator", name: str = "ana") -> dict[str, str]:
         """Let in a browser that has this id; its cookie."""
-        await Sessions(self.context.store).keep(id_, Session(name, LINK, self.context.clock(), role=role), 3600)
-        return {NAME: id_}
+        await Sessions(self.context.store).keep(id_, 3600)
+        facts = (id_, name, LINK, f"{self.context.clock()}", role)
+        self.cookies[id_] = self.context.signing.issue(PURPOSE, *facts)
+        return {NAME: self.cookies[id_]}
 
 
 @asynccontextmanager

@@ -18,8 +18,6 @@ from tests.support.auth import SAME, TOKEN
 from tests.support.clock import Clock
 from tests.support.every_case import every_case
 
-COOKIE = {"Cookie": f"relay-console={OPERATOR}"}
-
 
 @pytest.fixture
 async def here(store: Store, clock: Clock, tmp_path: Path) -> AsyncIterator[Listening]:
@@ -63,7 +61,7 @@ async def test_an_address_that_is_none_is_a_page_for_people(here: Listening, cli
         for path, status in (("nowhere", 404), ("now/", 404), ("dead/replay", 405), ("live/nowhere", 404)):
             address = f"{here.url}/console/{path}"
             with case(path):
-                async with client.get(address, headers=COOKIE) as response:
+                async with client.get(address, headers=cookie_of(here)) as response:
                     text = await response.text()
                     assert (response.status, response.content_type) == (status, "text/html")
                     assert "There is no page at this address." in text
@@ -72,7 +70,7 @@ async def test_an_address_that_is_none_is_a_page_for_people(here: Listening, cli
                     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
                 async with client.get(address, allow_redirects=False) as response:
                     assert response.status == 303
-    async with client.get(f"{here.url}/console/", headers=COOKIE, allow_redirects=False) as response:
+    async with client.get(f"{here.url}/console/", headers=cookie_of(here), allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (302, "/console/now")
 
 
@@ -88,7 +86,7 @@ async def test_what_a_program_posts_is_read_within_bounds(here: Listening, clien
 async def test_what_came_of_an_action_is_said_to_who_did_it(here: Listening, client: ClientSession) -> None:
     form = {"csrf": csrf_of(OPERATOR), "name": "room"}
     url = f"{here.url}/console/destinations/resume"
-    async with client.post(url, data=form, headers=COOKIE | SAME, allow_redirects=False) as response:
+    async with client.post(url, data=form, headers=cookie_of(here) | SAME, allow_redirects=False) as response:
         news = response.cookies["relay_done"].value
 
     assert "nobody has paused room" in await _page(here, client, OPERATOR, news)
@@ -104,12 +102,16 @@ async def test_what_another_host_has_put_there_is_not_said(here: Listening, clie
                     assert "evil.example" not in await _page(here, client, OPERATOR, f"{signature}{kept}")
 
 
+def cookie_of(here: Listening) -> dict[str, str]:
+    return {"Cookie": f"relay-console={here.cookies[OPERATOR]}"}
+
+
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
 async def _page(here: Listening, client: ClientSession, id_: str, news: str) -> str:
-    cookies = {"Cookie": f"relay-console={id_}; relay_done={news}"}
+    cookies = {"Cookie": f"relay-console={here.cookies[id_]}; relay_done={news}"}
     async with client.get(f"{here.url}/console/audit", headers=cookies) as response:
         assert response.status == 200
         return await response.text()

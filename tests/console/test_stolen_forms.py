@@ -106,7 +106,7 @@ async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Lis
         for id_, role in ((OPERATOR, "operator"), (OTHER, "operator"), (ENDED, "operator"), (VIEWER, "viewer")):
             await here.session(id_, role=role, name=role)  # type: ignore[arg-type]
         async with ClientSession(cookie_jar=DummyCookieJar()) as client:
-            address, cookie = f"{here.url}/console/logout", {"Cookie": f"relay-console={ENDED}"}
+            address, cookie = f"{here.url}/console/logout", {"Cookie": f"relay-console={here.cookies[ENDED]}"}
             form = {"csrf": csrf_of(ENDED)}
             async with client.post(address, data=form, headers=cookie | SAME, allow_redirects=False) as left:
                 assert left.headers["Location"] == "/console/login"
@@ -154,10 +154,13 @@ async def everything(store: Store) -> dict[bytes, bytes | None]:
     return dict(zip(kept, [await store.redis.dump(name) for name in kept], strict=True))
 
 
-async def ask(client: ClientSession, url: str, attempt: Attempt, fields: Mapping[str, Any], *, api: bool) -> int:
+async def ask(
+    client: ClientSession, here: Listening, path: str, attempt: Attempt, fields: Mapping[str, Any], *, api: bool
+) -> int:
     """The status of what is answered."""
     headers = dict(attempt.headers or {})
-    headers |= {"Cookie": f"relay-console={attempt.cookie}"} if attempt.cookie else {}
+    cookie = here.cookies.get(attempt.cookie, attempt.cookie)
+    headers |= {"Cookie": f"relay-console={cookie}"} if cookie else {}
     form = {**fields, **({"csrf": csrf_of(attempt.csrf)} if attempt.csrf else {})}
     data: Any = json.dumps(fields if api else form) if api or attempt.kind == JSON else urlencode(form, doseq=True)
     if attempt.kind == "multipart/form-data" and not api:
@@ -167,7 +170,7 @@ async def ask(client: ClientSession, url: str, attempt: Attempt, fields: Mapping
     else:
         headers["Content-Type"] = JSON if api and attempt.kind == FORM else attempt.kind
     looking = attempt.method in ("GET", "HEAD")
-    address = url + attempt.query
+    address = f"{here.url}{path}{attempt.query}"
     if looking:
         address += f"{'&' if attempt.query else '?'}{urlencode(form, doseq=True)}"
     async with client.request(
@@ -186,8 +189,8 @@ async def test_nobody_does_anything_who_may_not(here: Listening, store: Store, c
             for path, fields in good.items():
                 for name, attempt in ATTEMPTS.items():
                     with case(path, name):
-                        page = await ask(client, f"{here.url}/console{path}", attempt, fields, api=False)
-                        api = await ask(client, f"{here.url}/api/v1{path}", attempt, fields, api=True)
+                        page = await ask(client, here, f"/console{path}", attempt, fields, api=False)
+                        api = await ask(client, here, f"/api/v1{path}", attempt, fields, api=True)
                         assert (page, api) == (attempt.status, attempt.api)
                 with case(path, "did something"):
                     assert await everything(store) == before
@@ -196,7 +199,7 @@ async def test_nobody_does_anything_who_may_not(here: Listening, store: Store, c
 @pytest.mark.parametrize("api", [False, True])
 async def test_whoever_may_does_each_of_them(here: Listening, store: Store, clock: Clock, api: bool) -> None:
     good = await forms(store, clock)
-    base = f"{here.url}/{'api/v1' if api else 'console'}"
+    base = "/api/v1" if api else "/console"
     attempt = Attempt(200, headers=token(TOKEN)) if api else Attempt(303, OPERATOR, OPERATOR, SAME)
     async with ClientSession(cookie_jar=DummyCookieJar()) as client:
         with every_case() as case:
@@ -205,7 +208,7 @@ async def test_whoever_may_does_each_of_them(here: Listening, store: Store, cloc
                     continue
                 with case(path):
                     before = await everything(store)
-                    assert await ask(client, base + path, attempt, fields, api=api) == attempt.status
+                    assert await ask(client, here, base + path, attempt, fields, api=api) == attempt.status
                     assert await everything(store) != before
     by = {"by": "console (token)" if api else "console (link)"}
     done = [act for act in await acts_of(store.redis) if by.items() <= act.detail.items()]

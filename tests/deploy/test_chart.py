@@ -23,6 +23,7 @@ SECRETS = {
     "RELAY_WEBHOOK_SECRET": "5f1c-the-secret-of-the-platform-0a",
     "RELAY_CALLBACK_TOKEN": "91be-the-token-of-the-callback-77",
     "RELAY_ADMIN_TOKEN": "c0de-the-token-of-operators-4d12",
+    "RELAY_SECRET": "b7a2-the-secret-of-relay-itself-3e",
     "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef",
 }
 MADE = {"config": CONFIG, "secrets": SECRETS, "redis": {"url": "redis://relay:PASSWORD@redis:6379/0"}}

@@ -81,7 +81,7 @@ def test_the_ingress_lets_in_what_is_for_the_world_alone() -> None:
 def test_the_pod_asks_relay_what_it_answers_and_its_secret_has_what_the_configuration_needs() -> None:
     assert CliRunner().invoke(main, [*CONTAINER["args"], "--help"]).exit_code == 0
     assert {probe["path"] for probe in PROBES} == {"/healthz", "/readyz"}
-    assert [name for name in (*NEEDED, "RELAY_ADMIN_TOKEN") if name not in HEAD] == []
+    assert [name for name in (*NEEDED, "RELAY_ADMIN_TOKEN", "RELAY_SECRET") if name not in HEAD] == []
     assert PORTS["admin"] == PORTS["http"] + 1  # the default, which no variable of the Pod changes
 
 

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.domain.links import Person, Presser, redeem
+from relay.domain.links import Person, Presser
+from relay.domain.tokens import Signing
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, Interactions
@@ -26,8 +27,9 @@ from relay.store import Store, keys
 from relay.store.audit import AuditTrail
 from tests.support.audit import acts_of
 from tests.support.clock import Clock
+from tests.support.stage import SIGNING
 
-SECRET, KEY = b"the-signing-secret-of-the-app", b"relay-own-key-of-32-bytes-length"
+SECRET = b"the-signing-secret-of-the-app"
 BUTTON = Button("retry", "op-2", "op-1", 1, "process-mining", "#process-mining", Clock().now + VALID_FOR)
 
 
@@ -68,9 +70,6 @@ async def scene(
 ) -> Scene:
     scene = Scene(clock)
 
-    async def opened(purpose: str, token: str) -> tuple[str, ...]:
-        return redeem(KEY, purpose, token)
-
     async def is_allowed(button: Button, presser: Presser) -> Person | None:
         scene.pressers.append(presser)
         return Person(presser.user, "Jana Müller") if presser.user == "U0ANALYST1" else None
@@ -84,8 +83,7 @@ async def scene(
     async def post_ephemeral(conversation: str, user: str, text: str, _destination: str) -> None:
         scene.whispered.append((conversation, user, text))
 
-    keys = SimpleNamespace(redeem=opened)
-    buttons = SimpleNamespace(signing_secret=lambda: SECRET, keys=keys, is_allowed=is_allowed, ingest=ingest,
+    buttons = SimpleNamespace(signing_secret=lambda: SECRET, signing=SIGNING, is_allowed=is_allowed, ingest=ingest,
                               post_ephemeral=post_ephemeral)  # fmt: skip
     scene.endpoint = Interactions(buttons, clock=clock, patience=0.2, audit=AuditTrail(store.plain))  # type: ignore[arg-type]
     scene.client = await aiohttp_client(await aiohttp_raw_server(Addresses(scene.endpoint.routes()).answer))
@@ -93,7 +91,7 @@ async def scene(
 
 
 async def test_a_press_becomes_a_request_that_names_who_and_what(scene: Scene) -> None:
-    assert await scene.press(BUTTON.token(KEY)) == 200
+    assert await scene.press(BUTTON.token(SIGNING)) == 200
     [event] = scene.taken
     assert (event.name, event.source, event.own_id) == ("operation.action.requested", "slack", "op-2")
     assert event.document["action"] == {
@@ -114,9 +112,9 @@ async def test_a_press_becomes_a_request_that_names_who_and_what(scene: Scene) -
 
 
 async def test_who_might_not_is_told_so_and_displaces_nothing_in_the_audit_trail(scene: Scene, store: Store) -> None:
-    await scene.press(BUTTON.token(KEY))
+    await scene.press(BUTTON.token(SIGNING))
     with capture_logs() as lines:
-        await scene.press(BUTTON.token(KEY), user="U0STRANGER")
+        await scene.press(BUTTON.token(SIGNING), user="U0STRANGER")
 
     entries = await acts_of(store.redis)
     assert [(entry.actor, entry.action, entry.subject, entry.outcome) for entry in entries] == [
@@ -126,19 +124,19 @@ async def test_who_might_not_is_told_so_and_displaces_nothing_in_the_audit_trail
     assert (line["actor"], line["action"], line["outcome"]) == ("U0STRANGER", "press retry", "refused: may not")
     assert len(scene.taken) == 1
     assert scene.whispered[1:] == [("C0TEAM0001", "U0STRANGER", FORBIDDEN)]
-    assert BUTTON.token(KEY) not in repr(await store.redis.xrange(f"{keys.PREFIX}audit"))
+    assert BUTTON.token(SIGNING) not in repr(await store.redis.xrange(f"{keys.PREFIX}audit"))
 
 
 async def test_pressing_twice_is_one_request(scene: Scene, store: Store) -> None:
-    await scene.press(BUTTON.token(KEY))
+    await scene.press(BUTTON.token(SIGNING))
     scene.clock.advance(2)
-    await scene.press(replace(BUTTON, until=BUTTON.until + 60).token(KEY))  # the same button of a newer message
+    await scene.press(replace(BUTTON, until=BUTTON.until + 60).token(SIGNING))  # the same button of a newer message
     answers = [await store.accept(event, []) for event in scene.taken]
     assert [answer.status for answer in answers] == ["accepted", "duplicate"]
 
 
 async def test_what_slack_did_not_sign_or_signed_long_ago_does_nothing(scene: Scene) -> None:
-    assert await scene.press(BUTTON.token(KEY), secret=b"another-secret") == 401
+    assert await scene.press(BUTTON.token(SIGNING), secret=b"another-secret") == 401
     body = urlencode({"payload": "{}"}).encode()
     headers = sign("slack", body, SECRET, timestamp=scene.clock() - 301)
     async with scene.client.post(PATH, data=body, headers=headers) as response:
@@ -156,7 +154,14 @@ OLD = replace(BUTTON, until=Clock().now - 1)
 
 
 @pytest.mark.parametrize(
-    "value", ["", "nonsense", OLD.token(KEY), BUTTON.token(b"another-key"), BUTTON.token(KEY)[:-1] + "~"]
+    "value",
+    [
+        "",
+        "nonsense",
+        OLD.token(SIGNING),
+        BUTTON.token(Signing(lambda: [b"another-secret"])),
+        BUTTON.token(SIGNING)[:-1] + "~",
+    ],
 )
 async def test_a_button_that_is_old_or_not_of_relays_own_is_answered_and_does_nothing(scene: Scene, value: str) -> None:
     assert await scene.press(value) == 200
@@ -185,7 +190,7 @@ async def test_whatever_else_slack_sends_is_answered_and_nothing_done(scene: Sce
 @pytest.mark.parametrize("fault", [StoreUnavailable("away"), TimeoutError()])
 async def test_what_cannot_be_made_durable_is_no_200(scene: Scene, fault: Exception) -> None:
     scene.fault = fault
-    assert await scene.press(BUTTON.token(KEY)) == 503
+    assert await scene.press(BUTTON.token(SIGNING)) == 503
     assert scene.whispered == []
 
 

@@ -17,7 +17,7 @@ from relay.store.audit import Act, AuditTrail
 from relay.store.queries.admin import Admin
 from relay.store.queries.runs import Runs
 from relay.store.queries.suppressions import Suppressions
-from relay.store.signing_keys import SigningKeys
+from relay.store.sessions import Sessions
 from tests.support import events
 from tests.support.audit import acts_of
 from tests.support.clock import Clock
@@ -56,7 +56,9 @@ async def refused(administrator: Redis) -> list[str]:
     return lines
 
 
-async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, clock: Clock) -> None:
+async def test_a_stores_whole_life(  # noqa: PLR0915 - a command of each kind
+    server: RedisServer, administrator: Redis, clock: Clock
+) -> None:
     store = Store.open(of_user(server), process="w", clock=clock)
     admin, runs, people = Admin(store), Runs(store), Suppressions(store)
     promise = await store.prepare("fsync")
@@ -68,9 +70,13 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
         await store.report(events.completed(operationId=name), [team(), room(), mail()])
     await people.add("gone@example.com")
     await people.all()
-    await SigningKeys(store).current()
-    await SigningKeys(store).rotate(clock(), DAY)
-    await SigningKeys(store).rotate(clock(), 0)
+    sessions = Sessions(store)
+    await sessions.keep("an-id", DAY)
+    await sessions.lasts("an-id", DAY)
+    await sessions.lasts("an-id")
+    await sessions.forget("an-id")
+    await sessions.lay("an-id", DAY)
+    await sessions.take("an-id")
     async with AuditTrail(store.plain).act(Act("root@host", "suppressed add")):
         pass
     await acts_of(store.redis)

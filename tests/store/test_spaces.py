@@ -8,7 +8,6 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain import links
 from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.facts import Space
 from relay.domain.links import Person
@@ -23,6 +22,7 @@ from relay.store.queries.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim, send_all
+from tests.support.stage import SIGNING
 
 CONFIG = parse_config(
     """
@@ -39,7 +39,6 @@ rules: [{name: all, events: ["operation.*", "batch.*"], notify: [team]}]
     env={},
     channels=CHANNELS,
 )
-KEY = b"k" * 32
 Send = Callable[..., Awaitable[Accepted]]
 Pair = tuple[dict[str, str], dict[str, str]]
 EVENTS = {"Initiated": "operation.started", "Running": "operation.progress", "Failed": "operation.failed",
@@ -76,7 +75,7 @@ def space_of(delivery: Delivery) -> Space:
 
 
 def buttons_of(delivery: Delivery) -> list[Button]:
-    return [Button.of(links.redeem(KEY, PURPOSE, one["value"])) for one in buttons_for(delivery, CONFIG, KEY)]
+    return [Button.of(SIGNING.redeem(PURPOSE, one["value"])) for one in buttons_for(delivery, CONFIG, SIGNING)]
 
 
 @pairs

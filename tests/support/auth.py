@@ -1,7 +1,8 @@
 """The console's authentication on the operators' listener: a page and an action behind it, browsers before it."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from relay.console.access import IDENTITY, ConsoleAuth
 from relay.console.access.browser import read_fields
 from relay.console.access.login_flow import make_link
 from relay.console.pages import HERE
+from relay.domain.tokens import Signing
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
@@ -28,6 +30,7 @@ from tests.support.audit import acts_of
 from tests.support.clock import Clock
 from tests.support.configuration import GOOD, configured
 from tests.support.patience import patience
+from tests.support.stage import SIGNING
 
 TOKEN, LOOKER = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp", "Bn8vXc2Mz5Lk1Jh7Gf4Ds9Aq3Wp6Oe0"
 TOKENS = f"""\
@@ -58,13 +61,20 @@ class Page:
         return self.headers.get("Location", "")
 
 
+async def link_to(base: str, store: Store, clock: Callable[[], float], role: Role, name: str) -> str:
+    """Return a link into the console that somebody of this name has made."""
+    return await make_link(Sessions(store), SIGNING, base, role, name, now=clock())
+
+
 class Browser:
     """Keeps its cookies, and says with each request what a browser says of a page's own forms."""
 
-    def __init__(self, base: str, session: aiohttp.ClientSession, store: Store | None = None) -> None:
+    def __init__(self, base: str, session: aiohttp.ClientSession, store: Store | None = None,
+                 clock: Callable[[], float] = time.time) -> None:  # fmt: skip
         self.base = base
         self.session = session
         self.store = store
+        self.clock = clock
 
     async def get(self, path: str, **headers: str) -> Page:
         return await self.ask("GET", path, headers=headers)
@@ -84,7 +94,7 @@ class Browser:
     async def log_in(self, name: str = "jana", role: Role = OPERATOR) -> Page:
         """By a link that somebody of this name has made."""
         assert self.store
-        return await self.post(await make_link(Sessions(self.store), self.base, role, name))
+        return await self.post(await link_to(self.base, self.store, self.clock, role, name))
 
     async def csrf(self) -> str:
         """Return what the page behind the login would put into its forms."""
@@ -99,6 +109,7 @@ class Served:
     config: Config
     store: Store
     clock: Clock
+    secrets: list[bytes] = field(default_factory=SIGNING.secrets)
     auth: ConsoleAuth = field(init=False)
     url: str = ""
     acted: list[str] = field(default_factory=list)  # by whom
@@ -111,7 +122,7 @@ class Served:
         async with aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(patience()), cookie_jar=aiohttp.CookieJar(unsafe=True)
         ) as session:
-            yield Browser(self.url, session, self.store)
+            yield Browser(self.url, session, self.store, self.clock)
 
 
 def _plain(_request: web.Request, template: str, values: Mapping[str, Any]) -> str:
@@ -140,7 +151,13 @@ async def served(
     here = Served(config, store, clock)
     trail = AuditTrail(store.plain)
     here.auth = ConsoleAuth(
-        lambda: here.config, store, audit=trail, render=_plain, clock=clock, **{"loopback": True, **options}
+        lambda: here.config,
+        store,
+        Signing(lambda: here.secrets),
+        audit=trail,
+        render=_plain,
+        clock=clock,
+        **{"loopback": True, **options},
     )
     app = make_admin_app(Probes(_nobody_asks, ""), admin or Admin(), set(), here.auth)
     app.on_response_prepare.append(here.auth.label)

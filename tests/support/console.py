@@ -25,7 +25,7 @@ from relay.receiving.problems import answering
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from tests.support.events import body, event_of
-from tests.support.stage import CONFIG, SECRET, TOKEN
+from tests.support.stage import CONFIG, SECRET, SIGNING, TOKEN
 
 CSRF = "the-form-of-this-session"
 
@@ -76,7 +76,8 @@ async def console(
     await health.prepare()
     ingest = Ingest(store, lambda: settings, CHANNELS, clock=clock)
     own = {
-        "store": store, "admin": health.admin, "config": lambda: settings, "renderer": lambda: renderer,
+        "store": store, "signing": SIGNING,
+        "admin": health.admin, "config": lambda: settings, "renderer": lambda: renderer,
         "readiness": health.readiness, "ingest": ingest.ingest, "audit": AuditTrail(store.plain), "kinds": CHANNELS,
         "channels": {}, "refresh_silences": _no_silences, "reload": lambda **_: Reload("", ""),
         "operators_url": lambda: "http://127.0.0.1:9", "own_url": lambda: "http://127.0.0.1:9", "clock": clock,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.app import Relay
+from relay.domain.tokens import Signing
 from relay.store import Store
 from relay.store.queries.admin import Admin, Ledger
 from relay_sandbox.standins.inbox import Inbox
@@ -21,6 +22,8 @@ from tests.support.waiting import until
 
 CONFIG = Path(__file__).parents[1] / "data" / "stage.yaml"
 SECRET, TOKEN = "kFv8-the-secret-of-the-platform", "Tz4-the-token-of-the-callback"
+OWN_SECRET = "Wm3q-the-secret-of-relay-itself-9c"
+SIGNING = Signing(lambda: [OWN_SECRET.encode()])
 CALLBACKS = ("progress", "completion", "error", "batch-start", "operation-complete", "batch-complete")
 
 
@@ -69,7 +72,8 @@ async def surroundings(redis_url: str, **env: str) -> AsyncIterator[Surroundings
         store.partition.start()  # what it asks for goes by the inbox
         data_dir = tempfile.mkdtemp(prefix="relay-", dir="/tmp")  # short enough for the path of a socket
         variables = {
-            "RELAY_REDIS_URL": redis_url, "STAGE_SECRET": SECRET, "STAGE_TOKEN": TOKEN, "STAGE_SLACK": slack.base_url,
+            "RELAY_REDIS_URL": redis_url, "RELAY_SECRET": OWN_SECRET,
+            "STAGE_SECRET": SECRET, "STAGE_TOKEN": TOKEN, "STAGE_SLACK": slack.base_url,
             "STAGE_SMTP": str(inbox.smtp_port), "STAGE_DATA": data_dir, **env,
         }  # fmt: skip
         try:

@@ -11,6 +11,7 @@ from relay.config import OPERATOR, Config
 from relay.console.access import browser
 from relay.console.access.identity import IDENTITY, BrowserSessions, token_identity
 from relay.console.access.login_flow import LoginFlow
+from relay.domain.tokens import Signing
 from relay.errors import StoreUnavailable
 from relay.receiving.connection import client_of
 from relay.receiving.problems import HttpProblem
@@ -28,6 +29,7 @@ class ConsoleAuth:
         self,
         config: Callable[[], Config],
         store: Store,
+        signing: Signing,
         *,
         audit: AuditTrail,
         render: browser.Render,
@@ -36,15 +38,16 @@ class ConsoleAuth:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
+        self._signing = signing
         self._loopback = loopback
         sessions = Sessions(store)
-        self._sessions = BrowserSessions(sessions, config, clock, tls=secure)
-        self._flow = LoginFlow(config, sessions, self._sessions, audit, clock, render, lambda: self.is_open)
+        self._sessions = BrowserSessions(sessions, signing, config, clock, tls=secure)
+        self._flow = LoginFlow(config, sessions, signing, self._sessions, audit, clock, render, lambda: self.is_open)
 
     @property
     def is_open(self) -> bool:
-        """Return whether there is a console: without a way in, its addresses are 404 as any other."""
-        return self._loopback or self._config().console.enabled
+        """Return whether there is a console: without a way in, or a secret, its addresses are 404 as any other."""
+        return self._signing.available and (self._loopback or self._config().console.enabled)
 
     def owns(self, path: str) -> bool:
         """Return whether this, and not the listener's token, decides who may ask this address."""
@@ -69,7 +72,7 @@ class ConsoleAuth:
     def announce(self, base: str) -> None:
         """Log the command that makes a link, where there is no other way in. The link itself is a secret."""
         console = self._config().console
-        if self._loopback and not console.configured:
+        if self.is_open and self._loopback and not console.configured:
             log.info("console.link", console=f"{console.url or base}{browser.PAGES}", command="relay console link")
 
     @web.middleware

@@ -13,8 +13,10 @@ from aiohttp import hdrs, web
 from relay.config import OPERATOR, ROLES, VIEWER, Config, Console, Role
 from relay.config.console import LONGEST_SESSION, SESSION
 from relay.console.access.browser import csrf_of
+from relay.domain.tokens import Signing
+from relay.errors import InvalidSignature
 from relay.receiving.connection import by_trusted_proxy
-from relay.store.sessions import Session, Sessions
+from relay.store.sessions import Sessions
 
 LINK, HEADER, TOKEN = "link", "header", "token"
 LONGEST_NAME = 100
@@ -32,6 +34,16 @@ class Identity:
 
 
 IDENTITY = web.RequestKey("identity", Identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login. The configuration gives the role at each request, unless a link has given it."""
+
+    name: str
+    via: str
+    began: float  # seconds since the epoch
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +96,27 @@ def _hash(token: str) -> bytes:
 
 
 NAME = "relay-console"
+PURPOSE = "console session"
 ID_BYTES = 32
-LONGEST_ID = 64  # characters: what is longer is no id of ours
 
 
 class BrowserSessions:
-    """End after `SESSION` seconds without a request, or a week. `tls`: of the listener. Raise StoreUnavailable."""
+    """Sessions in signed cookies. They end by a logout, after `SESSION` seconds without a request, or after a week.
+
+    `tls`: of the listener. StoreUnavailable where Redis does not answer.
+    """
 
     def __init__(
-        self, sessions: Sessions, config: Callable[[], Config], clock: Callable[[], float], *, tls: bool
+        self,
+        sessions: Sessions,
+        signing: Signing,
+        config: Callable[[], Config],
+        clock: Callable[[], float],
+        *,
+        tls: bool,
     ) -> None:
         self._sessions = sessions
+        self._signing = signing
         self._config = config
         self._clock = clock
         self._tls = tls
@@ -116,12 +138,9 @@ class BrowserSessions:
 
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:
         """Return the session's user; None without a valid cookie or a role. `extend`: count it as use."""
-        id_ = request.cookies.get(self.cookie, "")
-        if not id_ or len(id_) > LONGEST_ID:
-            return None
+        id_, session = self._read(request)
         console = self._config().console
-        session = await self._sessions.find(id_, SESSION if extend else None)
-        if session is None:
+        if session is None or not await self._sessions.lasts(id_, SESSION if extend else None):
             return None
         role = role_of(console, session, proxied_user(request, console))
         if role is None or not 0 <= self._clock() - session.began + 60 < LONGEST_SESSION:
@@ -130,14 +149,29 @@ class BrowserSessions:
         return Identity(session.name, role, session.via, csrf_of(id_))
 
     async def begin(self, request: web.Request, response: web.StreamResponse, session: Session) -> None:
-        """Begin a session by a new id: one that was planted or seen before is worth nothing."""
-        if before := request.cookies.get(self.cookie, ""):
-            await self._sessions.forget(before[: LONGEST_ID + 1])
+        """Begin a session by a new id, and end the one before."""
+        await self._forget(request)
         id_ = secrets.token_urlsafe(ID_BYTES)
-        await self._sessions.keep(id_, session, SESSION)
-        response.set_cookie(self.cookie, id_, **self.cookie_options)
+        await self._sessions.keep(id_, SESSION)
+        response.set_cookie(self.cookie, self.signed(id_, session), **self.cookie_options)
 
     async def end(self, request: web.Request, response: web.StreamResponse) -> None:
-        if id_ := request.cookies.get(self.cookie, ""):
-            await self._sessions.forget(id_[: LONGEST_ID + 1])
+        await self._forget(request)
         response.del_cookie(self.cookie, **self.cookie_options)
+
+    def signed(self, id_: str, session: Session) -> str:
+        """Return the cookie's value."""
+        return self._signing.issue(PURPOSE, id_, session.name, session.via, f"{session.began}", session.role)
+
+    def _read(self, request: web.Request) -> tuple[str, Session | None]:
+        """Return the id and the session of the cookie; '' and None where relay has signed no such cookie."""
+        try:
+            id_, name, via, began, role = self._signing.redeem(PURPOSE, request.cookies.get(self.cookie, ""))
+        except InvalidSignature:
+            return "", None
+        return id_, Session(name, via, float(began), role)
+
+    async def _forget(self, request: web.Request) -> None:
+        id_, session = self._read(request)
+        if session:
+            await self._sessions.forget(id_)

@@ -13,19 +13,29 @@ from aiohttp import web
 from relay.config import Config, Console, Role
 from relay.console.access import browser
 from relay.console.access.browser import LOGIN, PAGES, has_csrf, leading_back, route_of, same_origin
-from relay.console.access.identity import HEADER, LINK, BrowserSessions, proxied_user, role_of
-from relay.errors import StoreUnavailable
+from relay.console.access.identity import (
+    HEADER,
+    ID_BYTES,
+    LINK,
+    LONGEST_NAME,
+    BrowserSessions,
+    Session,
+    proxied_user,
+    role_of,
+)
+from relay.domain.tokens import Signing
+from relay.errors import InvalidSignature, StoreUnavailable
 from relay.log_lines import RateLimitedLog
 from relay.receiving import request_body
 from relay.receiving.connection import client_of
 from relay.receiving.problems import RETRY_AFTER
 from relay.store.audit import Act, AuditTrail, say
-from relay.store.sessions import Link, Session, Sessions
+from relay.store.sessions import Sessions
 
 UNKNOWN = "unknown"  # the actor of a refusal whose user is not known
 LOGGED = 1.0  # seconds between two refused links that are logged: a stranger must not fill the log
 MINUTES = 10  # for which a link works
-TOKEN_BYTES, LONGEST_TOKEN = 32, 100
+PURPOSE = "console link"
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,6 +47,7 @@ class LoginFlow:
 
     config: Callable[[], Config]
     store: Sessions
+    signing: Signing
     sessions: BrowserSessions
     audit: AuditTrail
     clock: Callable[[], float]
@@ -87,12 +98,21 @@ class LoginFlow:
     async def take_link(self, request: web.Request) -> web.StreamResponse:
         if not self.from_here(request):
             return self.forged(request, "link")
-        link = await self.store.take(request.match_info["token"][:LONGEST_TOKEN])
-        if link is None:
+        session = await self._session_of_link(request.match_info["token"])
+        if session is None:
             self.log_refusal(request)
             return self.refused(request, browser.NOT_LET_IN, browser.USED)
-        session = Session(f"guest of {link.maker}", LINK, self.clock(), role=link.role)
         return await self.let_in(request, session, PAGES)
+
+    async def _session_of_link(self, token: str) -> Session | None:
+        """Use up the link of this token; None if relay has not signed it, or it is used or too old."""
+        try:
+            id_, role, maker, until = self.signing.redeem(PURPOSE, token)
+        except InvalidSignature:
+            return None
+        if self.clock() > float(until) or not await self.store.take(id_):
+            return None
+        return Session(f"guest of {maker}", LINK, self.clock(), role)
 
     async def let_in(self, request: web.Request, session: Session, back: str) -> web.Response:
         """Begin a session and lead to `back`. StoreUnavailable before there is one: no login is without its entry."""
@@ -153,8 +173,9 @@ class LoginFlow:
         return browser.html_page(page, status, headers)
 
 
-async def make_link(sessions: Sessions, base: str, role: Role, maker: str) -> str:
+async def make_link(sessions: Sessions, signing: Signing, base: str, role: Role, maker: str, *, now: float) -> str:
     """Return a whole link, at the console with this address. StoreUnavailable: there is none."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    await sessions.lay(token, Link(role, maker), MINUTES * 60)
+    id_ = secrets.token_urlsafe(ID_BYTES)
+    await sessions.lay(id_, MINUTES * 60)
+    token = signing.issue(PURPOSE, id_, role, maker[:LONGEST_NAME], f"{now + MINUTES * 60:.0f}")
     return f"{base}{PAGES}/enter/{token}"

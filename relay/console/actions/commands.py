@@ -1,4 +1,4 @@
-"""Acts that commands and programs ask for: events, digests before their time, keys, login links, reloading."""
+"""Acts that commands and programs ask for: events, digests before their time, login links, reloading."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from relay.background.catch_up import catch_up, hooks_of
 from relay.background.upkeep import at_hand
 from relay.config import VIEWER, Config, Role
-from relay.configfile.units import duration
+from relay.config.listeners import WITHOUT_SECRET
 from relay.console.access import Identity
 from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.context import Context, way_of
@@ -42,17 +42,6 @@ from relay.store.bodies import LastBody
 from relay.store.queries.reachability import OperatorPauses
 from relay.store.queries.silences import SilenceList
 from relay.store.sessions import Sessions
-from relay.store.signing_keys import MOST, SigningKeys, name_of
-
-KEEP = "366d"
-DEAD = "What they sealed does not work any more: links in mails that were sent, and buttons that stand."
-
-
-class RotateForm(Form):
-    """`keep`: validity of the present key, 0: it and all earlier ones end. `force`: an older key may go early."""
-
-    keep: Name = KEEP
-    force: bool = False
 
 
 class BodyForm(NameForm):
@@ -85,37 +74,20 @@ async def send_digest(context: Context, form: NameForm, identity: Identity) -> D
     return Done(f"Queued for {', '.join(sent)}.")
 
 
-async def rotate_key(context: Context, form: RotateForm, identity: Identity) -> Done:
-    try:
-        seconds = 0.0 if form.keep == "0" else duration(form.keep)
-    except ValueError as error:
-        return refused(f"keep: {error}")
-    signing, now = SigningKeys(context.store), await context.store.time()
-    before = name_of(await signing.current())
-    working = [key for key in await signing.retired() if key.until.timestamp() > now]
-    if seconds and len(working) >= MOST and not form.force:
-        until = local(working[-1].until, context.config().timezone)
-        fault = f"{MOST} earlier keys still work, and {working[-1].name} would have to go before {until}."
-        return refused(f"{fault} {DEAD} --force does it all the same")
-    async with context.act(identity, "keys rotate", before, keep=form.keep) as act:
-        new, forgotten = await signing.rotate(now, seconds)
-        act.outcome = f"now {name_of(new)}"
-    gone = [key.name for key in forgotten if key.until.timestamp() > now] + ([] if seconds else [before])
-    text = f"The new key is {name_of(new)}, in place of {before}."
-    facts = {"present": name_of(new), "before": before, "forgotten": ", ".join(gone)}
-    return Done(f"{text} Forgotten: {', '.join(gone)}. {DEAD}" if gone else text, facts=facts)
-
-
 async def link(context: Context, form: LinkForm, identity: Identity) -> Done:
     """Make a link that lets one person into the console, once."""
     config = context.config()
     host = config.server.admin.host
+    if not context.signing.available:
+        return refused(f"the console is off: {WITHOUT_SECRET}")
     if not is_loopback(host) and not config.console.enabled:
         where = f"server.admin listens on {host or 'every address'}"
         return refused(f"the console is off: {where}, and nothing is configured under console")
     base = config.console.url or context.operators_url()
     async with context.act(identity, "console link", form.role, minutes=f"{MINUTES}"):
-        address = await make_link(Sessions(context.store), base, form.role, identity.name)
+        address = await make_link(
+            Sessions(context.store), context.signing, base, form.role, identity.name, now=context.clock()
+        )
     return Done(f"It lets one {form.role} in, once, within {MINUTES} minutes.", facts={"link": address})
 
 

@@ -1,13 +1,11 @@
-"""The audit trail, addresses that are not written to, and the keys behind links and buttons."""
+"""The audit trail, and addresses that are not written to."""
 
-from datetime import datetime
 from fnmatch import fnmatchcase
 
 from relay.console.context import Context, seconds_of
 from relay.console.facts import Facts, Filters, Name, NoQuestion, Time, When, existing
 from relay.store.audit import AuditEntry
 from relay.store.queries.suppressions import Suppressed, Suppressions
-from relay.store.signing_keys import SigningKeys, name_of
 
 
 class AuditQuestion(Filters):
@@ -33,21 +31,6 @@ class SuppressedFacts(Facts):
     rows: list[Suppressed]
 
 
-class RetiredKeyFacts(Facts):
-    """A key by its name, from which nothing follows; when it was replaced, and until when it opens."""
-
-    key: str
-    replaced: datetime
-    until: datetime
-
-
-class KeysFacts(Facts):
-    """`present` is what seals."""
-
-    present: str
-    retired: list[RetiredKeyFacts]
-
-
 async def audit(context: Context, question: AuditQuestion) -> AuditFacts:
     def fits(entry: AuditEntry) -> bool:
         return _means(question.actor, entry.actor) and _means(question.action, entry.action)
@@ -58,13 +41,6 @@ async def audit(context: Context, question: AuditQuestion) -> AuditFacts:
 
 async def suppressed(context: Context, _question: NoQuestion) -> SuppressedFacts:
     return SuppressedFacts(rows=[*await Suppressions(context.store).all()])
-
-
-async def keys(context: Context, _question: NoQuestion) -> KeysFacts:
-    signing, now = SigningKeys(context.store), await context.store.time()
-    retired = [key for key in await signing.retired() if key.until.timestamp() > now]
-    rows = [RetiredKeyFacts(key=key.name, replaced=key.at, until=key.until) for key in retired]
-    return KeysFacts(present=name_of(await signing.current()), retired=rows)
 
 
 def _means(pattern: str, text: str) -> bool:

@@ -26,6 +26,7 @@ from relay.errors import EmbeddedRedisError
 
 MANIFEST, ABOUT = "appendonly.aof.manifest", "relay-backup.json"
 FOLDER = "appendonlydir"
+SECRET = "secret"  # noqa: S105 - its name; beside the folder: what signs links, buttons and sessions (own_secret.py)
 NAMED = re.compile(r"^file ([\w.-]+) seq \d+ type ([bi])(?: .*)?$", re.M)  # what is history ("h") is not read any more
 TRIES = 100  # a manifest changes twice while Redis writes its files anew, which takes far longer than to open them
 PIECE = 1 << 20  # bytes
@@ -48,7 +49,10 @@ def back_up(data_dir: Path, to: IO[bytes], about: Mapping[str, Any]) -> Copied:
             gzip.GzipFile(fileobj=to, mode="wb", compresslevel=FAST) as packed,
             tarfile.open(fileobj=packed, mode="w|") as archive,
         ):
-            for name, text in {ABOUT: json.dumps(dict(about)).encode(), MANIFEST: manifest}.items():
+            texts = {ABOUT: json.dumps(dict(about)).encode(), MANIFEST: manifest}
+            if (secret := data_dir / SECRET).exists():
+                texts[SECRET] = secret.read_bytes()
+            for name, text in texts.items():
                 _add(archive, name, io.BytesIO(text), len(text))
             for name, file in files.items():
                 _add(archive, name, file, sizes[name])
@@ -68,6 +72,9 @@ def put_back(archive: IO[bytes], data_dir: Path) -> dict[str, Any]:
         folder = Path(unfinished, FOLDER)
         folder.mkdir(mode=0o700)
         about = _unpack(archive, folder)
+        if (folder / SECRET).exists():
+            (folder / SECRET).replace(data_dir / SECRET)
+            sync(data_dir)
         os.rename(folder, target)  # noqa: PTH104 - beside its fsync
     sync(data_dir)
     return about

@@ -5,6 +5,7 @@
     redis.sock      the only way to the server
     redis.log       the server's own words
     appendonlydir/  the data
+    secret          signs links, buttons and sessions (own_secret.py)
 
 No Redis locks its directory by itself, and a second one would ruin the files. The kernel drops a lock with its last
 holder, so the two say for certain who lives; a PID may be reused, a zombie, or another container's. Linux and macOS.

@@ -19,6 +19,7 @@ from relay.memory import Memory, available
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.data_directory import DataDirectory, ask, pauses, running_url, server_info
 from relay.store.embedded.launch import ENVIRONMENT, configuration, ends_with_parent, private, repair_advice
+from relay.store.embedded.own_secret import own_secret
 
 __all__ = ["EmbeddedRedis", "find_server", "running_url"]
 
@@ -61,6 +62,7 @@ class EmbeddedRedis:
         self._held = AsyncExitStack()
         self._process: Process | None = None
         self._ended = ""  # why, until it runs again
+        self.secret = b""  # signs links, buttons and sessions where none is configured; known once it runs
         self.url = self._directory.url
 
     async def __aenter__(self) -> Self:
@@ -86,6 +88,7 @@ class EmbeddedRedis:
             async with AsyncExitStack() as held:  # undone in reverse order: here if a step fails, else by `stop`
                 await self._directory.acquire(self._stop_timeout)
                 held.callback(self._directory.release)
+                self.secret = own_secret(self._directory.path)
                 held.push_async_callback(self._end)
                 process = await self._spawn()
                 await self._ready(process)

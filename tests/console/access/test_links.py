@@ -6,15 +6,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.config import ROLES, VIEWER, Role
-from relay.console.access.login_flow import make_link
 from relay.store import Store
-from relay.store.sessions import Sessions
-from tests.support.auth import TOKENS, Browser, Served, console, served
+from tests.support.auth import TOKENS, Browser, Served, console, link_to, served
 from tests.support.clock import Clock
 
 
 async def made(here: Served, role: Role = VIEWER) -> str:
-    return await make_link(Sessions(here.store), here.url, role, "root@host-1")
+    return await link_to(here.url, here.store, here.clock, role, "root@host-1")
 
 
 @pytest.mark.parametrize("role", ROLES)

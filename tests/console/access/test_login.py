@@ -6,7 +6,6 @@ from relay.config.console import LONGEST_SESSION
 from relay.console.access.browser import leading_back
 from relay.console.access.identity import NAME
 from relay.store import Store, keys
-from relay.store.sessions import Sessions, _name
 from tests.support.auth import SAME, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
 
@@ -119,16 +118,6 @@ class TestTheSession:
         clock.advance(2)
         assert (await browser.get("/console/now")).status == 303
         assert await here.store.redis.exists(key) == 0
-
-
-async def test_a_session_of_a_way_in_that_is_no_more_leads_to_the_login(here: Served, browser: Browser) -> None:
-    older = {"name": "jana", "via": "oidc", "began": here.clock(), "mark": "a-provider", "groups": ["data"], "role": ""}
-    sessions, id_ = Sessions(here.store), "x" * 43
-    await sessions._write(_name("session", id_), older, 60)
-    browser.session.cookie_jar.update_cookies({NAME: id_})
-
-    assert (await browser.get("/console/now")).location.startswith("/console/login")
-    assert await kept(here) == []
 
 
 async def test_an_open_page_keeps_no_session_alive(here: Served, browser: Browser) -> None:
