@@ -141,6 +141,13 @@ class NoRoom(StoreUnavailable):
     """Redis is well, and yet this one event cannot be taken now: its sender keeps it (503)."""
 
 
+class Unreadable(NoRoom):
+    """A value in Redis that is damaged, or that a newer release wrote (503)."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"the value of {key} in Redis cannot be read: {why}")
+
+
 class EmbeddedRedisError(RelayError):
     """The private Redis could not be started or kept running; the message says what to do."""
 

@@ -37,7 +37,8 @@ LOG_EVENTS = {
     "settle.failed": "Bug while storing the result of a delivery, which is retried as unknown",
     "claim.failed": "Bug while reading the queue of `channel`; retried",
     "record.unreadable": (
-        "A damaged value, or one of a newer release (`error`): what needs it waits. Use the newer release"
+        "A damaged value, or one of a newer release (`error`): what needs it gets 503, or is set aside. "
+        "Use the newer release, or delete the key; then `relay dead replay`"
     ),
     "silence.failed": "Bug while checking silences; the message is sent",
     "silence.unreadable": "A damaged silence, without effect. `relay silence expire ID`",
@@ -83,7 +84,6 @@ LOG_EVENTS = {
         "[set it aside](operating.md#when-something-cannot-be-delivered)"
     ),
     "entry.set_aside": "An accepted entry (`id`) cannot be handled (`reason`). Report it, then `relay dead replay`",
-    "entry.waits": "`count` entries wait for values that cannot be read; beyond 10,000 they are set aside",
     "entry.not_set_aside": "An accepted entry cannot be handled nor set aside (`reason`): it is dropped. Report it",
     "entry.not_written": "Redis refuses the record of what was to be sent (`reason`); it is due again. Report it",
     "redis.clock_set_back": "Redis's clock went back by `seconds`; relay's time goes on. Run NTP there",

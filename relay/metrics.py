@@ -102,8 +102,7 @@ quarantined = Counter(
 )
 quarantine_bodies = Gauge(
     "relay_quarantine_bodies",
-    "Shared: bodies in quarantine, because of a `fault` of relay, `waiting` (accepted entries that need a "
-    "value that cannot be read), or `other`; replay faults after an upgrade.",
+    "Shared: bodies in quarantine, because of a `fault` of relay, or `other`; replay faults after an upgrade.",
     ["kind"],
 )
 displaced = Counter(

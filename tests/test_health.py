@@ -10,6 +10,7 @@ from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.engine.names import operation
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.ingest import Ingest, guarded
@@ -186,6 +187,20 @@ async def test_it_says_so_when_no_process_keeps_time_and_stays_ready(
     found = await health.readiness()
     assert found.checks["scheduler"].startswith("last ran 100 s ago")
     assert found.ready
+
+
+async def test_a_value_that_cannot_be_read_is_named(store: Store, health: Health) -> None:
+    await health.prepare()
+    event = events.progress(10)
+    key = f"op:{operation(event.subject, event.space(event.subject))}"
+    await store.redis.set(f"{{relay}}:{key}", b"damaged")
+
+    with pytest.raises(StoreUnavailable, match=key):
+        await store.report(event, [room()])
+
+    found = await health.readiness()
+    assert found.ready
+    assert found.checks["records"].startswith(f"the value of {key} in Redis cannot be read: ")
 
 
 async def test_data_that_somebody_deletes_is_noticed_until_a_reload(store: Store, health: Health) -> None:

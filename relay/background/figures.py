@@ -96,7 +96,6 @@ class Figures:
         metrics.pauses.labels("removed").set(len(await self.admin.removed(now)))
         await self._bodies.trim()
         faults = await self._bodies.faults()
-        metrics.quarantine_bodies.labels("waiting").set(len(await self._bodies.entries.waiting()))
         metrics.quarantine_bodies.labels("fault").set(faults)
         metrics.quarantine_bodies.labels("other").set(await self._bodies.size() - faults)
 
@@ -148,9 +147,9 @@ class DeliveryBlockers:
         if faults := await self._bodies.faults():
             which = "1 event waits" if faults == 1 else f"{faults} events wait"
             checks["quarantine"] = f"{which} because relay itself failed; see `relay dead list`"
-        if waiting := len(await self._bodies.entries.waiting()):
-            which = "1 accepted entry waits" if waiting == 1 else f"{waiting} accepted entries wait"
-            checks["inbox"] = f"{which} for a value that cannot be read; see `relay dead list`"
+        if damaged := [*self.store.partition.damaged.values()]:
+            more = f"; so it is with {len(damaged) - 1} others" if len(damaged) > 1 else ""
+            checks["records"] = f"{damaged[0]}{more}"
         return checks
 
     def channels(self) -> set[str]:

@@ -37,15 +37,13 @@ COLUMNS: Mapping[str, Cell] = {
     "tries": "attempts",
     "why": lambda row: ": ".join(filter(None, (row["why"], row["error"]))),
 }
-# By whether relay itself failed on it, and whether it waits.
-VERDICTS = {(False, False): "refused", (True, False): "relay itself failed on it", (True, True): "waits"}
 BODIES: Mapping[str, Cell] = {
     "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["at"]),
     "what": lambda row: (
         f"{'an accepted entry' if row['id'].startswith(ENTRY) else 'a body'} from {row['source'] or 'the inbox'}"
     ),
-    "why": lambda row: f"{VERDICTS[bool(row['fault']), bool(row.get('waits'))]}: {row['reason']}",
+    "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
 }
 Filters = Mapping[str, str | None]
 Meant = tuple[str, dict[str, Any], dict[str, Any]]  # a list, the form that acts on it, and how many that are

@@ -21,8 +21,7 @@ import structlog
 from relay import metrics
 from relay.engine.names import digest
 from relay.errors import NoRoom, StoreUnavailable
-from relay.store.journal.inbox import parsed
-from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE, WAITING
+from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE
 from relay.store.plain import Plain, dumped
 from relay.store.queries.paging import Position
 from relay.store.queries.reader import readable
@@ -36,7 +35,6 @@ LEVEL = 3  # of zlib: some 15 kB of GitHub's become 1.4 in 20 µs
 MOST = 1000  # refused ones, and as many that relay failed on; of senders' faults the oldest leave first
 MOST_BYTES = 64 * 2**20  # of the bodies of each
 LEAVING = 20  # that leave together
-WAITS = "it needs a value that cannot be read (`record.unreadable` in the log), and is tried again each minute"
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +59,6 @@ class QuarantineRow:
     at: datetime
     fault: bool  # relay itself failed on it; the reason is the error's class and place
     size: int
-    waits: bool = False  # it is tried again by itself
 
     @property
     def position(self) -> Position:
@@ -224,13 +221,12 @@ class Bodies:
             if row and whole:
                 headers, _, body = whole.partition(b"\n")
                 return Quarantined(**asdict(row), headers=json.loads(headers), body=body)
-        return None if entry is None else Quarantined(**asdict(_waiting(name)), headers={}, body=entry)
+        return None
 
     async def page(self, query: QuarantineQuery = EVERY, *, cursor: str = "", limit: int = 50) -> QuarantinePage:
         """Looks at all. ValueError for a cursor that no page gave."""
         before = Position.load(cursor)
-        rows = [*map(_waiting, (await self.entries.waiting())[:MOST])]
-        rows += [row for table in (FAULTS, REFUSED) for row in await self._rows(table)]
+        rows = [row for table in (FAULTS, REFUSED) for row in await self._rows(table)]
         matching = [row for row in rows if query.matches(row)]
         order = sorted(matching, key=lambda row: row.position, reverse=True)
         shown = [row for row in order if before is None or row.position < before]
@@ -242,11 +238,11 @@ class Bodies:
             return 0
         entries = [name.removeprefix(ENTRY) for name in ids]
         bodies = [("DEL", _body(name)) for name in ids]  # first: else a crash here would leave them for good
-        *_, waiting, refused, faults = await self._plain.do(
-            *bodies, ("HDEL", SET_ASIDE, *entries), ("HDEL", WAITING, *entries),
+        *_, refused, faults = await self._plain.do(
+            *bodies, ("HDEL", SET_ASIDE, *entries),
             ("HDEL", REFUSED, *ids), ("HDEL", FAULTS, *ids),
         )  # fmt: skip
-        return int(waiting + refused + faults)
+        return int(refused + faults)
 
     async def _rows(self, table: str) -> list[QuarantineRow]:
         rows = (await self._plain.table(table)).items()
@@ -272,11 +268,6 @@ def _unpacked(packed: bytes) -> LastBody:
     head, _, body = zlib.decompress(packed).partition(b"\n")
     number, at, headers = json.loads(head)
     return LastBody(at, headers, body, number)
-
-
-def _waiting(name: str) -> QuarantineRow:
-    ms, _ = parsed(name.removeprefix(ENTRY).encode())
-    return QuarantineRow(name, "", WAITS, datetime.fromtimestamp(ms / 1000, UTC), fault=True, size=0, waits=True)
 
 
 def _body(name: str) -> str:

@@ -23,7 +23,6 @@ What it keeps of itself:
     {relay}:mark                   string  the last commit: what the next one must stand on
     {relay}:inbox                  stream  entries for the owner (id, entry)
     {relay}:answer:<act>           string  what became of an act of people (record); for a minute
-    {relay}:waiting                hash    entries that need what cannot be read, to be tried again
     {relay}:set-aside              hash    entries that were set aside, as they were appended; `quarantine` and `faults`
                                            have a row of each
 
@@ -45,6 +44,7 @@ And:
     {relay}:testing:<digest>       string  of a destination: there until it gets the next test message
     {relay}:bodies:<digest>        string  how many bodies of a source were kept
     {relay}:sealed                 hash    marks data that an earlier release encrypted, which is refused (layout.py)
+    {relay}:waiting                hash    entries that an earlier release kept back, which are refused as well
     {relay}:schema                 string  the version of this layout
     {relay}:probe                  string  written once a second, to see whether Redis takes writes
 """
@@ -52,14 +52,14 @@ And:
 from relay.engine import records
 
 PREFIX = "{relay}:"
-ENCRYPTED, SCHEMA, PROBE = "sealed", "schema", "probe"
+ENCRYPTED, KEPT_BACK, SCHEMA, PROBE = "sealed", "waiting", "schema", "probe"
 SCHEMA_VERSION = "3"
 # Tables of the journal and of the quarantine; in the latter, ENTRY begins the id of an entry of the inbox.
-REFUSED, FAULTS, SET_ASIDE, WAITING, ENTRY = "quarantine", "faults", "set-aside", "waiting", "q-in-"
+REFUSED, FAULTS, SET_ASIDE, ENTRY = "quarantine", "faults", "set-aside", "q-in-"
 # Types of the keys that events have in common; `due:…` of each channel are sorted sets, too.
 SHARED = {
     "string": ("term", "owner", "handed", "mark"),
-    "hash": ("ledger", WAITING, SET_ASIDE, FAULTS, REFUSED, records.MISSING, records.JOB_NAMES),
+    "hash": ("ledger", SET_ASIDE, FAULTS, REFUSED, records.MISSING, records.JOB_NAMES),
     "stream": ("inbox", "operations"),
     "zset": (
         *("pulses", records.DEAD, records.WATCH, records.STALLED, records.OVER, records.FLYING, records.BROKEN),

@@ -1,7 +1,7 @@
 """Layout of the data: decided once, by the first process."""
 
 from relay.errors import ConfigError, Problem
-from relay.store.keys import ENCRYPTED, SCHEMA, SCHEMA_VERSION
+from relay.store.keys import ENCRYPTED, KEPT_BACK, SCHEMA, SCHEMA_VERSION
 from relay.store.plain import Plain
 
 DRAIN = (
@@ -10,6 +10,11 @@ DRAIN = (
 )
 OTHER = f"the data is of layout %s, this relay reads {SCHEMA_VERSION}: {DRAIN}"
 ENCRYPTED_DATA = f"the data is encrypted by redis.encryption_key, which this relay does not read: {DRAIN}"
+
+KEPT_BACK_DATA = (
+    "entries wait for a value that cannot be read: set them aside with the release that wrote them (`relay dead list`, "
+    "`relay dead set-aside`)"
+)
 
 
 async def agree(plain: Plain) -> None:
@@ -21,9 +26,10 @@ async def agree(plain: Plain) -> None:
 
 async def check(plain: Plain) -> str | None:
     """Return the layout of the data, None where there is no data. ConfigError for one that this release cannot read."""
-    version, encrypted = await plain.do(("GET", SCHEMA), ("EXISTS", ENCRYPTED))
-    if encrypted:
-        raise ConfigError([Problem("redis", ENCRYPTED_DATA)])
+    version, encrypted, waiting = await plain.do(("GET", SCHEMA), ("EXISTS", ENCRYPTED), ("EXISTS", KEPT_BACK))
+    for found, refusal in ((encrypted, ENCRYPTED_DATA), (waiting, KEPT_BACK_DATA)):
+        if found:
+            raise ConfigError([Problem("redis", refusal)])
     if version is None:
         return None
     if version.decode() != SCHEMA_VERSION:

@@ -1,8 +1,8 @@
-"""Entries of the inbox beside it: those that were set aside, and those that wait for what cannot be read."""
+"""Entries of the inbox that were set aside."""
 
 import re
 
-from relay.store.keys import ENTRY, FAULTS, SET_ASIDE, WAITING
+from relay.store.keys import ENTRY, FAULTS, SET_ASIDE
 from relay.store.plain import Plain, dumped
 
 ENTRY_ID = re.compile(rf"{ENTRY}(\d{{1,15}}-\d{{1,15}})")
@@ -14,11 +14,6 @@ class SetAside:
 
     def __init__(self, plain: Plain) -> None:
         self._plain = plain
-
-    async def waiting(self) -> list[str]:
-        """Return the names of those that wait for what cannot be read."""
-        [ids] = await self._plain.do(("HKEYS", WAITING))
-        return sorted(filter(ENTRY_ID.fullmatch, (ENTRY + id_.decode("utf-8", "replace") for id_ in ids)))
 
     async def payload(self, name: str) -> bytes | None:
         """Return what an entry says; None where none of this name is here."""
@@ -33,25 +28,24 @@ class SetAside:
         place = name.removeprefix(ENTRY)
         id_, _, payload = appended.partition(b"\0")
         await self._plain.do(("XADD", "inbox", "*", "id", id_, "entry", payload))
-        await self._plain.do(("HDEL", SET_ASIDE, place), ("HDEL", WAITING, place), ("HDEL", FAULTS, name))
+        await self._plain.do(("HDEL", SET_ASIDE, place), ("HDEL", FAULTS, name))
         return True
 
     async def set_aside(self, name: str) -> bool:
-        """Take an entry out of the inbox, or from those that wait; False where it is in neither."""
+        """Take an entry out of the inbox; False where it is not there."""
         if not (known := ENTRY_ID.fullmatch(name)):
             return False
         id_ = known[1]
         [rows] = await self._plain.do(("XRANGE", "inbox", id_, id_))
-        [appended] = await self._plain.fields(WAITING, [id_])
-        for _, (_, entry, _, payload) in rows:
-            appended = entry + b"\0" + payload
-        if appended is None:
+        if not rows:
             return False
+        [(_, (_, entry, _, payload))] = rows
+        appended = entry + b"\0" + payload
         row = {"source": "", "reason": BY_HAND, "at": await self._plain.now(), "size": len(appended)}
         await self._plain.do(
             ("HSET", SET_ASIDE, id_, appended),
             ("HSET", FAULTS, name, dumped(row)),
-            ("XDEL", "inbox", id_), ("HDEL", WAITING, id_),
+            ("XDEL", "inbox", id_),
         )  # fmt: skip
         return True
 
@@ -59,5 +53,5 @@ class SetAside:
         """Return an entry as it was appended: its name there, a zero byte, and what it says."""
         if not (known := ENTRY_ID.fullmatch(name)):
             return None
-        [aside], [waits] = [await self._plain.fields(table, [known[1]]) for table in (SET_ASIDE, WAITING)]
-        return aside or waits
+        [appended] = await self._plain.fields(SET_ASIDE, [known[1]])
+        return appended

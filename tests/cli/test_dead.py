@@ -5,14 +5,22 @@ import json
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
+from relay.domain.events import Event
 from relay.engine.intake import Report
+from relay.engine.names import operation
+from relay.engine.records import Operation
 from relay.operating.acts import short
+from relay.store import keys
+from relay.store.journal.codec import Codec
+from relay.store.journal.kinds import KINDS
 from tests.cli.asking import Commands
 from tests.cli.serving import started
 from tests.support.events import completed
 from tests.support.inprocess import relay
 from tests.support.queue import dead_letters
+from tests.support.redis_server import RedisServer
 from tests.support.stage import Stage
 from tests.support.targets import mail
 from tests.support.waiting import until
@@ -96,20 +104,28 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(cli: C
     assert {act["detail"]["by"] for act in audit["rows"]} == {"command"}
 
 
-async def test_an_accepted_entry_that_waits_is_set_aside_and_brought_back(cli: Commands) -> None:
-    codec = cli.store.partition._rules.codec
-    payload = codec.dumped(Report(completed(operationId="op-1"), [mail("a@example.com")]))
-    await cli.store.redis.hset("{relay}:waiting", "1-1", b"event\0" + payload)
+def appended(event: Event) -> dict[str, bytes]:
+    """Return an entry of the inbox that reports this event."""
+    return {"id": b"event", "entry": Codec(KINDS).dumped(Report(event, [mail("a@example.com")]))}
 
-    waits = await cli("dead", "list")
-    done, unknown = [await cli("dead", "set-aside", name) for name in ("q-in-1-1", "q-in-1-2")]
-    aside, shown = await cli("dead", "list"), await cli("dead", "show", "q-in-1-1")
-    back, after = await cli("dead", "replay", "q-in-1-1"), await cli.facts("dead", "list")
 
-    assert "waits: it needs a value that cannot be read" in " ".join(waits.output.split())
-    assert (done.exit_code, done.output) == (0, "q-in-1-1: set aside\n")
-    assert (unknown.exit_code, unknown.output) == (1, "q-in-1-2: it is not in the inbox: nothing was done\n")
-    assert "relay itself failed on it: set aside by hand" in " ".join(aside.output.split())
+async def test_an_accepted_entry_that_needs_a_damaged_value_is_listed_and_brought_back(cli: Commands) -> None:
+    event, redis = completed(operationId="op-1"), cli.store.redis
+    key = keys.PREFIX + Operation.PREFIX + operation(event.subject, event.space(event.subject))
+    await redis.set(key, b"damaged")
+    await redis.xadd(f"{keys.PREFIX}inbox", appended(event))
+
+    async def set_aside() -> bool:
+        return bool(await redis.exists(f"{keys.PREFIX}set-aside"))
+
+    await until(set_aside)
+    listed = await cli.facts("dead", "list")
+    [row] = listed["quarantine"]["rows"]
+    shown = await cli("dead", "show", row["id"])
+    await redis.delete(key)
+    back, after = await cli("dead", "replay", row["id"]), await cli.facts("dead", "list")
+
+    assert row["reason"].startswith(f"the value of {key.removeprefix(keys.PREFIX)} in Redis cannot be read: ")
     assert '"op-1"' in shown.output
     assert back.exit_code == 0, back.output
     assert not after["quarantine"]["rows"]
@@ -118,6 +134,19 @@ async def test_an_accepted_entry_that_waits_is_set_aside_and_brought_back(cli: C
         return (await cli.around.ledger()).counts.get("accepted") == 1
 
     await until(decided)
+
+
+async def test_an_accepted_entry_is_set_aside_without_a_running_relay(redis: Redis, redis_server: RedisServer) -> None:
+    await redis.xadd(f"{keys.PREFIX}inbox", appended(completed()), id="1-1")
+
+    done, unknown, aside = [
+        await asyncio.to_thread(relay, "dead", *words, "--redis", redis_server.url)
+        for words in (("set-aside", "q-in-1-1"), ("set-aside", "q-in-1-2"), ("list",))
+    ]
+
+    assert (done.exit_code, done.output) == (0, "q-in-1-1: set aside\n")
+    assert (unknown.exit_code, unknown.output) == (1, "q-in-1-2: it is not in the inbox: nothing was done\n")
+    assert "relay itself failed on it: set aside by hand" in " ".join(aside.output.split())
 
 
 async def test_where_no_relay_can_start_redis_itself_is_read(cli: Commands, letter: str) -> None:

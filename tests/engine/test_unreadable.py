@@ -12,7 +12,7 @@ from relay.engine.records import FLYING, OVER, WATCH, Delivery, due, parked
 from relay.engine.state import Changes
 from relay.engine.watch import RunsDue, Tick
 from relay.engine.withholding import AddSilence, EndSilence
-from relay.store.journal.codec import Unreadable
+from relay.errors import Unreadable
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending
 from tests.support import events

@@ -6,7 +6,7 @@ All stores of a test share one `Shared`, as several processes share a partition.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from redis.asyncio import Redis
 
@@ -82,6 +82,7 @@ class MemoryJournal:
     decided: Callable[[Any, Any], None] = lambda entry, outcome: None
     owns = is_owned = True
     term = 1
+    damaged: ClassVar[dict[str, str]] = {}
 
     def may_send(self) -> bool:
         return True
@@ -110,13 +111,6 @@ class NoBodies:
 
     async def size(self) -> int:
         return 0
-
-    async def waiting(self) -> list[str]:
-        return []
-
-    @property
-    def entries(self) -> Self:
-        return self
 
     async def trim(self) -> None: ...
 

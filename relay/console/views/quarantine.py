@@ -36,7 +36,7 @@ class QuarantineFacts(Facts):
 
 
 class QuarantinedFacts(Facts):
-    """A quarantined body. `fault`: relay itself failed, where `reason` says, or it `waits`.
+    """A quarantined body. `fault`: relay itself failed, where `reason` says.
 
     `cut`: the end of `body` is left out. `format`: what reads it, if its source has one.
     """
@@ -51,7 +51,6 @@ class QuarantinedFacts(Facts):
     body: str
     cut: bool
     format: str
-    waits: bool = False
 
 
 def query_of(context: Context, filters: QuarantineFilters, until: float | None = None) -> QuarantineQuery:

@@ -1,25 +1,17 @@
-"""Entries that wait for a decision, of this process, of the inbox and of those that could not be read: which is next.
+"""Entries that wait for a decision, of this process and of the inbox: which is next.
 
 A process that does not own the partition passes its entries on to the owner's inbox.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-
-import structlog
+from collections.abc import Callable, Sequence
 
 from relay.errors import RelayError, StoreUnavailable, handling
 from relay.store.journal.inbox import Inbox
 from relay.store.journal.items import Id, Item, Queue
 from relay.store.journal.pace import Pace
-from relay.store.journal.term import Term
-from relay.store.keys import WAITING
 
 GATHER, IN_VAIN = 0.025, 3  # seconds that what comes may join a commit; passes of the loop without anything that does
-RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
-FOR_WAITING = 8  # one in so many of a full commit's entries is one of these
-log = structlog.get_logger(__name__)
 
 
 class NotOwner(StoreUnavailable):
@@ -33,17 +25,11 @@ class Backlog:
         """`alone`: no other process takes events, so nothing has to be read before an event is decided."""
         self._queue, self._inbox, self._monotonic, self._alone = queue, inbox, monotonic, alone
         self.poll = pace.poll_alone if alone else pace.poll
-        self._most_tried = pace.waiting
-        self._read_at = self._retried = 0.0
+        self._read_at = 0.0
         self._odd = 0  # 1 in every other turn
-        self._round = deque[str]()  # entries that wait, and have not been tried again in this minute
-        self._again = deque[Item]()  # those of them that a commit gave back
 
     async def begin(self) -> Id:
         """Begin a term; return the newest entry that was in the inbox before."""
-        self._retried = self._monotonic() - RETRY_WAITING
-        self._round.clear()
-        self._again.clear()
         self._inbox.forget()
         self._queue.displace()
         return await self._inbox.read()
@@ -58,23 +44,20 @@ class Backlog:
             await asyncio.sleep(0)
             count, in_vain = len(self._queue), in_vain + 1 if len(self._queue) == count else 0
 
-    async def take(self, term: Term) -> list[Item]:
-        """Take what the next commit decides, as much as it may."""
+    async def take(self, limit: int) -> list[Item]:
+        """Take what the next commit decides, up to so many."""
         unplaced = [] if self._alone else self._queue.unplaced()
         if unplaced or self._inbox.has_more or self._monotonic() - self._read_at >= self.poll:
             self._read_at = self._monotonic()
             newest = await self._inbox.read()
             for item in unplaced:
                 item.follows = newest
-        waiting = await self._waiting(term)  # before anything is taken, which a failure would lose
-        items = self._next_items(term.limit - min(len(self._round) + len(self._again), term.limit // FOR_WAITING))
-        return items + self._next_waiting(waiting, min(self._most_tried, term.limit - len(items)))
+        return self._next_items(limit)
 
     def put_back(self, items: Sequence[Item]) -> None:
         """Let these be the next again."""
         self._inbox.put_back(items)
         self._queue.put_back(items)
-        self._again.extendleft(reversed([item for item in items if item.waits]))
 
     def _next_items(self, most: int) -> list[Item]:
         """Take what is next of everything that waits: receipts and acts, the inbox, events that follow what it had.
@@ -89,24 +72,6 @@ class Backlog:
 
     def _is_next(self, item: Item) -> bool:
         return self._alone or (item.follows is not None and self._inbox.has_passed(item.follows))
-
-    async def _waiting(self, term: Term) -> Mapping[str, bytes]:
-        """Return entries that could not be read, and are to be tried again: all of them, once a minute."""
-        if not self._round and self._monotonic() - self._retried <= RETRY_WAITING:
-            return {}
-        table = await term.table(WAITING, bytes, anew=not self._round)  # people may have taken some out
-        if not self._round:
-            self._retried = self._monotonic()
-            self._round.extend(sorted(table))
-            if table:
-                log.warning("entry.waits", count=len(table))
-        return table
-
-    def _next_waiting(self, table: Mapping[str, bytes], most: int) -> list[Item]:
-        """Take some of them: first of all what a commit that failed gave back."""
-        items = [self._again.popleft() for _ in range(min(most, len(self._again)))]
-        names = [self._round.popleft() for _ in range(min(most - len(items), len(self._round)))]
-        return items + [self._inbox.item_of(table[name], waits=name) for name in names if name in table]
 
     async def pass_on(self) -> bool:
         """Leave all in the owner's inbox, and keep what is not there yet; False for nothing. The error of one of these.

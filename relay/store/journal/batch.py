@@ -12,15 +12,14 @@ import structlog
 
 from relay.engine.draft import Draft
 from relay.engine.state import Changes, NotLoaded, Record, State
-from relay.errors import HandlingFailed, InvalidEvent, NoRoom, RelayError, StoreUnavailable, relay_line
+from relay.errors import HandlingFailed, InvalidEvent, RelayError, StoreUnavailable, Unreadable, relay_line
 from relay.outage import LONG, note
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import NOTHING, Admission, Answer, Id, Item, value_of
 from relay.store.journal.writes import MOST_WRITES, count_writes
-from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE, WAITING
+from relay.store.keys import ENTRY, FAULTS, REFUSED, SET_ASIDE
 
 Step = Callable[[State, Any, int, Any], tuple[Changes, Any]]
-MOST_WAITING_BYTES = 64 << 20
 LONGEST, AGAIN = 2.0, 0.1  # seconds of CPU that a step may take; and those between two looks at that
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -28,17 +27,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The pure step.
-
-    needs         names the records that an entry reads in any case, so that no step in vain has to find that out
-    most_waiting  entries that may wait for what cannot be read; more are set aside
-    """
+    """The pure step. `needs` names the records that an entry reads in any case, so that they are read before it."""
 
     step: Step
     codec: Codec
     needs: Callable[[Any], Iterable[tuple[type[Record], str]]] = lambda _entry: ()
     take_over: Callable[[Sequence[str]], Any] | None = None
-    most_waiting: int = 10_000
 
 
 class Unsure(Exception):
@@ -69,7 +63,6 @@ class Batch:
         self._rules, self._settings, self._guesses, self._left = rules, settings, guesses, left
         self._asked = set[tuple[Any, ...]]()
         self._writes = 0
-        self._room: tuple[int, int] | None = None  # for entries that wait: how many, and their bytes
 
     @property
     def used(self) -> list[bytes]:
@@ -113,8 +106,8 @@ class Batch:
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
             if self._guesses:  # it may follow from one that is wrong
                 raise Unsure from None
-            if isinstance(error, StoreUnavailable):
-                return self._postponed(item, error)
+            if isinstance(error, StoreUnavailable) and item.id == NOTHING:  # whoever submitted it tries again
+                return error
             if isinstance(error, HandlingFailed) and error.kind == StepTookTooLong.__name__:
                 self._writes = MOST_WRITES  # several of these in one batch would outlast the lease
                 item.failed = error
@@ -125,17 +118,14 @@ class Batch:
     def _decided(self, item: Item) -> Any:
         if item.failed:
             raise item.failed
-        if isinstance(item.entry, StoreUnavailable):  # it came from the inbox, and could not be read
+        if isinstance(item.entry, Unreadable):
             raise item.entry
         if NOTHING < item.id <= self._left:  # each time: the last line before the end of a process names its cause
             log.info("entry.next", id=f"{ENTRY}{item}", entry=type(item.entry).__name__)
         known = self.draft.get(Answer, item.act) if item.act else None
         if known is not None and known.done:
-            answer = value_of(known, self._rules.codec)
-        else:
-            answer = self._take(item.entry, item.act)
-        self._done_with(item)
-        return answer
+            return value_of(known, self._rules.codec)
+        return self._take(item.entry, item.act)
 
     def _take(self, entry: Any, act: str = "") -> Any:
         """Step it, and take over what it changes once nothing of it can fail."""
@@ -155,24 +145,6 @@ class Batch:
             record.done, record.value = True, value
         return answer
 
-    def _postponed(self, item: Item, error: StoreUnavailable) -> RelayError:
-        """Let it wait for what cannot be read, out of the way of the others."""
-        if item.id != NOTHING:
-            count, size = self._room or self._measured()
-            self._room = count - 1, size - len(item.appended)
-            if min(self._room) < 0:
-                return self._refused(item, NoRoom(f"too many wait already. {error}"))
-            self.draft.put(WAITING, str(item), item.appended)
-            self._done_with(item)
-        return error
-
-    def _measured(self) -> tuple[int, int]:
-        try:
-            waiting = self.draft.table(WAITING)
-        except StoreUnavailable:  # one of them cannot be opened; they are not lost for that, and nor is this one
-            waiting = {}
-        return self._rules.most_waiting - len(waiting), MOST_WAITING_BYTES - sum(map(len, waiting.values()))
-
     def _refused(self, item: Item, error: RelayError) -> RelayError:
         """Return the error; keep an entry whose sender does not wait for its answer, for people."""
         if item.act:
@@ -181,8 +153,8 @@ class Batch:
             if isinstance(error, InvalidEvent):
                 record.refused = [error.kind, error.field, error.message]
             record.failed = f"{error.kind} {error.where}" if isinstance(error, HandlingFailed) else type(error).__name__
-        if item.id != NOTHING or item.waits:
-            name = item.waits or str(item)
+        if item.id != NOTHING:
+            name = str(item)
             if not item.reported:  # its batch may be decided anew
                 entry = type(item.entry).__name__
                 log.warning("entry.set_aside", id=ENTRY + name, entry=entry, reason=str(error))
@@ -192,12 +164,7 @@ class Batch:
             table = REFUSED if isinstance(error, InvalidEvent) else FAULTS
             self.draft.put(table, ENTRY + name, json.dumps(row).encode())
             self.draft.put(SET_ASIDE, name, item.appended)
-            self._done_with(item)
         return error
-
-    def _done_with(self, item: Item) -> None:
-        if item.waits:
-            self.draft.remove(WAITING, item.waits)
 
 
 _until: float | None = None  # by the CPU time of the main thread, while a step runs there

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from relay.engine.state import Changes, NotLoaded, Record, Score, TableChange
-from relay.errors import StoreUnavailable
+from relay.errors import Unreadable
 from relay.store.journal.reading import Found, Reading, key_of
 from relay.store.journal.writes import SLACK
 from relay.store.keys import PREFIX
@@ -28,11 +28,6 @@ SPREAD, EACH = 4, 150
 RECORD = 1_000  # of a record: its empty dicts and lists, and its place here
 
 log = structlog.get_logger(__name__)
-
-
-def place_of(kind: str, names: Sequence[Any]) -> str:
-    """Return the key of what is read as one; of a field of a table, its own place there."""
-    return "\0".join(names) if kind == "field" else key_of(kind, names)
 
 
 def _bytes(values: Iterable[bytes | None]) -> int:
@@ -77,8 +72,8 @@ class Cache:
     def __init__(self, reading: Reading, most_bytes: int) -> None:
         self.reading, self._most_bytes = reading, most_bytes
         self._hot = OrderedDict[str, Hot]()
-        self._unreadable: dict[str, StoreUnavailable] = {}
-        self._reported = set[str]()  # each once in a term
+        self._unreadable: dict[str, Unreadable] = {}  # until the next commit: then it is read again
+        self.damaged: dict[str, str] = {}  # key → why it cannot be read, until it can
         self.guesses: dict[tuple[Any, ...], NotLoaded] = {}  # what was taken to be absent, and is to be read
         self.bytes = 0
         self.now = 0
@@ -140,8 +135,6 @@ class Cache:
         return hot
 
     def _guess(self, nothing: T, kind: str, *names: Any) -> T:
-        if error := self._unreadable.get(place_of(kind, names)):  # of one field, beside others that are here
-            raise error.with_traceback(None)
         self.guesses[kind, *names] = NotLoaded(kind, *names)
         return nothing
 
@@ -151,7 +144,7 @@ class Cache:
         self.guesses.clear()
         try:
             read = [(kind, getattr(self, kind)(*names)) for kind, *names in guesses]
-        except StoreUnavailable:
+        except Unreadable:
             return False
         return not any(value is not None and (value or kind == "field") for kind, value in read)
 
@@ -216,6 +209,7 @@ class Cache:
 
     def _keep(self, key: str, hot: Hot) -> None:
         self._unreadable.pop(key, None)
+        self.damaged.pop(PREFIX + key, None)
         if was := self._hot.pop(key, None):
             self.bytes -= was.size
         self._hot[key] = hot
@@ -249,10 +243,10 @@ class Cache:
     def _take(self, found: Found) -> None:
         kind, names, value = found.kind, found.names, found.value
         key = key_of(kind, names)
-        if isinstance(value, StoreUnavailable):
-            self._unreadable[place_of(kind, names)] = value
-            if key not in self._reported and len(self._reported) < MOST_REPORTED:
-                self._reported.add(key)
+        if isinstance(value, Unreadable):
+            self._unreadable[key] = value
+            if PREFIX + key not in self.damaged and len(self.damaged) < MOST_REPORTED:
+                self.damaged[PREFIX + key] = str(value)
                 log.error("record.unreadable", record=PREFIX + key, error=str(value))
             return
         if found.is_over:

@@ -15,20 +15,13 @@ from pydantic_core import PydanticSerializationError, from_json, to_json, to_jso
 from typing_extensions import TypedDict
 
 from relay.engine.state import Record
-from relay.errors import NoRoom
+from relay.errors import Unreadable
 
 VERSION = 1  # of the format that is written
 READABLE = frozenset({1})
 FORMAT, KIND = "v", "is"  # beside the fields of a value; no field is named so
 CONFIG = ConfigDict(val_json_bytes="base64", arbitrary_types_allowed=False)
 R = TypeVar("R", bound=Record)
-
-
-class Unreadable(NoRoom):
-    """A value in Redis that a newer release wrote, or that is damaged. What needs it waits, and nothing else."""
-
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"the value of {key} in Redis cannot be read: {why}")
 
 
 class Layout:

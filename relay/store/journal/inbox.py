@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from secrets import token_hex
 
-from relay.errors import StoreUnavailable
+from relay.errors import Unreadable
 from relay.store.journal.codec import Codec
 from relay.store.journal.items import BYTES, LAGS, NOTHING, Admission, Answer, Busy, Id, Item, value_of
 from relay.store.journal.lease import ALIVE
@@ -112,20 +112,17 @@ class Inbox:
         return newest
 
     def _item(self, id_: bytes, flat: list[bytes]) -> Item:
+        """Return an entry. One that cannot be read has the error in its place."""
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
-        return self.item_of(fields.get(b"id", b"") + b"\0" + fields.get(b"entry", b""), parsed(id_))
-
-    def item_of(self, appended: bytes, id_: Id = NOTHING, waits: str = "") -> Item:
-        """Return an entry as it was appended. One that cannot be read has the error in its place."""
-        raw, _, payload = appended.partition(b"\0")
+        raw, payload = fields.get(b"id", b""), fields.get(b"entry", b"")
         name = raw.decode("utf-8", "replace")
         entry: object
         try:
             entry = self._codec.loaded(payload, f"entry:{name}")
-        except StoreUnavailable as error:
+        except Unreadable as error:
             entry = error
         act = name.removeprefix(ACT) if name.startswith(ACT) else ""
-        return Item(entry, act, id=id_, appended=appended, waits=waits)
+        return Item(entry, act, id=parsed(id_), appended=raw + b"\0" + payload)
 
 
 def parsed(id_: bytes) -> Id:

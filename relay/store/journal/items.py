@@ -65,7 +65,6 @@ class Item:
     # Of one from the inbox
     id: Id = NOTHING
     appended: bytes = b""  # its name there, a zero byte, and the entry
-    waits: str = ""  # its name among those that wait for what cannot be read
     failed: Exception | None = None  # it is at fault, and is not stepped again
     hopeless: bool = False  # not even that can be written
     reported: bool = False  # the log has that it is set aside
@@ -134,7 +133,7 @@ class Queue:
     def put_back(self, items: Iterable[Item]) -> None:
         """Let those of this process be the next again, in their order."""
         for item in reversed([*items]):
-            if item.id == NOTHING and not item.waits and not item.given_up:
+            if item.id == NOTHING and not item.given_up:
                 self._line(item).appendleft(item)
 
     def _line(self, item: Item) -> deque[Item]:

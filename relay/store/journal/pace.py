@@ -17,7 +17,6 @@ class Pace:
     inbox_page: int = 128  # entries
     index_page: int = 5_000  # members
     hot: int = 64 << 20  # bytes of what an owner keeps in memory
-    waiting: int = 256  # entries that could not be read, and are tried again
 
 
 PACE = Pace()

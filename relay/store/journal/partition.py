@@ -8,7 +8,7 @@ begins. A process that does not own the partition appends what arrives to the ow
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -94,6 +94,11 @@ class Partition:
     def living(self) -> frozenset[str]:
         """Processes that gave a sign of life within the last seconds."""
         return self._lease.living
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Return what this owner found that cannot be read, by the key, and why."""
+        return self._term.cache.damaged if self._term else {}
 
     def take_set_back(self) -> int:
         """Return the ms by which Redis's clock was set back since this was last asked."""
@@ -201,7 +206,7 @@ class Partition:
         await self._renew(term.mark)
         await self._backlog.gather(term.limit)
         await self._lend(term)
-        items, poll = await self._backlog.take(term), self._backlog.poll
+        items, poll = await self._backlog.take(term.limit), self._backlog.poll
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:

@@ -7,8 +7,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from relay.engine.state import NotLoaded, Score
-from relay.errors import StoreUnavailable
-from relay.store.journal.codec import Codec, Unreadable
+from relay.errors import Unreadable
+from relay.store.journal.codec import Codec
 from relay.store.journal.pace import PACE
 from relay.store.journal.scripts import Scripts
 from relay.store.journal.writes import SLACK
@@ -92,8 +92,8 @@ class Reading:
             found.left = left - SLACK
         try:
             if isinstance(answer, RedisError):
-                raise Unreadable(key, "it is something else")
-            if kind == "index":
+                found.value = Unreadable(key, "it is something else")
+            elif kind == "index":
                 page = _members(answer)
                 pages.setdefault(key, []).extend(page)
                 if len(page) == self._page:
@@ -102,7 +102,7 @@ class Reading:
             elif not found.is_over:
                 found.value = self._opened(kind, names, key, answer)
                 found.size = len(answer or b"")
-        except StoreUnavailable as error:
+        except Unreadable as error:
             found.value = error
         except ValueError:  # a name, for instance
             found.value = Unreadable(key, "it is no text")

@@ -5,14 +5,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from relay.engine.draft import Draft
 from relay.engine.records import PARKING
 from relay.engine.state import Changes, NotLoaded
-from relay.errors import HandlingFailed, NoRoom, StoreUnavailable, WrongType, relay_line
+from relay.errors import HandlingFailed, StoreUnavailable, WrongType, relay_line
 from relay.store.journal.batch import Batch, Rules
 from relay.store.journal.cache import Cache
 from relay.store.journal.clock import PartitionClock
@@ -26,7 +26,6 @@ from relay.store.keys import PREFIX
 
 PAUSES = (0.02, 1.0)  # seconds between two tries of the same, the first and the longest
 FEW = 8  # entries that are decided before anything is read
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -124,18 +123,6 @@ class Term:
         self.cache.trim()
         self._forget_lent()
         return True
-
-    async def table(self, name: str, parse: Callable[[bytes], T], *, anew: bool = False) -> dict[str, T]:
-        """Return one of the driver's own tables; nothing where it cannot be read, for others wait behind it."""
-        if anew or not self.cache.has(name):
-            await self.cache.load([NotLoaded("table", name)], self.mark)
-        try:
-            return {key: parse(value) for key, value in self.cache.table(name).items()}
-        except NoRoom:  # the cache says so
-            return {}
-        except ValueError as error:
-            log.error("record.unreadable", record=PREFIX + name, error=str(error))
-            return {}
 
     def _begin(self, settings: Any) -> Batch:
         """Return a batch over what is committed, and what is lent."""

@@ -8,7 +8,7 @@ import structlog
 from pydantic_core import from_json
 
 from relay.engine.state import Record
-from relay.errors import NoRoom
+from relay.errors import Unreadable
 from relay.store.journal.clock import time_of
 from relay.store.journal.codec import Codec
 from relay.store.journal.scripts import Scripts
@@ -160,7 +160,7 @@ def readable(name: str, read: Callable[[S], T], stored: S) -> T | None:
     """Return what `read` makes of the value of this name; None, logged, if it cannot: it costs others nothing."""
     try:
         return read(stored)
-    except NoRoom as error:
+    except Unreadable as error:
         fault = str(error)
     except (ValueError, TypeError, KeyError, zlib.error) as error:  # whose words may quote the value
         fault = type(error).__name__

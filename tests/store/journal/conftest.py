@@ -46,7 +46,7 @@ class Process:
         self.ahead = 0.0
         self.redis = connect(url)
         codec = Codec(KINDS)
-        given = {name: options.pop(name) for name in ("needs", "take_over", "most_waiting") if name in options}
+        given = {name: options.pop(name) for name in ("needs", "take_over") if name in options}
         rules = Rules(options.pop("step", step), codec, **given)
         settings = options.pop("settings", Settings())
         options = {"process": name, "alone": True, "monotonic": self.monotonic} | options

@@ -15,7 +15,8 @@ from relay.engine.receipts import Failed
 from relay.engine.state import Record
 from relay.engine.step import ENTRIES
 from relay.engine.take import Take
-from relay.store.journal.codec import Codec, Unreadable
+from relay.errors import Unreadable
+from relay.store.journal.codec import Codec
 from tests.store.journal.conftest import RECORDS
 from tests.store.journal.toy import KINDS, Add, Counter, Press
 from tests.support import events

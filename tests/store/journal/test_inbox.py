@@ -158,8 +158,11 @@ async def test_own_events_wait_for_a_backlog_and_receipts_do_not(
     assert behind == [False]
 
 
+NEWER = "the value of counter:newer in Redis cannot be read: it has format 99"
+
+
 class TestPoison:
-    async def test_what_meets_another_type_waits_and_others_go_on(
+    async def test_what_meets_another_type_is_set_aside_and_others_go_on(
         self, two: tuple[Process, Process], redis: Redis
     ) -> None:
         await redis.set(P + "no-index", "text")
@@ -168,7 +171,7 @@ class TestPoison:
 
         await until(lambda: emptied(redis))
         assert await ledger(redis) == {"accepted": 2}
-        assert await redis.hlen(P + "waiting") == 1
+        assert await redis.hlen(P + "set-aside") == 1
 
     @pytest.mark.parametrize("broken", [Broken(), Broken(unwritable=True)], ids=str)
     async def test_what_cannot_be_stepped_is_kept_for_people(
@@ -196,9 +199,13 @@ class TestPoison:
         await redis.set(P + "set-aside", "text")
         codec = process.partition._rules.codec
         await redis.xadd(P + "inbox", {"id": "1", "entry": codec.dumped(Broken())})
-        await until(lambda: emptied(redis))
+        await until(lambda: process.partition._inbox.pending)
+        await asyncio.sleep(0)
+        assert await redis.xlen(P + "inbox") == 1
 
-        assert await redis.hlen(P + "waiting") == 1
+        await redis.delete(P + "set-aside")
+        await until(lambda: emptied(redis))
+        assert await redis.hlen(P + "set-aside") == 1
 
     async def test_an_act_that_cannot_be_written_is_found_though_the_inbox_is_full(
         self, open_process: Open, redis: Redis, shared: None
@@ -218,7 +225,7 @@ class TestPoison:
         assert await redis.xlen(P + "inbox") > 0
         await until(lambda: all_counted(redis, 3_000))
 
-    async def test_what_cannot_be_read_waits_and_is_tried_again(
+    async def test_what_needs_a_value_that_cannot_be_read_is_set_aside_for_replay(
         self, two: tuple[Process, Process], redis: Redis
     ) -> None:
         owner, other = two
@@ -226,87 +233,22 @@ class TestPoison:
         await redis.xadd(P + "inbox", {"id": "x", "entry": b'{"v":99}'})
         for name in ("newer", "x"):
             await other.submit(Add(name, "e1"), admission=EVENT)
+        with pytest.raises(StoreUnavailable, match=NEWER):
+            await owner.submit(Add("newer", "e2"), admission=EVENT)
         await until(lambda: emptied(redis))
         assert await ledger(redis) == {"accepted": 1}
-        assert await redis.hlen(P + "waiting") == 2
+        assert [*owner.partition.damaged] == [P + "counter:newer"]
+        quarantine = Bodies(Plain(redis))
+        rows = {row.reason: row.id for row in (await quarantine.page()).rows}
+        assert len(rows) == 2
 
         await redis.set(P + "counter:newer", b'{"v":1,"total":4}')
-        owner.ahead += 61
-        await until(lambda: redis.hget(P + "ledger", "accepted"))
+        assert await quarantine.entries.put_back(rows[NEWER])
         await until(lambda: redis.hexists(P + "events:newer", "e1"))
 
         assert (await owner.submit(Look("newer")))["total"] == 5
-        assert await redis.hlen(P + "waiting") == 1  # of a newer release, until that owns the partition
-
-    async def test_what_waits_takes_turns_and_more_than_may_wait_is_set_aside(
-        self, open_process: Open, redis: Redis, shared: None
-    ) -> None:
-        owner = await open_process("owner", alone=False, pace=Pace(waiting=2), most_waiting=5).start()
-        other = await open_process("other", alone=False).start(owns=False)
-        for number in range(7):
-            await redis.set(P + f"counter:x{number}", b'{"v":99}')
-            await other.submit(Add(f"x{number}", "e1"), admission=EVENT)
-        await until(lambda: emptied(redis))
-        aside = await redis.hlen(P + "set-aside")
-
-        await redis.set(P + "counter:x4", b'{"v":1,"total":4}')
-        with capture_logs() as lines:
-            owner.ahead += 61
-            await until(lambda: redis.hexists(P + "events:x4", "e1"))
-
-        assert aside == 2
-        assert [line["count"] for line in lines if line["event"] == "entry.waits"] == [5]
-        assert await redis.hlen(P + "waiting") == 4
-        assert await ledger(redis) == {"accepted": 1}
-
-    async def test_what_waited_and_is_too_big_for_one_commit_becomes_several(
-        self, two: tuple[Process, Process], redis: Redis
-    ) -> None:
-        owner, other = two
-        await redis.set(P + "counter:x", b'{"v":99}')
-        for number in range(30):
-            await other.submit(Add("x", f"e{number}", body=b"b" * 50_000), admission=EVENT)
-        await until(lambda: emptied(redis))
-
-        await redis.set(P + "counter:x", b'{"v":1,"total":4}')
-        owner.ahead += 61
-        await until(lambda: all_counted(redis, 30))
-
-        assert not await redis.exists(P + "waiting")
-        assert (await owner.submit(Look("x")))["total"] == 34
-
-    async def test_what_waited_and_cannot_be_written_is_set_aside_alone(
-        self, two: tuple[Process, Process], redis: Redis
-    ) -> None:
-        owner, other = two
-        await redis.set(P + "counter:x", b'{"v":99}')
-        for entry in (Broken(unwritable=True), Add("x", "e1")):
-            await other.submit(entry, admission=EVENT)
-        await until(lambda: emptied(redis))
-
-        await redis.set(P + "counter:x", b'{"v":1,"total":4}')
-        owner.ahead += 61
-
-        await until(lambda: redis.hexists(P + "events:x", "e1"))
-        await until(lambda: redis.exists(P + "set-aside"))
-        assert (await owner.submit(Look("x")))["total"] == 5
-        assert await ledger(redis) == {"accepted": 1}
-        assert not await redis.exists(P + "waiting")
-
-    async def test_what_cannot_be_tried_again_costs_no_other_entry_its_turn(
-        self, two: tuple[Process, Process], redis: Redis
-    ) -> None:
-        owner, other = two
-        await redis.hset(P + "waiting", b"\xff", b"no name")
-        owner.ahead += 61
-        owner.partition._term.cache._hot.clear()  # type: ignore[union-attr]
-
-        assert await owner.submit(Press("x")) == 1
-        await other.submit(Add("x", "e1"), admission=EVENT)
-        await redis.xadd(P + "inbox", {"id": "x", "entry": b'{"v":99}'})
-        await until(lambda: emptied(redis))
-        assert await ledger(redis) == {"pressed": 1, "accepted": 1}
-        assert await redis.hlen(P + "waiting") == 2
+        assert [*owner.partition.damaged] == []
+        assert (await quarantine.page()).matching == 1  # of a newer release
 
     async def test_deaths_set_nothing_aside_and_the_log_names_what_was_next(
         self, open_process: Open, redis: Redis
