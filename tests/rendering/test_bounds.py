@@ -148,7 +148,7 @@ async def test_what_takes_too_much_holds_up_nobody(mine: Callable[..., IsolatedR
     event = failed(message=LONG)
     await renderer.prepare()
 
-    for _ in range(5):  # whatever holds up the loop by itself does so each time; a busy machine does not
+    for _ in range(20):  # whatever holds up the loop by itself does so each time; a busy machine does not
         renderer._avoided.clear()
         pause, rendered = await longest_pause(lambda: message(renderer, event=event))
         if pause <= PAUSE:
