@@ -22,6 +22,7 @@ SLACK_HOST, HOOKS_HOST, MAIL_HOST = "slack.localhost", "hooks.localhost", "mail.
 
 # Limits far above the traffic, so that what is late is late for the outage's sake.
 POSTS = 20  # a second
+EDITS = 900  # a minute
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "%(secret)s"}}}}
 channels:
@@ -75,6 +76,7 @@ async def world(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator
         slack = await stack.enter_async_context(SlackStandin(clock=clock, posts_per_second=POSTS))
         smtp = await stack.enter_async_context(ScriptedSmtp())
         unknown = stack.enter_context(name_service())
+        stack.enter_context(patch("relay.channels.slack.channel.EDITS_PER_MINUTE", EDITS))
         text = config_text(slack, smtp)
         flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, open_store)
         for conversation in ("#team", "#room", "#alerts"):
