@@ -10,7 +10,7 @@ import pytest
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.interactivity.endpoint import PATH
+from relay.interactivity.buttons import PATH
 from relay_sandbox.standins.slack import Fault
 from tests.chaos.load import DURABLE
 from tests.support.events import body

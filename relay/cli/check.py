@@ -18,13 +18,11 @@ from relay.cli.screen import console as screen
 from relay.config import Config, load
 from relay.configfile.document import read
 from relay.configfile.units import spoken
-from relay.coordinator import build_renderer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
-from relay.interactivity.buttons import enabled_actions, press_transport, pressers
-from relay.interactivity.endpoint import PATH
+from relay.interactivity.buttons import PATH, enabled_actions, press_transport, pressers
 from relay.policy.presentation import OWNER, by_outcome
-from relay.rendering.checks import problems as template_problems
-from relay.store.embedded.server import find_server
+from relay.rendering.translations import languages
+from relay.resources import resource_dir
 
 SECRETS = ("token", "password", "client_secret")
 
@@ -71,21 +69,11 @@ def check(config: Path, file: str | None, *, live: bool, as_json: bool) -> None:
 def _check(report: Report, path: Path, *, live: bool) -> None:
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += config.warnings
-    try:
-        if not config.redis.url:
-            find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
-    except EmbeddedRedisError as error:  # a warning: the file may be meant for another machine
-        report.warnings.append(Problem("redis.url", str(error)))
     report.summary = _summary(config)
-    try:
-        renderer = build_renderer(config)
-        library = renderer.renderer.library
-        own = template_problems(renderer.renderer, concerns=lambda case: bool(library.overriding_file(*case.request)))
-        report.problems += [Problem("templates", fault) for fault in own]
-        folders = ", ".join(dict.fromkeys(filter(None, map(templates_of, config.channels))))
-        report.summary["templates"] = [f"in {', '.join(renderer.languages)}, for {folders or 'no channel'}"]
-    except TemplateError as error:
-        report.problems.append(Problem("templates", str(error)))
+    if not config.redis.url:
+        _find_redis(report)
+    if config.templates:
+        _try_templates(report, config)
     if live:
         from relay.cli.check_live import ask_everyone  # noqa: PLC0415 - it brings the store and all libraries
 
@@ -94,6 +82,29 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
         report.warnings += document.warnings[before:]
+
+
+def _find_redis(report: Report) -> None:
+    """Warn if there is no server to start: the file may be meant for another machine."""
+    from relay.store.embedded.binary import find_server  # noqa: PLC0415 - not with a Redis of one's own
+
+    try:
+        find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
+    except EmbeddedRedisError as error:
+        report.warnings.append(Problem("redis.url", str(error)))
+
+
+def _try_templates(report: Report, config: Config) -> None:
+    """Render every message that a template of the operator's has a part in."""
+    from relay.coordinator import build_renderer  # noqa: PLC0415 - few have templates of their own
+    from relay.rendering.checks import problems  # noqa: PLC0415
+
+    try:
+        renderer = build_renderer(config).renderer
+        own = problems(renderer, concerns=lambda case: bool(renderer.library.overriding_file(*case.request)))
+        report.problems += [Problem("templates", fault) for fault in own]
+    except TemplateError as error:
+        report.problems.append(Problem("templates", str(error)))
 
 
 def clear_text(file: Path) -> list[Problem]:
@@ -110,6 +121,8 @@ def _summary(config: Config) -> dict[str, list[str]]:
     """Return in words who sends, who is notified of what and what is expected, a line for each, without a secret."""
     expected = config.watchdog.expect if config.watchdog else ()
     limit = config.watchdog.late if config.watchdog else None
+    folders = ", ".join(dict.fromkeys(filter(None, map(templates_of, config.channels))))
+    in_languages = ", ".join(languages([*([config.templates] if config.templates else []), resource_dir("templates")]))
     late = f"; late after {spoken(limit)} without limit, estimate or history" if limit else "; never late"
     return {
         "sources": [
@@ -124,6 +137,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
         "calls": [*_calls(config)],
         "buttons": _buttons(config),
         "expects": [f"{its.job}: next {its.next(time.time(), config.timezone):%Y-%m-%d %H:%M %Z}" for its in expected],
+        "templates": [f"in {in_languages}, for {folders or 'no channel'}"],
     }
 
 

@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import re
+import secrets
 import shlex
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,8 +31,8 @@ from relay.resources import resource_dir
 
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
-VARIABLE_LINE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
-SECRET_OF_RELAY = "signs logins, unsubscribe links and buttons: the same for all relays of one Redis"  # noqa: S105
+VARIABLE_LINE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}(\(make one: .+\)))?$", re.MULTILINE)
+OWN_SECRET = ("RELAY_SECRET", "signs logins, unsubscribe links and buttons: the same for relays of one Redis", "made")
 FIRST_EVENT = '{"event": "operation.failed", "operation": {"operationId": "run-1"}}'
 
 
@@ -44,7 +46,8 @@ def init(ctx: click.Context, path: str) -> None:
     writes the commented example.
 
     PATH is a file, or a folder if it is one or ends with a slash; default: RELAY_CONFIG, else config/relay.yaml. An
-    existing file is not changed. Its JSON Schema, with which editors complete and check it, is written beside it.
+    existing file is not changed. Beside it are written its JSON Schema, with which editors complete and check it, and
+    new secrets as variables, in a file that only its owner can read: relay.env beside relay.yaml.
     """
     folder = path.endswith(os.sep) or Path(path).is_dir()
     file = Path(path) / EXAMPLE if folder else Path(path)
@@ -55,11 +58,13 @@ def init(ctx: click.Context, path: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, "utf-8")
     beside = _write_schema(file.with_name(SCHEMA))
+    variables = file.with_suffix(".env")
+    made = _write_variables(variables, text)
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
-    click.echo(f"Wrote {file}, {beside}\n")
+    click.echo(f"Wrote {file}, {beside}\n{made}\n")
     option = f" -c {shlex.quote(str(file))}" if named else ""
     arrived = not asks or _send_first(file)
-    _print_next_steps(file, option, edit=not asks)
+    _print_next_steps(variables, option, edit=not asks)
     if not arrived:
         raise SystemExit(1)
 
@@ -106,21 +111,33 @@ def _write_schema(file: Path) -> str:
     return f"and {SCHEMA} beside it, by which editors complete and check it."
 
 
-def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
-    text = file.read_text("utf-8")
-    steps = [
-        (f"export {name}={f'$({command})' if command else '…'}", meaning)
-        for name, meaning, command in VARIABLE_LINE.findall(text)
-        if not os.environ.get(name)
-    ]
-    if os.environ.get("RELAY_REDIS_URL") and not os.environ.get("RELAY_SECRET"):
-        steps.append(("export RELAY_SECRET=$(openssl rand -hex 32)", SECRET_OF_RELAY))
+def _write_variables(file: Path, config: str) -> str:
+    """Write a secret for each variable that needs one, and the names of the others; return what happened."""
+    try:
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return f"Left {file} as it is."
+    with os.fdopen(number, "w", encoding="utf-8") as to:
+        to.writelines(_variables(config))
+    return f"Wrote {file}, with new secrets: only you can read it."
+
+
+def _variables(config: str) -> Iterator[str]:
+    """Yield the lines of those that are not set here."""
+    for name, meaning, made in (OWN_SECRET, *VARIABLE_LINE.findall(config)):
+        if not os.environ.get(name):
+            yield f"# {meaning}\n{f'{name}={secrets.token_hex(32)}' if made else f'# {name}='}\n"
+
+
+def _print_next_steps(variables: Path, option: str, *, edit: bool) -> None:
     called = Path(sys.argv[0])
     relay = shlex.quote(str(called)) if called.name == "relay" and not which("relay") else "relay"
-    steps += [(f"{relay} check{option}", "says what is missing or wrong, with file and line"),
-              (f"{relay} serve{option}", "receives and delivers, until Ctrl-C"),
-              (f"echo '{FIRST_EVENT}' | {relay} send --now -{option}", "a first event, signed")]  # fmt: skip
-    click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
+    source = shlex.quote(str(variables if len(variables.parts) > 1 else f"./{variables}"))
+    steps = ((f"set -a; . {source}; set +a", "reads the variables; add the values that it lacks"),
+             (f"{relay} check{option}", "says what is missing or wrong, with file and line"),
+             (f"{relay} serve{option}", "receives and delivers, until Ctrl-C"),
+             (f"echo '{FIRST_EVENT}' | {relay} send --now -{option}", "a first event, signed"))  # fmt: skip
+    click.echo(f"Next{': edit its destinations and rules, then' if edit else ''}:\n")
     for command, meaning in steps:
         click.echo(f"  # {meaning}\n  {command}\n")
 

@@ -18,8 +18,7 @@ from relay.config import Config, load
 from relay.domain.deliveries import PERSON
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport, pressers
-from relay.interactivity.endpoint import PATH
+from relay.interactivity.buttons import CHANNEL, PATH, enabled_actions, press_transport, pressers
 from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook
 from relay.platform.registration import Registered, request

@@ -19,6 +19,7 @@ from relay.platform.lookups import configured, is_within
 from relay.policy.presentation import OWNER
 
 CHANNEL = "slack"  # whose live messages have the buttons
+PATH = "/slack/interactions"  # where Slack reports what is pressed
 PURPOSE = "slack-button"
 VALID_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
 MUTE, TAKE = "mute", "take"

@@ -20,7 +20,7 @@ from relay import metrics
 from relay.domain.documents import first_text, mapping
 from relay.domain.links import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
-from relay.interactivity.buttons import ACTIONS, OWN, PURPOSE, Button, action_requested
+from relay.interactivity.buttons import ACTIONS, OWN, PATH, PURPOSE, Button, action_requested
 from relay.interactivity.service import Interactivity
 from relay.log_lines import RateLimitedLog, location_of
 from relay.outage import Outage
@@ -37,7 +37,6 @@ from relay.store.audit import Act, AuditTrail, Notes, say
 
 log = structlog.get_logger(__name__)
 
-PATH = "/slack/interactions"
 MAX_BODY = 256 * 1024
 WITHIN = 2.7  # seconds for all of it: Slack waits for three
 BODY_TIMEOUT, TOLERANCE = 2.0, 300.0  # seconds for the body, and for the age of the signature

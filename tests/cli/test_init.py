@@ -1,6 +1,6 @@
 """relay init: from nothing to a configuration that only lacks its secrets."""
 
-import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -38,17 +38,32 @@ async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arriv
     assert "POST /webhooks/NAME" in screen
     optional = "Optional, for another mail server than localhost:25: SMTP_HOST, SMTP_PORT, "
     assert f"\n# {optional}" in file.read_text("utf-8")
-    assert re.findall(r"^  export (\w+)=", screen, re.M) == ["RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
+    assert f"\n  set -a; . {tmp_path / 'relay.env'}; set +a\n" in screen.replace("\r", "")
+    assert [*variables(tmp_path / "relay.env")] == ["RELAY_SECRET", "RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
 
 
-async def test_with_a_shared_redis_it_says_how_to_make_relays_own_secret(tmp_path: Path) -> None:
-    shared, private = [
-        await relay("init", tmp_path / name, env=env)
-        for name, env in (("shared/", {"RELAY_REDIS_URL": "redis://redis:6379/0"}), ("private/", {}))
-    ]
+async def test_it_makes_the_secrets_once_and_they_are_all_that_a_shared_redis_needs(tmp_path: Path) -> None:
+    shared = {"RELAY_REDIS_URL": "redis://redis:6379/0"}
+    file, secrets = tmp_path / "relay.yaml", tmp_path / "relay.env"
+    done = await relay("init", file, env={"RELAY_CALLBACK_TOKEN": NEEDED["RELAY_CALLBACK_TOKEN"]})
+    made = variables(secrets)
+    checked = await relay("check", "-c", file, env=shared | NEEDED | made)
+    file.unlink()
+    again = await relay("init", file, env={})
 
-    assert "\n  export RELAY_SECRET=$(openssl rand -hex 32)\n" in shared.out
-    assert "RELAY_SECRET" not in private.out
+    assert f"Wrote {secrets}, with new secrets: only you can read it." in done.out
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    assert {name: len(secret) for name, secret in made.items()} == {"RELAY_SECRET": 64, "RELAY_WEBHOOK_SECRET": 64}
+    assert "\n# SLACK_BOT_TOKEN=\n" in secrets.read_text("utf-8")  # nobody can make it up
+    assert (checked.status, "RELAY_SECRET" in checked.out) == (0, False), checked.out
+    assert f"Left {secrets} as it is." in again.out
+    assert variables(secrets) == made
+
+
+def variables(file: Path) -> dict[str, str]:
+    """Return what such a file sets."""
+    lines = file.read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 async def test_people_may_be_notified_in_both_ways(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.app import Relay
-from relay.interactivity.endpoint import PATH
+from relay.interactivity.buttons import PATH
 from relay_sandbox.standins.slack import Message
 from tests.support import samples
 from tests.support.patience import patience

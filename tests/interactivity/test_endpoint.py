@@ -18,8 +18,8 @@ from relay.domain.events import Event
 from relay.domain.links import Person, Presser
 from relay.domain.tokens import Signing
 from relay.errors import StoreUnavailable
-from relay.interactivity.buttons import VALID_FOR, Button
-from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, Interactions
+from relay.interactivity.buttons import PATH, VALID_FOR, Button
+from relay.interactivity.endpoint import LIMIT, MAX_BODY, Interactions
 from relay.receiving.addresses import Addresses
 from relay.receiving.signatures import sign
 from relay.rendering.translations import FORBIDDEN, STALE, TAKEN
