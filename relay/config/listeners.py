@@ -54,8 +54,8 @@ def check_console(config: Config, document: Document) -> None:
         if (length := strength(own.token)) < SHORT_SECRET:
             path: KeyPath = ("console", "tokens", name, "token")
             document.warn(path, f"the token has {length} bytes; {SHORT_SECRET} or more are better")
-    sealed = admin.tls or console.url.startswith("https:")
-    if console.enabled and not sealed and not is_loopback(admin.host):
+    encrypted = admin.tls or console.url.startswith("https:")
+    if console.enabled and not encrypted and not is_loopback(admin.host):
         document.warn(
             ("console",),
             "logins and sessions go over the network as they are; expected server.admin.tls, or a proxy that speaks "

@@ -1,8 +1,8 @@
 """Signed tokens of links, buttons and sessions, and the secrets that sign them. Pure.
 
-A token is for one purpose and the facts that it names: `facts.seal`, both base64url, the facts as a JSON list, which
-anyone may read, and 20 bytes of HMAC-SHA256 over them, with a key of its purpose. A token for one thing never opens
-another.
+A token is for one purpose and the facts that it names: `facts.signature`, both base64url, the facts as a JSON list,
+which anyone may read, and 20 bytes of HMAC-SHA256 over them, with a key of its purpose. A token for one thing never
+opens another.
 """
 
 import hmac
@@ -30,21 +30,21 @@ class Signing:
     def issue(self, purpose: str, *facts: str) -> str:
         """Make the token, always the same for the same facts, so a mail keeps its bytes over all attempts."""
         payload = _encoded(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
-        return f"{payload}.{_seal(self.secrets()[0], purpose, payload)}"
+        return f"{payload}.{_signature(self.secrets()[0], purpose, payload)}"
 
     def redeem(self, purpose: str, token: str) -> tuple[str, ...]:
         """Return the facts. InvalidSignature for anything that no secret of these signed for this purpose."""
-        payload, _, seal = token.partition(".")
-        shown = seal.encode("utf-8", "replace")
-        # Compared as text: the spare bits of base64 would let one seal be written in several ways.
-        genuine = [hmac.compare_digest(shown, _seal(key, purpose, payload).encode()) for key in self.secrets()]
+        payload, _, signature = token.partition(".")
+        shown = signature.encode("utf-8", "replace")
+        # Compared as text: the spare bits of base64 would let one signature be written in several ways.
+        genuine = [hmac.compare_digest(shown, _signature(key, purpose, payload).encode()) for key in self.secrets()]
         if not any(genuine) or len(token) > MAX_TOKEN:
             raise InvalidSignature("no token of this relay, or one for something else")
         return tuple(json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
 
-def _seal(secret: bytes, purpose: str, payload: str) -> str:
-    """Return the seal of a payload, by a key derived from the secret for this purpose."""
+def _signature(secret: bytes, purpose: str, payload: str) -> str:
+    """Return the signature of a payload, by a key derived from the secret for this purpose."""
     key = hmac.digest(secret, f"relay {purpose}".encode(), "sha256")
     return _encoded(hmac.digest(key, payload.encode("utf-8", "replace"), "sha256")[:SEAL])
 

@@ -67,6 +67,6 @@ def text_of(d: Draft, x: Delivery) -> bytes:
 def _hand_down(d: Draft, o: Operation, names: Iterable[str]) -> None:
     for name in names:
         if needed := o.lent.pop(name, ""):
-            body = d.readable(Body, [needed]).get(needed)
+            body = d.get_all(Body, [needed]).get(needed)
             if body and not body.text:
                 d.edit(Body, needed).text = d.field(documents(o.name), name) or b""

@@ -122,7 +122,7 @@ def close(d: Draft, name: str) -> None:
             bundle.baseline = figures(past)
         return
     for operation, o in d.get_all(Operation, [*d.table(rows(name))][:REFRESHED]).items():
-        if o and o.summary:
+        if o.summary:
             _write_row(d, name, operation, o)
 
 

@@ -205,7 +205,7 @@ def _move_to_thread(d: Draft, x: Delivery, lane: str) -> bool:
         if lane != x.lane:
             _count_alike(d, lane)
         leave_queues(d, x)
-        leave(d, x, apart=x.queue != MAIN)  # among the messages it was one: others may be waiting to go under it
+        leave(d, x, has_replies=x.queue == MAIN)  # among the messages it was one: others may be waiting to go under it
         x.lane, x.queue, x.row, x.urgency = lane, REPLIES, True, ROW
         x.due = d.now
         join(d, x)

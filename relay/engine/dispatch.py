@@ -12,7 +12,7 @@ from relay.engine.live import reply_in_batch, shown_elsewhere, upsert
 from relay.engine.order import is_muted, is_taken
 from relay.engine.outcomes import held_until, hold, wait_for_files
 from relay.engine.recipients import ESSENTIAL, Recipient
-from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation, Thread
+from relay.engine.records import MAIN, REPLIES, Delivery, Gate, Operation
 from relay.engine.suppressions import suppressed
 from relay.engine.withholding import enqueue
 
@@ -23,7 +23,6 @@ def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tu
     """Notify every recipient; return how many are, and of the others destination and reason."""
     if not a.targets:
         return 0, []
-    d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
     held = []
     for r in a.recipients:
         why = _notify(d, o, a, r, seq)
@@ -102,7 +101,7 @@ def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:
     """Drop a failure of this run whose sending has not begun, for its completion. False: people have it."""
     names = queued(d, r.lane, MAIN)
     for x in beside(d, r.lane) if r.live else d.get_all(Delivery, names).values():
-        if x and x.operation == a.operation and x.event == "operation.failed" and not x.ticket and not x.attempts:
+        if x.operation == a.operation and x.event == "operation.failed" and not x.ticket and not x.attempts:
             supersede(d, d.edit(Delivery, x.name), "newer state")
             return True
     return False

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.engine.state import Changes, LogChange, NotLoaded, R, Record, Score, State, TableChange
-from relay.errors import StoreUnavailable
+from relay.errors import Unreadable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,52 +66,40 @@ class Draft:
         """Return the same, an empty one where there is none."""
         return self.get(kind, name) or kind(name)
 
-    def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
-        """Return these records to look at. What has to be read for that is asked for at once."""
-        found, unreadable = self._read(kind, names)
-        if unreadable:
-            raise unreadable[0]
-        return found
-
-    def readable(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
-        """Return the same, without those that cannot be read: they wait, and nothing else does."""
-        return self._read(kind, names)[0]
-
-    def _read(self, kind: type[R], names: Iterable[str]) -> tuple[dict[str, R | None], list[StoreUnavailable]]:
-        found: dict[str, R | None] = {}
+    def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R]:
+        """Return those of these records that there are, but damaged ones. What is to be read is asked for at once."""
+        found: dict[str, R] = {}
         missing: list[NotLoaded] = []
-        unreadable: list[StoreUnavailable] = []
         for name in names:
             try:
-                found[name] = self.get(kind, name)
+                record = self.get(kind, name)
             except NotLoaded as need:
                 missing.append(need)
-            except StoreUnavailable as error:
-                unreadable.append(error)
+            except Unreadable:
+                continue
+            else:
+                found |= {name: record} if record else {}
         if missing:
             missing[0].others = missing[1:]
             raise missing[0]
-        return found, unreadable
+        return found
 
-    def apart(self, decide: "Callable[Concatenate[Draft, P], T]", *args: P.args, **options: P.kwargs) -> T | None:
-        """Decide on a draft of its own. None where that needs what cannot be read, and nothing has changed then."""
+    def attempt(self, decide: "Callable[Concatenate[Draft, P], T]", *args: P.args, **options: P.kwargs) -> T | None:
+        """Decide on a draft of its own. None where that fails: nothing has changed, and its neighbours go on."""
         own = Draft(self, self.now, self.settings)
         try:
             decided = decide(own, *args, **options)
-        except StoreUnavailable:
+        except NotLoaded:
+            raise
+        except Exception:  # noqa: BLE001 - mostly a damaged value, which was reported when it was read
             return None
         self.join(own)
         return decided
 
-    def each(
-        self,
-        decide: "Callable[Concatenate[Draft, str, P], bool]",
-        names: Iterable[str],
-        *args: P.args,
-        **options: P.kwargs,
-    ) -> int:
-        """Decide for each of these names apart; return for how many something was done."""
-        return sum(bool(self.apart(decide, name, *args, **options)) for name in names)
+    def each(self, decide: "Callable[Concatenate[Draft, str, P], bool]", names: Iterable[str], *args: P.args,
+             **options: P.kwargs) -> int:  # fmt: skip
+        """Attempt a decision for each of these names; return for how many something was done."""
+        return sum(bool(self.attempt(decide, name, *args, **options)) for name in names)
 
     def changed(self, kind: type[R], name: str) -> R | None:
         """Return the record as it is in this draft alone; None where that does not have it."""

@@ -99,8 +99,8 @@ def is_answer(a: Arrival, was: Was) -> bool:
 def stop(d: Draft, o: Operation) -> None:
     """Drop the steps that were not handed out."""
     names, o.escalations = o.escalations, []
-    for x in d.readable(Delivery, names).values():
-        if x and not x.ticket and not x.died:
+    for x in d.get_all(Delivery, names).values():
+        if not x.ticket and not x.died:
             supersede(d, d.edit(Delivery, x.name), "answered")
 
 

@@ -52,7 +52,7 @@ class GiveUpParked:
         done = 0
         for place in places(d):
             if not scope_of(place).startswith(OPERATOR):  # what a person paused comes back by itself
-                done += d.apart(_give_up_place, place, self.max_age, self.most - done) or 0
+                done += d.attempt(_give_up_place, place, self.max_age, self.most - done) or 0
         return done
 
 
@@ -61,8 +61,8 @@ def _give_up_place(d: Draft, place: str, max_age: int, most: int) -> int:
     paused = find_pause(d, scope)
     age = KEPT_REMOVED if scope.startswith(REMOVED) else max_age
     reason = paused.reason if paused else "what it waited for was paused"
-    old = d.readable(Delivery, d.first(parked(place), d.now - age, most))
-    return d.each(_give_up, [name for name, x in old.items() if x], scope, age, reason)
+    old = d.get_all(Delivery, d.first(parked(place), d.now - age, most))
+    return d.each(_give_up, old, scope, age, reason)
 
 
 def _give_up(d: Draft, name: str, scope: str, age: int, reason: str) -> bool:
@@ -85,10 +85,10 @@ class GatherParked:
         done = 0
         for place in places(d):
             excess = min(d.size(parked(place)) - self.kept, self.most - done)
-            for id_ in d.first(parked(place), EVER, LOOKED_AT) if excess > 0 else ():
+            for id_ in d.get_all(Delivery, d.first(parked(place), EVER, LOOKED_AT)) if excess > 0 else ():
                 if excess <= 0:
                     break
-                if d.apart(_gather, id_):
+                if d.attempt(_gather, id_):
                     done, excess = done + 1, excess - 1
         return done
 
@@ -113,7 +113,7 @@ class GiveUpChannel:
         error = f"the configuration has no channels.{self.channel} any more"
         for urgency in URGENCIES:
             old = d.first(due(self.channel, urgency), d.now - self.max_age, self.most - done)
-            done += d.each(_give_up_due, old, error)
+            done += d.each(_give_up_due, d.get_all(Delivery, old), error)
         if not _has_deliveries(d, self.channel):
             d.take_out(CHANNELS, self.channel)
         return done
@@ -130,8 +130,8 @@ def _has_deliveries(d: Draft, channel: str) -> bool:
     if any(place.startswith(f"{channel} ") for place in places(d)):
         return True
     flying = [id_ for _, id_ in d.ascending(FLYING)]
-    known = d.readable(Delivery, flying)
-    return len(known) < len(flying) or any(x.channel == channel for x in known.values() if x)
+    known = d.get_all(Delivery, flying)
+    return len(known) < len(flying) or any(x.channel == channel for x in known.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,8 @@ class ForgetDocuments:
         left = max(self.retention - KEEP_DOCUMENTS, DAY)
         operations = d.first(OVER, d.now, self.most)
         for operation in operations:
-            if not d.apart(_forget_course, operation, left):
-                d.place(OVER, operation, d.now + HOUR)  # it cannot be read
+            d.place(OVER, operation, d.now + HOUR)  # for one that fails
+        d.each(_forget_course, operations, left)
         return len(operations)
 
 

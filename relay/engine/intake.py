@@ -141,7 +141,7 @@ def _silences(d: Draft) -> Silences | None:
     if next(d.descending(SILENCES), (0, ""))[0] <= d.now:  # the last to end
         return None
     going = {id_: ends for ends, id_ in takewhile(lambda row: row[0] > d.now, d.descending(SILENCES))}
-    rows = [(id_, record.text, going[id_]) for id_, record in d.readable(Silence, going).items() if record]
+    rows = [(id_, record.text, going[id_]) for id_, record in d.get_all(Silence, going).items()]
     return _read_silences(tuple(rows)) if rows else None
 
 

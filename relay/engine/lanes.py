@@ -54,22 +54,22 @@ def join(d: Draft, x: Delivery) -> None:
             let_urgent_pass(d, x)
 
 
-def leave(d: Draft, x: Delivery, apart: bool = False) -> None:
-    """Take it out of its queue: the next one is due. `apart`: it is no live message, so it has no replies.
+def leave(d: Draft, x: Delivery, *, has_replies: bool = True) -> None:
+    """Take it out of its queue: the next one is due. `has_replies`: it is a message with a thread of its own.
 
     A thread that has nothing left to say is dropped, so a later change takes it from `edit` again.
     """
     thread = d.edit(Thread, x.lane)
     _remove(d, thread, x)
     follower = first_of(d, x.lane, x.queue)
-    if x.queue == MAIN and not apart:
+    if x.queue == MAIN and has_replies:
         if thread.waiting == x.name:
             thread.waiting = ""
         if thread.sending == x.name:
             thread.sending = ""
     if follower:
         make_due(d, follower)
-    if not apart:
+    if has_replies:
         release_replies(d, x)
     if thread == Thread(x.lane):
         d.drop(Thread, x.lane)
@@ -83,7 +83,7 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
     if first is None or first.ticket or first.due <= soon:
         return
     for name, other in d.get_all(Delivery, ids[1:]).items():
-        if other and other.urgency == "1" and other.due <= soon:
+        if other.urgency == "1" and other.due <= soon:
             leave_queues(d, first)
             queues = d.edit(Thread, x.lane).queues
             queues[x.queue] = [name, *(id_ for id_ in queues[x.queue] if id_ != name)]
@@ -113,7 +113,7 @@ def beside(d: Draft, lane: str) -> list[Delivery]:
     A step of an escalation is none of it: it repeats what another one reports.
     """
     names = [*queued(d, lane, REPLIES), *queued(d, lane, HELD)]
-    return [x for x in d.get_all(Delivery, names).values() if x and not x.escalated]
+    return [x for x in d.get_all(Delivery, names).values() if not x.escalated]
 
 
 def queued(d: Draft, lane: str, queue: str) -> list[str]:

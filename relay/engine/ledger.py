@@ -39,7 +39,7 @@ def write_story(d: Draft) -> None:
 
 
 def _listed(d: Draft, operation: str, noted: list[list[Any]]) -> list[list[Any]]:
-    record = d.get(Operation, operation)
+    record = d.get_all(Operation, [operation]).get(operation)  # beside a damaged one too
     if record is None or not record.tallies:
         return noted
     o = d.edit(Operation, operation)

@@ -83,9 +83,10 @@ def park(d: Draft, x: Delivery, scope: str, created: int, until: int) -> None:
 
 def reopen(d: Draft) -> None:
     """Look at the places where a pause is over, or a probe is due."""
-    for place in d.first(PARKING, d.now, PLACES):
-        if not d.apart(_reopen, place):
-            d.place(PARKING, place, d.now + UNREADABLE)
+    at_hand = d.first(PARKING, d.now, PLACES)
+    for place in at_hand:
+        d.place(PARKING, place, d.now + UNREADABLE)  # for one that fails
+    d.each(_reopen, at_hand)
 
 
 def _reopen(d: Draft, place: str) -> bool:
@@ -94,14 +95,14 @@ def _reopen(d: Draft, place: str) -> bool:
     if until > d.now:
         d.place(PARKING, place, _look_again_at(scope, until))
         return True
-    probed = failed_probes(d, scope) is not None
-    for id_ in _next_probe(d, place) if probed else _next(d, place):
-        if not d.apart(_bring_back, place, id_):
-            _set_aside(d, place, id_)
-    if d.size(parked(place)):
-        d.place(PARKING, place, d.now + RECHECK if probed else 0)
+    if failed_probes(d, scope) is not None:
+        brought, look = any(d.attempt(_bring_back, id_, place) for id_ in _probes(d, place)), d.now + RECHECK
     else:
+        brought, look = d.each(_bring_back, _next(d, place), place) > 0, 0
+    if not d.size(parked(place)):
         d.take_out(PARKING, place)
+    elif brought:
+        d.place(PARKING, place, look)
     return True
 
 
@@ -115,35 +116,27 @@ def _next(d: Draft, place: str) -> list[str]:
     return d.first(parked_urgent(place), EVER, CHUNK) or d.first(parked(place), EVER, CHUNK)
 
 
-def _next_probe(d: Draft, place: str) -> list[str]:
-    """Return the one to probe with: it has not failed yet, or longest ago, for it may be what makes the channel fail.
+def _probes(d: Draft, place: str) -> list[str]:
+    """Return those to probe with, the best first: what has not failed yet, or longest ago, may not be the cause.
 
-    None that may have arrived just now, if there is another. What is gone, or cannot be read, leaves with it.
+    What may have arrived just now is the last. What is gone leaves, and a damaged one stays.
     """
     names = d.first(parked(place), EVER, PROBERS)
-    known = d.readable(Delivery, names)
-    waiting = [x for x in known.values() if x]
-    clear = [x for x in waiting if not x.last_marked or x.last_marked + REPEAT <= d.now]
-    probe = [min(clear, key=lambda x: x.failed)] if clear else waiting[:1]
-    return [*(name for name in names if not known.get(name)), *(x.name for x in probe)]
+    known = d.get_all(Delivery, names)
+    in_doubt = [name for name, x in known.items() if x.last_marked + REPEAT > d.now]
+    clear = sorted(known.keys() - in_doubt, key=lambda name: (known[name].failed, names.index(name)))
+    return [*(name for name in names if name not in known), *clear, *in_doubt]
 
 
-def _bring_back(d: Draft, place: str, id_: str) -> bool:
+def _bring_back(d: Draft, id_: str, place: str) -> bool:
     d.take_out(parked_urgent(place), id_)
     d.take_out(parked(place), id_)
-    if d.get(Delivery, id_):
-        x = d.edit(Delivery, id_)
-        x.parked = ""
-        make_due(d, x, d.now)  # it was due when it was parked
+    if d.get(Delivery, id_) is None:
+        return False
+    x = d.edit(Delivery, id_)
+    x.parked = ""
+    make_due(d, x, d.now)  # it was due when it was parked
     return True
-
-
-def _set_aside(d: Draft, place: str, id_: str) -> None:
-    """Let what cannot be read wait among what is due. Which urgency it has is not known (relay/engine/take.py)."""
-    urgency = "" if d.score(parked_urgent(place), id_) is None else "1"
-    d.take_out(parked_urgent(place), id_)
-    d.take_out(parked(place), id_)
-    d.place(due(place.partition(" ")[0], urgency), id_, d.now + UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +150,8 @@ class Announce:
     addresses: Mapping[str, Mapping[str, Sequence[str]]]
 
     def decide(self, d: Draft) -> None:
-        if not d.readable(Configured, [CONFIGURED]):
-            d.add(Configured(CONFIGURED))  # in the place of what cannot be read
+        if not d.get_all(Configured, [CONFIGURED]):
+            d.add(Configured(CONFIGURED))  # in the place of a damaged one
         configured = d.edit(Configured, CONFIGURED)
         configured.announced = True
         configured.addresses = {name: [*chain(*channels.values())] for name, channels in self.addresses.items()}
@@ -170,11 +163,10 @@ class Announce:
             for channel, addresses in channels.items()
             if addresses and "*" not in addresses and name not in configured.several
         }
-        for place in places(d):
-            d.apart(_follow, place)
+        d.each(_follow, places(d))
 
 
-def _follow(d: Draft, place: str) -> None:
+def _follow(d: Draft, place: str) -> bool:
     """Let what waits in a place go on, if it is for a present address, or its destination is here no more."""
     configured = d.edit(Configured, CONFIGURED)
     channel, _, scope = place.partition(" ")
@@ -185,6 +177,8 @@ def _follow(d: Draft, place: str) -> None:
         drop_pause(d, scope)
         configured.lacking.pop(f"{destination}\0{address}", None)
         look_at(d, place)
+        return True
+    return False
 
 
 def keep_from_removed(d: Draft, x: Delivery) -> bool:

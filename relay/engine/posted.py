@@ -78,7 +78,7 @@ def _complete(d: Draft, x: Delivery, entry: Arrived) -> None:
     if entry.baseline and x.kind == "digest":
         keep_baseline(d, x, entry.baseline)
     # A reply among the messages was one (deliveries.detach_outcome), and others may be waiting to go under it.
-    leave(d, x, apart=not live and (x.kind != "reply" or x.queue != MAIN))
+    leave(d, x, has_replies=live or (x.kind == "reply" and x.queue == MAIN))
     forget(d, x)
 
 

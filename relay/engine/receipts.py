@@ -17,7 +17,6 @@ from relay.engine.limits import Rate
 from relay.engine.parking import EVER
 from relay.engine.pauses import CHANNEL, DESTINATION, PauseScope, lane_of, pause, probe_again
 from relay.engine.records import FLYING, Delivery, Thread
-from relay.engine.state import NotLoaded
 from relay.engine.suppressions import bounce
 from relay.engine.withholding import await_end, bundle_silenced, end_of, is_over
 
@@ -176,20 +175,13 @@ class Lapse:
 
     def decide(self, d: Draft) -> list[str]:
         living, left = tuple(f"{process}:" for process in self.living), set[str]()
-        for name, x in d.readable(Delivery, d.first(FLYING, EVER)).items():
-            if not x or not x.ticket.startswith(self.begins) or x.ticket.startswith(living):
+        for name, x in d.get_all(Delivery, d.first(FLYING, EVER)).items():
+            if not x.ticket.startswith(self.begins) or x.ticket.startswith(living):
                 continue
             if x.ticket and not x.ticket.startswith(tuple(self.ended)) and _may_go_on(d, x):
                 left.add(x.ticket.partition(":")[0])
             elif x.ticket:
-                lapsed = Draft(d, d.now)
-                try:
-                    _lapse(lapsed, lapsed.edit(Delivery, name))
-                except NotLoaded:
-                    raise
-                except Exception:  # noqa: BLE001, S112 - whatever it is, its neighbours go on
-                    continue
-                d.join(lapsed)
+                d.attempt(_lapse, name)
         return sorted(left)
 
 
@@ -198,11 +190,12 @@ def _may_go_on(d: Draft, x: Delivery) -> bool:
     return 0 <= d.now - x.marked < (x.lasts + BEGINS if x.lasts else CALL)
 
 
-def _lapse(d: Draft, x: Delivery) -> None:
+def _lapse(d: Draft, name: str) -> None:
     """Requeue it. Before the mark nothing was sent; after it an edit is repeated, a new message looked for first.
 
     It may be what its process died of, as each of those under way: it waits, and longer each time.
     """
+    x = d.edit(Delivery, name)
     x.lapsed = x.ticket  # its receipt may come yet
     x.crashes, x.unreadable = 1 if x.unreadable else x.crashes + 1, False
     note(d, x.operation, "lease lapsed", x.destination, "outcome unknown" if x.marked else "not sent")

@@ -75,7 +75,7 @@ def last_event_of_members(d: Draft, events: Sequence[Event], now: float) -> floa
     whose = Space.of_event(newest)
     spaces = dict.fromkeys((whose.dump(), newest.space(newest.subject), ""))  # the plain name may be another tenant's
     operations = d.get_all(Operation, [names.operation(member, space) for member in members for space in spaces])
-    meant = [_meant([operations[names.operation(member, space)] for space in spaces], whose) for member in members]
+    meant = [_meant([operations.get(names.operation(member, space)) for space in spaces], whose) for member in members]
     if all(over or (o and o.rank == TERMINAL) for over, o in zip(members.values(), meant, strict=True)):
         return now
     return max(max(o.last, o.heard or 0) / 1000 if o else 0.0 for o in meant)

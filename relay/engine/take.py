@@ -33,7 +33,7 @@ from relay.engine.recipients import ESSENTIAL, milliseconds
 from relay.engine.records import FLYING, HELD, PARKING, REPLIES, Delivery, Operation, Thread, due
 from relay.engine.state import NotLoaded
 from relay.engine.suppressions import suppressed
-from relay.errors import StoreUnavailable, relay_line
+from relay.errors import relay_line
 from relay.policy.retry import GIVE_UP_AFTER
 
 PARKED_FROM = 1000  # ms: a shorter pause is waited for in the queue
@@ -187,7 +187,7 @@ class HandOut:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
             d = Draft(self.d, self.d.now)
-            _set_aside(d, index, name, error)
+            _put_off(d, index, name, error)
         self.d.join(d)
         if handed_out:
             self.taken.append(handed_out)
@@ -196,10 +196,6 @@ class HandOut:
         delivery = d.get(Delivery, name)
         if delivery is None or delivery.ticket or delivery.died:
             d.take_out(index, name)
-            return None
-        if index != (queue := due(delivery.channel, delivery.urgency)):  # it could not be read when it was put here
-            d.take_out(index, name)
-            d.place(queue, name, d.now)
             return None
         x = d.edit(Delivery, name)
         if x.queue == HELD and not _end_hold(d, x):
@@ -251,14 +247,17 @@ class HandOut:
 def _end_hold(d: Draft, x: Delivery) -> bool:
     """Its run was not begun anew: it is a reply like any other now. Return whether its turn has come."""
     leave_queues(d, x)
-    leave(d, x, apart=True)
+    leave(d, x, has_replies=False)
     x.queue = REPLIES
     join(d, x)
     return d.score(due(x.channel, x.urgency), x.name) is not None
 
 
 def _ends(d: Draft, x: Delivery) -> bool:
-    """End it if its address is suppressed, it has nothing left to say, or was handed out too often."""
+    """End it if its address is suppressed, it has nothing left to say, or failed or was handed out too often."""
+    if x.unreadable and x.crashes >= MAX_UNREADABLE:
+        dead_letter(d, x, "unreadable", x.error)
+        return True
     why = suppressed(d, x.destination, x.address, essential=x.passes == ESSENTIAL)
     if why and x.kind == "roundup" and readdress(d, x):
         why = ""
@@ -267,8 +266,6 @@ def _ends(d: Draft, x: Delivery) -> bool:
         if x.kind in BUNDLED:
             close(d, x.name)
         supersede(d, x, why)
-    elif x.unreadable and x.crashes >= MAX_UNREADABLE:
-        dead_letter(d, x, "unreadable", x.error)
     elif not x.unreadable and sum(map(delay_after, range(1, x.crashes + 1))) > GIVE_UP_AFTER * 1000:
         dead_letter(d, x, "worker_crashed", CRASHED.format(x.crashes))
     return bool(why or x.died)
@@ -279,10 +276,10 @@ def _postpone(d: Draft, x: Delivery, ms: float) -> None:
     d.place(due(x.channel, x.urgency), x.name, x.due)
 
 
-def _set_aside(d: Draft, index: str, name: str, error: Exception) -> None:
-    """It waits for another release, and is given up when it was tried too often; not what another key opens."""
+def _put_off(d: Draft, index: str, name: str, error: Exception) -> None:
+    """Try it again later, until that failed too often; one whose own record is damaged waits as it is."""
     d.place(index, name, d.now + UNREADABLE)
-    if isinstance(error, StoreUnavailable):
+    if not d.get_all(Delivery, [name]):
         return
     x = d.edit(Delivery, name)
     x.due = d.now + UNREADABLE

@@ -4,7 +4,6 @@ What is wrong with them is decided in relay/policy/watchdog.py.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from relay.domain.documents import mapping
@@ -139,16 +138,12 @@ class Tick:
     grace: int
 
     def decide(self, d: Draft) -> tuple[int, int, int, int]:
+        d.each(_leave_old, d.first(WATCH, d.now - KEEP_OPERATION, FORGOTTEN_AT_ONCE))
+        jobs.forget(d)
         ticks = d.edit(Ticks, TICKS)
         if d.now - ticks.last > self.gap:
             ticks.grace, ticks.back = d.now + self.grace, d.now
         ticks.last = d.now
-        for operation in d.readable(Operation, d.first(WATCH, d.now - KEEP_OPERATION, FORGOTTEN_AT_ONCE)):
-            if _needs_last_message(d, operation):
-                check_now(d, operation)
-            else:
-                _leave(d, operation)
-        jobs.forget(d)
         left, ticks.left = ticks.left, 0
         return d.now, ticks.grace, d.size(STALLED), left
 
@@ -165,18 +160,10 @@ class RunsDue:
     pause: int
 
     def decide(self, d: Draft) -> tuple[int, list[tuple[str, int, Run]]]:
-        again, runs = d.now + self.pause, []
-        operations = d.first(WATCH, d.now, self.most)
-        readable = d.readable(Operation, operations)
+        again, operations = d.now + self.pause, d.first(WATCH, d.now, self.most)
         for operation in operations:
-            if operation not in readable:
-                d.place(WATCH, operation, again)
-            elif o := _watched(d, operation):
-                d.place(WATCH, operation, again)
-                with suppress(ValueError, TypeError):  # one that is damaged costs no other its turn
-                    runs.append((operation, again, run_of(o)))
-            else:
-                _leave(d, operation)
+            d.place(WATCH, operation, again)
+        runs = [(operation, again, run) for operation in operations if (run := d.attempt(_run_due, operation))]
         return len(operations), runs
 
 
@@ -232,19 +219,30 @@ def asked_about(o: Operation) -> int:
     return max(o.heard or 0, o.asked)
 
 
-def _watched(d: Draft, operation: str) -> Operation | None:
-    """Return a run that goes on. One with an alarm is looked at a last time, however late that is."""
+def _run_due(d: Draft, operation: str) -> Run | None:
+    """Return a run that goes on, and leave any other. One with an alarm is looked at a last time, however late."""
     o = d.get(Operation, operation)
     if o is None or o.heard is None or o.rank in (None, TERMINAL):
+        _leave(d, operation)
         return None
-    young = d.now - (o.heard or 0) < KEEP_OPERATION
-    return o if young or _needs_last_message(d, operation) else None
+    if d.now - o.heard >= KEEP_OPERATION and not _needs_last_message(d, operation):
+        _leave(d, operation)
+        return None
+    return run_of(o)
+
+
+def _leave_old(d: Draft, operation: str) -> bool:
+    if _needs_last_message(d, operation):
+        check_now(d, operation)
+    else:
+        _leave(d, operation)
+    return True
 
 
 def _needs_last_message(d: Draft, operation: str) -> bool:
     """Return whether an alarm of this run is open, and people do not know yet that relay will forget it."""
-    o = d.get(Operation, operation) if d.score(STALLED, operation) is not None else None
-    return o is not None and bool(o.alarms) and LAST not in o.alarms
+    o = d.look(Operation, operation)
+    return d.score(STALLED, operation) is not None and bool(o.alarms) and LAST not in o.alarms
 
 
 def _leave(d: Draft, operation: str) -> None:

@@ -67,21 +67,21 @@ class EndSilence:
             return None
         d.edit(Silence, self.id).ends = d.now
         d.place(SILENCES, self.id, d.now)
-        held = d.readable(Delivery, [name for _, name in d.ascending(silenced(self.id))])
-        waiting = [x for x in held.values() if x and not x.ticket and not x.died]
-        for x in waiting:
-            d.apart(_release_held, x.name)
+        held = d.get_all(Delivery, [name for _, name in d.ascending(silenced(self.id))])
+        waiting = [x for x in held.values() if not x.ticket and not x.died]
+        d.each(_release_held, [x.name for x in waiting])
         _forget_held(d, self.id)
         return sorted({x.channel for x in waiting})
 
 
-def _release_held(d: Draft, name: str) -> None:
+def _release_held(d: Draft, name: str) -> bool:
     x = d.edit(Delivery, name)
     bundle = d.get(Bundle, x.name)
     if bundle and bundle.kind == "silence":  # it is of the time that the silence lasted
         d.edit(Bundle, x.name).end = d.now
         x.created = d.now
     make_due(d, x, d.now)
+    return True
 
 
 def _trim(d: Draft) -> None:

@@ -1,4 +1,4 @@
-"""Buttons under live messages, their sealed tokens, and the events of presses and outcomes. Pure."""
+"""Buttons under live messages, their signed tokens, and the events of presses and outcomes. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -111,8 +111,8 @@ def buttons_for(delivery: Delivery, config: Config, signing: Signing) -> Iterato
             continue
         owned = owners.mark if owners and OWNER in allowed[action] else ""
         address = delivery.destination, delivery.address
-        sealed = spaces if action in OWN else spaces | {ASKED: config.platform_mark}
-        text = json.dumps(sealed, ensure_ascii=False) if sealed else ""
+        named = spaces if action in OWN else spaces | {ASKED: config.platform_mark}
+        text = json.dumps(named, ensure_ascii=False) if named else ""
         token = Button(action, event.own_id, event.subject, event.retry, *address, until, text, owned).token(signing)
         if len(token) <= MAX_TOKEN:  # no sender has such ids, but one may
             yield {"action": action, "value": token}

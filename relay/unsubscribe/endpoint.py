@@ -100,9 +100,9 @@ class Unsubscribe:
                 changed = await self._suppressions.add(address, destination, reason=UNSUBSCRIBED)
             act.outcome = "done" if changed else "nothing to change"
             if changed:
-                seal = token.rpartition(".")[2]
+                signature = token.rpartition(".")[2]
                 log.info("address.resubscribed" if undo else "address.unsubscribed", destination=destination,
-                         token=f"…{seal[-8:]}")  # fmt: skip
+                         token=f"…{signature[-8:]}")  # fmt: skip
             if kept:
                 await kept.end(first, act)
             else:

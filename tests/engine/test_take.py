@@ -13,7 +13,7 @@ from relay.engine.records import DEAD, FLYING, Body, Delivery, due, parked
 from relay.engine.state import NotLoaded
 from relay.engine.step import step
 from relay.engine.take import MANY, OLDEST, STARVED, Take
-from relay.errors import StoreUnavailable
+from relay.errors import Unreadable
 from tests.engine.life.reading import Loading
 from tests.engine.partition import DAY, MINUTE, SECOND
 from tests.engine.sending import Sending, subjects
@@ -287,23 +287,21 @@ class TestFaults:
         partition.lapse()
         assert partition.now - since == SECOND
 
-    def test_what_cannot_be_opened_here_waits_costs_no_attempt_and_delays_nobody(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_damaged_one_waits_costs_no_attempt_and_delays_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
         partition = handing_out(*many(0, 3))
-        sealed, memory = next(x.name for x in partition.waiting() if x.queue), partition.memory
+        damaged, memory = next(x.name for x in partition.waiting() if x.queue), partition.memory
 
         def record(kind: Any, name: str) -> Any:
-            if kind is Delivery and name == sealed:
-                raise StoreUnavailable("another key")
+            if kind is Delivery and name == damaged:
+                raise Unreadable(name, "it is damaged")
             return memory.records.get(kind.PREFIX + name)
 
         monkeypatch.setattr(memory, "record", record)
         changes, taken = step(memory, Take("slack", 5, "t:1"), partition.now, partition)
 
         assert len(taken.deliveries) == 2
-        assert sealed not in [*changes.records]
-        assert changes.indexes[due("slack", "1")][sealed] == partition.now + 30 * SECOND
+        assert damaged not in [*changes.records]
+        assert changes.indexes[due("slack", "1")][damaged] == partition.now + 30 * SECOND
 
 
 @pytest.mark.parametrize("broken", [False, True])

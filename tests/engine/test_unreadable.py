@@ -1,4 +1,4 @@
-"""A record that cannot be read makes what needs it wait, and nothing else."""
+"""A damaged record is a fault of its own alone."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments, GatherParked, GiveUpChannel, GiveUpParked
 from relay.engine.parking import Announce, Configured
 from relay.engine.receipts import GiveUp, Withhold
-from relay.engine.records import FLYING, OVER, WATCH, Delivery, due, parked
+from relay.engine.records import DEAD, FLYING, OVER, WATCH, Delivery, parked
 from relay.engine.state import Changes
 from relay.engine.watch import RunsDue, Tick
 from relay.engine.withholding import AddSilence, EndSilence
@@ -76,7 +76,7 @@ class TestWhatIsParked:
         partition.arrive(probes[0])
 
         assert len(partition.take()) == 3
-        assert partition.parked() == []
+        assert partition.parked() == [name]
         partition.memory.unreadable.discard(key)
         partition.now += MINUTE
         assert [taken.id for taken in partition.take()] == [name]
@@ -90,18 +90,6 @@ class TestWhatIsParked:
         assert len(partition.take("email")) == 1
         assert partition.take("email") == []
 
-    def test_is_in_its_queue_again_once_its_urgency_is_known(self, partition: Damageable) -> None:
-        partition.report(events.completed(), [room()])
-        d = partition.d
-        ((at, name),) = d.ascending(due("slack", "1"))
-        d.take_out(due("slack", "1"), name)
-        d.place(due("slack", ""), name, at)
-        partition.memory.apply(d.changes, partition.now)
-
-        assert partition.take() == []
-        assert [*partition.d.ascending(due("slack", ""))] == []
-        assert partition.take_one().id == name
-
     def test_is_given_up_and_listed_without_it(self, partition: Damageable) -> None:
         partition.broken(5)
         partition.damage("d:", partition.parked()[0])
@@ -110,6 +98,21 @@ class TestWhatIsParked:
 
         assert partition.do(GiveUpParked(3 * DAY, 100)) > 0
         assert len(partition.parked()) == 1
+
+
+def test_what_needs_a_damaged_operation_becomes_a_dead_letter(partition: Damageable) -> None:
+    partition.fill(0, 2)
+    partition.damage("op:")
+    assert len(partition.take()) == 1
+    for _ in range(8):
+        partition.now += MINUTE
+        partition.take()
+
+    (letter,) = partition.d.ascending(DEAD)
+    assert partition.d.look(Delivery, letter[1]).reason == "unreadable"
+    partition.memory.unreadable.clear()
+    assert partition.do(ReplayDead([letter[1]])) == 1
+    assert partition.take_one().id == letter[1]
 
 
 def test_hand_outs_lapse_beside_one_that_cannot_be_read(partition: Damageable) -> None:
