@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import time
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
@@ -33,7 +33,7 @@ MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalle
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
 
 # Keys that one mode has.
-OF_MODE = {"pace": "live", "live": "live", "at": "digest", "days": "digest"}
+OF_MODE = {"live": "live", "at": "digest", "days": "digest"}
 NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors", "escalate")
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
@@ -41,12 +41,6 @@ Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Chan
 
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
 BATCH_INTERVALS = 4  # of `live.min_interval` between two edits of a batch's message
-# Values of `live` by the word in `pace`; its defaults are those of `normal`.
-PACES: Mapping[object, Mapping[str, float]] = {
-    "calm": {"post_after": 300.0, "min_step": 20.0, "min_interval": 60.0},
-    "normal": {},
-    "eager": {"post_after": 0.0, "min_step": 1.0, "min_interval": 5.0},
-}
 
 
 class Live(Section):
@@ -123,11 +117,11 @@ class ChannelOptions(Section):
     """Settings of a destination at one of its channels."""
 
     retired: ClassVar[Mapping[str, str]] = {
+        "pace": "removed; use live, such as {post_after: 5m, min_step: 20, min_interval: 1m}",
         "when_empty": "removed; a weekly digest is sent when nothing happened, and a more frequent one is not",
     }
 
     mode: Mode = "each"  # where it is not written, the channel's first
-    pace: Literal["calm", "normal", "eager"] = "normal"
     live: Live = Live()
     mention: Annotated[
         dict[Annotated[str, known_name(MENTIONS, "moment")], Texts],
@@ -136,15 +130,6 @@ class ChannelOptions(Section):
     alert_after: Annotated[int | None, Field(ge=1, le=50)] = None  # failures in a row of a job; None: the first calls
     at: Clock = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
-
-    @model_validator(mode="before")
-    @classmethod
-    def _paced(cls, raw: Any) -> Any:
-        """Take from `pace` what `live` leaves out."""
-        if not isinstance(raw, Mapping) or not isinstance(raw.get("pace"), str):
-            return raw
-        live = raw.get("live", {})
-        return {**raw, "live": {**PACES.get(raw["pace"], {}), **live}} if isinstance(live, Mapping) else raw
 
 
 class DestinationOptions(ChannelOptions):

@@ -143,22 +143,19 @@ def _named(raw: object) -> object:
 
 
 class Callbacks(Section):
-    """A token, or several by name while one is replaced, and what holds for the six sources together."""
+    """A token, or several by name while one is replaced."""
 
     retired: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("max_age", "rate_limit"), "removed; write it at a source of the callback's name, such as sources.progress"
+        ("max_age", "rate_limit", "platform", "tenants", "projects"),
+        "removed; write it at a source of the callback's name, such as sources.progress",
     )
 
     token: Annotated[
         dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]],
         BeforeValidator(_named, json_schema_input_type=dict[Name, SecretStr] | SecretStr),
     ]
-    platform: str = ""
-    tenants: Some = ()
-    projects: Some = ()
 
     def sources(self) -> dict[str, Source]:
         """Return the source of each callback by its name."""
         signature = Signature(scheme="token", secrets=self.token)
-        options: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set - {"token"}}
-        return {name: Source(event=event, signature=signature, **options) for name, event in EVENTS.items()}
+        return {name: Source(event=event, signature=signature) for name, event in EVENTS.items()}

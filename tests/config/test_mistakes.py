@@ -74,7 +74,8 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '0 2 * *'}]}",
      "1: watchdog.expect[0].cron: expected a cron expression that some time fits: minute, hour, day, month and "
      'weekday, as in "0 2 * * mon-fri"'),
-    ("mode: live", "pace: hasty", "9: destinations.team.pace: expected calm or eager or normal"),
+    ("mode: live", "pace: calm",
+     "9: destinations.team.pace: removed; use live, such as {post_after: 5m, min_step: 20, min_interval: 1m}"),
     ("timezone: Europe/Berlin", "job: '{operationType} {a b}'",
      "1: job: expected text with fields of the operation, for instance {operationType} {parameters.dataset}"),
     *(("timezone: Europe/Berlin", f'brand: {{url: "https://acme.example{rest}"}}',

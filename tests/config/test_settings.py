@@ -43,15 +43,10 @@ def test_a_destination_takes_from_the_retry_at_the_top_what_its_own_leaves_out()
     ("written", "expected"),
     [
         ("mode: live", (60, 5, 15)),
-        ("pace: calm", (300, 20, 60)),
-        ("pace: eager", (0, 1, 5)),
-        ("pace: calm\n    live: {min_step: 0, min_interval: 0}", (300, 0, 0)),
         ("live: {post_after: 0s, min_step: 0, min_interval: 0}", (0, 0, 0)),
     ],
 )
-def test_a_word_sets_how_often_a_live_message_is_edited_and_numbers_win(
-    written: str, expected: tuple[float, ...]
-) -> None:
+def test_limits_on_the_edits_of_a_live_message_have_defaults(written: str, expected: tuple[float, ...]) -> None:
     live = configured(GOOD, ("mode: live", written)).destinations["team"].live
 
     assert (live.post_after, live.min_step, live.min_interval) == expected
