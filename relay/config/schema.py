@@ -30,7 +30,7 @@ from relay.policy.owners import Owners, Ownership, OwnerTable
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import Timezone
-from relay.policy.watchdog_settings import Watchdog, WatchdogLevel
+from relay.policy.watchdog_settings import Watchdog, WatchdogOrOff
 from relay.receiving.peers import network
 from relay.receiving.secret_strength import Secrets
 from relay.receiving.sources import Callbacks, Source
@@ -165,7 +165,7 @@ class Config(Section):
     heartbeat: Heartbeat = SecretStr("")
     retry: RetryPolicy = RetryPolicy()
     quiet_hours: Hours = None
-    watchdog: WatchdogLevel = Watchdog()
+    watchdog: WatchdogOrOff = Watchdog()
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _digest: str = PrivateAttr("")
     _teams: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from relay.configfile.units import duration
-from relay.configfile.validation import Duration, DurationText, Off, Section, Texts, off_as_none
+from relay.configfile.validation import Duration, DurationText, Off, Section, Texts, is_off, off_as_none
 from relay.policy.schedules import Timezone
 
 EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
@@ -75,13 +75,11 @@ def _reminders(raw: object) -> object:
     return [raw] if isinstance(raw, str | int | float) else raw
 
 
-def _word(raw: object) -> object:
-    """`off` is none; another word is a level."""
-    if off_as_none(raw) is None:
-        return None
-    if isinstance(raw, str) and raw not in LEVELS:
-        raise ValueError("expected off, normal, strict, or keys and values")
-    return {"level": raw} if isinstance(raw, str) else raw
+def _off_or_keys(raw: object) -> object:
+    """`off` is none; no other word means anything."""
+    if isinstance(raw, str) and not is_off(raw):
+        raise ValueError("expected off, or keys and values, such as {silent: 5m, late: 1h, missing: 10m}")
+    return off_as_none(raw)
 
 
 Patience = Annotated[float | None, BeforeValidator(_patience, json_schema_input_type=DurationText | Off | None)]
@@ -90,17 +88,13 @@ Times = Annotated[
     BeforeValidator(_reminders, json_schema_input_type=list[Duration] | DurationText | Off | None),
     Field(max_length=10),
 ]
-# Settings by the word in `level`; their defaults are those of `normal`.
-LEVELS: Mapping[object, Mapping[str, float]] = {
-    "normal": {},
-    "strict": {"silent": 300.0, "late": 3600.0, "missing": 600.0},
-}
 
 
 class Watchdog(Section):
     """Alarms of silent, late and missing runs, with their delays in seconds."""
 
     retired: ClassVar[Mapping[str, str]] = {
+        "level": "removed; write silent, late and missing: strict was {silent: 5m, late: 1h, missing: 10m}",
         "flat": "removed; use silent, which holds as well where a percentage does not move for twice as long",
         "overdue_pct": "removed; a run is late a fifth beyond its estimate, and late is for runs without one",
         "deadline_grace": "removed; a run is late two minutes after timeoutAt, and late is for runs without one",
@@ -108,7 +102,6 @@ class Watchdog(Section):
         "quick_pct": "removed without another; a message says where a run took less than half of the usual time",
     }
 
-    level: Literal["normal", "strict"] = "normal"
     silent: Patience = 900.0  # no event of a run that has a rhythm; twice as long, no move of one with a percentage
     late: Patience = 14_400.0  # after its start, where neither limit nor estimate nor the job's history says more
     missing: Patience = 1800.0  # after a run should have begun that `expect` names
@@ -116,16 +109,5 @@ class Watchdog(Section):
     remind: Times = (1800.0, 7200.0, 43_200.0)
     startup_grace: Duration = 600.0  # after relay itself was away
 
-    @model_validator(mode="before")
-    @classmethod
-    def _of_level(cls, raw: Any) -> Any:
-        """Take from `level` what is left out."""
-        if not isinstance(raw, Mapping) or not isinstance(raw.get("level"), str):
-            return raw
-        return {**LEVELS.get(raw["level"], {}), **raw}
 
-
-WatchdogLevel = Annotated[
-    Watchdog | None,
-    BeforeValidator(_word, json_schema_input_type=Watchdog | Off | Literal["normal", "strict"] | None),
-]
+WatchdogOrOff = Annotated[Watchdog | None, BeforeValidator(_off_or_keys, json_schema_input_type=Watchdog | Off | None)]

@@ -102,15 +102,12 @@ def test_a_rule_may_be_for_relays_own_events() -> None:
     assert configured(GOOD, ("    priorities: [High, Critical]", "    sources: [relay]")).rules[0].sources == ("relay",)
 
 
-def test_a_word_sets_the_watchdogs_numbers_and_numbers_win() -> None:
-    assert configured().watchdog == configured(GOOD + "watchdog: normal\n").watchdog == Watchdog()
+def test_the_watchdog_has_defaults_and_may_be_off() -> None:
+    assert configured().watchdog == Watchdog()
     assert configured(GOOD + "watchdog: off\n").watchdog is None
-    strict = configured(GOOD + "watchdog: strict\n").watchdog
-    assert strict
-    assert (strict.silent, strict.late, strict.missing, strict.remind) == (300, 3600, 600, Watchdog().remind)
-    changed = configured(GOOD + "watchdog: {level: strict, silent: 8m, late: off, remind: 1h}\n").watchdog
+    changed = configured(GOOD + "watchdog: {silent: 8m, late: off, remind: 1h}\n").watchdog
     assert changed
-    assert (changed.silent, changed.late, changed.missing, changed.remind) == (480, None, 600, (3600,))
+    assert (changed.silent, changed.late, changed.missing, changed.remind) == (480, None, 1800, (3600,))
 
 
 @pytest.mark.parametrize(
@@ -119,8 +116,7 @@ def test_a_word_sets_the_watchdogs_numbers_and_numbers_win() -> None:
         ("{silent: 0}", "watchdog.silent: expected more than 0; write off to go without this rule"),
         ("{lates: 1h}", "watchdog.lates: unknown key; did you mean late?"),
         *((f"{{{key}: 1}}", f"watchdog.{key}: {instead}") for key, instead in Watchdog.retired.items()),
-        ("lax", "watchdog: expected off, normal, strict, or keys and values"),
-        ("{level: lax}", "watchdog.level: expected normal or strict"),
+        ("strict", "watchdog: expected off, or keys and values, such as {silent: 5m, late: 1h, missing: 10m}"),
     ],
 )
 def test_a_watchdog_that_makes_no_sense_is_refused(written: str, expected: str) -> None:
