@@ -55,7 +55,7 @@ CONTRACTS := channels/email/test_session.py channels/email/test_connections.py c
   channels/slack/test_socket.py channels/slack/test_webhooks.py channels/test_webhook_and_apprise.py config/test_loading.py config/test_json_schema.py \
   console/test_serving.py interactivity/test_endpoint.py \
   platform/test_client.py receiving/test_server.py receiving/test_connections.py receiving/test_bodies.py \
-  receiving/test_tls.py rendering/test_bounds.py rendering/test_escaping.py \
+  rendering/test_bounds.py rendering/test_escaping.py \
   store/embedded/test_server.py store/test_accept.py store/test_replication.py \
   receiving/test_sns.py store/test_sentinel.py cli/test_groups.py cli/test_serve.py tracing test_end_to_end.py
 lowest: $(OLDEST) ## Run the tests of what libraries promise on the oldest versions that pyproject.toml allows

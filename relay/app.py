@@ -210,7 +210,7 @@ class Relay:
 
     def _notices(self, embedded: EmbeddedRedis | None) -> dict[str, str]:
         """Return notices for operators besides the state of the store."""
-        parts = [part.notices() for part in (self._front.certificates, self._socket, embedded) if part]
+        parts = [part.notices() for part in (self._socket, embedded) if part]
         return dict(ChainMap(self._coordinator.template_faults(), *parts))
 
     def _self_monitoring(

@@ -104,7 +104,7 @@ class Coordinator:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
         before = self._config.digest
         try:
-            fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._started.server)
+            fresh = load(self._path, env=self._env, channels=CHANNELS)
             self._refuse_new_channels(fresh)
             renderer = build_renderer(fresh)
         except (ConfigError, TemplateError) as error:

@@ -16,7 +16,7 @@ from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
 from relay.receiving.guard import Guard
 from relay.receiving.key_cache import Fetch, KeyCache
-from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, make_admin_app
+from relay.receiving.listeners import Listeners, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver
 from relay.receiving.server import possible_connections
@@ -35,15 +35,13 @@ class Front:
         self._clock = clock
         self._receives = receives
         self._keys = KeyCache(fetch, clock)
-        server = coordinator.config().server
-        self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
         self.addresses: list[tuple[str, int]] = []
         self.admin_addresses: list[tuple[str, int]] = []
 
     def receiver(
         self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None, store: Store
     ) -> Receiver:
-        """Build the receiver. Sources and certificates are read anew with the configuration."""
+        """Build the receiver. Sources are read anew with the configuration."""
         server = self._coordinator.config().server
         receiver = Receiver(
             self._sources(),
@@ -59,12 +57,7 @@ class Front:
             outage=outage,
             tracing=tracing,
         )
-
-        def reloaded() -> None:
-            receiver.reload(self._sources())
-            self.certificates.renew()
-
-        self._coordinator.subscribe(reloaded)
+        self._coordinator.subscribe(lambda: receiver.reload(self._sources()))
         return receiver
 
     def console(
@@ -94,7 +87,7 @@ class Front:
             refresh_silences=silences.look,
             reload=coordinator.reload,
             operators_url=lambda: self.operators_url,
-            own_url=lambda: _url(self.addresses[0], coordinator.config().server.tls),
+            own_url=lambda: _url(self.addresses[0]),
             clock=self._clock,
         )
         return OpenConsole(context, coordinator.config().server.admin)
@@ -107,7 +100,6 @@ class Front:
         listeners = await Listeners.open(
             (public.answer, server.host, server.port),
             (operators, server.admin.host, server.admin_port),
-            self.certificates,
             guard=self._guard(),
             reuse_port=server.reuse_port,
         )
@@ -120,7 +112,7 @@ class Front:
         """The address of the operators' listener, shown to a person who starts relay by hand."""
         host, port = self.admin_addresses[0]
         named = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared
-        return _url((named, port), self._coordinator.config().server.admin.tls)
+        return _url((named, port))
 
     def _guard(self) -> Guard:
         """Return the limits of what strangers may take of this process."""
@@ -136,6 +128,6 @@ class Front:
         return self._coordinator.config().sources if self._receives else {}
 
 
-def _url(address: tuple[str, int], tls: object) -> str:
+def _url(address: tuple[str, int]) -> str:
     host, port = address
-    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

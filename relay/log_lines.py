@@ -22,11 +22,9 @@ LOG_EVENTS = {
     "console.refused": "No valid token. Check it",
     "console.forged": "A form did not come from this console. Set `console.url`; let the proxy pass `Host`",
     "console.unavailable": "No logins, because Redis is away. See `redis.unavailable`",
-    "certificate.loaded": "The certificate for new connections, valid until `ends`",
     "catch_up.asked": "GitHub's `hook` [was asked](senders.md#github-actions) to redeliver what had failed",
     "catch_up.failed": "GitHub could not be asked: `error`. Do what it says, then `relay catch-up github`",
     "bodies.failed": "Bug: some of [the last bodies](console.md#the-last-bodies) were not kept",
-    "certificate.refused": "The new certificate is invalid; the old one stays. Fix what `reason` says, then reload",
     # Outgoing messages
     "delivery.attempted": (
         "`delivered`, `failed`, `unknown` or `dead`, with the permalink, answer or error in `detail`. Dead: "

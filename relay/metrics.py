@@ -137,9 +137,6 @@ bodies_refused = Counter(
     "Bodies refused: `large`, `slow`, `memory`, `unsigned` (limits).",
     ["reason"],
 )
-certificate_ends = Gauge(
-    "relay_tls_certificate_expiry_timestamp_seconds", "When the certificate expires.", ["listener"]
-)
 
 # relay itself: processes, ticks, troubles.
 

@@ -7,7 +7,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.coordinator import Coordinator
-from tests.support.certificates import make_certificate
 from tests.support.configuration import GOOD, SECRETS
 
 
@@ -88,23 +87,6 @@ async def test_templates_that_check_refuses_are_logged_and_shown(
 
     assert {line["event"] for line in lines} == {"config.reloaded", "config.warned"}
     assert any("nmae is unknown" in text for text in coordinator.template_faults().values())
-
-
-async def test_certificates_that_are_not_served_yet_are_checked_by_each_reload(
-    coordinator: Coordinator, file: Path, tmp_path: Path
-) -> None:
-    made = make_certificate(tmp_path)
-    tls = f"{{certificate: {made.authority}, key: {made.key}}}"
-    change(file, "timezone: Europe/Berlin", f"timezone: Europe/Berlin\nserver: {{tls: {tls}}}")
-
-    with capture_logs() as lines:
-        coordinator.reload()
-        made.key.unlink()
-        coordinator.reload()
-    await coordinator.aclose()
-
-    said = [line["event"] for line in lines if line["event"] != "config.warned"]
-    assert said == ["config.needs_restart", "config.reloaded", "config.refused"]
 
 
 async def test_a_channels_first_use_needs_a_restart(tmp_path: Path) -> None:

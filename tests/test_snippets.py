@@ -30,7 +30,6 @@ from relay.coordinator import build_renderer
 from relay.domain.parsing import parse
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
-from tests.support.certificates import make_certificate
 from tests.support.commands import ROOT, Done, Serving, environment, relay
 from tests.support.events import body
 from tests.support.every_case import every_case
@@ -122,23 +121,13 @@ async def test_every_command_of_every_page_works(env: dict[str, str], home: Path
     assert not failed, "\n".join(failed)
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what configurations find in /etc/relay and /run/secrets."""
-    folder = tmp_path_factory.mktemp("files")
-    certificate = make_certificate(folder)
-    shutil.copy(certificate.authority, folder / "tls.crt")
-    shutil.copy(certificate.key, folder / "tls.key")
-    return folder
-
-
-def test_every_configuration_of_a_page_is_one_that_check_takes(tmp_path: Path, files: Path) -> None:
+def test_every_configuration_of_a_page_is_one_that_check_takes(tmp_path: Path) -> None:
     """All that check looks at but the templates, which are the same for all of them."""
     file = tmp_path / "relay.yaml"
     with every_case() as case:
         for block in CONFIGURATIONS:
             with case(block):
-                text = re.sub(r"/etc/relay(?=/)|/run/secrets(?=/)", str(files), block.text)
+                text = re.sub(r"/etc/relay(?=/)|/run/secrets(?=/)", str(tmp_path), block.text)
                 file.write_text(json.dumps(within(yaml.load(text))), "utf-8")
                 names = re.findall(r"\$\{(\w+)\}", file.read_text("utf-8"))
                 variables = {name: f"zK3-{name.lower()}-of-the-page-93b1" for name in names} | NEEDED | SECRETS

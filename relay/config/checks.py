@@ -17,7 +17,7 @@ from relay.policy.destinations import Channels, modes_at
 from relay.policy.presentation import OWNER
 from relay.policy.recipients import KEYS
 from relay.receiving import permissions, sources
-from relay.receiving.tls import is_loopback
+from relay.receiving.operators import is_loopback
 from relay.rendering.translations import languages
 from relay.resources import resource_dir
 

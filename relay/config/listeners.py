@@ -2,32 +2,21 @@
 
 from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
-from relay.receiving import tls
+from relay.receiving.operators import is_loopback
 from relay.receiving.secret_strength import MAKE_ONE, SHORT_SECRET, strength
-from relay.receiving.tls import is_loopback
 
 ADMIN: KeyPath = ("server", "admin")
 WITHOUT_SECRET = "with redis.url it needs a secret, RELAY_SECRET (docs/configuration.md)"  # noqa: S105 - says what to do
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
-def check_listeners(server: Server, document: Document, now: float, running: Server | None = None) -> None:
-    """`now` is epoch seconds: certificates end. Files that `running` serves with are left to their renewal."""
+def check_listeners(server: Server, document: Document) -> None:
     if server.admin_port > 65_535:
         document.report((*ADMIN, "port"), f"missing, and there is none above {server.port}; expected a port")
     same_host = server.host == server.admin.host or {server.host, server.admin.host} & {*EVERYWHERE}
     if server.port and server.port == server.admin_port and same_host:
         document.report((*ADMIN, "port"), "the same as server.port; expected another one")
     _check_who_may_ask(server, document)
-    served = (running.tls, running.admin.tls) if running else ()
-    for path, settings in ((("server", "tls"), server.tls), ((*ADMIN, "tls"), server.admin.tls)):
-        if not settings or settings in served:
-            continue
-        faults = list(tls.faults(settings, now))
-        for key, fault in faults:
-            document.report((*path, key), fault)
-        for key, warning in () if faults else tls.warnings(settings, now):
-            document.warn((*path, key), warning)
 
 
 def check_secrets(config: Config, document: Document) -> None:
@@ -54,24 +43,22 @@ def check_console(config: Config, document: Document) -> None:
         if (length := strength(own.token)) < SHORT_SECRET:
             path: KeyPath = ("console", "tokens", name, "token")
             document.warn(path, f"the token has {length} bytes; {SHORT_SECRET} or more are better")
-    encrypted = admin.tls or console.url.startswith("https:")
-    if console.enabled and not encrypted and not is_loopback(admin.host):
+    if console.enabled and not console.url.startswith("https:") and not is_loopback(admin.host):
         document.warn(
             ("console",),
-            "logins and sessions go over the network as they are; expected server.admin.tls, or a proxy that speaks "
-            "TLS with its address in console.url",
+            "logins and sessions go over the network as they are; expected a proxy that speaks TLS, with its address "
+            "in console.url",
         )
 
 
 def _check_who_may_ask(server: Server, document: Document) -> None:
     """Require a credential from operators on other machines: their pages show addresses and states."""
     admin, token = server.admin, server.admin.token
-    if not admin.closed and not is_loopback(admin.host):
+    if not token.get_secret_value() and not is_loopback(admin.host):
         document.report(
             (*ADMIN, "host"),
             f"{admin.host or 'every address'} can be reached from other machines; expected a token besides "
-            "(server.admin.token, make one with: openssl rand -hex 32), or client certificates "
-            "(server.admin.tls.client_ca), or 127.0.0.1",
+            "(server.admin.token, make one with: openssl rand -hex 32), or 127.0.0.1",
         )
     if token.get_secret_value() and (length := strength(token)) < SHORT_SECRET:
         document.warn((*ADMIN, "token"), f"the token has {length} bytes; {SHORT_SECRET} or more are better")

@@ -1,6 +1,5 @@
 """Reading the configuration: one YAML file, whole or not at all, with every fault named by its line."""
 
-import time
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from hashlib import sha256
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from relay.config.checks import check, check_dynamic, check_names, is_misspelt
 from relay.config.formats import bind_formats, separate_platforms
 from relay.config.listeners import check_console, check_listeners, check_secrets
-from relay.config.schema import Config, Server
+from relay.config.schema import Config
 from relay.config.teams import expand
 from relay.configfile.document import Document, read
 from relay.configfile.validation import validate
@@ -55,14 +54,12 @@ def parse_config(
     file: str = "",
     env: Mapping[str, str],
     channels: Channels,
-    running: Server | None = None,
     needed: Collection[str] | None = None,
     only: Collection[str] = (),
     left_out: Collection[str] = (),
 ) -> Config:
     """Return the configuration in this text. Raises ConfigError with everything that is wrong with it.
 
-    running   the settings that relay serves with while it reads the file again: their certificates are not checked
     needed    the keys at the top whose variables and files must be there; elsewhere a missing one gets a placeholder,
               or its setting the default
     only      the keys at the top that are read, if not all
@@ -88,12 +85,12 @@ def parse_config(
         config = _with_possible_modes(config, document, channels)
         bind_formats(config, document)
         check(config, document, channels, teams)
-        check_listeners(config.server, document, time.time(), running)
+        check_listeners(config.server, document)
         check_secrets(config, document)
         check_console(config, document)
         check_dynamic(config, document, channels)
     if unset := {problem.path for problem in document.problems} & document.placeholders - {*left_out}:
-        options: Any = {"env": env, "channels": channels, "running": running, "needed": needed, "only": only}
+        options: Any = {"env": env, "channels": channels, "needed": needed, "only": only}
         return parse_config(text, file=file, left_out={*left_out, *unset}, **options)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)

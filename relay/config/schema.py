@@ -31,10 +31,10 @@ from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import Timezone
 from relay.policy.watchdog_settings import Watchdog, WatchdogOrOff
+from relay.receiving.operators import IN_A_PROXY, Admin
 from relay.receiving.peers import network
 from relay.receiving.secret_strength import Secrets
 from relay.receiving.sources import Callbacks, Source
-from relay.receiving.tls import Admin, Tls
 
 HEARTBEAT = r"(https?://[\w.-]+(:\d{1,5})?(/[!-~]*)?)?"
 
@@ -58,6 +58,7 @@ class Server(Section):
         "max_body_memory": "removed; requests get a sixteenth of the memory that relay has, 32 MiB at most",
         "max_connections": "removed; of more than 800 connections the longest idle one is closed, and a reverse proxy "
         "limits those of one address",
+        "tls": IN_A_PROXY,
     }
 
     host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
@@ -66,7 +67,6 @@ class Server(Section):
     public_url: Url = ""
     max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] = 2**20
     trusted_proxies: Annotated[tuple[Network, ...], one_or_more, Field(max_length=100)] = ()
-    tls: Tls | None = None
     admin: Admin = Admin()
     drain: Annotated[Duration, Field(le=20)] = 5.0  # a stop ends within 30 s, and what is being sent needs the rest
 

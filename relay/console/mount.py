@@ -16,9 +16,9 @@ from relay.console.access.browser import API, PAGES
 from relay.console.command_socket import CommandSocket
 from relay.console.context import Context
 from relay.receiving.openapi import Address
+from relay.receiving.operators import Admin, is_loopback
 from relay.receiving.probes import BESIDES
 from relay.receiving.request_body import expect_later
-from relay.receiving.tls import Admin, is_loopback
 
 if TYPE_CHECKING:
     from relay.console.site import Console
@@ -36,7 +36,6 @@ class OpenConsole:
             context.store,
             context.signing,
             loopback=is_loopback(admin.host),
-            secure=admin.tls is not None,
             clock=context.clock,
             audit=context.audit,
             render=lambda request, template, values: self._opened().render(request, template, values),

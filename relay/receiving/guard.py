@@ -216,7 +216,7 @@ class GuardedConnection(web.RequestHandler):
         self.waiting_since = self.unread_since = inf
         metrics.connections_closed.labels(self.guard.listener, reason).inc()
         self.guard.lines.warning(log, "connection.closed", reason, peer=self.peer, reason=reason)
-        self._wire.abort()  # TLS would wait for an answer to its farewell
+        self._wire.abort()
 
     def handle_error(
         self,

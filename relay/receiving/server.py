@@ -3,11 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import os
 import resource
-import socket
-import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -16,8 +12,6 @@ from relay.receiving.connection import Answer, watched
 from relay.receiving.guard import MAX_CONNECTIONS, Guard, GuardedConnection
 
 BACKLOG = 4096  # waiting to be accepted: a crowd delays others by milliseconds, a full queue by seconds
-MAX_HANDSHAKES = 100  # of TLS at a time
-PAUSE = 0.1  # seconds after an accept that failed: no file is free, or the client is gone
 OTHER_FILES = 224  # of Redis, Slack, mail servers, the log and child processes
 FEWEST = 16
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
@@ -32,9 +26,8 @@ async def serve(
     linger: float = 2.0,
     grace: float = 30.0,
     guard: Guard | None = None,
-    context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
-    """Listen on host and port (0: any), by TLS alone with a `context`. Times are seconds. OSError if taken.
+    """Listen on host and port (0: any). Times are seconds. OSError if taken.
 
     Instead of an application one function may answer all requests.
     """
@@ -59,10 +52,7 @@ async def serve(
         )  # fmt: skip
 
     try:
-        bound = await loop.create_server(
-            connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
-        )
-        listening = _TlsServer(bound, connect, context, guard.header_timeout, linger) if context else bound
+        listening = await loop.create_server(connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG)
     except BaseException:
         await runner.cleanup()
         raise
@@ -74,7 +64,7 @@ class GuardedRunner:
     """A server that listens, and closes no connection in the middle of a request."""
 
     runner: web.BaseRunner
-    listening: "asyncio.Server | _TlsServer"
+    listening: asyncio.Server
     guard: Guard
     grace: float
 
@@ -98,58 +88,6 @@ class GuardedRunner:
                 await self.guard.wait_until_empty()
         self._sweeping.cancel()
         await self.runner.cleanup()
-
-
-class _TlsServer:
-    """A server that counts handshakes of TLS, which are no connections yet: of too many, the oldest one is ended."""
-
-    def __init__(
-        self,
-        bound: asyncio.Server,
-        connect: Callable[[], asyncio.Protocol],
-        context: ssl.SSLContext,
-        seconds: float,
-        linger: float,
-    ) -> None:
-        """Take over the addresses of `bound`, which does not serve."""
-        self.sockets = [socket.socket(fileno=os.dup(address.fileno())) for address in bound.sockets]
-        bound.close()
-        self._connect, self._context = connect, context
-        # A client need not answer the end of TLS, and may not read it: that is given as long as the rest of a body.
-        self._times = {"ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": linger}
-        self._shaking: dict[asyncio.Task[None], None] = {}  # in the order in which they came
-        for listening in self.sockets:
-            listening.setblocking(False)
-            listening.listen(BACKLOG)
-        self._accepting = [asyncio.create_task(self._accept(listening)) for listening in self.sockets]
-
-    def close(self) -> None:
-        """Accept no more, and end the handshakes."""
-        for task in (*self._accepting, *self._shaking):
-            task.cancel()
-        for listening in self.sockets:
-            listening.close()
-
-    async def _accept(self, listening: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = await asyncio.get_running_loop().sock_accept(listening)
-            except OSError:
-                await asyncio.sleep(PAUSE)
-                continue
-            if len(self._shaking) >= MAX_HANDSHAKES:
-                oldest = next(iter(self._shaking))
-                del self._shaking[oldest]
-                oldest.cancel()
-            task = asyncio.create_task(self._shake(client))
-            self._shaking[task] = None
-            task.add_done_callback(lambda done: self._shaking.pop(done, None))
-
-    async def _shake(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # it does not speak TLS, or hangs up
-            await asyncio.get_running_loop().connect_accepted_socket(
-                self._connect, client, ssl=self._context, **self._times
-            )
 
 
 def possible_connections() -> int:

@@ -18,11 +18,11 @@ from relay.configfile.validation import (
     spelled,
 )
 from relay.receiving.oidc import GOOGLE, KEYS_OF
+from relay.receiving.operators import is_loopback
 from relay.receiving.scheme import Scheme
 from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme, sns_scheme
 from relay.receiving.secret_strength import Secrets, refuse_weak
 from relay.receiving.sns import TOPIC
-from relay.receiving.tls import is_loopback
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {  # by the scheme whose they are
     "hmac": ("algorithm", "encoding", "prefix"),

@@ -1,12 +1,9 @@
 """Tests of where relay listens: what is refused and warned of, with its line."""
 
-from pathlib import Path
-
 import pytest
 
 from relay.config import parse_config
 from relay.errors import ConfigError
-from tests.support.certificates import make_certificate
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 
 TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
@@ -36,21 +33,16 @@ def faults(text: str, **env: str) -> list[str]:
         ("{port: 9000, admin: {port: 9000}}", "1: server.admin.port: the same as server.port; expected another one"),
         ("{port: 65535}", "1: server.admin.port: missing, and there is none above 65535; expected a port"),
         ("{reuse_port: true}", "1: server.reuse_port: needs redis.url: relays that share a port must share a Redis"),
-        ("{tls: {certificate: /no/file}}", "1: server.tls.key: missing; it is required here"),
-        ("{tls: {certificate: /no/a, key: /no/b}}", "1: server.tls.certificate: cannot read /no/a: No such file"),
-        ("{admin: {tls: {certificate: /a, key: /b}}}", "1: server.admin.tls.key: cannot read /b: No such file"),
+        ("{tls: {certificate: /a, key: /b}}", "1: server.tls: removed; let a reverse proxy speak TLS"),
+        ("{admin: {tls: {certificate: /a, key: /b}}}", "1: server.admin.tls: removed; let a reverse proxy speak TLS"),
     ],
 )
 def test_a_listener_that_would_not_do_is_refused_with_its_line(settings: str, fault: str) -> None:
     assert any(problem.startswith(fault) for problem in faults(with_server(settings)))
 
 
-def test_others_may_ask_with_a_token_or_a_certificate(tmp_path: Path) -> None:
-    made = make_certificate(tmp_path)
-    tls = f"{{certificate: {made.authority}, key: {made.key}, client_ca: {made.authority}}}"
-
+def test_others_may_ask_with_a_token() -> None:
     assert faults(with_server(f"{{admin: {{host: 0.0.0.0, token: {TOKEN}}}}}")) == []
-    assert faults(with_server(f"{{admin: {{host: 0.0.0.0, tls: {tls}}}}}")) == []
 
 
 @pytest.mark.parametrize(
@@ -70,13 +62,10 @@ def test_operators_have_the_port_above_unless_another_is_said(settings: str, env
     assert config.server.admin_port == port
 
 
-def test_a_certificate_that_ends_soon_and_a_short_token_are_warned_of(tmp_path: Path) -> None:
-    made = make_certificate(tmp_path)
-    server = f"{{tls: {{certificate: {made.authority}, key: {made.key}}}, admin: {{token: {TOKEN[:18]}}}}}"
-
-    config = parse_config(with_server(server), file="relay.yaml", env=SECRETS, channels=CHANNELS)
+def test_a_short_token_is_warned_of() -> None:
+    config = parse_config(
+        with_server(f"{{admin: {{token: {TOKEN[:18]}}}}}"), file="relay.yaml", env=SECRETS, channels=CHANNELS
+    )
 
     warnings = {problem.path: (problem.line, problem.message) for problem in config.warnings}
-    assert warnings["server.tls.certificate"][0] == 1
-    assert warnings["server.tls.certificate"][1].startswith("ends on ")
     assert warnings["server.admin.token"] == (1, "the token has 18 bytes; 24 or more are better")

@@ -13,9 +13,9 @@ from relay.policy.destinations import DestinationOptions, Live
 from relay.policy.matching import Rule
 from relay.policy.retry import RetryPolicy
 from relay.policy.watchdog_settings import Watchdog
+from relay.receiving.operators import Admin
 from relay.receiving.signature_settings import Signature
 from relay.receiving.sources import Source
-from relay.receiving.tls import Admin, Tls
 from tests.support.configuration import CHANNELS, SECRETS, problems
 
 REPOSITORY = Path(__file__).parents[2]
@@ -148,7 +148,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: byt
 def test_the_documentation_names_every_key() -> None:
     pages = ("configuration.md", "configuration-destinations.md")
     written = "".join((REPOSITORY / "docs" / page).read_text("utf-8") for page in pages)
-    models: list[type[BaseModel]] = [Config, Server, Admin, Tls, Redis, Platform, Source, Signature, DestinationOptions,
+    models: list[type[BaseModel]] = [Config, Server, Admin, Redis, Platform, Source, Signature, DestinationOptions,
                                      Live, Rule, RetryPolicy, Watchdog]  # fmt: skip
 
     missing = [

@@ -11,9 +11,9 @@ from relay.console.access.identity import LINK, NAME, PURPOSE
 from relay.console.context import Context
 from relay.console.mount import OpenConsole
 from relay.receiving.listeners import make_admin_app
+from relay.receiving.operators import Admin
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
-from relay.receiving.tls import Admin
 from relay.store.sessions import Sessions
 
 

@@ -34,7 +34,6 @@ EVERYTHING = MADE | {
     "replicas": 3,
     "env": [{"name": "SMTP_HOST", "value": "mail.example.com"}],
     "args": ["--log-level=warning"],
-    "probes": {"scheme": "HTTPS"},
     "service": {"type": "LoadBalancer", "annotations": {"example.com/kind": "inside"}},
     "ingress": {"enabled": True, "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1m"}},
     "networkPolicy": {
@@ -107,8 +106,6 @@ def test_its_pod_is_that_of_the_manifests() -> None:
     manifest = yaml.load((ROOT / "deploy/kubernetes/deployment.yaml").read_text("utf-8"))["spec"]
     chart = documents(OF_YOURS)["Deployment relay"]["spec"]
     [own], [given] = chart["template"]["spec"].pop("containers"), manifest["template"]["spec"].pop("containers")
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert own[probe]["httpGet"].pop("scheme") == "HTTP"  # the API's default
     assert own.pop("imagePullPolicy") == "IfNotPresent"
     selector = {"app.kubernetes.io/name": "relay", "app.kubernetes.io/instance": "relay"}
     for spread in (*chart["template"]["spec"]["topologySpreadConstraints"],):

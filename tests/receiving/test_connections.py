@@ -13,8 +13,8 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import make_admin_app
+from relay.receiving.operators import Admin
 from relay.receiving.server import serve
-from relay.receiving.tls import Admin
 from tests.support.events import body
 from tests.support.front import Front, count, receiving
 from tests.support.patience import patience

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from relay.receiving import openapi
 from relay.receiving.addresses import Addresses
 from relay.receiving.guard import Guard
+from relay.receiving.operators import Admin
 from relay.receiving.probes import Probes, Readiness, Remembered
 from relay.receiving.receiver import OUTCOMES
-from relay.receiving.tls import Admin
 from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.front import Front, receiving

@@ -20,9 +20,9 @@ from relay.console.pages import HERE
 from relay.domain.tokens import Signing
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import make_admin_app
+from relay.receiving.operators import Admin
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
-from relay.receiving.tls import Admin
 from relay.store import Store
 from relay.store.audit import AuditEntry, AuditTrail
 from relay.store.sessions import Sessions

@@ -13,11 +13,11 @@ from relay.receiving.addresses import Addresses
 from relay.receiving.guard import Guard
 from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.listeners import make_admin_app
+from relay.receiving.operators import Admin
 from relay.receiving.probes import Readiness
 from relay.receiving.receiver import Receiver
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
-from relay.receiving.tls import Admin
 from tests.support.clock import Clock
 from tests.support.sender import SECRET, Reply, Sender
 

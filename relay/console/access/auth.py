@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class ConsoleAuth:
-    """`loopback`: the operators' listener is for this machine alone; `secure`: it speaks TLS."""
+    """`loopback`: the operators' listener is for this machine alone."""
 
     def __init__(
         self,
@@ -34,14 +34,13 @@ class ConsoleAuth:
         audit: AuditTrail,
         render: browser.Render,
         loopback: bool,
-        secure: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._signing = signing
         self._loopback = loopback
         sessions = Sessions(store)
-        self._sessions = BrowserSessions(sessions, signing, config, clock, tls=secure)
+        self._sessions = BrowserSessions(sessions, signing, config, clock)
         self._flow = LoginFlow(config, sessions, signing, self._sessions, audit, clock, render, lambda: self.is_open)
 
     @property

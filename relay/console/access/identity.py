@@ -103,7 +103,7 @@ ID_BYTES = 32
 class BrowserSessions:
     """Sessions in signed cookies. They end by a logout, after `SESSION` seconds without a request, or after a week.
 
-    `tls`: of the listener. StoreUnavailable where Redis does not answer.
+    StoreUnavailable where Redis does not answer.
     """
 
     def __init__(
@@ -112,19 +112,16 @@ class BrowserSessions:
         signing: Signing,
         config: Callable[[], Config],
         clock: Callable[[], float],
-        *,
-        tls: bool,
     ) -> None:
         self._sessions = sessions
         self._signing = signing
         self._config = config
         self._clock = clock
-        self._tls = tls
 
     @property
     def secure(self) -> bool:
-        """Return whether browsers come by TLS, to us or to the proxy before us."""
-        return self._tls or self._config().console.url.startswith("https:")
+        """Return whether browsers come by TLS, to the proxy before us."""
+        return self._config().console.url.startswith("https:")
 
     @property
     def cookie(self) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from relay.receiving.tls import Admin
+from relay.receiving.operators import Admin
 from relay.store import Store
 from tests.support.auth import SAME, TOKEN, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock

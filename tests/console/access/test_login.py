@@ -9,6 +9,8 @@ from relay.store import Store, keys
 from tests.support.auth import SAME, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
 
+HTTPS = "  url: https://relay.example.com\n"  # of a proxy before it
+
 
 async def kept(here: Served) -> list[bytes]:
     """The keys of the sessions that there are."""
@@ -89,7 +91,7 @@ class TestTheSession:
         assert not [secret for secret in (id_, await browser.csrf()) if secret.encode() in content]
 
     async def test_with_tls_no_other_host_can_set_it(self, store: Store, clock: Clock) -> None:
-        async with served(console(TOKENS), store, clock, secure=True) as here, here.browser() as browser:
+        async with served(console(TOKENS, HTTPS), store, clock) as here, here.browser() as browser:
             (line,) = (await browser.log_in()).cookies.values()
 
         assert line.startswith(f"__Host-{NAME}=")
