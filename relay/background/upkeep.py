@@ -57,7 +57,6 @@ class SilenceWatch:
     stored: SilenceList
     clock: Callable[[], float] = time.time
     outage: Outage = field(default_factory=Outage)
-    _version: str = ""
 
     async def run(self) -> None:
         """Read until cancelled. Never raises: without it no silence would end."""
@@ -68,10 +67,8 @@ class SilenceWatch:
     async def look(self) -> None:
         """Read once what has changed, and forget what is over."""
         try:
-            reading = await self.stored.read(self._version)
-            if reading.silences is not None:
-                self.silences.replace(reading.silences)
-                self._version = reading.version
+            if (lasting := (*await self.stored.lasting(),)) != self.silences.current:
+                self.silences.replace(lasting)
         except StoreUnavailable as error:
             self.outage.failed(str(error))
         except Exception as error:  # noqa: BLE001 - as `run` says

@@ -19,8 +19,7 @@ from relay.config import Config
 from relay.delivering.composer import Composer
 from relay.delivering.outcome import LONGEST_WAIT, failure_of
 from relay.delivering.safeguards import REDIS_PAUSE, Brakes, Reporting, Settlement, find, no_answer, probe
-from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
-from relay.domain.silences import Hold
+from relay.domain.deliveries import Delivery, Hold, Limit, Notification, Receipt
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.policy.retry import LAST_PROBE, RetryPolicy, repeats_in, retry_in
 from relay.policy.silences import Silences

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from relay.domain.events import Event
 from relay.domain.fields import immutable
-from relay.domain.silences import Silenced
 
 Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
@@ -15,6 +14,23 @@ Wording = Literal["", "also", "healed"]  # a failure below another of its cause;
 Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
 EVERYBODY = "*"  # among names that are claimed for mentions: the conversation, which a broadcast calls
 PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """Silence as the messages that it holds carry it, from `start` until `end` (seconds since the epoch)."""
+
+    id: str
+    start: float
+    end: float
+    in_summary: bool = True  # listed in the summary at its end; else never shown
+
+
+class Hold(NamedTuple):
+    """Fate of a held delivery: part of its silence's summary, sent by itself at its end, or never."""
+
+    silence: Silenced
+    how: Literal["bundled", "later", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from relay.domain.jobs import named
 from relay.domain.parsing import critical_failures
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare, stated_begin
-from relay.domain.silences import load
 from relay.engine import jobs, names
 from relay.engine.accept import accept
 from relay.engine.arrival import Arrival, ms
@@ -26,7 +25,7 @@ from relay.engine.runs import event_of
 from relay.engine.withholding import Silence
 from relay.errors import NoRoom
 from relay.policy.presentation import as_alarm, as_failure, is_failing_member, mark_informed
-from relay.policy.silences import Silences
+from relay.policy.silences import Silences, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def _read_silences(rows: Sequence[tuple[str, str, int]]) -> Silences:
     for id_, text, ends in rows:
         try:
             silences.append(load(id_, text, ends / 1000))
-        except (AttributeError, TypeError, ValueError):
+        except ValueError:
             continue
     return Silences(silences)
 

@@ -6,7 +6,7 @@ None of them does anything for a hand-out that is over: its delivery was given t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.domain.silences import Silenced
+from relay.domain.deliveries import Silenced
 from relay.engine.bundles import move_to_bundle
 from relay.engine.deliveries import converges, dead_letter, doubt, requeue
 from relay.engine.draft import Draft

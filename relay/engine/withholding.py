@@ -7,7 +7,7 @@ earlier end finds it.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from relay.domain.silences import Silenced
+from relay.domain.deliveries import Silenced
 from relay.engine import names
 from relay.engine.arrival import Arrival
 from relay.engine.bodies import lend_newest

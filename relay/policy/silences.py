@@ -1,4 +1,4 @@
-"""Silences that match a message: an event before it is stored, or a delivery before it is sent. Pure.
+"""Silences: matchers of events and deliveries whose new messages are held for a while. Pure.
 
 Edits of existing messages go on, for they notify nobody. Digests come at their own time, and notices to operators at
 once, unless a silence names their destination. An answer to who pressed a button is never held.
@@ -6,22 +6,124 @@ once, unless a silence names their destination. An answer to who pressed a butto
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
-from relay.domain.deliveries import Delivery, Digest, Target
+from pydantic import TypeAdapter
+
+from relay.domain.deliveries import Delivery, Digest, Hold, Silenced, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
 from relay.domain.jobs import documents_of, job_of, named
-from relay.domain.silences import OF_EVENTS, Hold, Silence, strongest
 from relay.policy.matching import wildcards
 from relay.reasons import Held
 
 NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
 ROUNDUP, DIGEST = "roundup", "digest"
 MAX_CACHED = 1024  # kinds of events
+DAY = 86_400.0
+LONGEST = 30 * DAY  # from its beginning to its end
+AHEAD = 30 * DAY  # how far off its beginning may be
+MOST_WORDS, LONGEST_WORD = 50, 200  # of each matcher
 
+Then = Literal["summary", "nothing"]
+THEN: Mapping[Then, str] = {"summary": "told together at its end", "nothing": "not told at all"}
+# The matchers of events; `jobs` and `types` take `*` for any part.
+OF_EVENTS = ("jobs", "types", "priorities", "tenants", "projects")
+MATCHERS = ("destinations", *OF_EVENTS)
 Patterns = Mapping[str, re.Pattern[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Silence whose matchers must all match, each by any one of its words. Times are seconds since the epoch."""
+
+    id: str
+    author: str
+    reason: str
+    starts: float
+    until: float  # as it was planned
+    created: float
+    then: Then = "summary"
+    destinations: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()  # of an operation's, a job's or a batch's name
+    types: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    ended: float | None = None  # by a person, before its time
+
+    @property
+    def ends(self) -> float:
+        return self.until if self.ended is None else min(self.ended, self.until)
+
+    @property
+    def whole(self) -> bool:
+        """Return whether it matches everything at its destinations."""
+        return not any(getattr(self, name) for name in OF_EVENTS)
+
+    def is_at(self, destination: str) -> bool:
+        return not self.destinations or destination in self.destinations
+
+    def holds(self, now: float) -> bool:
+        return self.starts <= now < self.ends
+
+    def state(self, now: float) -> Literal["pending", "active", "expired"]:
+        return "expired" if now >= self.ends else "active" if now >= self.starts else "pending"
+
+    @property
+    def hold(self) -> Silenced:
+        """Return it as the messages that it holds carry it."""
+        return Silenced(self.id, self.starts, self.until, in_summary=self.then == "summary")
+
+    def matchers(self) -> dict[str, tuple[str, ...]]:
+        return {name: words for name in MATCHERS if (words := getattr(self, name))}
+
+    @property
+    def scope(self) -> str:
+        """Return `destinations: process-mining or team, jobs: Sales *`."""
+        return ", ".join(f"{name}: {' or '.join(its)}" for name, its in self.matchers().items()) or "everything"
+
+
+def faults(silence: Silence, now: float, *, everything: bool = False) -> list[str]:
+    """Name in sentences what is wrong with a new silence. `everything`: it shall match all events."""
+    named, lasts = silence.matchers(), silence.until - silence.starts
+    checks = [
+        (
+            not named and not everything,
+            "it names nothing that it is for; expected something that it is for, or that it is for everything",
+        ),
+        (named and everything, "it is for everything, and names what it is for; expected one of the two"),
+        (silence.until <= now, "its end is over; expected a time to come"),
+        (now < silence.until <= silence.starts, "it ends before it begins"),
+        (lasts > LONGEST, f"it lasts longer than {LONGEST / DAY:.0f} days; expected at most that"),
+        (silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"),
+    ]
+    for name, words in named.items():
+        odd = any(not word.strip() or len(word) > LONGEST_WORD for word in words)
+        checks.append((len(words) > MOST_WORDS, f"{name}: {len(words)} values; expected at most {MOST_WORDS}"))
+        checks.append((odd, f"{name}: expected values of 1 to {LONGEST_WORD} characters"))
+    return [sentence for wrong, sentence in checks if wrong]
+
+
+def dump(silence: Silence) -> str:
+    """Write it as it is stored; the time when it was ended is stored beside it."""
+    return _SILENCE.dump_json(silence, exclude={"id", "ended"}, exclude_defaults=True).decode()
+
+
+def load(id_: str, text: str, ends: float) -> Silence:
+    """Read what `dump` wrote; `ends` is when it ends by now. Fields of a newer relay are left out. ValueError."""
+    stated: dict[str, Any] = _STATED.validate_json(text)
+    silence = _SILENCE.validate_python(stated | {"id": id_})
+    return silence if ends >= silence.until else replace(silence, ended=ends)
+
+
+_SILENCE, _STATED = TypeAdapter(Silence), TypeAdapter(dict[str, Any])
+
+
+def strongest(matching: Sequence[Silence]) -> Silence | None:
+    """Return the silence that decides of those that match a message: one with a summary, and the last to end."""
+    return max(matching, key=lambda silence: (silence.then == "summary", silence.until, silence.id), default=None)
 
 
 class Silences:

@@ -16,11 +16,10 @@ from typing import Any
 
 import structlog
 
-from relay.domain.deliveries import Accepted, Delivery, Receipt, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, Hold, Receipt, Target, Window
 from relay.domain.digests import digest_baseline
 from relay.domain.events import Event
 from relay.domain.permissions import Permissions
-from relay.domain.silences import Hold
 from relay.engine import names
 from relay.engine.causes import ClaimMentions
 from relay.engine.intake import Report

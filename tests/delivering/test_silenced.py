@@ -8,9 +8,8 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
-from relay.domain.silences import Silence
 from relay.ingest import Ingest
-from relay.policy.silences import Silences
+from relay.policy.silences import Silence, Silences
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.silences import HOUR, added, silence

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from relay.domain.deliveries import Delivery, Presentation, Window
-from relay.domain.silences import Silence
 from relay.engine.bundles import SendDigest
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.receipts import GiveUp, Mark, Withhold
 from relay.engine.withholding import AddSilence, EndSilence
+from relay.policy.silences import Silence
 from tests.engine.partition import DAY, SECOND, Partition
 from tests.engine.sending import Sending, rows
 from tests.support import events

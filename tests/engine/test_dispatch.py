@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.deliveries import Gate, Presentation, Target, Window
+from relay.domain.deliveries import Gate, Presentation, Silenced, Target, Window
 from relay.domain.events import Event
-from relay.domain.silences import Silenced
 from relay.engine.records import REPLIES, Bundle, rows
 from tests.engine.lab import NOW, Lab
 from tests.support import events

@@ -10,7 +10,6 @@ from relay.domain.error_reader import _read
 from relay.domain.events import Event
 from relay.domain.links import Person
 from relay.domain.permissions import Permissions
-from relay.domain.silences import Silence, dump
 from relay.engine import runs
 from relay.engine.dead_letters import ReplayDead
 from relay.engine.housekeeping import ForgetDocuments
@@ -22,6 +21,7 @@ from relay.engine.records import SILENCES
 from relay.engine.withholding import Silence as SilenceRecord
 from relay.errors import AmbiguousId, NoRoom, NotPermitted, NotYetKnown
 from relay.interactivity.buttons import Button, action_requested
+from relay.policy.silences import Silence, dump
 from tests.engine.partition import DAY, START, Partition
 from tests.engine.sending import Sending
 from tests.support import events

@@ -6,10 +6,10 @@ import pytest
 
 from relay.domain.deliveries import Digest, Target, Window
 from relay.domain.facts import Space
-from relay.domain.silences import Silence
 from relay.engine.draft import Draft
 from relay.engine.ledger import HISTORY, KEPT
 from relay.engine.records import silenced
+from relay.policy.silences import Silence
 from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.jobs import Jobs
@@ -141,25 +141,16 @@ class TestRuns:
 
 
 class TestSilences:
-    async def test_they_are_read_again_only_where_they_changed(self, desk: Desk) -> None:
-        silences, now = SilenceList(desk), desk.clock()
-        await silences.add(silence(1, now))
-        reading = await silences.read("")
-
-        assert [one.id for one in reading.silences or ()] == ["s-1"]
-        assert (await silences.read(reading.version)).silences is None
-        await silences.add(silence(2, now, 120))
-        assert [one.id for one in (await silences.read(reading.version)).silences or ()] == ["s-1", "s-2"]
-
     async def test_one_that_is_over_is_remembered(self, desk: Desk) -> None:
         silences, now = SilenceList(desk), desk.clock()
         await silences.add(silence(1, now))
+        assert [one.id for one in await silences.lasting()] == ["s-1"]
         desk.clock.advance(10)
 
         assert await silences.expire("s-1")
         assert not await silences.expire("s-1")
 
-        assert (await silences.read("")).silences == []
+        assert await silences.lasting() == []
         assert [(one.id, one.ends) for one in await silences.all()] == [("s-1", desk.clock())]
         assert await silences.held(["s-1"]) == {"s-1": 0}
         assert silenced("s-1") not in desk.memory.indexes

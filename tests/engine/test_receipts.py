@@ -2,8 +2,7 @@
 
 import pytest
 
-from relay.domain.deliveries import Presentation
-from relay.domain.silences import Silenced
+from relay.domain.deliveries import Presentation, Silenced
 from relay.engine.pauses import LiftPauses, Pause, PauseScope
 from relay.engine.receipts import BEGINS, Failed, Lapse, Mark, Release, Withhold
 from relay.engine.records import FLYING

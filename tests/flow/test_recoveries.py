@@ -7,8 +7,8 @@ import pytest
 from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
 from relay.domain.jobs import Job, Start
-from relay.domain.silences import Silence, Then
 from relay.policy.missing import Missing, alarm, recovery
+from relay.policy.silences import Silence, Then
 from relay.store import Store
 from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock

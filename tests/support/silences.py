@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from relay.domain.deliveries import Delivery, Target
-from relay.domain.silences import Hold, Silence
+from relay.domain.deliveries import Delivery, Hold, Target
+from relay.policy.silences import Silence
 from relay.store import Store
 from relay.store.queries.silences import SilenceList
 from tests.support.targets import changed

@@ -166,7 +166,7 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
 async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], event: Event) -> None:
     """Add what silences and pauses hold there to the explanation."""
     now, zone = context.clock(), context.config().timezone
-    silences = Silences(await SilenceList(context.store).all()).matching(with_job(event, context.config().job), now)
+    silences = Silences(await SilenceList(context.store).lasting()).matching(with_job(event, context.config().job), now)
     pauses = await OperatorPauses(context.store).all(now)
     holds = [(its.destinations, f"silence {its.id}", its.ends, its.reason) for its in silences]
     holds += [((name,), f"paused by {its.by}", its.until or 0.0, its.cause) for name, its in pauses.items()]

@@ -201,7 +201,7 @@ async def _judged(
         first={} if newest is None or newest.terminal else _first_messages(context, timeline),
     )
     rows = verdicts(timeline, around)
-    current = Silences((await SilenceList(context.store).read("")).silences or ())
+    current = Silences(await SilenceList(context.store).lasting())
     silences = current.matching(newest, context.clock()) if newest else ()
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
     by_rules = await explained(context, events)

@@ -3,22 +3,25 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
 from relay.background.upkeep import IN_FORCE
+from relay.configfile.units import duration
+from relay.configfile.words import suggest
 from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import Facts, Form, IdForm, Name, Names, Question, Time, Typed
 from relay.console.view import Done
-from relay.console.views.withheld import Withheld, withheld
+from relay.console.views.withheld import MATCHERS, Withheld, withheld, words_of
 from relay.domain.events import PRIORITIES
-from relay.domain.silences import THEN, Silence, Then
-from relay.operating.clocks import CLOCK, local
+from relay.errors import RelayError
+from relay.operating.clocks import CLOCK, local, next_moment
 from relay.operating.pauses import destination_names
-from relay.operating.silences import MATCHERS, meaning, silence_of
+from relay.policy.silences import THEN, Silence, Then, faults
 from relay.store.audit import COMMAND
 from relay.store.queries.silences import SilenceList
 
@@ -122,14 +125,12 @@ class SilenceForm(Silenced, Form):
 
 async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     """RelayError where there are too many."""
-    zone, fields = context.zone, form.model_dump(exclude={"preset"})
-    if form.preset == "tomorrow":
-        fields |= {"lasts": None, "until": _tomorrow(context).isoformat(), "begins": None}
-    elif form.preset:
-        fields |= {"lasts": form.preset, "until": None, "begins": None}
-    silence = silence_of(context.config(), identity.name, context.clock(), **fields)
+    if form.preset:
+        tomorrow = _tomorrow(context).isoformat() if form.preset == "tomorrow" else None
+        form = form.model_copy(update={"lasts": None if tomorrow else form.preset, "until": tomorrow, "begins": None})
+    zone, silence = context.zone, _silence(context, form, identity.name)
     begins, until = (local(datetime.fromtimestamp(at, UTC), zone) for at in (silence.starts, silence.until))
-    detail = {"scope": meaning(silence), "from": begins, "until": until, "then": THEN[silence.then]}
+    detail = {"scope": silence.scope, "from": begins, "until": until, "then": THEN[silence.then]}
     if silence.reason:
         detail["reason"] = silence.reason
     async with context.act(identity, "silence add", silence.id, **detail) as act:
@@ -138,9 +139,35 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     await _spread(context, identity)
     later = silence.starts > context.clock()
     text = f"Silenced{f' from {begins}' if later else ''} until {until} ({silence.id})."
-    if CLOCK.fullmatch((fields["until"] or "").strip()) and begins[:10] != until[:10]:
+    if CLOCK.fullmatch((form.until or "").strip()) and begins[:10] != until[:10]:
         text += " It ends on the next day: that time of day has passed already."
     return Done(text, facts={"id": silence.id, "begins": begins, "until": until})
+
+
+def _silence(context: Context, form: SilenceForm, author: str) -> Silence:
+    """Return the new silence. RelayError with everything that is wrong."""
+    config, now = context.config(), context.clock()
+    words = words_of(config, form.matchers | {"priority": [word.capitalize() for word in form.priority]})
+    for name, allowed in (("destination", destination_names(config)), ("priority", PRIORITIES)):
+        if unknown := [word for word in words[MATCHERS[name]] if word not in allowed]:
+            raise RelayError(f"there is no {name} {unknown[0]}; {suggest(unknown[0], allowed)}")
+    starts = next_moment(form.begins, config.timezone, now) if form.begins is not None else now
+    ends = _end(form, config.timezone, starts)
+    silence = Silence(f"s-{token_hex(4)}", author, form.reason.strip(), starts, ends, now, form.then, **words)
+    if wrong := faults(silence, now, everything=form.everything):
+        raise RelayError("\n".join(f"this silence cannot be: {sentence}" for sentence in wrong))
+    return silence
+
+
+def _end(form: SilenceForm, zone: str, starts: float) -> float:
+    if form.lasts is not None and form.until is None:
+        try:
+            return starts + duration(form.lasts)
+        except ValueError as error:
+            raise RelayError(f"{form.lasts}: {error}") from None
+    if form.until is not None and form.lasts is None:
+        return next_moment(form.until, zone, starts)
+    raise RelayError("when does it end? expected how long it lasts, or until when, one of the two")
 
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:

@@ -7,15 +7,15 @@ from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts
 from relay.domain.jobs import Job, fold
-from relay.domain.silences import Silence
-from relay.operating.silences import MATCHERS
-from relay.policy.silences import matcher
+from relay.policy.silences import Silence, matcher
 from relay.store.queries.history import History
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.operations import Operations
 from relay.store.queries.questions import OfOperation
 
 DAY = 86_400.0
+MATCHERS = {"destination": "destinations", "job": "jobs", "type": "types", "priority": "priorities",
+            "tenant": "tenants", "project": "projects"}  # fmt: skip
 MOST_NAMED = 6
 MOST_RUNS, MOST_MESSAGES, PAGE = 500, 1000, 200  # that are looked at
 
@@ -35,7 +35,7 @@ class Withheld(Facts):
 async def withheld(context: Context, matchers: Mapping[str, list[str]]) -> Withheld:
     """Count, and name a few of, what a silence of these would hold."""
     now, config, history = context.clock(), context.config(), History(context.store)
-    silence = _silence(config, matchers, now)
+    silence = Silence("", "", "", now, now, now, **words_of(config, matchers))
     fits = matcher(silence)
     going = [row.operation for row in await Operations(context.store).running(MOST_RUNS)]
 
@@ -56,10 +56,11 @@ async def withheld(context: Context, matchers: Mapping[str, list[str]]) -> Withh
     return Withheld(runs=len(runs), messages=len(messages), more=more, names=names)
 
 
-def _silence(config: Config, matchers: Mapping[str, list[str]], now: float) -> Silence:
+def words_of(config: Config, matchers: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what a silence of these matches by; a destination of several stands for each of them."""
     words: dict[str, Any] = {MATCHERS[name]: (*some,) for name, some in matchers.items()}
     words["destinations"] = tuple(single for name in words["destinations"] for single in config.destinations_of(name))
-    return Silence("", "", "", now, now, now, **words)
+    return words
 
 
 async def _stated(context: Context, rows: Sequence[OfOperation]) -> list[Mapping[str, tuple[str, ...]]]:

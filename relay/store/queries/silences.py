@@ -1,33 +1,19 @@
 """Silences that people made: read by every process, and remembered for 30 days after their end."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from secrets import token_hex
-from typing import NamedTuple
 
 import structlog
 
-from relay.domain.silences import Silence, dump, load
-from relay.engine import names
 from relay.engine.records import SILENCES, silenced
 from relay.engine.withholding import AddSilence, EndSilence
 from relay.engine.withholding import Silence as Kept
 from relay.errors import RelayError
+from relay.policy.silences import Silence, dump, load
 from relay.store.queries.questions import Questions
 
 log = structlog.get_logger(__name__)
 
 LIMIT = 200  # that are not over
-
-
-def new_id() -> str:
-    return f"s-{token_hex(4)}"
-
-
-class Reading(NamedTuple):
-    """The silences that are not over, and a version of them; None where the version is the same."""
-
-    version: str
-    silences: Sequence[Silence] | None
 
 
 class SilenceList(Questions):
@@ -51,20 +37,15 @@ class SilenceList(Questions):
         sizes = await self._reader.sizes([silenced(id_) for id_ in ids])
         return dict(zip(ids, sizes, strict=True))
 
-    async def read(self, version: str) -> Reading:
-        """Return the silences that are not over, if changed since this version; '' is none."""
-        ends = await self._members(SILENCES)
-        present = names.digest(*(f"{id_} {end}" for id_, end in ends.items())).hex()
-        if present == version:
-            return Reading(version, None)
-        now = await self._reader.now()
-        lasting = [id_ for id_, end in ends.items() if end > now]
-        return Reading(present, [*self._loaded(await self._named(Kept, lasting))])
+    async def lasting(self) -> list[Silence]:
+        """Return the silences that are not over."""
+        ends, now = await self._members(SILENCES), await self._reader.now()
+        return [*self._loaded(await self._named(Kept, [id_ for id_, end in ends.items() if end > now]))]
 
     @staticmethod
     def _loaded(found: Mapping[str, Kept]) -> Iterator[Silence]:
         for it in found.values():
             try:
                 yield load(it.name, it.text, it.ends / 1000)
-            except (AttributeError, TypeError, ValueError) as error:  # nothing is held by it: its meaning is unknown
+            except ValueError as error:  # nothing is held by it: its meaning is unknown
                 log.error("silence.unreadable", silence=it.name, error=type(error).__name__)

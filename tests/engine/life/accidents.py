@@ -10,8 +10,6 @@ from relay.channels import CHANNELS
 from relay.domain.events import FAILED
 from relay.domain.links import Person
 from relay.domain.parsing import load
-from relay.domain.silences import Silence
-from relay.domain.silences import dump as dump_silence
 from relay.engine import records
 from relay.engine.bundles import ScheduleDigest, SendDigest
 from relay.engine.dead_letters import DropDead, ReplayDead
@@ -23,6 +21,8 @@ from relay.engine.watch import LookAgain, RunsDue, Tick
 from relay.engine.withholding import AddSilence, EndSilence
 from relay.interactivity.buttons import ACTIONS, TAKE, Button, action_requested, action_targets
 from relay.policy.schedules import windows
+from relay.policy.silences import Silence
+from relay.policy.silences import dump as dump_silence
 from relay.policy.watchdog import decide, event_of, next_look
 from tests.engine.life.configurations import ASKING, BOUNCING, READER, changed, usual
 from tests.engine.life.world import World

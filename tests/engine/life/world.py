@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from relay.domain.deliveries import Accepted, Delivery, Target, Window
+from relay.domain.deliveries import Accepted, Delivery, Hold, Target, Window
 from relay.domain.events import Event
 from relay.domain.parsing import load, parse
-from relay.domain.silences import Hold, Silence
-from relay.domain.silences import load as load_silence
 from relay.engine import records, withholding
 from relay.engine.bodies import text_of
 from relay.engine.draft import Draft
@@ -22,7 +20,8 @@ from relay.engine.records import Thread
 from relay.engine.take import Take, Taken
 from relay.errors import InvalidEvent
 from relay.policy.destinations import quiet_now
-from relay.policy.silences import Silences
+from relay.policy.silences import Silence, Silences
+from relay.policy.silences import load as load_silence
 from tests.engine.life.configurations import QUEUES, LifeSettings, usual
 from tests.engine.life.handing_out import HandOuts
 from tests.engine.life.partition import Partition
