@@ -101,6 +101,10 @@ HttpsUrl = Annotated[
 class Brand(Section):
     """The sender that mails show. The reader's mail program loads the logo, so it lies in public."""
 
+    retired: ClassVar[Mapping[str, str]] = {
+        "subject_prefix": "removed; write it in `subject:` of templates of your own"
+    }
+
     name: Annotated[str, Field(max_length=60), Printable] = ""
     logo: HttpsUrl = ""
     url: HttpsUrl = ""
@@ -108,7 +112,6 @@ class Brand(Section):
         str, spelled(rf"({HEX})?", "a colour such as #0B5CAD, in quotes: # begins a comment"), AfterValidator(_visible)
     ] = ""
     footer: Annotated[str, Field(max_length=300), Printable] = ""
-    subject_prefix: Annotated[str, Field(max_length=30), Printable] = ""
 
     @model_validator(mode="after")
     def _named(self) -> Self:

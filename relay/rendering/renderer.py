@@ -43,19 +43,11 @@ class Brand:
     url: str = ""
     color: str = ""
     footer: str = ""
-    subject_prefix: str = ""
 
     @cached_property
     def values(self) -> Mapping[str, str]:
         """Values of `brand` in templates; its colours are always there."""
         return {**asdict(self), **(_colours(self.color) if self.color else OWN_COLOURS)}
-
-    def on_subject(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Put the prefix before the subject of a mail."""
-        subject = content.get("subject")
-        if not self.subject_prefix or not isinstance(subject, str):
-            return content
-        return content | {"subject": f"{line(self.subject_prefix)} {subject}"}
 
 
 NO_BRAND = Brand()
@@ -186,7 +178,7 @@ class Renderer:
             if field not in content:
                 raise TemplateError(f"{template.file}:1: `{field}:` is missing: {why}")
         try:
-            return format_.finish(self.options.brand.on_subject(content), fill_layout)
+            return format_.finish(content, fill_layout)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             fault = f"a field has another shape than it has in {request.channel}: {error!r}"
             raise TemplateError(f"{template.file}: {fault}") from None
@@ -201,7 +193,7 @@ class Renderer:
         if event.name in ROUND_UPS:
             parts = [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))
-        return self.options.brand.on_subject(format_of(channel).fallback(text, words.code))
+        return format_of(channel).fallback(text, words.code)
 
     def overriding_file(
         self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()

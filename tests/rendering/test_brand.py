@@ -1,4 +1,4 @@
-"""The brand of mails: name, logo, colour, footer and prefix of the configuration, and blocks for the rest."""
+"""The brand of mails: name, logo, colour and footer of the configuration, and blocks for the rest."""
 
 from itertools import product
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.renderers import BUILT_IN, Build, render
 
 ACME = Brand(
     name="Acme <Analytics>", logo="https://acme.example/logo.png?a=1&b=2", url="https://acme.example/", color="#8A1C7C",
-    footer="Acme GmbH · Musterstraße 1 & 2", subject_prefix="[Acme]",
+    footer="Acme GmbH · Musterstraße 1 & 2",
 )  # fmt: skip
 FAILED = samples.messages()["operation.failed"]
 EXTENDED = '{%% extends "relay/email/layout.html" %%}\n{%% block %s %%}%s{%% endblock %%}\n'
@@ -35,7 +35,6 @@ def test_a_brand_is_seen_in_every_part_of_a_mail(branded: dict[str, Any]) -> Non
     [logo] = page.iter("img")
     [home] = [link for link in page.iter("a") if link.get("class") == "home"]
 
-    assert branded["subject"].startswith("[Acme] ")
     assert (logo.get("src"), logo.get("alt"), logo.get("height")) == (ACME.logo, ACME.name, "32")
     assert home.get("href") == ACME.url
     assert ACME.footer in visible(page)

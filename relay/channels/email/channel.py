@@ -12,7 +12,7 @@ import structlog
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
 from relay.channels.email.errors import MailError, Stage, failed
-from relay.channels.email.messages import Mailbox, Thread, address, ambiguity, compose, mailbox
+from relay.channels.email.messages import Mailbox, address, ambiguity, compose, mailbox
 from relay.channels.email.session import Server, Session, Timeouts
 from relay.configfile.validation import spelled
 from relay.domain.deliveries import Limit, Notification, Receipt
@@ -30,6 +30,8 @@ TIMEOUTS = Timeouts()
 class EmailSettings(BaseModel):
     """`channels.email` in the configuration."""
 
+    retired: ClassVar[Mapping[str, str]] = {"thread": "removed; all mails about one run are one conversation"}
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     host: Annotated[str, spelled(r"[A-Za-z0-9._:-]{1,253}", "the mail server's name, such as smtp.example.com")]
@@ -40,7 +42,6 @@ class EmailSettings(BaseModel):
     password: SecretStr = SecretStr("")
     sender: Annotated[Mailbox, MAILBOX, Field(validation_alias=AliasChoices("from"))]
     reply_to: Annotated[Mailbox, MAILBOX] | None = None
-    thread: Thread = "operation"  # all mails of an operation are one conversation, or each stands alone
 
     @model_validator(mode="before")
     @classmethod
@@ -157,7 +158,7 @@ class Email:
 
     def _compose(self, notification: Notification, *, html: bool = True) -> bytes:
         its = self._settings
-        return compose(notification, its.sender, its.reply_to, thread=its.thread, html=html)
+        return compose(notification, its.sender, its.reply_to, html=html)
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._timeouts.submit

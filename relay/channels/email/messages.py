@@ -13,15 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import format_datetime, quote, unquote
 from hashlib import sha256
-from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
 
 from relay.domain.deliveries import Notification
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.texts import clean
-
-Thread = Literal["operation", "none"]
 
 WIDTH = 76
 MAX_SUBJECT = 200
@@ -110,10 +107,9 @@ def compose(
     sender: Mailbox,
     reply_to: Mailbox | None = None,
     *,
-    thread: Thread = "operation",
     html: bool = True,
 ) -> bytes:
-    """Compose the mail; without `html` its text alone. With `thread: operation` all mails of one have one root."""
+    """Compose the mail; without `html` its text alone. All mails of an operation have one root."""
     content = notification.content
     domain = sender.domain
     within = f"{notification.space}\0" if notification.space else ""  # no id can look like one within another space
@@ -121,9 +117,8 @@ def compose(
     id_ = ".".join(part for part in (root, _label(notification.event), _digest(notification.delivery, 12)) if part)
     team = _label(notification.destination).lower() or "all"
     round_up = notification.event in ROUND_UPS
-    threaded = thread == "operation" and not round_up  # it tells of many operations
     # No mail has this id. It stands for the operation, so that all mails about it become one thread.
-    parent = f"<{root}@{domain}>" if threaded else ""
+    parent = "" if round_up else f"<{root}@{domain}>"
     labels = notification.labels
     subject = _line(str(content.get("subject") or "")) or _line(f"{notification.event}: {notification.subject}")
     subject = subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
@@ -138,7 +133,7 @@ def compose(
         "Message-ID": f"<{id_}@{domain}>",
         "In-Reply-To": parent,
         "References": parent,
-        "X-Entity-Ref-ID": "" if threaded else id_,  # Gmail keeps mails apart by it
+        "X-Entity-Ref-ID": id_ if round_up else "",  # Gmail keeps mails apart by it
         "List-Id": f"<{team}.relay.{domain}>",
         # Both belong into the DKIM signature: https://www.rfc-editor.org/rfc/rfc8058#section-4
         "List-Unsubscribe": f"<{link}>" if link else "",

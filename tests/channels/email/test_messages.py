@@ -101,17 +101,9 @@ class TestHeaders:
     def test_a_critical_failure_is_of_high_importance(self, priority: str, status: str, importance: str | None) -> None:
         assert parsed(replace(MAIL, labels={"priority": priority, "status": status}))["Importance"] == importance
 
-    def test_a_mail_that_stands_alone_has_no_thread(self) -> None:
-        expected = {name: value for name, value in HEADERS.items() if name not in ("In-Reply-To", "References")}
-
-        assert headers(parsed(thread="none")) == expected | {
-            "X-Entity-Ref-ID": "op.037e34af665a31d2.operation.failed.d863ea724c72"
-        }
-
     @pytest.mark.parametrize("event", ["digest", "roundup"])
-    @pytest.mark.parametrize("thread", ["operation", "none"])
-    def test_what_tells_of_many_operations_is_bulk_mail_and_never_in_a_thread(self, event: str, thread: Any) -> None:
-        mail = headers(parsed(replace(MAIL, event=event, unsubscribe=LINK), thread=thread))
+    def test_what_tells_of_many_operations_is_bulk_mail_and_never_in_a_thread(self, event: str) -> None:
+        mail = headers(parsed(replace(MAIL, event=event, unsubscribe=LINK)))
 
         own = f"op.037e34af665a31d2.{event}.d863ea724c72"
         expected = {name: value for name, value in HEADERS.items() if name not in ("In-Reply-To", "References")}
