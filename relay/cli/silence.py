@@ -8,7 +8,7 @@ import click
 from relay.cli.client import ClientCommand, Group, concluded, get, perform, post, printed
 from relay.cli.options import a_duration
 from relay.cli.screen import Cell, print_list, when
-from relay.policy.silences import THEN
+from relay.domain.deliveries import THEN
 
 MATCHERS = {
     "destination": "The destination to silence.",

@@ -12,6 +12,8 @@ Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
 Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
 Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
+Then = Literal["summary", "nothing"]
+THEN: Mapping[Then, str] = {"summary": "told together at its end", "nothing": "not told at all"}  # what a silence held
 EVERYBODY = "*"  # among names that are claimed for mentions: the conversation, which a broadcast calls
 PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
 

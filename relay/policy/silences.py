@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from relay.domain.deliveries import Delivery, Digest, Hold, Silenced, Target
+from relay.domain.deliveries import Delivery, Digest, Hold, Silenced, Target, Then
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
 from relay.domain.jobs import documents_of, job_of, named
 from relay.policy.matching import wildcards
@@ -26,8 +26,6 @@ LONGEST = 30 * DAY  # from its beginning to its end
 AHEAD = 30 * DAY  # how far off its beginning may be
 MOST_WORDS, LONGEST_WORD = 50, 200  # of each matcher
 
-Then = Literal["summary", "nothing"]
-THEN: Mapping[Then, str] = {"summary": "told together at its end", "nothing": "not told at all"}
 # The matchers of events; `jobs` and `types` take `*` for any part.
 OF_EVENTS = ("jobs", "types", "priorities", "tenants", "projects")
 MATCHERS = ("destinations", *OF_EVENTS)

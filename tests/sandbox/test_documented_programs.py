@@ -35,7 +35,7 @@ sources:
   error: {event: operation.failed, signature: *token}
 channels:
   slack: {token: xoxb-the-token-of-the-stage, base_url: "${STAGE_SLACK}"}
-  email: {host: 127.0.0.1, port: "${STAGE_SMTP}", tls: none, thread: none, from: "Operations <relay@example.com>"}
+  email: {host: 127.0.0.1, port: "${STAGE_SMTP}", tls: none, from: "Operations <relay@example.com>"}
 destinations:
   team: {slack: "#operations", mode: live}
   desk: {email: desk@example.com}

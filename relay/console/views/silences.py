@@ -17,11 +17,12 @@ from relay.console.context import Context
 from relay.console.facts import Facts, Form, IdForm, Name, Names, Question, Time, Typed
 from relay.console.view import Done
 from relay.console.views.withheld import MATCHERS, Withheld, withheld, words_of
+from relay.domain.deliveries import THEN, Then
 from relay.domain.events import PRIORITIES
 from relay.errors import RelayError
 from relay.operating.clocks import CLOCK, local, next_moment
 from relay.operating.pauses import destination_names
-from relay.policy.silences import THEN, Silence, Then, faults
+from relay.policy.silences import Silence, faults
 from relay.store.audit import COMMAND
 from relay.store.queries.silences import SilenceList
 
