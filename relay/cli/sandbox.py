@@ -29,7 +29,7 @@ def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, r
     """Serve every documented path of the Async Operations API, for any tenant and project, until Ctrl-C.
 
     Operations are simulated and send real, signed events to webhooks and callbacks; the state survives a restart. The
-    page at / starts and shows them; /openapi.json describes the API.
+    page at / starts and shows them.
     """
     configure(machine=form_of(None) == "json", level="info")
     token = token or secrets.token_urlsafe(18)

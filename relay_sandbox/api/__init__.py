@@ -1,1 +1,1 @@
-"""One table of routes, which the server binds and the OpenAPI document describes."""
+"""One table of routes, which the server binds."""

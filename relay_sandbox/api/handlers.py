@@ -14,7 +14,6 @@ from relay_sandbox.api.pages import attachment
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.engine.batches import Batches
 from relay_sandbox.engine.operations import Operations
-from relay_sandbox.schema import responses
 from relay_sandbox.schema.requests import CancelOperation, ListQuery, RetryOperation, RotateSecret
 from relay_sandbox.simulation import documents, outcomes
 from relay_sandbox.simulation.artifacts import archive
@@ -134,7 +133,7 @@ GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed"
           "Timeout": "failed", "Cancelled": "cancelled"}  # fmt: skip
 
 
-async def listing(context: SandboxContext, scope: str, query: ListQuery) -> responses.Listing:
+async def listing(context: SandboxContext, scope: str, query: ListQuery) -> dict[str, Any]:
     operations = await context.state.all(
         Operation, scope, _epoch(query.date_from, float("-inf")), _epoch(query.date_to, float("inf"))
     )

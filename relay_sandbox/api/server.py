@@ -15,7 +15,7 @@ from relay.configfile.words import suggest
 from relay.domain.documents import decode
 from relay.errors import NotJson, StoreUnavailable
 from relay.receiving.problems import HEADERS, HttpProblem, answering, problem
-from relay_sandbox.api import openapi, pages
+from relay_sandbox.api import pages
 from relay_sandbox.api.handlers import ApiCall, Handlers
 from relay_sandbox.api.routes import ROUTES, Route
 from relay_sandbox.context import SandboxContext
@@ -24,7 +24,7 @@ from relay_sandbox.engine.operations import Operations
 from relay_sandbox.schema.requests import FieldError
 
 MAX_BODY = 2**20
-PART = re.compile(openapi.PART)
+PART = re.compile(r"[A-Za-z0-9._~-]{1,128}")  # of an address: a tenant, a project, an id
 
 
 class ApiServer:
@@ -42,7 +42,6 @@ class ApiServer:
         handlers = self._handlers.by_route()
         for route in ROUTES:
             app.router.add_route(route.method, route.address, partial(self._serve, route, handlers[route.name]))
-        app.router.add_get("/openapi.json", self._openapi)
         app.router.add_get("/sandbox.json", self._sandbox_info)
         app.router.add_get("/healthz", _health)
         pages.add(app, self._context, self.batches)
@@ -80,9 +79,6 @@ class ApiServer:
         self._authorize(request)
         projects = [{"tenant": tenant, "project": project} for tenant, project in await self._context.state.projects()]
         return web.json_response({"speed": self._context.speed, "projects": projects}, headers=HEADERS)
-
-    async def _openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(openapi.document(self._context.links.base_url), headers=HEADERS)
 
 
 async def _health(_request: web.Request) -> web.Response:

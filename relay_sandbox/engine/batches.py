@@ -6,7 +6,7 @@ from uuid import uuid4
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.engine import batch_graph
 from relay_sandbox.engine.batch_graph import FAILED, PENDING, BatchDecision, schedule
-from relay_sandbox.schema import resources, texts
+from relay_sandbox.schema import texts
 from relay_sandbox.schema.requests import CancelOperation, RetryOperation, SubmitBatch
 from relay_sandbox.simulation import documents, factory
 from relay_sandbox.simulation.timeline import INSTANT, expected_seconds
@@ -21,7 +21,7 @@ class Batches:
         self._context = context
         self._state = context.state
 
-    async def submit(self, scope: tuple[str, str], request: SubmitBatch) -> resources.Batch:
+    async def submit(self, scope: tuple[str, str], request: SubmitBatch) -> dict[str, Any]:
         """The batch; operations without dependencies run at once. FieldError for dependencies without an order."""
         now, speed, id_ = self._context.clock(), self._context.speed, f"batch-{uuid4()}"
         edges = batch_graph.graph(request.operations)
@@ -50,7 +50,7 @@ class Batches:
         await self._state.trim(Batch, batch.scope)
         return answer
 
-    async def show(self, batch: Batch) -> resources.Batch:
+    async def show(self, batch: Batch) -> dict[str, Any]:
         operations = [await self._state.get(Operation, id_) for id_ in batch.members.values()]
         members = [member for member in operations if member]
         # The record of a batch changes only when a member ends, not when one begins.
@@ -142,7 +142,7 @@ def status(operation: Operation) -> str:
     return PENDING if operation.began is None and not operation.over else operation.status
 
 
-def document(batch: Batch, members: list[Operation]) -> resources.Batch:
+def document(batch: Batch, members: list[Operation]) -> dict[str, Any]:
     request, current = batch.request, {member.key: member for member in members}
     edges = batch_graph.graph(request.operations)
     seconds = {key: expected_seconds(current[key].plan) if key in current else 0.0 for key in edges}
@@ -166,11 +166,11 @@ def document(batch: Batch, members: list[Operation]) -> resources.Batch:
         answer["batchDescription"] = request.batch_description
     if batch.ended is not None:
         answer["batchEndTime"] = texts.iso(batch.ended)
-    return answer  # type: ignore[return-value]
+    return answer
 
 
-def _member(operation: Operation, dependencies: list[str], start: float) -> resources.Member:
-    answer: resources.Member = {
+def _member(operation: Operation, dependencies: list[str], start: float) -> dict[str, Any]:
+    answer: dict[str, Any] = {
         "operationKey": operation.key,
         "operationId": operation.id,
         "operationName": operation.request.operation_name,

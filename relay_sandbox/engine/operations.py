@@ -4,10 +4,10 @@ Any number of processes may share the work. What one of them claims and does not
 """
 
 from functools import partial
+from typing import Any
 
 from relay.receiving.problems import HttpProblem
 from relay_sandbox.context import SandboxContext
-from relay_sandbox.schema import responses
 from relay_sandbox.schema.requests import CancelOperation, RetryOperation, StartOperation
 from relay_sandbox.simulation import documents, factory, outcomes
 from relay_sandbox.simulation.transitions import EventContext, advance, begin, cancel
@@ -21,7 +21,7 @@ class Operations:
         self._context = context
         self._state = context.state
 
-    async def start(self, scope: tuple[str, str], request: StartOperation) -> responses.Started:
+    async def start(self, scope: tuple[str, str], request: StartOperation) -> dict[str, Any]:
         operation = factory.new_operation(scope, request, self._context.clock(), self._context.speed)
         event_context = await self._event_context(operation)
         answer = documents.started(operation, count_listeners(operation, event_context.webhooks))
@@ -30,11 +30,11 @@ class Operations:
         await self._state.trim(Operation, operation.scope)
         return answer
 
-    async def retry(self, original: Operation, request: RetryOperation) -> responses.Retried:
+    async def retry(self, original: Operation, request: RetryOperation) -> dict[str, Any]:
         """HttpProblem (409) unless the original has failed."""
         webhooks = await self._state.all(Webhook, original.scope)
         event_context, now = EventContext(webhooks, Counters(), self._context.links), self._context.clock()
-        answer: responses.Retried
+        answer: dict[str, Any]
 
         def decide(records: Records) -> Change:
             nonlocal answer
@@ -53,7 +53,7 @@ class Operations:
         await self._state.change([name_of(original)], decide)
         return answer
 
-    async def cancel(self, operation: Operation, request: CancelOperation) -> responses.Cancelled:
+    async def cancel(self, operation: Operation, request: CancelOperation) -> dict[str, Any]:
         """HttpProblem (409) if it is over already."""
         event_context, now = await self._event_context(operation), self._context.clock()
 

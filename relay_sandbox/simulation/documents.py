@@ -1,9 +1,9 @@
 """The documents of an operation while it lives: its start, its status, a row of the list, its cancellation."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from relay_sandbox.schema import responses, texts
+from relay_sandbox.schema import texts
 from relay_sandbox.simulation.figures import activity_of, status_facts
 from relay_sandbox.simulation.timeline import expected_seconds
 from relay_sandbox.simulation.views import RATE, View, view_at
@@ -16,7 +16,7 @@ def path(operation: Operation) -> str:
     return f"/api/{operation.tenant}/{operation.project}/async/operation/{operation.id}"
 
 
-def started(operation: Operation, webhooks: int) -> responses.Started:
+def started(operation: Operation, webhooks: int) -> dict[str, Any]:
     request, seconds = operation.request, expected_seconds(operation.plan)
     began = operation.created if operation.began is None else operation.began
     return {
@@ -35,7 +35,7 @@ def started(operation: Operation, webhooks: int) -> responses.Started:
     }
 
 
-def resources(operation: Operation) -> responses.Resources:
+def resources(operation: Operation) -> dict[str, Any]:
     hours = operation.plan.work * operation.speed / 3600
     cost = texts.money(operation.cpu * hours * RATE)
     return {"cpuUnits": operation.cpu, "memoryGB": operation.memory, "estimatedCost": cost}
@@ -43,7 +43,7 @@ def resources(operation: Operation) -> responses.Resources:
 
 def status(
     operation: Operation, now: float, counters: Counters | None = None, *, parameters: bool = False
-) -> responses.Status:
+) -> dict[str, Any]:
     """`parameters` are left out of events: they can be as large as a request may be."""
     view, request = view_at(operation, now), operation.request
     began = operation.created if operation.began is None else operation.began
@@ -73,10 +73,10 @@ def status(
         "cancellation": operation.cancellation,
     }
     document |= {key: value for key, value in optional.items() if value}
-    return cast("responses.Status", document | ({"parameters": request.parameters} if parameters else {}))
+    return document | ({"parameters": request.parameters} if parameters else {})
 
 
-def row(operation: Operation, now: float, counters: Counters | None, *, details: bool) -> responses.Row:
+def row(operation: Operation, now: float, counters: Counters | None, *, details: bool) -> dict[str, Any]:
     view, request = view_at(operation, now), operation.request
     document: dict[str, Any] = {
         "operationId": operation.id,
@@ -96,10 +96,10 @@ def row(operation: Operation, now: float, counters: Counters | None, *, details:
                      "resourceUsage": {key: _usage(view)[key] for key in ("cpuUsage", "memoryUsage")}}  # fmt: skip
     if details:
         document |= {"execution": _execution(view), "phases": _phases(view), "callbacks": calls(counters or Counters())}
-    return cast("responses.Row", document)
+    return document
 
 
-def cancelled(operation: Operation, now: float, reason: str, downloads: list[str]) -> responses.Cancelled:
+def cancelled(operation: Operation, now: float, reason: str, downloads: list[str]) -> dict[str, Any]:
     """`downloads` hold what was done before; empty when that is not to be kept, or is nothing."""
     view = view_at(operation, now)
     left = operation.plan.work * operation.speed / 3600 * operation.cpu * RATE - view.cost
@@ -122,7 +122,7 @@ def cancelled(operation: Operation, now: float, reason: str, downloads: list[str
     }  # fmt: skip
 
 
-def calls(counters: Counters) -> responses.Calls:
+def calls(counters: Counters) -> dict[str, Any]:
     return {
         "progressCallbacksSent": counters.progress,
         "lastProgressCallback": None if counters.last_progress is None else texts.iso(counters.last_progress),
@@ -131,7 +131,7 @@ def calls(counters: Counters) -> responses.Calls:
     }
 
 
-def _progress(view: View) -> responses.Progress:
+def _progress(view: View) -> dict[str, Any]:
     return {
         "percentage": view.percentage,
         "currentPhase": view.phase,
@@ -144,7 +144,7 @@ def _progress(view: View) -> responses.Progress:
     }
 
 
-def _usage(view: View) -> responses.Usage:
+def _usage(view: View) -> dict[str, Any]:
     running, done = view.operation.status == "Running", view.snapshot.percentage
     return {
         "cpuUsage": 55 + (view.figures.variants + round(done)) % 40 if running else 0,
@@ -154,7 +154,7 @@ def _usage(view: View) -> responses.Usage:
     }
 
 
-def _execution(view: View) -> responses.Execution:
+def _execution(view: View) -> dict[str, Any]:
     minutes = view.elapsed / 60
     return {
         "executionId": f"exec-{uuid5(NAMESPACE_URL, view.operation.id)}",
@@ -167,11 +167,11 @@ def _execution(view: View) -> responses.Execution:
     }
 
 
-def _phases(view: View) -> list[responses.PhaseStatus]:
+def _phases(view: View) -> list[dict[str, Any]]:
     return [_phase(view, index) for index in range(len(view.phases))]
 
 
-def _phase(view: View, index: int) -> responses.PhaseStatus:
+def _phase(view: View, index: int) -> dict[str, Any]:
     phase, (start, end), operation = view.phases[index], view.snapshot.spans[index], view.operation
     document: dict[str, Any] = {"phaseName": phase.name}
     if start is None:
@@ -180,12 +180,12 @@ def _phase(view: View, index: int) -> responses.PhaseStatus:
             rest = sum(part.seconds for part in view.phases[index:])
             document |= {"estimatedStartTime": texts.iso(view.now + max(0.0, view.remaining - rest)),
                          "estimatedDuration": texts.estimate(phase.seconds)}  # fmt: skip
-        return cast("responses.PhaseStatus", document)
+        return document
     if end is not None:
         document |= {"status": "Completed", "startTime": texts.iso(start), "endTime": texts.iso(end),
                      "duration": texts.span(end - start), "recordsProcessed": view.total,
                      **status_facts(phase.name, view.figures)}  # fmt: skip
-        return cast("responses.PhaseStatus", document)
+        return document
     ended = {"Timeout": "Failed"}.get(operation.status, operation.status)
     document |= {"status": ended if operation.over else "Running", "startTime": texts.iso(start),
                  "progress": int(view.snapshot.fraction * 100)}  # fmt: skip
@@ -193,4 +193,4 @@ def _phase(view: View, index: int) -> responses.PhaseStatus:
         document |= {"endTime": texts.iso(view.now), "duration": texts.span(view.now - start)}
     else:
         document |= activity_of(phase.name, view.snapshot.fraction)
-    return cast("responses.PhaseStatus", document)
+    return document

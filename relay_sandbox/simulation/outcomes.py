@@ -1,8 +1,8 @@
 """The documents of an operation that is over: its results with their artifacts, and how a retry took over."""
 
-from typing import Any, cast
+from typing import Any
 
-from relay_sandbox.schema import responses, texts
+from relay_sandbox.schema import texts
 from relay_sandbox.schema.texts import Links
 from relay_sandbox.simulation.artifacts import archive, files, pretty
 from relay_sandbox.simulation.documents import path, resources
@@ -15,7 +15,7 @@ PARTIAL = "partial-results.zip"
 
 
 def results(operation: Operation, links: Links, *, detailed: bool = False, artifacts: bool = True,
-            phase: str | None = None) -> responses.Results:  # fmt: skip
+            phase: str | None = None) -> dict[str, Any]:  # fmt: skip
     """Return the results of an operation that is over; of one that failed, those of its completed phases."""
     view, request = view_at(operation, operation.ended or 0.0), operation.request
     success = operation.status == "Completed"
@@ -52,7 +52,7 @@ def results(operation: Operation, links: Links, *, detailed: bool = False, artif
     }
     if detailed:
         document["parameters"] = request.parameters
-    return cast("responses.Results", document | ({"error": operation.error} if operation.error else {}))
+    return document | ({"error": operation.error} if operation.error else {})
 
 
 def bundle(operation: Operation, links: Links) -> dict[str, bytes]:
@@ -67,7 +67,7 @@ def partial(operation: Operation, links: Links) -> bytes:
     return archive({"results.json": pretty(document)})
 
 
-def retried(original: Operation, operation: Operation, mode: str, number: int, now: float) -> responses.Retried:
+def retried(original: Operation, operation: Operation, mode: str, number: int, now: float) -> dict[str, Any]:
     before = view_at(original, original.ended or 0.0)
     first, seconds = operation.plan.first, expected_seconds(operation.plan)
     return {
@@ -102,23 +102,23 @@ def _summary(view: View, completed: list[str]) -> dict[str, Any]:
                    "overallConfidenceScore": number.confidence}  # fmt: skip
 
 
-def _phase(view: View, name: str, detailed: bool) -> responses.PhaseResult:
+def _phase(view: View, name: str, detailed: bool) -> dict[str, Any]:
     document: dict[str, Any] = {"phaseName": name, "status": "Completed", "results": result_facts(name, view.figures)}
     if detailed:
         index = [phase.name for phase in view.phases].index(name)
         start, end = view.snapshot.spans[index]
         if start is not None and end is not None:
             document |= {"startTime": texts.iso(start), "endTime": texts.iso(end), "duration": texts.span(end - start)}
-    return cast("responses.PhaseResult", document)
+    return document
 
 
-def _unfinished_phase(view: View, name: str) -> responses.PhaseResult:
+def _unfinished_phase(view: View, name: str) -> dict[str, Any]:
     """Return what a phase had done when its operation was cancelled."""
     done = {"recordsProcessed": view.processed, "progress": int(view.snapshot.fraction * 100)}
     return {"phaseName": name, "status": "Cancelled", "results": done}
 
 
-def _artifacts(view: View, links: Links) -> list[responses.Artifact]:
+def _artifacts(view: View, links: Links) -> list[dict[str, Any]]:
     return [
         {"name": file.name, "type": file.kind, "format": file.format, "size": texts.size(len(file.content)),
          "downloadUrl": links.download(view.operation.id, file.filename), "description": file.description}
@@ -126,7 +126,7 @@ def _artifacts(view: View, links: Links) -> list[responses.Artifact]:
     ]  # fmt: skip
 
 
-def _recommendations(view: View) -> list[responses.Recommendation]:
+def _recommendations(view: View) -> list[dict[str, Any]]:
     return [
         {"category": "Process Optimization", "priority": "High",
          "recommendation": "Focus on reducing wait times in 'Manager Approval' activity",

@@ -2,11 +2,12 @@
 
 import secrets
 from base64 import b64encode
+from typing import Any
 from uuid import uuid4
 
 from relay.receiving.problems import HttpProblem
 from relay_sandbox.context import SandboxContext
-from relay_sandbox.schema import resources, texts
+from relay_sandbox.schema import texts
 from relay_sandbox.schema.requests import RegisterWebhook, RotateSecret
 from relay_sandbox.storage.changes import Change, name_of
 from relay_sandbox.storage.records import Counters, Webhook
@@ -19,7 +20,7 @@ class WebhookRegistry:
         self._context = context
         self._state = context.state
 
-    async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> resources.Webhook:
+    async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> dict[str, Any]:
         if len(await self._state.all(Webhook, "/".join(scope))) >= MAX_WEBHOOKS:
             raise HttpProblem(409, f"A project has at most {MAX_WEBHOOKS} webhooks; delete one that is not needed.")
         authentication = request.authentication
@@ -29,22 +30,22 @@ class WebhookRegistry:
         await self._state.change([name_of(webhook)], lambda _: Change(save=[webhook]))
         return document(webhook, Counters())
 
-    async def list(self, scope: tuple[str, str]) -> resources.Webhooks:
+    async def list(self, scope: tuple[str, str]) -> dict[str, Any]:
         webhooks = await self._state.all(Webhook, "/".join(scope))
         return {"webhooks": [await self.show(webhook) for webhook in webhooks]}
 
-    async def show(self, webhook: Webhook) -> resources.Webhook:
+    async def show(self, webhook: Webhook) -> dict[str, Any]:
         return document(webhook, await self._state.counters(webhook.id))
 
     async def delete(self, webhook: Webhook) -> None:
         """Its waiting requests are dropped when their turn comes."""
         await self._state.drop(webhook)
 
-    async def switch(self, webhook: Webhook, status: str) -> resources.Webhook:
+    async def switch(self, webhook: Webhook, status: str) -> dict[str, Any]:
         """Active or Paused. A paused webhook gets no new events, and its waiting requests go on waiting."""
         return await self.show(await self._changed(webhook, status=status))
 
-    async def rotate(self, webhook: Webhook, request: RotateSecret) -> resources.Rotated:
+    async def rotate(self, webhook: Webhook, request: RotateSecret) -> dict[str, Any]:
         now, fresh = self._context.clock(), request.secret or f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
         overlap = request.overlap_seconds if webhook.secret else 0
         changed = await self._changed(
@@ -67,7 +68,7 @@ class WebhookRegistry:
         return change.save[0]  # type: ignore[return-value]
 
 
-def document(webhook: Webhook, counters: Counters) -> resources.Webhook:
+def document(webhook: Webhook, counters: Counters) -> dict[str, Any]:
     request = webhook.request
     kind = request.authentication.type if request.authentication else "none"
     return {
