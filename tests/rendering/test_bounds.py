@@ -19,7 +19,7 @@ from tests.rendering.templates_of_others import FILE, LOOPS, NOTE
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render
 
-# A template may be ended while Hypothesis's hook of the collector runs: it is ended again, and Python tells of the first.
+# A template may be ended while Hypothesis hooks into the collector: it is ended again, and Python tells of the first.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*gc_callback")
 PAUSE = 0.05  # seconds for which nothing may hold up the event loop
 OWN_WORDING = "Failed: Comprehensive…Analysis"
